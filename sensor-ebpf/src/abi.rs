@@ -1,0 +1,180 @@
+//! What the XDP program and user space agree on: classes, ring records, counters. Nothing here decides anything.
+
+/// The classifier's verdict on a frame. The numbers are in ring records and counter tables: append only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Class {
+    /// Nothing that is harvested.
+    Other = 0,
+    /// Looks like a harvested protocol but breaks its header's rules.
+    Malformed = 1,
+    /// An IP fragment; the messages harvested here are never fragmented by an honest sender.
+    Fragment = 2,
+    /// More VLAN tags or IPv6 extension headers than the classifier's bounds.
+    Deep = 3,
+    /// ARP over Ethernet for IPv4, request or reply (RFC 826).
+    Arp = 4,
+    /// NDP: RS, RA, NS, NA, redirect (RFC 4861).
+    Ndp = 5,
+    /// DHCPv4 between ports 67 and 68 (RFC 2131).
+    Dhcp = 6,
+    /// mDNS from or to port 5353 (RFC 6762).
+    Mdns = 7,
+}
+
+impl Class {
+    /// How many classes there are: the length of counter tables.
+    pub const COUNT: usize = 8;
+    /// Every class, in the order of its number.
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Other, Self::Malformed, Self::Fragment, Self::Deep, Self::Arp, Self::Ndp, Self::Dhcp, Self::Mdns];
+
+    /// From a ring record's number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        if (number as usize) < Self::COUNT { Some(Self::ALL[number as usize]) } else { None }
+    }
+
+    /// Whether frames of this class go to user space.
+    pub const fn is_harvested(self) -> bool {
+        matches!(self, Self::Arp | Self::Ndp | Self::Dhcp | Self::Mdns)
+    }
+
+    /// The class in counters and status lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Other => "other",
+            Self::Malformed => "malformed",
+            Self::Fragment => "fragment",
+            Self::Deep => "deep",
+            Self::Arp => "arp",
+            Self::Ndp => "ndp",
+            Self::Dhcp => "dhcp",
+            Self::Mdns => "mdns",
+        }
+    }
+}
+
+/// How many bytes of a frame are harvested at most: one untagged Ethernet MTU.
+pub const FRAME_MAX: usize = 1500;
+/// The body of a small record (ARP, NDP without RA): room for a neighbour message and four 8-byte options.
+pub const SMALL_BODY: usize = 56;
+/// `Header::flags`: the body lacks its end.
+pub const FLAG_CUT: u8 = 1;
+/// `Header::flags`: `source` and `destination` hold IPv4 addresses in their first four bytes.
+pub const FLAG_IPV4: u8 = 2;
+/// `Header::flags`: `source` and `destination` hold IPv6 addresses.
+pub const FLAG_IPV6: u8 = 4;
+
+/// The fixed head of a ring record; `body_len` bytes of body follow it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Header {
+    /// `CLOCK_BOOTTIME`, nanoseconds (`bpf_ktime_get_boot_ns`, Linux 5.8).
+    pub at_ns: u64,
+    /// The interface's number at the time of capture.
+    pub ifindex: u32,
+    /// The frame's length on the wire, bytes.
+    pub frame_len: u32,
+    /// A [`Class`] number.
+    pub class: u8,
+    /// `FLAG_*`.
+    pub flags: u8,
+    /// IPv6 hop limit or IPv4 time to live; 0 without an IP header.
+    pub hop_limit: u8,
+    /// Number of VLAN tags, at most 2.
+    pub vlan_count: u8,
+    /// VLAN ids (12 bits), outer first.
+    pub vlans: [u16; 2],
+    /// Ethernet source.
+    pub source_mac: [u8; 6],
+    /// Ethernet destination.
+    pub destination_mac: [u8; 6],
+    /// Bytes of body behind this header.
+    pub body_len: u16,
+    /// Zero.
+    pub reserved: [u8; 2],
+    /// IP source, or zeros.
+    pub source: [u8; 16],
+    /// IP destination, or zeros.
+    pub destination: [u8; 16],
+}
+
+/// `size_of::<Header>()`, a multiple of 8 so that bodies start aligned.
+pub const HEADER_LEN: usize = 72;
+const _: () = assert!(core::mem::size_of::<Header>() == HEADER_LEN);
+
+impl Header {
+    /// Reads the head of a ring record (native byte order: kernel and user space are one machine).
+    /// `None` when `record` is shorter than a header or than its `body_len` says.
+    pub fn split(record: &[u8]) -> Option<(Self, &[u8])> {
+        let (head, body) = record.split_first_chunk::<HEADER_LEN>()?;
+        let header = Self::from_bytes(head);
+        Some((header, body.get(..header.body_len as usize)?))
+    }
+
+    /// The header in its memory layout.
+    pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
+        let mut b = [0; HEADER_LEN];
+        b[0..8].copy_from_slice(&self.at_ns.to_ne_bytes());
+        b[8..12].copy_from_slice(&self.ifindex.to_ne_bytes());
+        b[12..16].copy_from_slice(&self.frame_len.to_ne_bytes());
+        b[16..20].copy_from_slice(&[self.class, self.flags, self.hop_limit, self.vlan_count]);
+        b[20..22].copy_from_slice(&self.vlans[0].to_ne_bytes());
+        b[22..24].copy_from_slice(&self.vlans[1].to_ne_bytes());
+        b[24..30].copy_from_slice(&self.source_mac);
+        b[30..36].copy_from_slice(&self.destination_mac);
+        b[36..38].copy_from_slice(&self.body_len.to_ne_bytes());
+        b[38..40].copy_from_slice(&self.reserved);
+        b[40..56].copy_from_slice(&self.source);
+        b[56..72].copy_from_slice(&self.destination);
+        b
+    }
+
+    /// The reverse of [`Header::to_bytes`].
+    pub fn from_bytes(b: &[u8; HEADER_LEN]) -> Self {
+        Self {
+            at_ns: u64::from_ne_bytes(take(b, 0)),
+            ifindex: u32::from_ne_bytes(take(b, 8)),
+            frame_len: u32::from_ne_bytes(take(b, 12)),
+            class: b[16],
+            flags: b[17],
+            hop_limit: b[18],
+            vlan_count: b[19],
+            vlans: [u16::from_ne_bytes(take(b, 20)), u16::from_ne_bytes(take(b, 22))],
+            source_mac: take(b, 24),
+            destination_mac: take(b, 30),
+            body_len: u16::from_ne_bytes(take(b, 36)),
+            reserved: take(b, 38),
+            source: take(b, 40),
+            destination: take(b, 56),
+        }
+    }
+}
+
+fn take<const N: usize>(bytes: &[u8; HEADER_LEN], at: usize) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(&bytes[at..at + N]);
+    out
+}
+
+/// One CPU's counters since the program was loaded. Frames of a harvested class are `passed + gated + lost`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Counters {
+    /// Frames seen, by class.
+    pub seen: [u64; Class::COUNT],
+    /// Written to the ring, by class.
+    pub passed: [u64; Class::COUNT],
+    /// Held back by the repeat gate, by class.
+    pub gated: [u64; Class::COUNT],
+    /// Not written because the ring was full, by class.
+    pub lost: [u64; Class::COUNT],
+    /// Written without the end of their body, by class.
+    pub cut: [u64; Class::COUNT],
+    /// Gate slots given to another address while still in use.
+    pub gate_evictions: u64,
+}
+
+/// The words of [`Counters`], as the map's value is read: an array of `u64`.
+pub const COUNTER_WORDS: usize = Class::COUNT * 5 + 1;
+const _: () = assert!(core::mem::size_of::<Counters>() == COUNTER_WORDS * 8);

@@ -1,0 +1,11 @@
+//! The frame classifier, one source for the kernel and for user space. No unsafe, no dependency, no allocation.
+#![no_std]
+#![forbid(unsafe_code)]
+
+// Reading order.
+/// What kernel and user space agree on.
+pub mod abi;
+/// What a frame is.
+pub mod classify;
+/// How a frame is read.
+pub mod packet;

@@ -1,0 +1,284 @@
+//! What the inventory knows, in the form in which it is saved, restored and exported. Plain values, no behaviour.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+
+use crate::types::{Mac, Segment, Timestamp};
+
+/// A host's stable number: a hash of the segment and MAC it was first seen with, so that the order in which
+/// segments are heard does not change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostId(pub u64);
+
+/// By which protocol something was learned. In the order in which names are trusted last to first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// ARP.
+    Arp,
+    /// DHCPv4.
+    Dhcp,
+    /// mDNS.
+    Mdns,
+    /// NDP.
+    Ndp,
+}
+
+impl Source {
+    /// Every source, in alphabetical order of its written name.
+    pub const ALL: [Self; 4] = [Self::Arp, Self::Dhcp, Self::Mdns, Self::Ndp];
+
+    /// The source in exports and in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Arp => "arp",
+            Self::Dhcp => "dhcp",
+            Self::Mdns => "mdns",
+            Self::Ndp => "ndp",
+        }
+    }
+
+    /// The reverse of [`Source::name`].
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+}
+
+/// A machine: its stations' common facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its stable id.
+    pub id: HostId,
+    /// Where it lives.
+    pub segment: Segment,
+    /// First sighting.
+    pub first_seen: Timestamp,
+    /// Last sighting.
+    pub last_seen: Timestamp,
+    /// Whether `new-host` was told.
+    pub announced: bool,
+    /// What it calls itself, by source, most recent first within a source.
+    pub names: Vec<Name>,
+    /// What it announces.
+    pub services: Vec<Service>,
+    /// What it told DHCP servers.
+    pub dhcp: Option<DhcpFacts>,
+}
+
+/// A name and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The name, already escaped; without the final `.local` of mDNS.
+    pub name: String,
+    /// Where it came from.
+    pub source: Source,
+    /// First time.
+    pub first_seen: Timestamp,
+    /// Last time.
+    pub last_seen: Timestamp,
+}
+
+/// A service that a host announces (SRV records).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Transport port.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: &'static str,
+    /// The service's instance name as announced, escaped (`Office printer._ipp._tcp.local`).
+    pub instance: String,
+    /// Where it came from.
+    pub source: Source,
+    /// Withdrawn by a goodbye.
+    pub closed: bool,
+    /// First time.
+    pub first_seen: Timestamp,
+    /// Last time.
+    pub last_seen: Timestamp,
+}
+
+/// What a host told DHCP servers, last value of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DhcpFacts {
+    /// Option 12 or 81, escaped.
+    pub hostname: Option<String>,
+    /// Option 60, escaped.
+    pub vendor_class: Option<String>,
+    /// Option 55, in order.
+    pub parameters: Vec<u8>,
+    /// Option 61, raw.
+    pub client_id: Vec<u8>,
+    /// The server of its last lease.
+    pub server: Option<Ipv4Addr>,
+    /// The end of its last lease.
+    pub lease_until: Option<Timestamp>,
+}
+
+/// A MAC on a segment, and the host it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Where.
+    pub segment: Segment,
+    /// Who.
+    pub mac: Mac,
+    /// Whose.
+    pub host: HostId,
+    /// First sighting.
+    pub first_seen: Timestamp,
+    /// Last sighting.
+    pub last_seen: Timestamp,
+    /// The protocols it was heard by.
+    pub sources: BTreeSet<Source>,
+}
+
+/// An address on a segment, and the stations that held it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Where.
+    pub segment: Segment,
+    /// The address.
+    pub ip: IpAddr,
+    /// Its holders, most recent first; never empty.
+    pub holders: Vec<Holder>,
+}
+
+/// A station's time with an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The station.
+    pub mac: Mac,
+    /// First time it claimed the address.
+    pub first_seen: Timestamp,
+    /// Last time.
+    pub last_seen: Timestamp,
+    /// The protocols by which it did.
+    pub sources: BTreeSet<Source>,
+}
+
+/// A DHCP server's promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Where the client is.
+    pub segment: Segment,
+    /// The address.
+    pub ip: Ipv4Addr,
+    /// The client.
+    pub mac: Mac,
+    /// The server identifier, where given.
+    pub server: Option<Ipv4Addr>,
+    /// When it was given.
+    pub at: Timestamp,
+    /// When it ends; `None`: not said.
+    pub until: Option<Timestamp>,
+}
+
+/// A role that an address on a segment plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Gives leases.
+    DhcpServer,
+    /// Advertises itself as a default router.
+    Router,
+}
+
+/// Who plays a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleHolder {
+    /// Where.
+    pub segment: Segment,
+    /// Which role.
+    pub role: Role,
+    /// DHCP server identifier, or the router's address.
+    pub ip: IpAddr,
+    /// The frame's source.
+    pub mac: Mac,
+    /// First time.
+    pub first_seen: Timestamp,
+    /// Last time.
+    pub last_seen: Timestamp,
+    /// Router: advertised prefixes.
+    pub prefixes: Vec<IpNet>,
+}
+
+/// An oddity that was told once and is not told again while it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Oddity {
+    /// Sender foreign to the segment.
+    Bogon,
+    /// Payload's MAC is not the frame's.
+    MacMismatch,
+}
+
+/// An oddity's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Where.
+    pub segment: Segment,
+    /// What.
+    pub oddity: Oddity,
+    /// Its address.
+    pub ip: IpAddr,
+    /// The payload's MAC.
+    pub mac: Mac,
+    /// The frame's MAC.
+    pub frame_mac: Mac,
+    /// First time.
+    pub first_seen: Timestamp,
+    /// Last time.
+    pub last_seen: Timestamp,
+}
+
+/// Everything, or everything that changed. Rows are whole: saving one replaces the saved one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Hosts, by id.
+    pub hosts: Vec<Host>,
+    /// Stations, by segment and MAC.
+    pub stations: Vec<Station>,
+    /// Bindings, by segment and address.
+    pub bindings: Vec<Binding>,
+    /// Leases, by segment and address.
+    pub leases: Vec<Lease>,
+    /// Roles, by segment, role and address.
+    pub roles: Vec<RoleHolder>,
+    /// Oddities told, by segment, oddity, address and both MACs.
+    pub told: Vec<Told>,
+}
+
+/// A moment at which something known was seen again: all that a quiet network writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// A binding's present holder.
+    Binding(Segment, IpAddr, Timestamp),
+    /// A host.
+    Host(HostId, Timestamp),
+    /// A station.
+    Station(Segment, Mac, Timestamp),
+}
+
+/// What the correlator changed since it was last asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Rows that are new or differ in more than `last_seen`.
+    pub rows: Rows,
+    /// Rows evicted by a limit, or overwritten by another: to be deleted.
+    pub removed: Removed,
+}
+
+/// Keys of rows that are gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Hosts.
+    pub hosts: Vec<HostId>,
+    /// Stations.
+    pub stations: Vec<(Segment, Mac)>,
+    /// Bindings.
+    pub bindings: Vec<(Segment, IpAddr)>,
+    /// Leases.
+    pub leases: Vec<(Segment, Ipv4Addr)>,
+    /// Roles.
+    pub roles: Vec<(Segment, Role, IpAddr)>,
+    /// Oddities.
+    pub told: Vec<(Segment, Oddity, IpAddr, Mac, Mac)>,
+}

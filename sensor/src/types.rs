@@ -1,0 +1,270 @@
+//! The words that every room shares: time, MAC, segment, frame. No behaviour beyond what the words mean.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub use sensor_ebpf::abi::Class;
+
+/// A moment: nanoseconds since the Unix epoch, UTC. Ranges from 1677 to 2262.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The Unix epoch.
+    pub const EPOCH: Self = Self(0);
+
+    /// From nanoseconds since the Unix epoch.
+    pub const fn from_nanos(ns: i64) -> Self {
+        Self(ns)
+    }
+
+    /// From whole seconds since the Unix epoch; saturates at the ends of the range.
+    pub const fn from_secs(s: i64) -> Self {
+        Self(s.saturating_mul(1_000_000_000))
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// The moment `span` later; saturates at the end of the range.
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// A station's 48-bit address (IEEE 802, section 8.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+/// What a MAC's number alone says about where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MacKind {
+    /// Locally administered: bit 1 of the first octet is set. It names no vendor.
+    Local,
+    /// Assigned by its vendor.
+    Universal,
+    /// Shared by routers: VRRP and CARP (RFC 5798, section 7.3), HSRP, GLBP.
+    Virtual,
+}
+
+impl Mac {
+    /// All ones.
+    pub const BROADCAST: Self = Self([0xff; 6]);
+    /// All zeros: no station has it.
+    pub const ZERO: Self = Self([0; 6]);
+
+    /// Whether one station can own it: neither a group address nor all zeros.
+    pub fn is_station(self) -> bool {
+        self.0[0] & 1 == 0 && self != Self::ZERO
+    }
+
+    /// What the number says of its origin.
+    pub fn kind(self) -> MacKind {
+        match self.0 {
+            // VRRP and CARP v4 and v6, HSRP v1, HSRP v2 v4 and v6, GLBP.
+            [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _]
+            | [0x00, 0x00, 0x0c, 0x07, 0xac, _]
+            | [0x00, 0x00, 0x0c, 0x9f, 0xf0..=0xff, _]
+            | [0x00, 0x05, 0x73, 0xa0..=0xaf, _, _]
+            | [0x00, 0x07, 0xb4, 0x00..=0x03, _, _] => MacKind::Virtual,
+            [first, ..] if first & 2 != 0 => MacKind::Local,
+            _ => MacKind::Universal,
+        }
+    }
+
+    /// From `aa:bb:cc:dd:ee:ff` or `aa-bb-..`, either case, with or without leading zeros.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut octets = [0; 6];
+        let mut parts = text.split([':', '-']);
+        for octet in &mut octets {
+            let part = parts.next()?;
+            if part.is_empty() || part.len() > 2 || !part.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return None;
+            }
+            *octet = u8::from_str_radix(part, 16).ok()?;
+        }
+        parts.next().is_none().then_some(Self(octets))
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An interface's name, at most 15 bytes (Linux `IFNAMSIZ`), held inline so that segments are cheap to copy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Iface([u8; 16]);
+
+impl Iface {
+    /// `None` when the name is empty, longer than 15 bytes, or has bytes other than printable ASCII.
+    pub fn new(name: &str) -> Option<Self> {
+        let bytes = name.as_bytes();
+        if bytes.is_empty() || bytes.len() > 15 || !bytes.iter().all(u8::is_ascii_graphic) {
+            return None;
+        }
+        let mut inline = [0; 16];
+        inline[..bytes.len()].copy_from_slice(bytes);
+        Some(Self(inline))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        let len = self.0.iter().position(|&b| b == 0).unwrap_or(15);
+        std::str::from_utf8(&self.0[..len]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Iface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Up to two VLAN ids, outer first. Priority tags (id 0) count as none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Vlans([u16; 2]);
+
+impl Vlans {
+    /// From the ids in wire order; ids are cut to 12 bits and zeros are left out.
+    pub fn new(ids: [u16; 2]) -> Self {
+        match [ids[0] & 0xfff, ids[1] & 0xfff] {
+            [0, inner] => Self([inner, 0]),
+            ids => Self(ids),
+        }
+    }
+
+    /// The ids, outer first.
+    pub fn ids(&self) -> &[u16] {
+        let len = self.0.iter().position(|&id| id == 0).unwrap_or(2);
+        &self.0[..len]
+    }
+}
+
+/// A broadcast domain: an interface and a VLAN stack, written `eth1`, `eth1.30`, `eth1.100.30`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Segment {
+    /// Where it was captured.
+    pub iface: Iface,
+    /// Its VLAN stack.
+    pub vlans: Vlans,
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.iface.as_str())?;
+        self.vlans.ids().iter().try_for_each(|id| write!(f, ".{id}"))
+    }
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A harvested frame: what the classifier found in it, and the part that its protocol's parser reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// When it was received.
+    pub at: Timestamp,
+    /// Where.
+    pub segment: Segment,
+    /// The classifier's verdict.
+    pub class: Class,
+    /// Whether `body` lacks its end (capture limit or snap length).
+    pub cut: bool,
+    /// Source of the frame.
+    pub source_mac: Mac,
+    /// Destination of the frame.
+    pub destination_mac: Mac,
+    /// The IP header's words; `None` for classes that have none (ARP).
+    pub packet: Option<Packet>,
+    /// ARP: the 28 bytes of RFC 826. NDP: the ICMPv6 message. DHCP, mDNS: the UDP payload.
+    pub body: &'a [u8],
+}
+
+/// What a message's parser needs of its IP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// IP source.
+    pub source: IpAddr,
+    /// IP destination.
+    pub destination: IpAddr,
+    /// Hop limit or time to live, as received.
+    pub hop_limit: u8,
+}
+
+/// Bytes that the network chose: a name, a vendor class, a text. Never shown as they are.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(Vec<u8>);
+
+/// The longest text that is kept, in bytes: a DNS name's limit (RFC 1035, section 2.3.4).
+pub const TEXT_MAX: usize = 255;
+
+impl Text {
+    /// Keeps the first [`TEXT_MAX`] bytes.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes[..bytes.len().min(TEXT_MAX)].to_vec())
+    }
+
+    /// The bytes as the network sent them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text, if it is UTF-8 without control, C1 or direction-changing characters.
+    pub fn as_clean(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok().filter(|text| !text.chars().any(is_unsafe))
+    }
+
+    /// The text with everything unsafe written as `\xNN` or `\u{..}`: fit for any sink, and never empty of evidence.
+    pub fn escaped(&self) -> String {
+        use std::fmt::Write as _;
+        if let Some(clean) = self.as_clean() {
+            return clean.to_owned();
+        }
+        let mut out = String::with_capacity(self.0.len() * 2);
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    c if !is_unsafe(c) => out.push(c),
+                    c if u32::from(c) < 0x100 => drop(write!(out, "\\x{:02x}", u32::from(c))),
+                    c => drop(write!(out, "\\u{{{:x}}}", u32::from(c))),
+                }
+            }
+            for byte in chunk.invalid() {
+                drop(write!(out, "\\x{byte:02x}"));
+            }
+        }
+        out
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.escaped())
+    }
+}
+
+/// Whether a character may move a cursor, end a line or turn the reading direction.
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}

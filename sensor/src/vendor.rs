@@ -1,0 +1,1 @@
+//! Vendors by the longest assigned prefix of a universally administered MAC.
