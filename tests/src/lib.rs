@@ -1,1 +1,16 @@
-//! What the integration tests share.
+//! What the integration tests share. Modules in reading order.
+
+/// The BPF program run on given frames, without an interface.
+pub mod bpf;
+/// Frames made by hand, byte by byte.
+pub mod frames;
+/// Bodies of the fuzz targets: plain functions that the corpus replays.
+pub mod fuzz;
+/// Namespaces that make a switch with a mirror port, real daemons and hosts.
+pub mod lab;
+/// Lists of correlator operations made from arbitrary bytes.
+pub mod operations;
+/// An independent decoder's answers, and how ours compare.
+pub mod oracle;
+/// Seeded networks whose truth is known.
+pub mod simulation;

@@ -1,0 +1,1 @@
+//! What the other subcommands need on the machine, installed when it is missing.
