@@ -1,1 +1,235 @@
-//! stub
+//! What was typed. Nothing here decides what it means: that is `config.rs`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Who is on the network, what is new, what changed its MAC, and who pretends to be somebody else.
+#[derive(Debug, Parser)]
+#[command(name = "sensor", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Listen, remember, tell
+    Run(Box<RunArgs>),
+    /// Read capture files (pcap, pcapng, .gz; '-' is standard input) as if they were heard now
+    Replay(ReplayArgs),
+    /// The hosts, as a table to look at
+    Hosts(HostsArgs),
+    /// What was told
+    Events(EventsArgs),
+    /// The inventory for reports and programs: one record per address
+    Export(ExportArgs),
+    /// Look after the database
+    Db(DbArgs),
+}
+
+/// `sensor run`
+#[derive(Debug, Default, Args)]
+pub struct RunArgs {
+    /// An interface that this box lives on: frames are only looked at. May be given several times
+    /// [default: the interface of the default route]
+    #[arg(short, long, value_name = "IFACE", env = "SENSOR_INTERFACE", value_delimiter = ',')]
+    pub interface: Vec<String>,
+    /// An interface that only receives copies (a mirror or SPAN port): frames end here
+    #[arg(long, value_name = "IFACE", env = "SENSOR_MIRROR", value_delimiter = ',')]
+    pub mirror: Vec<String>,
+    /// Only listen, never ask
+    #[arg(long)]
+    pub passive: bool,
+    /// Where frames come from [default: auto]
+    #[arg(long, value_name = "HOW", env = "SENSOR_CAPTURE")]
+    pub capture: Option<CaptureArg>,
+    /// The configuration file [default: /etc/sensor/sensor.toml where it exists]
+    #[arg(long, value_name = "FILE", env = "SENSOR_CONFIG")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub db: DbArg,
+    /// Append events as JSON Lines to FILE, or write them to standard output with '-'
+    #[arg(long, value_name = "FILE", env = "SENSOR_EVENTS")]
+    pub events: Option<PathBuf>,
+    /// Append every sighting as JSON Lines to FILE, or write them to standard output with '-'
+    #[arg(long, value_name = "FILE", env = "SENSOR_SIGHTINGS")]
+    pub sightings: Option<PathBuf>,
+    /// Print events and, every ten seconds, a status line as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// A prefix that lives on the networks heard here; others are bogons. May be given several times
+    #[arg(long, value_name = "CIDR", env = "SENSOR_CIDR", value_delimiter = ',')]
+    pub network: Vec<String>,
+    /// How long new hosts of a new database are only `info`, in seconds [default: 600]
+    #[arg(long, value_name = "SECONDS", env = "SENSOR_LEARNING_S")]
+    pub learning: Option<u64>,
+    /// How long the kernel holds back repeats of what it has reported, in seconds; 0: not at all [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "SENSOR_REFRESH_S")]
+    pub refresh: Option<u64>,
+    /// Size of the ring between kernel and sensor, in bytes, a power of two [default: 4194304]
+    #[arg(long, value_name = "BYTES", env = "SENSOR_RING_BYTES")]
+    pub ring: Option<u32>,
+    /// A newer list of vendors: IEEE's oui.csv, mam.csv, oui36.csv, or all of them in one file
+    #[arg(long, value_name = "FILE", env = "SENSOR_OUI")]
+    pub oui: Option<PathBuf>,
+    /// This sensor's name in events [default: the host name]
+    #[arg(long, value_name = "NAME", env = "SENSOR_NAME")]
+    pub name: Option<String>,
+}
+
+/// Where frames come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CaptureArg {
+    /// XDP in the driver, else generic XDP, else a packet socket
+    Auto,
+    /// XDP in the driver only
+    Driver,
+    /// Generic XDP only
+    Generic,
+    /// A packet socket, for kernels and interfaces without XDP
+    Packet,
+}
+
+/// `sensor replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Capture files; '-' is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Keep what is found in this database [default: nowhere]
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// Append events as JSON Lines to FILE, or write them to standard output with '-'
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Append every sighting as JSON Lines to FILE, or write them to standard output with '-'
+    #[arg(long, value_name = "FILE")]
+    pub sightings: Option<PathBuf>,
+    /// Print the inventory as a JSON array
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print the inventory as CSV
+    #[arg(long)]
+    pub csv: bool,
+    /// A prefix that lives on the captured networks; others are bogons. May be given several times
+    #[arg(long, value_name = "CIDR", env = "SENSOR_CIDR", value_delimiter = ',')]
+    pub network: Vec<String>,
+    /// How long new hosts of a new database are only `info`, in seconds of the file's clock [default: 600]
+    #[arg(long, value_name = "SECONDS", env = "SENSOR_LEARNING_S")]
+    pub learning: Option<u64>,
+    /// A newer list of vendors: IEEE's oui.csv, mam.csv, oui36.csv, or all of them in one file
+    #[arg(long, value_name = "FILE", env = "SENSOR_OUI")]
+    pub oui: Option<PathBuf>,
+    /// This sensor's name in events [default: replay]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// The database.
+#[derive(Debug, Default, Args)]
+pub struct DbArg {
+    /// The database [default: $STATE_DIRECTORY/sensor.db, else /var/lib/sensor/sensor.db for root, else
+    /// $XDG_STATE_HOME/sensor/sensor.db]
+    #[arg(long = "db", value_name = "FILE", env = "SENSOR_DB")]
+    pub path: Option<PathBuf>,
+}
+
+/// `sensor hosts`
+#[derive(Debug, Args)]
+pub struct HostsArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub db: DbArg,
+    /// Only this segment, such as eth1 or eth1.30
+    #[arg(long, value_name = "SEGMENT")]
+    pub segment: Option<String>,
+    /// Only what was seen since then: 15m, 2h, 7d, or a time such as 2026-11-21T08:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// As JSON Lines instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// A newer list of vendors: IEEE's oui.csv, mam.csv, oui36.csv, or all of them in one file
+    #[arg(long, value_name = "FILE", env = "SENSOR_OUI")]
+    pub oui: Option<PathBuf>,
+}
+
+/// `sensor events`
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub db: DbArg,
+    /// Go on printing what is told from now on
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only what was told since then: 15m, 2h, 7d, or a time such as 2026-11-21T08:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Only this kind, such as new-host. May be given several times
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// Only this segment, such as eth1 or eth1.30
+    #[arg(long, value_name = "SEGMENT")]
+    pub segment: Option<String>,
+    /// As JSON Lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sensor export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub db: DbArg,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub format: ExportFormat,
+    /// Write to FILE, which is replaced at once when all is written [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only what was seen since then: 15m, 2h, 7d, or a time such as 2026-11-21T08:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// A newer list of vendors: IEEE's oui.csv, mam.csv, oui36.csv, or all of them in one file
+    #[arg(long, value_name = "FILE", env = "SENSOR_OUI")]
+    pub oui: Option<PathBuf>,
+}
+
+/// The form of an export.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ExportFormat {
+    /// A JSON array
+    #[arg(long)]
+    pub json: bool,
+    /// JSON Lines: one record a line
+    #[arg(long)]
+    pub jsonl: bool,
+    /// CSV with a heading line
+    #[arg(long)]
+    pub csv: bool,
+    /// The JSON Schema that every record obeys
+    #[arg(long)]
+    pub schema: bool,
+}
+
+/// `sensor db`
+#[derive(Debug, Args)]
+pub struct DbArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: DbCommand,
+}
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Read all of it and say whether it is whole
+    Check(DbArg),
+}

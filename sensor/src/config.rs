@@ -1,1 +1,454 @@
-//! stub
+//! What was typed, set in the environment and written in the file, made into what it means.
+//! A flag wins over the environment, the environment over the file, the file over the default.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::capture::{Method, Options, Port, Role, iface};
+use crate::cli::{CaptureArg, ReplayArgs, RunArgs};
+use crate::types::{Iface, Timestamp};
+
+/// What `sensor run` is to do.
+#[derive(Debug)]
+pub struct Run {
+    /// Where to listen.
+    pub ports: Vec<Port>,
+    /// How.
+    pub capture: Options,
+    /// Where to remember.
+    pub db: PathBuf,
+    /// Where to write events besides the journal.
+    pub events: Option<Target>,
+    /// Where to write sightings.
+    pub sightings: Option<Target>,
+    /// What happens on standard output.
+    pub screen: Screen,
+    /// What the events and the inventory depend on.
+    pub inventory: Inventory,
+}
+
+/// What `sensor replay` is to do.
+#[derive(Debug)]
+pub struct Replay {
+    /// What to read, in order.
+    pub files: Vec<PathBuf>,
+    /// Where to remember, if at all.
+    pub db: Option<PathBuf>,
+    /// Where to write events.
+    pub events: Option<Target>,
+    /// Where to write sightings.
+    pub sightings: Option<Target>,
+    /// What happens on standard output.
+    pub screen: Screen,
+    /// What the events and the inventory depend on.
+    pub inventory: Inventory,
+}
+
+/// What the events and the inventory depend on.
+#[derive(Debug)]
+pub struct Inventory {
+    /// Length of the learning period.
+    pub learning: Duration,
+    /// Prefixes that live on an interface, or everywhere.
+    pub networks: Vec<(Option<Iface>, IpNet)>,
+    /// A newer list of vendors.
+    pub oui: Option<PathBuf>,
+    /// This sensor's name.
+    pub name: String,
+}
+
+/// A place for lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A file, appended to.
+    File(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
+/// What happens on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// The inventory as CSV, at the end (replay).
+    Csv,
+    /// JSON: events and status as they come (run), or the inventory at the end (replay).
+    Json,
+    /// Nothing: a log has standard output, or systemd does.
+    Quiet,
+    /// Lines for a person.
+    Text,
+}
+
+/// What is wrong with a setting: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not an address prefix.
+    #[error("{setting}: '{value}' is not a network prefix; write it like 192.168.1.0/24 or 2001:db8::/64")]
+    Cidr {
+        /// Where it was set.
+        setting: &'static str,
+        /// What was written.
+        value: String,
+    },
+    /// A file that is not TOML, or has a value of the wrong type.
+    #[error("{path}: {message}")]
+    File {
+        /// The file, with the line.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A name that no Linux interface can have.
+    #[error("'{0}' cannot be an interface's name: 1 to 15 printable characters; `ip link` lists them")]
+    Iface(String),
+    /// An event kind that does not exist.
+    #[error("'{value}' is not a kind of event{suggestion}; `sensor events --help` names the contract")]
+    Kind {
+        /// What was written.
+        value: String,
+        /// The nearest one.
+        suggestion: String,
+    },
+    /// The file cannot be read.
+    #[error("{path}: {error}; name another configuration file with --config, or mend its permissions")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Nowhere to listen.
+    #[error("there is no default route to find an interface by; name one with -i IFACE or --mirror IFACE")]
+    NoInterface,
+    /// An interface in both roles.
+    #[error("{0} is named as an interface and as a mirror port; it can only be one of them")]
+    TwoRoles(Iface),
+    /// The ring's size.
+    #[error("ring: {0} is not a power of two from 65536 to 1073741824")]
+    Ring(u32),
+    /// A key that does not exist.
+    #[error("{path}: unknown key '{key}'{suggestion}")]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The nearest one.
+        suggestion: String,
+    },
+    /// Not a time.
+    #[error("--since: '{0}' is neither a span (15m, 2h, 7d) nor a time such as 2026-11-21T08:00:00Z")]
+    When(String),
+    /// Two logs for one standard output.
+    #[error("--events - and --sightings - cannot share standard output; give one of them a file")]
+    TwoOnStdout,
+}
+
+impl Run {
+    /// From flags and environment (`args`) and the file that they or the default name.
+    pub fn new(args: RunArgs) -> Result<Self, ConfigError> {
+        let file = File::find(args.config.as_deref())?;
+        let hosts = first_nonempty(args.interface, file.interface);
+        let mirrors = first_nonempty(args.mirror, file.mirror);
+        let events = target(args.events.or(file.events));
+        let sightings = target(args.sightings.or(file.sightings));
+        let defaults = Options::default();
+        let ring_bytes = args.ring.or(file.ring_bytes).unwrap_or(defaults.ring_bytes);
+        if !ring_bytes.is_power_of_two() || !(1 << 16..=1 << 30).contains(&ring_bytes) {
+            return Err(ConfigError::Ring(ring_bytes));
+        }
+        let mut networks = prefixes("--network", &args.network)?;
+        for network in file.network {
+            let on = network.interface.map(|name| parse_iface(&name)).transpose()?;
+            networks.push((on, parse_prefix("[[network]] prefix", &network.prefix)?));
+        }
+        let capture = match args.capture {
+            Some(how) => Some(how),
+            None => file.capture,
+        };
+        Ok(Self {
+            ports: ports(&hosts, &mirrors)?,
+            capture: Options {
+                method: match capture.unwrap_or(CaptureArg::Auto) {
+                    CaptureArg::Auto => Method::Auto,
+                    CaptureArg::Driver => Method::Driver,
+                    CaptureArg::Generic => Method::Generic,
+                    CaptureArg::Packet => Method::Packet,
+                },
+                ring_bytes,
+                refresh: args.refresh.or(file.refresh_s).map_or(defaults.refresh, Duration::from_secs),
+            },
+            db: args.db.path.or(file.db).unwrap_or_else(default_db),
+            screen: screen(args.json, &events, &sightings)?,
+            events,
+            sightings,
+            inventory: Inventory {
+                learning: Duration::from_secs(args.learning.or(file.learning_s).unwrap_or(LEARNING_S)),
+                networks,
+                oui: args.oui.or(file.oui),
+                name: args.name.or(file.name).unwrap_or_else(host_name),
+            },
+        })
+    }
+}
+
+impl Replay {
+    /// From flags and environment; a configuration file does not change how a capture reads.
+    pub fn new(args: ReplayArgs) -> Result<Self, ConfigError> {
+        let events = target(args.events);
+        let sightings = target(args.sightings);
+        let screen = match screen(args.json, &events, &sightings)? {
+            Screen::Text if args.csv => Screen::Csv,
+            screen => screen,
+        };
+        Ok(Self {
+            files: args.files,
+            db: args.db,
+            screen,
+            events,
+            sightings,
+            inventory: Inventory {
+                learning: Duration::from_secs(args.learning.unwrap_or(LEARNING_S)),
+                networks: prefixes("--network", &args.network)?,
+                oui: args.oui,
+                name: args.name.unwrap_or_else(|| "replay".to_owned()),
+            },
+        })
+    }
+}
+
+/// The database when none is named: systemd's state directory, root's, or the user's.
+pub fn default_db() -> PathBuf {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(list) = folder("STATE_DIRECTORY") {
+        // systemd separates several directories with colons; ours is the first.
+        let first = list.to_string_lossy().split(':').next().unwrap_or_default().to_owned();
+        return Path::new(&first).join("sensor.db");
+    }
+    // SAFETY: `geteuid` has no preconditions and cannot fail.
+    if unsafe { libc::geteuid() } == 0 {
+        return PathBuf::from("/var/lib/sensor/sensor.db");
+    }
+    let state = folder("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or_else(|| folder("HOME").map(|home| Path::new(&home).join(".local/state")));
+    state.unwrap_or_default().join("sensor/sensor.db")
+}
+
+/// A moment from a span before `now` (`90s`, `15m`, `2h`, `7d`) or an RFC 3339 time.
+pub fn parse_when(text: &str, now: Timestamp) -> Result<Timestamp, ConfigError> {
+    let bad = || ConfigError::When(text.to_owned());
+    let unit_s = match text.chars().last() {
+        Some('s') => Some(1),
+        Some('m') => Some(60),
+        Some('h') => Some(3600),
+        Some('d') => Some(86_400),
+        _ => None,
+    };
+    if let Some((unit_s, number)) = unit_s.and_then(|unit_s| Some((unit_s, text[..text.len() - 1].parse::<i64>().ok()?))) {
+        let span_ns = number.checked_mul(unit_s).and_then(|s| s.checked_mul(1_000_000_000)).filter(|ns| *ns >= 0);
+        return Ok(Timestamp::from_nanos(now.as_nanos().saturating_sub(span_ns.ok_or_else(bad)?)));
+    }
+    let moment: jiff::Timestamp = text.parse().map_err(|_| bad())?;
+    Ok(Timestamp::from_nanos(i64::try_from(moment.as_nanosecond()).map_err(|_| bad())?))
+}
+
+/// `; did you mean 'x'?` for the known word nearest to `word`, or nothing.
+pub fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let nearest = known.into_iter().map(|name| (strsim::damerau_levenshtein(word, name), name)).min();
+    match nearest {
+        Some((distance, name)) if distance <= 3 => format!("; did you mean '{name}'?"),
+        _ => String::new(),
+    }
+}
+
+/// The configuration file's keys.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct File {
+    interface: Vec<String>,
+    mirror: Vec<String>,
+    capture: Option<CaptureArg>,
+    db: Option<PathBuf>,
+    events: Option<PathBuf>,
+    sightings: Option<PathBuf>,
+    learning_s: Option<u64>,
+    refresh_s: Option<u64>,
+    ring_bytes: Option<u32>,
+    oui: Option<PathBuf>,
+    name: Option<String>,
+    network: Vec<Network>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Network {
+    prefix: String,
+    interface: Option<String>,
+}
+
+const FILE_KEYS: [&str; 12] = [
+    "interface", "mirror", "capture", "db", "events", "sightings", "learning_s", "refresh_s", "ring_bytes", "oui", "name",
+    "network",
+];
+const NETWORK_KEYS: [&str; 2] = ["prefix", "interface"];
+const DEFAULT_FILE: &str = "/etc/sensor/sensor.toml";
+const LEARNING_S: u64 = 600;
+
+impl File {
+    fn find(named: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(ConfigError::Read { path: path.to_owned(), error }),
+        }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let wrong = |error: &toml::de::Error| {
+            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+            ConfigError::File { path: format!("{}, line {line}", path.display()), message }
+        };
+        let table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
+        let unknown = |key: &str, known: &[&'static str]| ConfigError::UnknownKey {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            suggestion: suggest(key, known.iter().copied()),
+        };
+        if let Some(key) = table.keys().find(|key| !FILE_KEYS.contains(&key.as_str())) {
+            return Err(unknown(key, &FILE_KEYS));
+        }
+        let networks = table.get("network").and_then(toml::Value::as_array).into_iter().flatten();
+        for network in networks.filter_map(toml::Value::as_table) {
+            if let Some(key) = network.keys().find(|key| !NETWORK_KEYS.contains(&key.as_str())) {
+                return Err(unknown(key, &NETWORK_KEYS));
+            }
+        }
+        toml::from_str(text).map_err(|error| wrong(&error))
+    }
+}
+
+impl<'de> Deserialize<'de> for CaptureArg {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        clap::ValueEnum::from_str(&word, false)
+            .map_err(|_| serde::de::Error::custom(format!("capture is auto, driver, generic or packet, not '{word}'")))
+    }
+}
+
+fn ports(hosts: &[String], mirrors: &[String]) -> Result<Vec<Port>, ConfigError> {
+    let mut ports: Vec<Port> = Vec::new();
+    let named = hosts.iter().map(|name| (name, Role::Host)).chain(mirrors.iter().map(|name| (name, Role::Mirror)));
+    for (name, role) in named {
+        let iface = parse_iface(name)?;
+        match ports.iter().find(|port| port.iface == iface) {
+            Some(port) if port.role != role => return Err(ConfigError::TwoRoles(iface)),
+            Some(_) => {}
+            None => ports.push(Port { iface, role }),
+        }
+    }
+    if ports.is_empty() {
+        let iface = iface::default_route_iface().ok_or(ConfigError::NoInterface)?;
+        ports.push(Port { iface, role: Role::Host });
+    }
+    Ok(ports)
+}
+
+fn parse_iface(name: &str) -> Result<Iface, ConfigError> {
+    Iface::new(name).ok_or_else(|| ConfigError::Iface(name.escape_debug().to_string()))
+}
+
+fn prefixes(setting: &'static str, texts: &[String]) -> Result<Vec<(Option<Iface>, IpNet)>, ConfigError> {
+    texts.iter().map(|text| Ok((None, parse_prefix(setting, text)?))).collect()
+}
+
+fn parse_prefix(setting: &'static str, text: &str) -> Result<IpNet, ConfigError> {
+    let prefix = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let bad = || ConfigError::Cidr { setting, value: text.escape_debug().to_string() };
+    Ok(prefix.ok_or_else(bad)?.trunc())
+}
+
+fn target(path: Option<PathBuf>) -> Option<Target> {
+    path.map(|path| if path == Path::new("-") { Target::Stdout } else { Target::File(path) })
+}
+
+fn screen(json: bool, events: &Option<Target>, sightings: &Option<Target>) -> Result<Screen, ConfigError> {
+    let taken = [events, sightings].into_iter().filter(|target| **target == Some(Target::Stdout)).count();
+    match (taken, json) {
+        (2, _) => Err(ConfigError::TwoOnStdout),
+        (1, _) => Ok(Screen::Quiet),
+        (_, true) => Ok(Screen::Json),
+        // Under systemd standard output is the journal, which has the events already, with their fields.
+        _ if std::env::var_os("JOURNAL_STREAM").is_some() => Ok(Screen::Quiet),
+        _ => Ok(Screen::Text),
+    }
+}
+
+fn first_nonempty(a: Vec<String>, b: Vec<String>) -> Vec<String> {
+    if a.is_empty() { b } else { a }
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "sensor".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+
+    fn check_file(text: &str, expected: &str) {
+        let got = File::parse(Path::new("s.toml"), text).map_or_else(|error| error.to_string(), |file| format!("{file:?}"));
+        assert!(got.contains(expected), "{got}");
+        assert!(!got.contains('\n'), "{got}");
+    }
+
+    #[test]
+    fn the_file_says_what_is_wrong_with_it() {
+        check_file("mirror = [\"eth1\"]\n", "mirror: [\"eth1\"]");
+        check_file("miror = [\"eth1\"]\n", "s.toml: unknown key 'miror'; did you mean 'mirror'?");
+        check_file("[[network]]\nprefx = \"10.0.0.0/8\"\n", "unknown key 'prefx'; did you mean 'prefix'?");
+        check_file("learning_s = \"long\"\n", "s.toml, line 1: ");
+        check_file("\n\nmirror = [\n", "s.toml, line ");
+        check_file("capture = \"fast\"\n", "capture is auto, driver, generic or packet, not 'fast'");
+        check_file("zzzzzzzzzz = 1\n", "unknown key 'zzzzzzzzzz'");
+    }
+
+    fn check_when(text: &str, expected_s: Option<i64>) {
+        let got = parse_when(text, Timestamp::from_secs(1_000_000)).ok();
+        assert_eq!(got, expected_s.map(Timestamp::from_secs), "{text}");
+    }
+
+    #[test]
+    fn spans_and_times() {
+        check_when("90s", Some(999_910));
+        check_when("15m", Some(999_100));
+        check_when("1d", Some(913_600));
+        check_when("1970-01-02T00:00:00Z", Some(86_400));
+        check_when("-5m", None);
+        check_when("yesterday", None);
+        check_when("", None);
+        check_when("99999999999999d", None);
+        check_when("é", None);
+    }
+
+    fn check_prefix(text: &str, expected: Option<&str>) {
+        assert_eq!(parse_prefix("--network", text).ok().map(|net| net.to_string()).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn prefixes_and_addresses() {
+        check_prefix("10.1.2.3/8", Some("10.0.0.0/8"));
+        check_prefix("2001:db8::1", Some("2001:db8::1/128"));
+        check_prefix("10.0.0.0/33", None);
+        check_prefix("10.0.0/8", None);
+    }
+}

@@ -1,2 +1,103 @@
-//! The command line's entry.
-fn main() {}
+//! The command line's entry: builds the handles to the world, hands them down, and turns the end into an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use sensor::capture::{Live, Role, iface};
+use sensor::cli::{Cli, Command};
+use sensor::clock::Clock;
+use sensor::config::{self, Inventory, Screen};
+use sensor::export::{self, sink::Sink};
+use sensor::inventory::correlator::Settings;
+use sensor::run::failure::Failure;
+use sensor::run::intake::{Intake, SETTLE, Told};
+use sensor::run::outbox::Outbox;
+use sensor::run::{self, World, notice, replay, show};
+use sensor::store::{Writer, WriterThread};
+use sensor::vendor::Vendors;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let clock = Clock::new();
+    let result = match cli.command {
+        Command::Run(args) => config::Run::new(*args).map_err(Failure::from).and_then(|config| listen(config, clock)),
+        Command::Replay(args) => {
+            config::Replay::new(args).map_err(Failure::from).and_then(|config| replay::replay(&config, &clock))
+        }
+        Command::Hosts(args) => show::hosts(&args, &clock),
+        Command::Events(args) => show::events(&args, &clock),
+        Command::Export(args) => show::export(&args, &clock),
+        Command::Db(args) => show::db(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            notice::error(&failure.to_string());
+            failure.exit_code()
+        }
+    }
+}
+
+fn listen(config: config::Run, clock: Clock) -> Result<(), Failure> {
+    let runtime = run::runtime().map_err(Failure::system("the runtime cannot start"))?;
+    runtime.block_on(async {
+        let world = open_world(config, clock)?;
+        run::run(world).await
+    })
+}
+
+fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
+    let vendors = Vendors::open(config.inventory.oui.as_deref())?;
+    let log = export::open_log(config.sightings.as_ref())?;
+    let lines = export::open_lines(config.events.as_ref())?;
+    // The capture comes before the database, so that a typing error in an interface makes no empty database.
+    let capture = Live::open(&config.ports, &config.capture)?;
+    make_default_folder(&config.db)?;
+    let (writer, saved) = Writer::open(&config.db, clock.now())?;
+    let settings = settings(&config.inventory, &config.ports, saved.created_at)?;
+    let mut sinks: Vec<Sink> = lines.into_iter().collect();
+    match export::journal::Journal::open() {
+        Ok(journal) => sinks.push(Sink::Journal(journal)),
+        Err(error) if config.screen == Screen::Text => drop(error),
+        Err(error) => notice::info(&format!("no systemd journal here ({error}); events go to the database and --events")),
+    }
+    let first_untold = saved.unpublished.first().map_or(saved.next_event_id, |event| event.id);
+    let mut outbox = Outbox::new(sinks, first_untold - 1);
+    for event in saved.unpublished {
+        if let Some(record) = export::record::EventRecord::from_json(&event.record) {
+            outbox.push(Told { record, stored: event });
+        }
+    }
+    let intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
+    let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
+    Ok(World { clock, capture, intake, store, outbox, screen: config.screen })
+}
+
+fn settings(
+    inventory: &Inventory,
+    ports: &[sensor::capture::Port],
+    created_at: sensor::types::Timestamp,
+) -> Result<Settings, Failure> {
+    let mut prefixes = inventory.networks.clone();
+    for port in ports.iter().filter(|port| port.role == Role::Host) {
+        let attached = iface::attached_prefixes(port.iface).map_err(Failure::system("addresses cannot be listed"))?;
+        prefixes.extend(attached.into_iter().map(|prefix| (Some(port.iface), prefix)));
+    }
+    Ok(Settings {
+        learning_until: Some(created_at.after(inventory.learning)),
+        settle: SETTLE,
+        own_macs: iface::own_macs().map_err(Failure::system("interfaces cannot be listed"))?,
+        prefixes,
+        history: false,
+    })
+}
+
+/// The default place is ours to make; a folder that was named must be there, because a typing error would hide.
+fn make_default_folder(db: &std::path::Path) -> Result<(), Failure> {
+    match db.parent() {
+        Some(folder) if db == config::default_db() => std::fs::create_dir_all(folder)
+            .map_err(Failure::system(format!("{} cannot be made; name a database with --db", folder.display()))),
+        _ => Ok(()),
+    }
+}

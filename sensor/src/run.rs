@@ -1,1 +1,371 @@
-//! stub
+//! The loop of `sensor run`: one `select!` over one closed set of things that can wake the sensor.
+
+use std::io;
+use std::time::Duration;
+
+use sensor_ebpf::abi::Counters;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::failure::Failure;
+use self::intake::{Intake, Told};
+use self::outbox::Outbox;
+use self::status::Status;
+use crate::capture::{CaptureError, Live};
+use crate::clock::Clock;
+use crate::config::Screen;
+use crate::export::screen;
+use crate::inventory::event::{Detail, Kind};
+use crate::store::{Batch, Done, WriterThread};
+use crate::types::{Frame, Timestamp};
+
+/// Why a command ended early.
+pub mod failure;
+/// What the sensor says on standard error.
+pub mod notice;
+/// From a frame to events.
+pub mod intake;
+/// From the database to the sinks.
+pub mod outbox;
+/// The sensor's own figures.
+pub mod status;
+/// `sensor replay`.
+pub mod replay;
+/// `sensor hosts`, `events`, `export`, `db`.
+pub mod show;
+
+/// Every handle to the world that the loop uses. `main.rs` builds it; a test can build it of other parts.
+pub struct World {
+    /// The clock.
+    pub clock: Clock,
+    /// Frames.
+    pub capture: Live,
+    /// The core and its surroundings.
+    pub intake: Intake,
+    /// The database's thread.
+    pub store: WriterThread,
+    /// The sinks.
+    pub outbox: Outbox,
+    /// Standard output.
+    pub screen: Screen,
+}
+
+/// Frames taken from the ring before the loop looks at anything else.
+const FRAMES_PER_TURN: usize = 4096;
+/// State without an event reaches the disk within this time.
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// Presence is written this often: a quiet network leaves the disk quiet.
+const PRESENCE_EVERY: Duration = Duration::from_secs(60);
+/// A status line, with `--json`.
+const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// Losses are told at most this often.
+const LOSS_EVERY: Duration = Duration::from_secs(60);
+/// Events that wait for a database that cannot be written.
+const WAITING_MAX: usize = 65_536;
+
+/// Listens until it is told to stop.
+pub async fn run(world: World) -> Result<(), Failure> {
+    let mut stop = signal(SignalKind::terminate()).map_err(Failure::system("cannot wait for SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("cannot wait for SIGINT"))?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(Failure::system("cannot wait for SIGHUP"))?;
+    let mut sensor = Sensor::start(world)?;
+    // Without systemd there is nobody to notify, which is no error.
+    drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
+    loop {
+        match sensor.wake(&mut stop, &mut interrupt, &mut hangup).await {
+            Wake::Due => {}
+            Wake::Frames(ready) => sensor.take_frames(ready)?,
+            Wake::Hangup => sensor.reopen(),
+            Wake::Stop => break,
+            Wake::Stored(done) => sensor.stored(done),
+        }
+        sensor.work()?;
+    }
+    drop(sd_notify::notify(&[sd_notify::NotifyState::Stopping]));
+    tokio::select! {
+        result = sensor.stop() => result,
+        _ = stop.recv() => Err(Failure::Lost("stopped at once by a second signal; the last second may be missing".to_owned())),
+        _ = interrupt.recv() => Err(Failure::Lost("stopped at once by a second signal; the last second may be missing".to_owned())),
+    }
+}
+
+/// What can make the sensor act.
+enum Wake {
+    /// The earliest deadline has come.
+    Due,
+    /// The capture has frames, or has failed.
+    Frames(Result<(), CaptureError>),
+    /// SIGHUP.
+    Hangup,
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// The database has finished a batch.
+    Stored(Done),
+}
+
+struct Sensor {
+    world: World,
+    started: Timestamp,
+    /// Told, not yet handed to the database.
+    waiting: Vec<Told>,
+    waiting_lost: u64,
+    /// Handed to the database.
+    in_flight: Vec<Told>,
+    /// A batch that the database could not take, to be tried again.
+    retry: Option<Batch>,
+    /// The database failed last time: said once, not every second.
+    store_failing: bool,
+    /// The outbox's mark as last saved.
+    saved_mark: u64,
+    counters: Counters,
+    commit_due: Timestamp,
+    loss_due: Timestamp,
+    presence_due: Timestamp,
+    status_due: Timestamp,
+}
+
+impl Sensor {
+    fn start(world: World) -> Result<Self, Failure> {
+        let now = world.clock.now();
+        for note in world.capture.notes() {
+            notice::warning(note);
+        }
+        let mut sensor = Self {
+            started: now,
+            waiting: Vec::new(),
+            waiting_lost: 0,
+            in_flight: Vec::new(),
+            retry: None,
+            store_failing: false,
+            saved_mark: world.outbox.published_to(),
+            counters: Counters::default(),
+            commit_due: now,
+            loss_due: now,
+            presence_due: now.after(PRESENCE_EVERY),
+            status_due: now,
+            world,
+        };
+        let ports = sensor.world.capture.ports().iter().map(status::port_words).collect::<Vec<_>>();
+        notice::info(&format!("listening on {}", ports.join(", ")));
+        let details = vec![
+            ("version", Detail::Text(env!("CARGO_PKG_VERSION").to_owned())),
+            ("ports", Detail::Texts(ports)),
+        ];
+        sensor.world.intake.tell(Kind::SensorStarted, now, details);
+        sensor.work()?;
+        Ok(sensor)
+    }
+
+    async fn wake(&mut self, stop: &mut Signal, interrupt: &mut Signal, hangup: &mut Signal) -> Wake {
+        let due = self.next_due();
+        let World { clock, capture, store, .. } = &mut self.world;
+        let wait = due.since(clock.now());
+        tokio::select! {
+            biased;
+            _ = stop.recv() => Wake::Stop,
+            _ = interrupt.recv() => Wake::Stop,
+            _ = hangup.recv() => Wake::Hangup,
+            done = store.done(), if store.busy() => Wake::Stored(done),
+            ready = capture.readable() => Wake::Frames(ready),
+            () = tokio::time::sleep(wait) => Wake::Due,
+        }
+    }
+
+    fn next_due(&self) -> Timestamp {
+        let timeout = self.world.intake.correlator.poll_timeout();
+        timeout.map_or(self.commit_due, |timeout| timeout.min(self.commit_due))
+    }
+
+    fn take_frames(&mut self, ready: Result<(), CaptureError>) -> Result<(), Failure> {
+        ready?;
+        let World { clock, capture, intake, .. } = &mut self.world;
+        let now = clock.now();
+        let mut sink = |frame: Frame<'_>| intake.take(&frame, now);
+        capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)?;
+        Ok(())
+    }
+
+    /// Everything that is due, in the order in which it depends on each other.
+    fn work(&mut self) -> Result<(), Failure> {
+        let now = self.world.clock.now();
+        self.world.intake.handle_timeout(now);
+        if now >= self.commit_due || now < self.started {
+            self.check_losses(now)?;
+            self.flush_sightings();
+        }
+        self.collect_told();
+        self.commit(now);
+        self.world.outbox.publish(now);
+        if self.world.screen == Screen::Json && now >= self.status_due {
+            self.status_due = now.after(STATUS_EVERY);
+            self.print_status(now);
+        }
+        Ok(())
+    }
+
+    fn check_losses(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let counters = self.world.capture.counters()?;
+        let losses = status::losses(&self.counters, &counters);
+        if losses.is_empty() {
+            self.counters = counters;
+        } else if now >= self.loss_due {
+            self.loss_due = now.after(LOSS_EVERY);
+            self.world.intake.tell(Kind::SensorLoss, now, losses);
+            self.counters = counters;
+        }
+        Ok(())
+    }
+
+    fn flush_sightings(&mut self) {
+        if let Err(error) = self.world.intake.flush_log() {
+            notice::error(&format!("the sightings log cannot be written: {error}; make room, or run without --sightings"));
+        }
+    }
+
+    fn collect_told(&mut self) {
+        if !self.world.intake.has_told() {
+            return;
+        }
+        self.waiting.append(&mut self.world.intake.take_told());
+        if self.waiting.len() > WAITING_MAX {
+            // Their hosts and bindings are kept and will be saved; only the telling is lost, and counted.
+            let surplus = self.waiting.len() - WAITING_MAX;
+            self.waiting.drain(..surplus);
+            self.waiting_lost += surplus as u64;
+        }
+    }
+
+    /// Gives the database a batch when it is idle and there is something to save: events at once, state within a
+    /// second, presence once a minute.
+    fn commit(&mut self, now: Timestamp) {
+        let due = now >= self.commit_due || now < self.started;
+        let urgent = !self.waiting.is_empty() && self.retry.is_none();
+        if due {
+            self.commit_due = now.after(COMMIT_EVERY);
+        }
+        if self.world.store.busy() || !(due || urgent) {
+            return;
+        }
+        let batch = match self.retry.take() {
+            Some(batch) => batch,
+            None => self.next_batch(now),
+        };
+        if batch.is_empty() {
+            return;
+        }
+        if let Err(batch) = self.world.store.try_commit(batch) {
+            self.retry = Some(batch);
+        }
+    }
+
+    fn next_batch(&mut self, now: Timestamp) -> Batch {
+        let mut batch = Batch { changes: self.world.intake.correlator.take_changes(), ..Batch::default() };
+        if now >= self.presence_due || now < self.started {
+            self.presence_due = now.after(PRESENCE_EVERY);
+            batch.presence = self.world.intake.correlator.take_presence();
+        }
+        let mark = self.world.outbox.published_to();
+        batch.published_to = (mark != self.saved_mark).then_some(mark);
+        self.in_flight = std::mem::take(&mut self.waiting);
+        batch.events = self.in_flight.iter().map(|told| told.stored.clone()).collect();
+        batch
+    }
+
+    fn stored(&mut self, done: Done) {
+        match done.result {
+            Ok(()) => {
+                if std::mem::take(&mut self.store_failing) {
+                    notice::info("the database can be written again");
+                }
+                self.saved_mark = done.batch.published_to.unwrap_or(self.saved_mark);
+                for told in self.in_flight.drain(..) {
+                    screen::event(self.world.screen, &told.record, &told.stored.record);
+                    self.world.outbox.push(told);
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.store_failing, true) {
+                    notice::error(&format!("{error}; the sensor goes on listening and tries again every second"));
+                }
+                self.retry = Some(done.batch);
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        self.world.outbox.reopen();
+        if let Err(error) = self.world.intake.reopen_log() {
+            notice::error(&format!("the sightings log cannot be opened anew: {error}"));
+        }
+        notice::info("files opened anew; the configuration is read at start only: restart to change it");
+    }
+
+    fn print_status(&self, now: Timestamp) {
+        screen::line(&status::line(&Status {
+            at: now,
+            uptime_s: now.since(self.started).as_secs(),
+            ports: self.world.capture.ports(),
+            counters: &self.counters,
+            malformed_total: self.world.intake.malformed_total,
+            evictions_total: self.world.intake.correlator.evictions_total(),
+            events_waiting: self.waiting.len() + self.in_flight.len() + self.world.outbox.waiting(),
+            events_missed_total: self.world.outbox.missed_total + self.waiting_lost,
+        }));
+    }
+
+    /// Takes in what the kernel still has, saves, tells, and detaches.
+    async fn stop(mut self) -> Result<(), Failure> {
+        self.take_rest()?;
+        let now = self.world.clock.now();
+        self.world.intake.finish(now);
+        self.loss_due = now;
+        self.check_losses(now)?;
+        self.world.intake.tell(Kind::SensorStopped, now, status::details(&self.counters));
+        self.collect_told();
+        self.flush_sightings();
+        // One batch may be on its way or waiting to be tried again; then the last news; then the outbox's last mark.
+        for _ in 0..3 {
+            self.finish_commit().await;
+            self.presence_due = now;
+            self.commit_due = now;
+            self.commit(now);
+            self.finish_commit().await;
+            self.world.outbox.publish(now);
+        }
+        if self.world.screen == Screen::Json {
+            self.print_status(now);
+        }
+        let unsaved = self.waiting.len() + self.in_flight.len();
+        let World { capture, store, .. } = self.world;
+        capture.close()?;
+        let closed = store.close();
+        if unsaved > 0 {
+            return Err(Failure::Lost(format!("{unsaved} events could not be saved: make room for the database")));
+        }
+        Ok(closed?)
+    }
+
+    /// Frames that the ring held when the end came, for a second at most.
+    fn take_rest(&mut self) -> Result<(), Failure> {
+        let World { clock, capture, intake, .. } = &mut self.world;
+        let until = clock.now().after(Duration::from_secs(1));
+        loop {
+            let now = clock.now();
+            let mut sink = |frame: Frame<'_>| intake.take(&frame, now);
+            if !capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)? || now > until {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn finish_commit(&mut self) {
+        if self.world.store.busy() {
+            let done = self.world.store.done().await;
+            self.stored(done);
+        }
+    }
+}
+
+/// The runtime of `sensor run`: one thread, because one core keeps up with a mirror port and the database has its own.
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

@@ -1,0 +1,138 @@
+//! The way of a frame: parser, sightings log, correlator. The same for live frames and for capture files.
+
+use std::io;
+use std::time::Duration;
+
+use crate::config;
+use crate::export::record::{self, EventRecord};
+use crate::export::sightings::Log;
+use crate::inventory::correlator::{Correlator, Settings};
+use crate::inventory::event::{Detail, Event, Kind};
+use crate::inventory::limits::Limits;
+use crate::inventory::sighting::{Sighting, sightings};
+use crate::inventory::state::Rows;
+use crate::store::StoredEvent;
+use crate::types::{Frame, Timestamp};
+use crate::vendor::Vendors;
+use crate::wire;
+
+/// Frames in, events out.
+pub struct Intake {
+    /// The core.
+    pub correlator: Correlator,
+    /// Vendors, for what is written.
+    pub vendors: Vendors,
+    /// Messages that their parser refused.
+    pub malformed_total: u64,
+    sensor: String,
+    log: Option<Log>,
+    facts: Vec<Sighting>,
+    events: Vec<Event>,
+}
+
+/// An event in both forms in which it leaves: for the database, and for the sinks.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// For the sinks.
+    pub record: EventRecord,
+    /// For the database; its `record` is the JSON that line sinks write.
+    pub stored: StoredEvent,
+}
+
+/// How long a new host may wait for an IPv4 address before it is told without one: a DHCP exchange with a server
+/// that checks an address by ping first takes up to three seconds.
+pub const SETTLE: Duration = Duration::from_secs(3);
+
+impl Intake {
+    /// Starts from what the database had.
+    pub fn new(
+        settings: Settings,
+        saved: Rows,
+        next_event_id: u64,
+        vendors: Vendors,
+        inventory: &config::Inventory,
+        log: Option<Log>,
+    ) -> Self {
+        Self {
+            correlator: Correlator::new(settings, Limits::default(), saved, next_event_id),
+            vendors,
+            malformed_total: 0,
+            sensor: inventory.name.clone(),
+            log,
+            facts: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes in one frame at `now`.
+    pub fn take(&mut self, frame: &Frame<'_>, now: Timestamp) {
+        match wire::dissect(frame) {
+            Ok(Some(message)) => {
+                self.facts.clear();
+                sightings(frame, &message, &mut self.facts);
+                for sighting in &self.facts {
+                    if let Some(log) = &mut self.log {
+                        log.sighting(sighting);
+                    }
+                    self.correlator.observe(sighting, now, &mut self.events);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.malformed_total += 1;
+                if let Some(log) = &mut self.log {
+                    log.malformed(frame, &error);
+                }
+            }
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.correlator.handle_timeout(now, &mut self.events);
+    }
+
+    /// The input has ended: tells what still waits.
+    pub fn finish(&mut self, now: Timestamp) {
+        self.correlator.finish(now, &mut self.events);
+    }
+
+    /// Tells something about the sensor itself.
+    pub fn tell(&mut self, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>) {
+        self.correlator.tell(kind, at, details, &mut self.events);
+    }
+
+    /// Events since the last call, written.
+    pub fn take_told(&mut self) -> Vec<Told> {
+        self.events.drain(..).map(|event| told(&event, &self.vendors, &self.sensor)).collect()
+    }
+
+    /// Whether `take_told` has something to give.
+    pub fn has_told(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Hands the sightings log's buffer to the file.
+    pub fn flush_log(&mut self) -> io::Result<()> {
+        self.log.as_mut().map_or(Ok(()), Log::flush)
+    }
+
+    /// Opens the sightings log anew, after a log rotation.
+    pub fn reopen_log(&mut self) -> io::Result<()> {
+        self.log.as_mut().map_or(Ok(()), Log::reopen)
+    }
+}
+
+fn told(event: &Event, vendors: &Vendors, sensor: &str) -> Told {
+    let record = record::event_record(event, vendors, sensor);
+    let stored = StoredEvent {
+        id: event.id,
+        at: event.at,
+        kind: event.kind.name().to_owned(),
+        severity: event.severity.name().to_owned(),
+        segment: event.segment.map(|segment| segment.to_string()),
+        host: event.host.map(|host| host.0),
+        record: record.to_json(),
+    };
+    Told { record, stored }
+}

@@ -1,0 +1,173 @@
+//! `sensor replay`: capture files through the same classifier, parsers and correlator, on the files' own clock.
+
+use std::path::Path;
+
+use super::failure::Failure;
+use super::intake::{Intake, SETTLE, Told};
+use super::notice;
+use super::outbox::Outbox;
+use crate::capture::file::{self, FileError};
+use crate::clock::Clock;
+use crate::config::{Replay, Screen};
+use crate::export::record::address_records;
+use crate::export::{self, screen};
+use crate::inventory::correlator::Settings;
+use crate::inventory::state::Rows;
+use crate::store::{Batch, Saved, Writer};
+use crate::types::{Frame, Timestamp};
+use crate::vendor::Vendors;
+
+/// Reads all files, in order, as one stream.
+pub fn replay(config: &Replay, clock: &Clock) -> Result<(), Failure> {
+    let mut player = Player::open(config, clock)?;
+    let mut damaged: Option<FileError> = None;
+    for path in &config.files {
+        match player.play(path) {
+            Ok(None) => {}
+            Ok(Some(warning)) => {
+                if let Some(earlier) = damaged.replace(warning) {
+                    notice::warning(&earlier.to_string());
+                }
+            }
+            Err(failure) => {
+                // What the files before it held is kept.
+                player.finish(config.screen)?;
+                return Err(failure);
+            }
+        }
+    }
+    player.finish(config.screen)?;
+    damaged.map_or(Ok(()), |warning| Err(Failure::Damaged(warning)))
+}
+
+/// Events that go to the database and the sinks together.
+const EVENTS_PER_BATCH: usize = 4096;
+
+struct Player {
+    intake: Intake,
+    writer: Option<Writer>,
+    outbox: Outbox,
+    screen: Screen,
+    told: Vec<Told>,
+    /// A database that is new begins its learning period with the first frame.
+    is_new: bool,
+    learning: std::time::Duration,
+    /// The files' clock: the latest time seen.
+    now: Timestamp,
+}
+
+impl Player {
+    fn open(config: &Replay, clock: &Clock) -> Result<Self, Failure> {
+        let vendors = Vendors::open(config.inventory.oui.as_deref())?;
+        let (writer, saved) = match &config.db {
+            Some(path) => {
+                let (writer, saved) = Writer::open(path, clock.now())?;
+                (Some(writer), saved)
+            }
+            None => (None, Saved { rows: Rows::default(), next_event_id: 1, created_at: clock.now(), unpublished: vec![] }),
+        };
+        let is_new = saved.next_event_id == 1 && saved.rows.hosts.is_empty();
+        let settings = Settings {
+            learning_until: Some(saved.created_at.after(config.inventory.learning)),
+            settle: SETTLE,
+            prefixes: config.inventory.networks.clone(),
+            history: true,
+            ..Settings::default()
+        };
+        let log = export::open_log(config.sightings.as_ref())?;
+        let sinks = export::open_lines(config.events.as_ref())?;
+        let outbox = Outbox::new(sinks.into_iter().collect(), saved.next_event_id - 1);
+        Ok(Self {
+            intake: Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log),
+            writer,
+            outbox,
+            screen: config.screen,
+            told: Vec::new(),
+            is_new,
+            learning: config.inventory.learning,
+            now: Timestamp::from_nanos(i64::MIN),
+        })
+    }
+
+    fn play(&mut self, path: &Path) -> Result<Option<FileError>, Failure> {
+        let mut failed = None;
+        let summary = file::read(path, |frame| {
+            if failed.is_none() {
+                failed = self.take(&frame).err();
+            }
+        })?;
+        if summary.unsupported > 0 {
+            notice::warning(&format!(
+                "{}: {} packets of other link types than Ethernet and Linux cooked were left out",
+                path.display(),
+                summary.unsupported
+            ));
+        }
+        failed.map_or(Ok(summary.warning), Err)
+    }
+
+    fn take(&mut self, frame: &Frame<'_>) -> Result<(), Failure> {
+        if std::mem::take(&mut self.is_new) {
+            self.intake.correlator.set_learning_until(Some(frame.at.after(self.learning)));
+            if let Some(writer) = &mut self.writer {
+                writer.set_created_at(frame.at)?;
+            }
+        }
+        self.now = self.now.max(frame.at);
+        if self.intake.correlator.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.intake.handle_timeout(self.now);
+        }
+        self.intake.take(frame, self.now);
+        if self.intake.has_told() {
+            self.told.append(&mut self.intake.take_told());
+            if self.told.len() >= EVENTS_PER_BATCH {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// To the database first, then to the sinks.
+    fn flush(&mut self) -> Result<(), Failure> {
+        if let Some(writer) = &mut self.writer {
+            let correlator = &mut self.intake.correlator;
+            writer.commit(&Batch {
+                changes: correlator.take_changes(),
+                presence: correlator.take_presence(),
+                events: self.told.iter().map(|told| told.stored.clone()).collect(),
+                // A replay's news are old: no later start of the sensor tells them to the journal.
+                published_to: self.told.last().map(|told| told.stored.id),
+            })?;
+        }
+        for told in self.told.drain(..) {
+            if self.screen == Screen::Text {
+                screen::event(self.screen, &told.record, &told.stored.record);
+            }
+            self.outbox.push(told);
+        }
+        self.outbox.publish(self.now);
+        Ok(())
+    }
+
+    fn finish(mut self, screen: Screen) -> Result<(), Failure> {
+        self.intake.finish(self.now);
+        self.told.append(&mut self.intake.take_told());
+        self.flush()?;
+        self.intake.flush_log().map_err(Failure::system("the sightings log cannot be written; make room for it"))?;
+        if let Some(writer) = self.writer {
+            writer.close()?;
+        }
+        if self.outbox.waiting() > 0 {
+            return Err(Failure::Lost(format!("{} events could not be written: see above", self.outbox.waiting())));
+        }
+        let records = || address_records(&self.intake.correlator.snapshot(), &self.intake.vendors);
+        match screen {
+            Screen::Csv => export::csv::write(&mut screen::stdout(), &records()),
+            Screen::Json => export::json::write_array(&mut screen::stdout(), &records()),
+            Screen::Quiet => Ok(()),
+            Screen::Text => export::table::write_hosts(&mut screen::stdout(), &records(), screen::paint()),
+        }
+        .or_else(screen::closed_is_fine)
+        .map_err(Failure::system("standard output"))
+    }
+}
