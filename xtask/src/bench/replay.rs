@@ -1,0 +1,133 @@
+//! Reading a million frames: ours beside its peers on the same file, whole processes, best and median of several turns.
+
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+
+use super::traffic;
+use crate::{run, setup};
+
+const TURNS: usize = 7;
+
+/// One program on the file.
+struct Runner {
+    name: &'static str,
+    command: Vec<String>,
+    turns: Vec<Turn>,
+}
+
+/// What one run of it took.
+#[derive(Clone, Copy)]
+struct Turn {
+    wall_s: f64,
+    cpu_s: f64,
+    rss_kib: u64,
+}
+
+/// The table, as Markdown.
+pub(crate) fn table() -> anyhow::Result<String> {
+    setup::install(&["tcpdump", "p0f", "prads", "tshark"])?;
+    let sensor = run::build_release()?;
+    let folder = run::target_folder().join("bench");
+    std::fs::create_dir_all(&folder)?;
+    let capture = folder.join("office.pcap");
+    traffic::write(&capture).context("the capture cannot be written")?;
+    let mut runners = runners(&sensor, &capture, &folder);
+    for turn in 0..TURNS {
+        for runner in &mut runners {
+            // The slow ones are only there for scale.
+            if turn < 3 || !matches!(runner.name, "tshark" | "prads") {
+                runner.turns.push(measure(&runner.command)?);
+            }
+        }
+    }
+    Ok(render(&mut runners, capture.metadata()?.len()))
+}
+
+fn runners(sensor: &Path, capture: &Path, folder: &Path) -> Vec<Runner> {
+    let file = capture.to_string_lossy().into_owned();
+    let ours = sensor.to_string_lossy().into_owned();
+    let scratch: PathBuf = folder.join("prads.log");
+    let runner = |name, words: &[&str]| Runner {
+        name,
+        command: words.iter().map(|&word| word.to_owned()).collect(),
+        turns: Vec::new(),
+    };
+    let filter = "arp or port 67 or port 5353";
+    vec![
+        runner("sensor replay --json", &[&ours, "replay", &file, "--json"]),
+        runner("tcpdump, decoding", &["tcpdump", "-nr", &file, filter]),
+        runner("tcpdump, copying", &["tcpdump", "-nr", &file, "-w", "/dev/null", filter]),
+        runner("p0f", &["p0f", "-r", &file]),
+        runner("prads", &["prads", "-r", &file, "-l", &scratch.to_string_lossy()]),
+        runner("tshark", &["tshark", "-nr", &file, "-Y", "arp or dhcp or mdns"]),
+    ]
+}
+
+fn measure(words: &[String]) -> anyhow::Result<Turn> {
+    let [program, arguments @ ..] = words else { bail!("an empty command") };
+    let begun = Instant::now();
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("{program} cannot be started"))?;
+    let usage = wait(child.id())?;
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    Ok(Turn {
+        wall_s: begun.elapsed().as_secs_f64(),
+        cpu_s: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        rss_kib: usage.ru_maxrss.unsigned_abs(),
+    })
+}
+
+/// Waits for a child and takes the kernel's account of it (`wait4(2)`), which the standard library does not give.
+fn wait(pid: u32) -> anyhow::Result<libc::rusage> {
+    let mut status = 0;
+    // SAFETY: all-zero bytes are a valid `rusage`, which is plain numbers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live variables of the right types, and the child is ours and not yet waited for.
+    let got = unsafe { libc::wait4(pid.cast_signed(), &raw mut status, 0, &raw mut usage) };
+    if got < 0 {
+        return Err(std::io::Error::last_os_error()).context("wait4");
+    }
+    if status != 0 {
+        bail!("a measured program failed with status {status}");
+    }
+    Ok(usage)
+}
+
+fn render(runners: &mut [Runner], bytes: u64) -> String {
+    use std::fmt::Write as _;
+    let floor = median(&mut runners[1].turns);
+    let mut text = format!(
+        "### Reading a capture of {} frames ({} MB, {} hosts)\n\n| program | best, s | median, s | CPU, s | memory, MiB | times tcpdump |\n|---|--:|--:|--:|--:|--:|\n",
+        traffic::FRAMES,
+        bytes / 1_000_000,
+        traffic::HOSTS
+    );
+    for runner in runners {
+        let best = runner.turns.iter().map(|turn| turn.wall_s).fold(f64::INFINITY, f64::min);
+        let middle = median(&mut runner.turns);
+        drop(writeln!(
+            text,
+            "| {} | {best:.2} | {:.2} | {:.2} | {:.0} | {:.2} |",
+            runner.name,
+            middle.wall_s,
+            middle.cpu_s,
+            middle.rss_kib as f64 / 1024.0,
+            middle.wall_s / floor.wall_s
+        ));
+    }
+    text
+}
+
+fn median(turns: &mut [Turn]) -> Turn {
+    turns.sort_by(|a, b| a.wall_s.total_cmp(&b.wall_s));
+    turns[turns.len() / 2]
+}
