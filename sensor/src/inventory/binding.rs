@@ -101,9 +101,11 @@ pub(super) fn weigh(binding: &mut Binding, known: &[Known], word: &Word, holders
     (Mark::Changed, Verdict::Moved(how, previous))
 }
 
-/// A hint does not lower `first_seen`: it may speak of a time when somebody else held the address.
+/// A hint from before the holder's time says nothing: somebody else may have held the address then.
 fn refresh(holder: &mut Holder, word: &Word) -> Mark {
+    if word.weight == Weight::Hint && word.at < holder.first_seen {
+        return Mark::Same;
+    }
     let learned = Mark::changed_if(holder.sources.insert(word.source));
-    let at = if word.weight == Weight::Hint { word.at.max(holder.first_seen) } else { word.at };
-    learned.max(see(&mut holder.first_seen, &mut holder.last_seen, at))
+    learned.max(see(&mut holder.first_seen, &mut holder.last_seen, word.at))
 }

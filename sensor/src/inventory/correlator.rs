@@ -463,3 +463,6 @@ fn bare(kind: Kind, at: Timestamp) -> Event {
         details: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,8 +50,8 @@ mod tests {
     /// The numbers are in databases and reports: they may never change.
     #[test]
     fn ids_are_stable() {
-        check("eth1", [0, 0], [0x52, 0x54, 0, 0, 0, 1], 0);
-        check("eth1", [30, 0], [0x52, 0x54, 0, 0, 0, 1], 0);
-        check("eth1", [0, 0], [0x52, 0x54, 0, 0, 0, 2], 0);
+        check("eth1", [0, 0], [0x52, 0x54, 0, 0, 0, 1], 0xe44c_fbfb_b6c8_7c3f);
+        check("eth1", [30, 0], [0x52, 0x54, 0, 0, 0, 1], 0x40b3_22ad_e8ba_a992);
+        check("eth1", [0, 0], [0x52, 0x54, 0, 0, 0, 2], 0xeef9_31d5_c3a8_83c9);
     }
 }
