@@ -1,15 +1,23 @@
 //! The correlator: sightings in, events out. `observe`, `handle_timeout`, `poll_timeout`; plain `&mut self`.
+//! It decides which rule applies (the rules stand in `event.rs`, at each kind); `memory.rs` and the leaves below it
+//! compute. No clock, socket, file, thread or task: time is an argument.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
-use super::event::{Detail, Event, Kind};
+use super::binding::{How, Previous, Verdict, Weight, Word};
+use super::event::{Detail, Event, Kind, Reason, Severity};
+use super::host::{self, Renamed};
 use super::limits::Limits;
-use super::sighting::Sighting;
-use super::state::{Changes, Presence, Rows};
-use crate::types::{Iface, Mac, Timestamp};
+use super::memory::Memory;
+use super::prefix;
+use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, Sighting};
+use super::state::{Changes, HostId, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
+use super::table::Mark;
+use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
 
 /// What the owner or the world decided about correlating.
 #[derive(Clone, Debug, Default)]
@@ -28,57 +36,433 @@ pub struct Settings {
 
 /// The state machine.
 #[derive(Debug)]
-pub struct Correlator {}
+pub struct Correlator {
+    settings: Settings,
+    limits: Limits,
+    memory: Memory,
+    next_event_id: u64,
+}
+
+/// A clock that goes back by less than this is jitter; by more, hosts that wait are told at once, not after it caught up.
+const CLOCK_STEP_MIN: Duration = Duration::from_secs(1);
 
 impl Correlator {
     /// Starts from what was saved (or from nothing: `Rows::default()`), with the next event's id.
     pub fn new(settings: Settings, limits: Limits, saved: Rows, next_event_id: u64) -> Self {
-        drop((settings, limits, saved, next_event_id));
-        Self {}
+        let memory = Memory::restore(saved, limits, settings.history);
+        Self { settings, limits, memory, next_event_id }
     }
 
     /// Takes in one sighting; appends what it tells.
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp, events: &mut Vec<Event>) {
-        let _ = (sighting, now, events);
+        self.handle_timeout(now, events);
+        let own = &self.settings.own_macs;
+        if own.contains(&sighting.mac) || own.contains(&sighting.frame_mac) {
+            return;
+        }
+        match &sighting.claim {
+            Claim::Arp(claim) => {
+                let meaning = match claim.operation {
+                    ArpOperation::ConflictCheck => Meaning::Question,
+                    ArpOperation::Gratuitous | ArpOperation::Reply | ArpOperation::Request => Meaning::Claim,
+                };
+                self.observe_neighbour(sighting, Source::Arp, meaning, events);
+            }
+            Claim::Dhcp(claim) => self.observe_dhcp(sighting, claim, events),
+            Claim::Mdns(claim) => self.observe_mdns(sighting, claim, events),
+            Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
+        }
     }
 
     /// Does what is due at `now`; appends what it tells.
     pub fn handle_timeout(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        let _ = (now, events);
+        if self.memory.first_pending().is_none() {
+            return;
+        }
+        let settle_ns = i64::try_from(self.settings.settle.as_nanos()).unwrap_or(i64::MAX);
+        let settled = now.as_nanos().checked_sub(settle_ns).map(Timestamp::from_nanos);
+        for id in self.memory.due(settled, now.after(CLOCK_STEP_MIN)) {
+            self.announce(id, events);
+        }
     }
 
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        self.memory.first_pending().map(|first_seen| first_seen.after(self.settings.settle))
     }
 
     /// Tells everything that still waits for more evidence: the input has ended.
     pub fn finish(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        let _ = (now, events);
+        self.handle_timeout(now, events);
+        for id in self.memory.pending() {
+            self.announce(id, events);
+        }
     }
 
     /// An event about the sensor itself, with the next id.
     pub fn tell(&mut self, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>, events: &mut Vec<Event>) {
-        let _ = (kind, at, details, events);
+        self.push(Event { details, ..bare(kind, at) }, events);
     }
 
     /// Rows that changed in more than `last_seen` since the last call, each once.
+    /// The last moments of names, services, earlier holders, roles and oddities ride along with the row's next change.
     pub fn take_changes(&mut self) -> Changes {
-        Changes::default()
+        self.memory.take_changes()
     }
 
     /// Everything that was seen again since the last call and did not otherwise change.
     pub fn take_presence(&mut self) -> Vec<Presence> {
-        Vec::new()
+        self.memory.take_presence()
     }
 
-    /// Everything known, in a fixed order.
+    /// Everything known, in a fixed order: each table by its key.
     pub fn snapshot(&self) -> Rows {
-        Rows::default()
+        self.memory.snapshot()
     }
 
     /// Rows evicted by limits since the start.
     pub fn evictions_total(&self) -> u64 {
-        0
+        self.memory.evictions_total()
+    }
+
+    fn observe_ndp(&mut self, s: &Sighting, claim: &NdpClaim, events: &mut Vec<Event>) {
+        let meaning = match claim {
+            NdpClaim::Dad => Meaning::Question,
+            // A redirect whose link-layer address is not its sender's speaks of another station.
+            NdpClaim::Redirect { .. } if s.mac != s.frame_mac => {
+                self.hear(s, s.frame_mac, Source::Ndp);
+                return;
+            }
+            NdpClaim::Advert { .. }
+            | NdpClaim::Redirect { .. }
+            | NdpClaim::RouterAdvert(_)
+            | NdpClaim::RouterSolicit
+            | NdpClaim::Solicit { .. } => Meaning::Claim,
+        };
+        self.observe_neighbour(s, Source::Ndp, meaning, events);
+        if let NdpClaim::RouterAdvert(advert) = claim {
+            self.observe_router(s, advert, events);
+        }
+    }
+
+    /// ARP and NDP: arpwatch's order of checks (bogon, mismatch, binding); the first that fires ends it.
+    fn observe_neighbour(&mut self, s: &Sighting, source: Source, meaning: Meaning, events: &mut Vec<Event>) {
+        self.hear(s, s.frame_mac, source);
+        if !s.frame_mac.is_station() || !s.mac.is_station() {
+            return;
+        }
+        let Some(ip) = s.ip else {
+            if s.mac == s.frame_mac || is_virtual_router(s, source) {
+                self.hear(s, s.mac, source);
+            }
+            return;
+        };
+        if meaning == Meaning::Claim && prefix::is_foreign(&self.settings.prefixes, s.segment, ip) {
+            self.tell_oddity(s, ip, Oddity::Bogon, events);
+        } else if s.mac != s.frame_mac && !is_virtual_router(s, source) {
+            self.tell_oddity(s, ip, Oddity::MacMismatch, events);
+        } else {
+            self.hear(s, s.mac, source);
+            if meaning == Meaning::Claim {
+                self.weigh(s, ip, source, Weight::Claim, events);
+            }
+        }
+    }
+
+    fn observe_router(&mut self, s: &Sighting, advert: &RouterAdvert, events: &mut Vec<Event>) {
+        let Some(ip) = s.ip.filter(|_| advert.lifetime_s > 0 && s.frame_mac.is_station()) else { return };
+        let mut prefixes: Vec<IpNet> = Vec::new();
+        for &(address, len) in &advert.prefixes {
+            prefixes.extend(Ipv6Net::new(address, len).ok().map(|net| IpNet::V6(net.trunc())));
+        }
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        let details = vec![
+            ("lifetime_s", Detail::Number(u64::from(advert.lifetime_s))),
+            ("prefixes", Detail::Texts(prefixes.iter().map(IpNet::to_string).collect())),
+        ];
+        self.play(s, Role::Router, ip, prefixes, details, events);
+    }
+
+    fn observe_dhcp(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
+        if claim.from_server {
+            self.hear(s, s.frame_mac, Source::Dhcp);
+            self.observe_server(s, claim, events);
+        }
+        if !claim.client_is_here || !s.mac.is_station() {
+            return;
+        }
+        let id = self.memory.hear(s.segment, s.mac, Source::Dhcp, s.at);
+        match (claim.from_server, claim.message) {
+            (true, DhcpMessage::Ack) => {
+                if let Some(ip) = claim.yiaddr {
+                    let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
+                    let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);
+                    self.memory.grant(Lease { segment, ip, mac, server, at, until });
+                    self.memory.update_host(id, |host| (host::learn_lease(host, server, until), ()));
+                    self.hint(s, IpAddr::V4(ip), Source::Dhcp, events);
+                }
+            }
+            (true, _) => {}
+            (false, message) => {
+                self.memory.update_host(id, |host| (host::learn_options(host, claim), ()));
+                if let Some(name) = host::dhcp_name(claim) {
+                    self.learn_name(s, id, name, Source::Dhcp, events);
+                }
+                match (message, claim.ciaddr) {
+                    (DhcpMessage::Decline, _) | (_, None) => {}
+                    (DhcpMessage::Release, Some(ip)) => {
+                        self.memory.release(s.segment, ip, s.mac, s.at);
+                        self.memory.update_host(id, |host| (host::learn_lease(host, None, Some(s.at)), ()));
+                    }
+                    (_, Some(ip)) => self.hint(s, IpAddr::V4(ip), Source::Dhcp, events),
+                }
+            }
+        }
+    }
+
+    fn observe_server(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
+        let serves = matches!(claim.message, DhcpMessage::Ack | DhcpMessage::Nak | DhcpMessage::Offer);
+        let server = claim.server.map(IpAddr::V4).or(claim.source).filter(|ip| prefix::is_holdable(*ip));
+        if let Some(ip) = server.filter(|_| serves && s.frame_mac.is_station()) {
+            self.play(s, Role::DhcpServer, ip, Vec::new(), Vec::new(), events);
+        }
+    }
+
+    fn observe_mdns(&mut self, s: &Sighting, claim: &MdnsClaim, events: &mut Vec<Event>) {
+        if !s.mac.is_station() {
+            return;
+        }
+        let id = self.memory.hear(s.segment, s.mac, Source::Mdns, s.at);
+        if let Some(ip) = s.ip {
+            self.hint(s, ip, Source::Mdns, events);
+        }
+        match claim {
+            MdnsClaim::Address { name, addr } => {
+                if (s.ip == Some(*addr) || self.memory.holds(id, *addr))
+                    && let Some(name) = host::mdns_name(name)
+                {
+                    self.learn_name(s, id, name, Source::Mdns, events);
+                }
+            }
+            MdnsClaim::Goodbye { record } => {
+                if let MdnsClaim::Srv { name, .. } = record.as_ref() {
+                    self.memory.update_host(id, |host| (host::close_service(host, name), ()));
+                }
+            }
+            MdnsClaim::Srv { name, target, port } => {
+                let services_max = self.limits.services_max;
+                self.memory
+                    .update_host(id, |host| (host::open_service(host, name, target, *port, s.at, services_max), ()));
+            }
+            MdnsClaim::Query { .. }
+            | MdnsClaim::Reverse { .. }
+            | MdnsClaim::Service { .. }
+            | MdnsClaim::Txt { .. }
+            | MdnsClaim::Type { .. } => {}
+        }
+    }
+
+    fn hear(&mut self, s: &Sighting, mac: Mac, source: Source) {
+        if mac.is_station() {
+            self.memory.hear(s.segment, mac, source, s.at);
+        }
+    }
+
+    /// DHCP and mDNS say where an address is. What lies behind a router is not on this segment, whoever speaks for it.
+    fn hint(&mut self, s: &Sighting, ip: IpAddr, source: Source, events: &mut Vec<Event>) {
+        if !prefix::is_foreign(&self.settings.prefixes, s.segment, ip) {
+            self.weigh(s, ip, source, Weight::Hint, events);
+        }
+    }
+
+    fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
+        if !prefix::is_holdable(ip) {
+            return;
+        }
+        let verdict = self.memory.hold(s.segment, ip, &Word { mac: s.mac, at: s.at, source, weight });
+        if verdict == Verdict::Kept {
+            return;
+        }
+        let Some((id, was_announced)) = self.memory.host_of(s.segment, s.mac).map(|host| (host.id, host.announced))
+        else {
+            return;
+        };
+        if !was_announced && ip.is_ipv4() {
+            self.announce_at(id, s.at, events);
+        }
+        match verdict {
+            Verdict::Bound if was_announced => {
+                let event = Event { ip: Some(ip), ..self.about_host(Kind::NewAddress, s.at, s.segment, s.mac) };
+                self.push(event, events);
+            }
+            Verdict::Bound | Verdict::Kept => {}
+            Verdict::Moved(how, previous) => self.tell_move(s, ip, how, &previous, events),
+        }
+    }
+
+    fn tell_move(&mut self, s: &Sighting, ip: IpAddr, how: How, previous: &Previous, events: &mut Vec<Event>) {
+        let kind = match how {
+            How::Back => Kind::FlipFlop,
+            How::New => Kind::ChangedMac,
+            How::Older => Kind::ReusedMac,
+        };
+        let mut event = self.about_host(kind, s.at, s.segment, s.mac);
+        event.ip = Some(ip);
+        event.old_mac = Some(previous.mac);
+        event.details.push(("previous_age_s", Detail::Number(s.at.since(previous.last_seen).as_secs())));
+        if kind == Kind::ChangedMac {
+            event.reason = Some(Reason::Unknown);
+            if let Some(lease) = self.memory.lease(s.segment, ip, s.mac, s.at) {
+                event.reason = Some(Reason::Dhcp);
+                event.severity = Severity::Info;
+                event.details.extend(lease.server.map(|server| ("dhcp_server", Detail::Text(server.to_string()))));
+            }
+        }
+        self.push(event, events);
+    }
+
+    fn tell_oddity(&mut self, s: &Sighting, ip: IpAddr, oddity: Oddity, events: &mut Vec<Event>) {
+        let (kind, frame_mac) = match oddity {
+            // A bogon is told once for its address and MAC, whoever carries it.
+            Oddity::Bogon => (Kind::Bogon, s.mac),
+            Oddity::MacMismatch => (Kind::MacMismatch, s.frame_mac),
+        };
+        let (segment, mac) = (s.segment, s.mac);
+        if self.memory.is_odd_anew(Told { segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }) {
+            let mut event = self.about_host(kind, s.at, segment, s.frame_mac);
+            event.ip = Some(ip);
+            event.mac = Some(mac);
+            if oddity == Oddity::MacMismatch {
+                event.details.push(("frame_mac", Detail::Text(frame_mac.to_string())));
+            }
+            self.push(event, events);
+        }
+    }
+
+    fn play(
+        &mut self,
+        s: &Sighting,
+        role: Role,
+        ip: IpAddr,
+        prefixes: Vec<IpNet>,
+        details: Vec<(&'static str, Detail)>,
+        events: &mut Vec<Event>,
+    ) {
+        let (segment, mac) = (s.segment, s.frame_mac);
+        if self.memory.play(RoleHolder { segment, role, ip, mac, first_seen: s.at, last_seen: s.at, prefixes }) {
+            let kind = match role {
+                Role::DhcpServer => Kind::NewDhcpServer,
+                Role::Router => Kind::NewRouter,
+            };
+            let mut event = self.about_host(kind, s.at, segment, mac);
+            event.ip = Some(ip);
+            event.severity = self.severity_of_new(kind, s.at);
+            event.details = details;
+            self.push(event, events);
+        }
+    }
+
+    fn learn_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
+        let names_max = self.limits.names_max;
+        let is_known_history = self.memory.is_known_history(id, s.at);
+        let renamed = self.memory.update_host(id, |known| {
+            // A capture file read again brings back names that a full list lost; they are no news.
+            let is_listed = known.names.iter().any(|n| n.source == source && n.name.eq_ignore_ascii_case(&name));
+            if is_known_history && !is_listed && host::names_are_full(known, source, names_max) {
+                return (Mark::Same, Renamed::No);
+            }
+            host::learn_name(known, name.clone(), source, s.at, names_max)
+        });
+        if let Some(Renamed::From(old_name)) = renamed {
+            let mut event = self.about_host(Kind::NameChanged, s.at, s.segment, s.mac);
+            event.ip = self.memory.best_address(id);
+            event.details = vec![
+                ("new_name", Detail::Text(name)),
+                ("old_name", Detail::Text(old_name)),
+                ("source", Detail::Text(source.name().to_owned())),
+            ];
+            self.push(event, events);
+        }
+    }
+
+    /// Tells a host that settled: when it was first seen.
+    fn announce(&mut self, id: HostId, events: &mut Vec<Event>) {
+        if let Some(first_seen) = self.memory.host(id).map(|host| host.first_seen) {
+            self.announce_at(id, first_seen, events);
+        }
+    }
+
+    fn announce_at(&mut self, id: HostId, at: Timestamp, events: &mut Vec<Event>) {
+        let Some((mac, ip)) = self.memory.announce(id) else { return };
+        let Some((segment, first_seen)) = self.memory.host(id).map(|host| (host.segment, host.first_seen)) else {
+            return;
+        };
+        let mut event = self.about_host(Kind::NewHost, at, segment, mac);
+        event.ip = ip;
+        event.severity = self.severity_of_new(Kind::NewHost, first_seen);
+        self.push(event, events);
+    }
+
+    /// While the network is learned, what is new is for the record only.
+    fn severity_of_new(&self, kind: Kind, first_seen: Timestamp) -> Severity {
+        let learning = self.settings.learning_until.is_some_and(|until| first_seen < until);
+        if learning { Severity::Info } else { kind.severity() }
+    }
+
+    fn about_host(&self, kind: Kind, at: Timestamp, segment: Segment, mac: Mac) -> Event {
+        let host = self.memory.host_of(segment, mac);
+        Event {
+            segment: Some(segment),
+            mac: Some(mac),
+            hostname: host.and_then(host::hostname),
+            host: host.map(|host| host.id),
+            ..bare(kind, at)
+        }
+    }
+
+    fn push(&mut self, event: Event, events: &mut Vec<Event>) {
+        events.push(Event { id: self.next_event_id, ..event });
+        self.next_event_id += 1;
     }
 }
+
+/// What an ARP or NDP message wants with its address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// "I hold it."
+    Claim,
+    /// "Does anybody hold it?" (RFC 5227, RFC 4862)
+    Question,
+}
+
+/// A router's own MAC may carry the word of the virtual router that it stands for (RFC 9568, section 8.2), or the reverse.
+fn is_virtual_router(s: &Sighting, source: Source) -> bool {
+    source == Source::Ndp && (s.mac.kind() == MacKind::Virtual || s.frame_mac.kind() == MacKind::Virtual)
+}
+
+/// RFC 2131, section 3.3: all ones is infinity, which is far enough away.
+fn lease_end(at: Timestamp, lease_s: u32) -> Timestamp {
+    at.after(Duration::from_secs(u64::from(lease_s)))
+}
+
+fn bare(kind: Kind, at: Timestamp) -> Event {
+    Event {
+        id: 0,
+        at,
+        kind,
+        severity: kind.severity(),
+        segment: None,
+        ip: None,
+        mac: None,
+        old_mac: None,
+        hostname: None,
+        host: None,
+        reason: None,
+        confidence: None,
+        details: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

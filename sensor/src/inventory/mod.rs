@@ -1,13 +1,25 @@
 //! The pure core: messages become sightings, the correlator turns sightings into events. No clock, socket, file,
 //! thread or task lives here; time is an argument.
 
-/// From sightings to events.
+/// Who holds an address.
+mod binding;
+/// From sightings to events: which rule applies.
 pub mod correlator;
 /// What is told.
 pub mod event;
+/// What a host says of itself.
+mod host;
+/// A host's number.
+pub mod identity;
 /// How much is kept.
 pub mod limits;
+/// The tables together.
+mod memory;
+/// Which addresses can be neighbours.
+mod prefix;
 /// One fact.
 pub mod sighting;
 /// What is known.
 pub mod state;
+/// A bounded table.
+mod table;

@@ -1,0 +1,166 @@
+//! What a host says of itself: names, services, what it tells DHCP servers. Only compares and stores.
+
+use super::sighting::DhcpClaim;
+use super::state::{DhcpFacts, Host, Name, Service, Source};
+use super::table::Mark;
+use crate::types::{Text, Timestamp};
+
+/// The host's best name: DHCP before mDNS, the first label of the most recent one.
+pub(super) fn hostname(host: &Host) -> Option<String> {
+    let best = |source| host.names.iter().find(|name| name.source == source);
+    let name = best(Source::Dhcp).or_else(|| best(Source::Mdns))?;
+    name.name.split('.').find(|label| !label.is_empty()).map(str::to_owned)
+}
+
+/// The name in a DHCP client's message: option 12, else the first label of option 81; escaped.
+pub(super) fn dhcp_name(claim: &DhcpClaim) -> Option<String> {
+    let name = claim.hostname.as_ref().map(Text::as_bytes).map(without_final_nuls).filter(|name| !name.is_empty());
+    let label = || claim.fqdn.as_ref()?.as_bytes().split(|&b| b == b'.').map(without_final_nuls).next();
+    let name = name.or_else(label)?;
+    (!name.is_empty()).then(|| Text::new(name).escaped())
+}
+
+/// The name in an mDNS record: without the final `.local`, escaped.
+pub(super) fn mdns_name(owner: &Text) -> Option<String> {
+    let bytes = owner.as_bytes();
+    let name = match bytes.len().checked_sub(LOCAL.len()) {
+        Some(at) if bytes[at..].eq_ignore_ascii_case(LOCAL) => &bytes[..at],
+        _ => bytes,
+    };
+    (!name.is_empty() && name != b".").then(|| Text::new(name).escaped())
+}
+
+const LOCAL: &[u8] = b".local";
+
+/// What learning a name did.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Renamed {
+    /// The source never gave this name before, and gave this other one last.
+    From(String),
+    /// First name of its source, the present one again, or an earlier one that came back.
+    No,
+}
+
+/// Puts `name` first among its source's names. `names_max` counts per source.
+pub(super) fn learn_name(
+    host: &mut Host,
+    name: String,
+    source: Source,
+    at: Timestamp,
+    names_max: usize,
+) -> (Mark, Renamed) {
+    let of_source = |host: &Host| host.names.iter().position(|name| name.source == source);
+    let front = of_source(host);
+    let same = |known: &Name| known.source == source && known.name.eq_ignore_ascii_case(&name);
+    if let Some(position) = host.names.iter().position(same) {
+        let known = &mut host.names[position];
+        known.first_seen = known.first_seen.min(at);
+        known.last_seen = known.last_seen.max(at);
+        if front == Some(position) {
+            return (Mark::Same, Renamed::No);
+        }
+        host.names[..=position].rotate_right(1);
+        return (Mark::Changed, Renamed::No);
+    }
+    let renamed = front.map_or(Renamed::No, |position| Renamed::From(host.names[position].name.clone()));
+    host.names.insert(0, Name { name, source, first_seen: at, last_seen: at });
+    let of_source = |name: &Name| name.source == source;
+    if host.names.iter().filter(|name| of_source(name)).count() > names_max.max(1)
+        && let Some(oldest) = host.names.iter().rposition(of_source)
+    {
+        host.names.remove(oldest);
+    }
+    (Mark::Changed, renamed)
+}
+
+/// Whether one more name of `source` would push out another.
+pub(super) fn names_are_full(host: &Host, source: Source, names_max: usize) -> bool {
+    host.names.iter().filter(|name| name.source == source).count() >= names_max.max(1)
+}
+
+/// Takes in an SRV record that the host sent. One that points to another name than the host's own is another host's.
+pub(super) fn open_service(
+    host: &mut Host,
+    instance: &Text,
+    target: &Text,
+    port: u16,
+    at: Timestamp,
+    services_max: usize,
+) -> Mark {
+    let Some(protocol) = protocol(instance) else { return Mark::Same };
+    let mut own_names = host.names.iter().filter(|name| name.source == Source::Mdns).peekable();
+    if own_names.peek().is_some()
+        && let Some(target) = mdns_name(target)
+        && !own_names.any(|name| name.name.eq_ignore_ascii_case(&target))
+    {
+        return Mark::Same;
+    }
+    let instance = instance.escaped();
+    if let Some(service) = host.services.iter_mut().find(|service| service.instance == instance) {
+        let changed = service.port != port || service.closed;
+        service.port = port;
+        service.closed = false;
+        service.first_seen = service.first_seen.min(at);
+        service.last_seen = service.last_seen.max(at);
+        return Mark::changed_if(changed);
+    }
+    if host.services.len() >= services_max.max(1) {
+        let unseen_longest = (0..host.services.len()).min_by_key(|&i| (host.services[i].last_seen, i));
+        host.services.remove(unseen_longest.expect("a full list is not empty"));
+    }
+    let (first_seen, last_seen, source) = (at, at, Source::Mdns);
+    host.services.push(Service { port, protocol, instance, source, closed: false, first_seen, last_seen });
+    Mark::Changed
+}
+
+/// Takes in the goodbye of an SRV record.
+pub(super) fn close_service(host: &mut Host, instance: &Text) -> Mark {
+    let instance = instance.escaped();
+    let open = host.services.iter_mut().find(|service| service.instance == instance && !service.closed);
+    Mark::changed_if(open.map(|service| service.closed = true).is_some())
+}
+
+/// Takes in a DHCP client's message: the last value of each option stands.
+pub(super) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> Mark {
+    let mut facts = host.dhcp.clone().unwrap_or_default();
+    if let Some(name) = dhcp_name(claim) {
+        facts.hostname = Some(name);
+    }
+    if let Some(class) = &claim.vendor_class {
+        facts.vendor_class = Some(class.escaped());
+    }
+    if let Some(parameters) = &claim.parameters {
+        facts.parameters.clone_from(parameters);
+    }
+    if let Some(id) = &claim.client_id {
+        facts.client_id = id.as_bytes().to_vec();
+    }
+    keep(host, facts)
+}
+
+/// Takes in the end of the host's lease, and its server where that is known.
+pub(super) fn learn_lease(host: &mut Host, server: Option<std::net::Ipv4Addr>, until: Option<Timestamp>) -> Mark {
+    let facts = host.dhcp.clone().unwrap_or_default();
+    keep(host, DhcpFacts { server: server.or(facts.server), lease_until: until, ..facts })
+}
+
+fn keep(host: &mut Host, facts: DhcpFacts) -> Mark {
+    let changed = host.dhcp.as_ref() != Some(&facts);
+    host.dhcp = Some(facts);
+    Mark::changed_if(changed)
+}
+
+/// The transport in a service's name (RFC 6763, section 7). The instance's own label may hold dots: search from the end.
+fn protocol(instance: &Text) -> Option<&'static str> {
+    instance.as_bytes().rsplit(|&b| b == b'.').find_map(|label| match label.to_ascii_lowercase().as_slice() {
+        b"_tcp" => Some("tcp"),
+        b"_udp" => Some("udp"),
+        _ => None,
+    })
+}
+
+/// Some clients count their string's end as part of it; RFC 2132, section 2: trailing NULs are to be removed.
+fn without_final_nuls(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+    &bytes[..end]
+}

@@ -1,0 +1,529 @@
+//! The tables together, and what must hold between them: every station has its host, every binding's present holder
+//! is a known station, hosts not yet told wait in order of their first sighting. No event is made here.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::binding::{self, How, Known, Previous, Verdict, Word};
+use super::identity::host_id;
+use super::limits::Limits;
+use super::state::{
+    Binding, Changes, Host, HostId, Lease, Oddity, Presence, Removed, Role, RoleHolder, Rows, Source, Station, Told,
+};
+use super::table::{Mark, Row, Table, see};
+use crate::types::{Mac, Segment, Timestamp};
+
+/// Everything known.
+#[derive(Debug)]
+pub(super) struct Memory {
+    limits: Limits,
+    /// Beside each host: its stations' MACs.
+    hosts: Table<Host, BTreeSet<Mac>>,
+    /// Beside each station: the addresses that it holds at present.
+    stations: Table<Station, BTreeSet<IpAddr>>,
+    /// Beside each binding: what is known of it since before a capture file was read (`Settings::history`).
+    bindings: Table<Binding, Vec<Known>>,
+    /// Beside each lease: up to when it is known since before a capture file was read.
+    leases: Table<Lease, Option<Timestamp>>,
+    roles: Table<RoleHolder, ()>,
+    told: Table<Told, ()>,
+    /// Hosts whose `new-host` is not told yet, by first sighting.
+    pending: BTreeSet<(Timestamp, HostId)>,
+    /// With `Settings::history`: the hosts' `last_seen` as restored.
+    known_until: HashMap<HostId, Timestamp>,
+    history: bool,
+    evictions_total: u64,
+}
+
+impl Memory {
+    /// Restores saved rows. Rows that contradict the others are dropped, rows over a limit are evicted.
+    pub(super) fn restore(rows: Rows, limits: Limits, history: bool) -> Self {
+        let mut memory = Self {
+            limits,
+            hosts: Table::new(limits.hosts_max),
+            stations: Table::new(limits.hosts_max),
+            bindings: Table::new(limits.bindings_max),
+            leases: Table::new(limits.leases_max),
+            roles: Table::new(limits.roles_max),
+            told: Table::new(limits.told_max),
+            pending: BTreeSet::new(),
+            known_until: HashMap::new(),
+            history,
+            evictions_total: 0,
+        };
+        memory.fill(rows);
+        let over = memory.hosts.fit();
+        memory.drop_hosts(over);
+        let over = memory.bindings.fit();
+        memory.drop_bindings(over);
+        let over = memory.leases.fit().len() + memory.roles.fit().len() + memory.told.fit().len();
+        memory.count(over);
+        memory
+    }
+
+    fn fill(&mut self, rows: Rows) {
+        for host in rows.hosts {
+            if !host.announced {
+                self.pending.insert((host.first_seen, host.id));
+            }
+            if self.history {
+                self.known_until.insert(host.id, host.last_seen);
+            }
+            self.hosts.restore(host, BTreeSet::new());
+        }
+        for station in rows.stations {
+            match self.hosts.note_mut(&station.host) {
+                Some(macs) => {
+                    macs.insert(station.mac);
+                    self.stations.restore(station, BTreeSet::new());
+                }
+                None => self.stations.refuse(station.key()),
+            }
+        }
+        for id in self.hosts.keys() {
+            if self.hosts.note(&id).is_some_and(BTreeSet::is_empty)
+                && let Some((host, _)) = self.hosts.remove(&id)
+            {
+                self.pending.remove(&(host.first_seen, id));
+            }
+        }
+        for mut binding in rows.bindings {
+            binding.holders.truncate(self.limits.holders_max.max(1));
+            let present = binding.holders.first().map(|holder| (binding.segment, holder.mac));
+            match present.and_then(|station| self.stations.note_mut(&station)) {
+                Some(held) => {
+                    held.insert(binding.ip);
+                    let known = if self.history { known(&binding) } else { Vec::new() };
+                    self.bindings.restore(binding, known);
+                }
+                None => self.bindings.refuse(binding.key()),
+            }
+        }
+        for lease in rows.leases {
+            let known_until = self.history.then_some(lease.at);
+            self.leases.restore(lease, known_until);
+        }
+        rows.roles.into_iter().for_each(|role| self.roles.restore(role, ()));
+        rows.told.into_iter().for_each(|told| self.told.restore(told, ()));
+    }
+
+    /// A station was heard: it and its host are known from now on.
+    pub(super) fn hear(&mut self, segment: Segment, mac: Mac, source: Source, at: Timestamp) -> HostId {
+        let seen = self.stations.update(&(segment, mac), |station, _| {
+            let learned = Mark::changed_if(station.sources.insert(source));
+            (learned.max(see(&mut station.first_seen, &mut station.last_seen, at)), station.host)
+        });
+        match seen {
+            Some(id) => self.see_host(id, at),
+            None => self.admit(segment, mac, source, at),
+        }
+    }
+
+    fn see_host(&mut self, id: HostId, at: Timestamp) -> HostId {
+        let waited = self.hosts.update(&id, |host, _| {
+            let before = host.first_seen;
+            let mark = see(&mut host.first_seen, &mut host.last_seen, at);
+            (mark, (!host.announced && host.first_seen != before).then_some(before))
+        });
+        if let Some(Some(before)) = waited {
+            self.pending.remove(&(before, id));
+            self.pending.insert((at, id));
+        }
+        id
+    }
+
+    fn admit(&mut self, segment: Segment, mac: Mac, source: Source, at: Timestamp) -> HostId {
+        if self.hosts.is_full() {
+            let oldest = self.hosts.make_room();
+            self.drop_hosts(oldest);
+        } else if self.stations.is_full() {
+            let oldest = self.hosts.evict(1);
+            self.drop_hosts(oldest);
+        }
+        let id = host_id(segment, mac);
+        let station = Station { segment, mac, host: id, first_seen: at, last_seen: at, sources: [source].into() };
+        self.stations.insert(station, BTreeSet::new());
+        match self.hosts.note_mut(&id) {
+            Some(macs) => {
+                macs.insert(mac);
+                self.see_host(id, at)
+            }
+            None => {
+                let host = Host {
+                    id,
+                    segment,
+                    first_seen: at,
+                    last_seen: at,
+                    announced: false,
+                    names: Vec::new(),
+                    services: Vec::new(),
+                    dhcp: None,
+                };
+                self.hosts.insert(host, [mac].into());
+                self.pending.insert((at, id));
+                id
+            }
+        }
+    }
+
+    /// The host of a station.
+    pub(super) fn host_of(&self, segment: Segment, mac: Mac) -> Option<&Host> {
+        self.hosts.get(&self.stations.get(&(segment, mac))?.host)
+    }
+
+    /// A host.
+    pub(super) fn host(&self, id: HostId) -> Option<&Host> {
+        self.hosts.get(&id)
+    }
+
+    /// Changes a host.
+    pub(super) fn update_host<T>(&mut self, id: HostId, change: impl FnOnce(&mut Host) -> (Mark, T)) -> Option<T> {
+        self.hosts.update(&id, |host, _| change(host))
+    }
+
+    /// Whether the host was known since before a capture file was read, up to `at` or later.
+    pub(super) fn is_known_history(&self, id: HostId, at: Timestamp) -> bool {
+        self.known_until.get(&id).is_some_and(|&until| at <= until)
+    }
+
+    /// The hosts that wait to be told and for which `due(first_seen)` holds at either end of the queue, in order.
+    pub(super) fn due(&self, seen_until: Option<Timestamp>, seen_after: Timestamp) -> Vec<HostId> {
+        let past = self.pending.iter().take_while(|(first, _)| seen_until.is_some_and(|until| *first <= until));
+        let mut due: Vec<_> = past.copied().collect();
+        let ahead = self.pending.iter().rev().take_while(|(first, _)| *first > seen_after);
+        due.extend(ahead.filter(|(first, _)| seen_until.is_none_or(|until| *first > until)).copied());
+        due.sort_unstable();
+        due.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// The first sighting of the host that waits longest.
+    pub(super) fn first_pending(&self) -> Option<Timestamp> {
+        self.pending.first().map(|(first_seen, _)| *first_seen)
+    }
+
+    /// Every host that waits, in order.
+    pub(super) fn pending(&self) -> Vec<HostId> {
+        self.pending.iter().map(|&(_, id)| id).collect()
+    }
+
+    /// Marks a host as told; its (first) MAC and its best address. `None` when it was told already.
+    pub(super) fn announce(&mut self, id: HostId) -> Option<(Mac, Option<IpAddr>)> {
+        let first_seen = self.hosts.update(&id, |host, _| {
+            let first = (!host.announced).then_some(host.first_seen);
+            host.announced = true;
+            (Mark::changed_if(first.is_some()), first)
+        })??;
+        self.pending.remove(&(first_seen, id));
+        let mac = *self.hosts.note(&id)?.first()?;
+        Some((mac, self.best_address(id)))
+    }
+
+    /// The address to know a host by: IPv4, then global IPv6, then link-local; the lowest among equals.
+    pub(super) fn best_address(&self, id: HostId) -> Option<IpAddr> {
+        let segment = self.hosts.get(&id)?.segment;
+        let held = |mac: &Mac| self.stations.note(&(segment, *mac)).into_iter().flatten();
+        self.hosts.note(&id)?.iter().flat_map(held).min_by_key(|ip| (reach(ip), **ip)).copied()
+    }
+
+    /// Whether one of the host's stations holds `ip`.
+    pub(super) fn holds(&self, id: HostId, ip: IpAddr) -> bool {
+        let present = |host: &Host| self.bindings.get(&(host.segment, ip)).map(|binding| binding.holders[0].mac);
+        let macs = self.hosts.note(&id);
+        self.hosts.get(&id).and_then(present).is_some_and(|mac| macs.is_some_and(|macs| macs.contains(&mac)))
+    }
+
+    /// A known station says that it holds an address.
+    pub(super) fn hold(&mut self, segment: Segment, ip: IpAddr, word: &Word) -> Verdict {
+        let holders_max = self.limits.holders_max;
+        let key = (segment, ip);
+        let verdict = self.bindings.update(&key, |binding, known| binding::weigh(binding, known, word, holders_max));
+        match verdict {
+            Some(Verdict::Moved(how, previous)) => self.pass(segment, ip, word.mac, how, previous),
+            Some(verdict) => verdict,
+            None => self.bind(segment, ip, word),
+        }
+    }
+
+    fn pass(&mut self, segment: Segment, ip: IpAddr, to: Mac, how: How, previous: Previous) -> Verdict {
+        if let Some(held) = self.stations.note_mut(&(segment, previous.mac)) {
+            held.remove(&ip);
+        }
+        self.give(segment, ip, to);
+        Verdict::Moved(how, previous)
+    }
+
+    fn bind(&mut self, segment: Segment, ip: IpAddr, word: &Word) -> Verdict {
+        if self.history && self.would_be_oldest(segment, ip, word) {
+            return Verdict::Kept;
+        }
+        let oldest = self.bindings.make_room();
+        self.drop_bindings(oldest);
+        self.bindings.insert(Binding { segment, ip, holders: vec![binding::holder(word)] }, Vec::new());
+        self.give(segment, ip, word.mac);
+        Verdict::Bound
+    }
+
+    /// A capture file read again brings back addresses that a full station lost; they are no news.
+    fn would_be_oldest(&self, segment: Segment, ip: IpAddr, word: &Word) -> bool {
+        let Some(held) = self.stations.note(&(segment, word.mac)).filter(|_| ip.is_ipv6()) else { return false };
+        let seen = |ip: &IpAddr| self.bindings.get(&(segment, *ip)).map(|binding| binding.last_seen());
+        let six = || held.iter().filter(|ip| ip.is_ipv6());
+        six().count() >= self.limits.bindings_per_station_max && six().filter_map(seen).all(|seen| word.at <= seen)
+    }
+
+    /// The station holds one more address; IPv6 addresses over its limit go, the one unseen for longest first.
+    fn give(&mut self, segment: Segment, ip: IpAddr, mac: Mac) {
+        let Some(held) = self.stations.note_mut(&(segment, mac)) else { return };
+        held.insert(ip);
+        let six = held.iter().rev().take_while(|ip| ip.is_ipv6());
+        if ip.is_ipv4() || six.count() <= self.limits.bindings_per_station_max.max(1) {
+            return;
+        }
+        let others = held.iter().filter(|other| other.is_ipv6() && **other != ip);
+        let age = |ip: &&IpAddr| (self.bindings.get(&(segment, **ip)).map(Row::last_seen), **ip);
+        if let Some(&oldest) = others.min_by_key(age) {
+            let gone = self.bindings.remove(&(segment, oldest));
+            self.drop_bindings(gone.into_iter().collect());
+        }
+    }
+
+    /// A server promised an address to a station.
+    pub(super) fn grant(&mut self, lease: Lease) {
+        let renewed = self.leases.update(&lease.key(), |known, known_until| {
+            if known_until.is_some_and(|until| lease.at <= until) {
+                return (Mark::Same, ());
+            }
+            let mark = Mark::changed_if(*known != lease);
+            *known = lease.clone();
+            (mark, ())
+        });
+        if renewed.is_none() {
+            let over = self.leases.make_room().len();
+            self.count(over);
+            self.leases.insert(lease, None);
+        }
+    }
+
+    /// A station gave its lease back.
+    pub(super) fn release(&mut self, segment: Segment, ip: Ipv4Addr, mac: Mac, at: Timestamp) {
+        self.leases.update(&(segment, ip), |lease, known_until| {
+            let known = known_until.is_some_and(|until| at <= until);
+            if known || lease.mac != mac || lease.until.is_some_and(|until| until <= at) {
+                return (Mark::Same, ());
+            }
+            lease.until = Some(at);
+            (Mark::Changed, ())
+        });
+    }
+
+    /// The lease that lets `mac` hold `ip` at `at`.
+    pub(super) fn lease(&self, segment: Segment, ip: IpAddr, mac: Mac, at: Timestamp) -> Option<&Lease> {
+        let IpAddr::V4(ip) = ip else { return None };
+        let unexpired = |lease: &&Lease| lease.mac == mac && lease.until.is_none_or(|until| at < until);
+        self.leases.get(&(segment, ip)).filter(unexpired)
+    }
+
+    /// A role was played; whether for the first time.
+    pub(super) fn play(&mut self, holder: RoleHolder) -> bool {
+        let known = self.roles.update(&holder.key(), |known, ()| {
+            let mut mark = see(&mut known.first_seen, &mut known.last_seen, holder.last_seen);
+            if known.mac != holder.mac || known.prefixes != holder.prefixes {
+                known.mac = holder.mac;
+                known.prefixes.clone_from(&holder.prefixes);
+                mark = Mark::Changed;
+            }
+            (mark, ())
+        });
+        if known.is_none() {
+            let over = self.roles.make_room().len();
+            self.count(over);
+            self.roles.insert(holder, ());
+        }
+        known.is_none()
+    }
+
+    /// An oddity was seen; whether for the first time.
+    pub(super) fn is_odd_anew(&mut self, told: Told) -> bool {
+        let at = told.last_seen;
+        let known =
+            self.told.update(&told.key(), |known, ()| (see(&mut known.first_seen, &mut known.last_seen, at), ()));
+        if known.is_none() {
+            let over = self.told.make_room().len();
+            self.count(over);
+            self.told.insert(told, ());
+        }
+        known.is_none()
+    }
+
+    /// Rows that changed since the last call.
+    pub(super) fn take_changes(&mut self) -> Changes {
+        Changes {
+            rows: Rows {
+                hosts: self.hosts.take_changed(),
+                stations: self.stations.take_changed(),
+                bindings: self.bindings.take_changed(),
+                leases: self.leases.take_changed(),
+                roles: self.roles.take_changed(),
+                told: self.told.take_changed(),
+            },
+            removed: Removed {
+                hosts: self.hosts.take_removed(),
+                stations: self.stations.take_removed(),
+                bindings: self.bindings.take_removed(),
+                leases: self.leases.take_removed(),
+                roles: self.roles.take_removed(),
+                told: self.told.take_removed(),
+            },
+        }
+    }
+
+    /// Rows that were only seen again since the last call.
+    pub(super) fn take_presence(&mut self) -> Vec<Presence> {
+        let mut seen = Vec::new();
+        for key in self.bindings.take_touched() {
+            seen.extend(self.bindings.get(&key).map(|row| Presence::Binding(row.segment, row.ip, row.last_seen())));
+        }
+        for key in self.hosts.take_touched() {
+            seen.extend(self.hosts.get(&key).map(|row| Presence::Host(row.id, row.last_seen)));
+        }
+        for key in self.stations.take_touched() {
+            seen.extend(self.stations.get(&key).map(|row| Presence::Station(row.segment, row.mac, row.last_seen)));
+        }
+        seen
+    }
+
+    /// Everything known, by key.
+    pub(super) fn snapshot(&self) -> Rows {
+        Rows {
+            hosts: self.hosts.rows(),
+            stations: self.stations.rows(),
+            bindings: self.bindings.rows(),
+            leases: self.leases.rows(),
+            roles: self.roles.rows(),
+            told: self.told.rows(),
+        }
+    }
+
+    /// Rows evicted by limits since the start.
+    pub(super) fn evictions_total(&self) -> u64 {
+        self.evictions_total
+    }
+
+    /// A host that goes takes its stations with it, and a station the addresses that it holds.
+    fn drop_hosts(&mut self, hosts: Vec<(Host, BTreeSet<Mac>)>) {
+        self.count(hosts.len());
+        for (host, macs) in hosts {
+            self.pending.remove(&(host.first_seen, host.id));
+            self.known_until.remove(&host.id);
+            for mac in macs {
+                let Some((_, held)) = self.stations.remove(&(host.segment, mac)) else { continue };
+                let gone = held.iter().filter(|ip| self.bindings.remove(&(host.segment, **ip)).is_some()).count();
+                self.count(gone + 1);
+            }
+        }
+    }
+
+    fn drop_bindings(&mut self, bindings: Vec<(Binding, Vec<Known>)>) {
+        self.count(bindings.len());
+        for (binding, _) in bindings {
+            if let Some(held) = self.stations.note_mut(&(binding.segment, binding.holders[0].mac)) {
+                held.remove(&binding.ip);
+            }
+        }
+    }
+
+    fn count(&mut self, evicted: usize) {
+        self.evictions_total += u64::try_from(evicted).expect("a count of rows in memory fits 64 bits");
+    }
+}
+
+fn known(binding: &Binding) -> Vec<Known> {
+    let known = |h: &super::state::Holder| Known { mac: h.mac, from: h.first_seen, until: h.last_seen };
+    binding.holders.iter().map(known).collect()
+}
+
+fn reach(ip: &IpAddr) -> u8 {
+    match ip {
+        IpAddr::V4(_) => 0,
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => 2,
+        IpAddr::V6(_) => 1,
+    }
+}
+
+impl Row for Host {
+    type Key = HostId;
+    const HAS_PRESENCE: bool = true;
+
+    fn key(&self) -> HostId {
+        self.id
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
+}
+
+impl Row for Station {
+    type Key = (Segment, Mac);
+    const HAS_PRESENCE: bool = true;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.mac)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
+}
+
+impl Row for Binding {
+    type Key = (Segment, IpAddr);
+    const HAS_PRESENCE: bool = true;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.holders[0].last_seen
+    }
+}
+
+impl Row for Lease {
+    type Key = (Segment, Ipv4Addr);
+    const HAS_PRESENCE: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.at
+    }
+}
+
+impl Row for RoleHolder {
+    type Key = (Segment, Role, IpAddr);
+    const HAS_PRESENCE: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.role, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
+}
+
+impl Row for Told {
+    type Key = (Segment, Oddity, IpAddr, Mac, Mac);
+    const HAS_PRESENCE: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.oddity, self.ip, self.mac, self.frame_mac)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
+}

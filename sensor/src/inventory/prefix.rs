@@ -1,0 +1,38 @@
+//! Which addresses can be neighbours on a segment, as far as the configured prefixes tell.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::types::{Iface, Segment};
+
+/// Whether prefixes of the address's family are configured for the segment and none of them contains the address.
+/// Link-local addresses are never foreign: they are valid on every segment (RFC 3927, RFC 4291).
+pub(super) fn is_foreign(prefixes: &[(Option<Iface>, IpNet)], segment: Segment, ip: IpAddr) -> bool {
+    let link_local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    if link_local {
+        return false;
+    }
+    let mut known = false;
+    for (iface, prefix) in prefixes {
+        let applies = iface.is_none_or(|iface| iface == segment.iface && segment.vlans.ids().is_empty());
+        if applies && prefix.addr().is_ipv4() == ip.is_ipv4() {
+            if prefix.contains(&ip) {
+                return false;
+            }
+            known = true;
+        }
+    }
+    known
+}
+
+/// Whether one station can hold the address at all: not "this host" (0/8), loopback, multicast or broadcast.
+pub(super) fn is_holdable(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.octets()[0] != 0 && !ip.is_loopback() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast(),
+    }
+}
