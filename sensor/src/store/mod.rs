@@ -13,6 +13,10 @@ pub use writer::Writer;
 mod error;
 /// The file before SQLite touches it.
 mod file;
+/// What the tests of this room share.
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod fixture;
 /// Rows to values.
 mod load;
 /// One writer a database.

@@ -171,3 +171,132 @@ fn immutable_uri(path: &Path) -> PathBuf {
     uri.push_str("?immutable=1");
     uri.into()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use super::super::fixture::{Folder, batch_of, events, network, sorted};
+    use super::super::{Batch, Writer};
+    use super::*;
+
+    /// Which of the events 1 to 6 a filter chooses.
+    fn check_events(filter: &EventFilter, ids: &[u64]) {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        writer.commit(&events(1..=6)).unwrap();
+        let found = Reader::open(&folder.file("db")).unwrap().events(filter).unwrap();
+        assert_eq!(found.iter().map(|event| event.id).collect::<Vec<_>>(), ids);
+    }
+
+    fn filled(folder: &Folder) -> Writer {
+        let mut writer = folder.open().0;
+        writer.commit(&Batch { events: events(1..=2).events, ..batch_of(network(4)) }).unwrap();
+        writer
+    }
+
+    fn sentence<T>(result: Result<T, StoreError>) -> String {
+        result.map(drop).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn all_events_come_in_order() {
+        check_events(&EventFilter::default(), &[1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn events_are_chosen_by_id() {
+        check_events(&EventFilter { after_id: Some(4), ..EventFilter::default() }, &[5, 6]);
+        check_events(&EventFilter { after_id: Some(u64::MAX), ..EventFilter::default() }, &[]);
+    }
+
+    #[test]
+    fn events_are_chosen_by_time_kind_and_segment() {
+        check_events(&EventFilter { since: Some(Timestamp::from_secs(5)), ..EventFilter::default() }, &[5, 6]);
+        check_events(&EventFilter { kinds: vec!["flip-flop".to_owned()], ..EventFilter::default() }, &[2, 4, 6]);
+        let both = vec!["flip-flop".to_owned(), "new-host".to_owned()];
+        check_events(&EventFilter { kinds: both, limit: Some(3), ..EventFilter::default() }, &[1, 2, 3]);
+        check_events(&EventFilter { segment: Some("eth1.30".to_owned()), ..EventFilter::default() }, &[1, 3, 5]);
+    }
+
+    #[test]
+    fn a_reader_sees_what_is_committed_and_delays_nothing() {
+        let folder = Folder::new();
+        let mut writer = filled(&folder);
+        let reader = Reader::open(&folder.file("db")).unwrap();
+        // A writer in the middle of a transaction.
+        let half = rusqlite::Connection::open(folder.file("db")).unwrap();
+        half.execute_batch("BEGIN IMMEDIATE; DELETE FROM events").unwrap();
+        assert_eq!(reader.events(&EventFilter::default()).unwrap().len(), 2);
+        drop(half);
+        // A reader in the middle of its transaction.
+        reader.connection.execute_batch("BEGIN").unwrap();
+        assert_eq!(load::rows(&reader.connection).unwrap().hosts.len(), 4);
+        writer.commit(&batch_of(network(9))).unwrap();
+        assert_eq!(load::rows(&reader.connection).unwrap().hosts.len(), 4);
+        reader.connection.execute_batch("COMMIT").unwrap();
+        assert_eq!(sorted(reader.rows().unwrap()), sorted(network(9)));
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let folder = Folder::new();
+        let _writer = filled(&folder);
+        let reader = Reader::open(&folder.file("db")).unwrap();
+        assert!(reader.connection.execute("DELETE FROM events", []).is_err());
+    }
+
+    #[test]
+    fn a_database_at_rest_is_read() {
+        let folder = Folder::new();
+        filled(&folder).close().unwrap();
+        assert_eq!(Reader::open(&folder.file("db")).unwrap().rows().unwrap().hosts.len(), 4);
+        check(&folder.file("db")).unwrap();
+    }
+
+    #[test]
+    fn a_database_left_by_a_crash_is_read() {
+        let folder = Folder::new();
+        drop(filled(&folder));
+        assert_eq!(Reader::open(&folder.file("db")).unwrap().rows().unwrap().hosts.len(), 4);
+    }
+
+    #[test]
+    fn without_shared_memory_only_a_database_at_rest_is_read() {
+        let folder = Folder::new();
+        let path = folder.file("a b?#%41ü.db");
+        let mut writer = Writer::open(&path, Timestamp::EPOCH).unwrap().0;
+        writer.commit(&batch_of(network(4))).unwrap();
+        assert!(sentence(Reader::connect_unlocked(&path)).contains("-wal file"));
+        writer.close().unwrap();
+        let reader = Reader::connect_unlocked(&path).unwrap();
+        assert_eq!(reader.rows().unwrap().hosts.len(), 4);
+        let mut writer = Writer::open(&path, Timestamp::EPOCH).unwrap().0;
+        writer.commit(&batch_of(network(5))).unwrap();
+        assert!(sentence(reader.rows()).contains("run the command again"));
+    }
+
+    #[test]
+    fn no_database_is_said_so() {
+        let folder = Folder::new();
+        assert!(sentence(Reader::open(&folder.file("db"))).contains("no database yet: start `sensor run` first"));
+        fs::write(folder.file("db"), "").unwrap();
+        assert!(sentence(Reader::open(&folder.file("db"))).contains("no database yet"));
+        fs::write(folder.file("db"), "hosts,macs").unwrap();
+        assert!(sentence(Reader::open(&folder.file("db"))).contains("is not a database of sensor"));
+    }
+
+    #[test]
+    fn the_check_finds_a_damaged_page() {
+        let folder = Folder::new();
+        let path = folder.file("db");
+        let mut writer = folder.open().0;
+        writer.commit(&batch_of(network(500))).unwrap();
+        writer.close().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 8192 * 4096;
+        bytes[middle..middle + 4096].fill(0xa5);
+        fs::write(&path, &bytes).unwrap();
+        assert!(sentence(check(&path)).contains("damaged"));
+        assert!(fs::read(&path).unwrap() == bytes);
+    }
+}

@@ -117,3 +117,87 @@ fn work(mut writer: Writer, jobs: &job_queue::Receiver<Job>, tell: &done_queue::
     }
     writer
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use tokio::runtime::Builder as Runtime;
+
+    use super::super::fixture::{Folder, batch_of, events, network};
+    use super::*;
+
+    fn check<T>(test: impl Future<Output = T>) -> T {
+        Runtime::new_current_thread().build().unwrap().block_on(test)
+    }
+
+    #[test]
+    fn a_batch_is_saved_and_given_back() {
+        let folder = Folder::new();
+        let mut thread = WriterThread::spawn(folder.open().0).unwrap();
+        check(async {
+            thread.try_commit(events([1])).unwrap();
+            let done = thread.done().await;
+            done.result.unwrap();
+            assert_eq!(done.batch.events, events([1]).events);
+            assert!(!thread.busy());
+        });
+        thread.close().unwrap();
+        assert_eq!(folder.open().1.unpublished, events([1]).events);
+    }
+
+    #[test]
+    fn a_busy_writer_gives_the_batch_back() {
+        let folder = Folder::new();
+        let mut thread = WriterThread::spawn(folder.open().0).unwrap();
+        check(async {
+            thread.try_commit(batch_of(network(50))).unwrap();
+            assert!(thread.busy());
+            let back = thread.try_commit(events([1])).unwrap_err();
+            assert_eq!(back.events, events([1]).events);
+            assert!(!thread.try_prune(Timestamp::EPOCH, 1));
+            thread.done().await.result.unwrap();
+            thread.try_commit(back).unwrap();
+            thread.done().await.result.unwrap();
+        });
+        thread.close().unwrap();
+    }
+
+    #[test]
+    fn waiting_may_be_given_up() {
+        let folder = Folder::new();
+        let mut thread = WriterThread::spawn(folder.open().0).unwrap();
+        check(async {
+            // Nothing runs: the other branch wins.
+            tokio::select! { biased; _ = thread.done() => panic!("nothing was done"), () = async {} => {} }
+            thread.try_commit(events([1])).unwrap();
+            tokio::select! { biased; () = async {} => {}, _ = thread.done() => {} }
+            assert_eq!(thread.done().await.batch.events.len(), 1);
+        });
+        thread.close().unwrap();
+    }
+
+    #[test]
+    fn closing_waits_for_the_running_job() {
+        let folder = Folder::new();
+        let mut thread = WriterThread::spawn(folder.open().0).unwrap();
+        thread.try_commit(events(1..=9)).unwrap();
+        thread.close().unwrap();
+        assert!(!folder.file("db-wal").exists());
+        assert_eq!(folder.open().1.unpublished.len(), 9);
+    }
+
+    #[test]
+    fn pruning_tells_how_many() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        writer.commit(&Batch { published_to: Some(9), ..events(1..=9) }).unwrap();
+        let mut thread = WriterThread::spawn(writer).unwrap();
+        check(async {
+            assert!(thread.try_prune(Timestamp::from_secs(5), 100));
+            let done = thread.done().await;
+            done.result.unwrap();
+            assert_eq!((done.pruned, done.batch.is_empty()), (4, true));
+        });
+        thread.close().unwrap();
+    }
+}
