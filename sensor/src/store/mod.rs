@@ -1,1 +1,90 @@
-//! stub
+//! The database, and the only SQL. One writer, many readers, WAL between them; what a core type looks like on disk is
+//! decided here and nowhere else. Events come in as finished strings: this room knows no output format.
+
+use crate::inventory::state::{Changes, Presence, Rows};
+use crate::types::Timestamp;
+
+pub use error::StoreError;
+pub use reader::{EventFilter, Reader, check};
+pub use thread::{Done, WriterThread};
+pub use writer::Writer;
+
+/// What can go wrong with the file, in one line each.
+mod error;
+/// The file before SQLite touches it.
+mod file;
+/// What the tests of this room share.
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod fixture;
+/// Rows to values.
+mod load;
+/// One writer a database.
+mod lock;
+/// Looking at it while it is written.
+mod reader;
+/// Values to rows.
+mod save;
+/// Whose file it is, which version, and how it comes to the newest.
+mod schema;
+/// The writer on a thread of its own.
+mod thread;
+/// How single values are written.
+mod value;
+/// The one that writes.
+mod writer;
+
+/// An event as it is kept: the finished record, and what it is chosen by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its number, from 1, rising; below 2^63.
+    pub id: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Its kind as written (`new-host`).
+    pub kind: String,
+    /// Its severity as written.
+    pub severity: String,
+    /// Its segment as written.
+    pub segment: Option<String>,
+    /// Its host's number.
+    pub host: Option<u64>,
+    /// The finished JSON object, one line.
+    pub record: String,
+}
+
+/// What one transaction saves: removals first, then rows, presence, events.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Rows that changed or are gone.
+    pub changes: Changes,
+    /// What was only seen again; about rows that are not saved it says nothing and is passed over.
+    pub presence: Vec<Presence>,
+    /// What was told.
+    pub events: Vec<StoredEvent>,
+    /// The last event that every sink has taken, when that moved.
+    pub published_to: Option<u64>,
+}
+
+impl Batch {
+    /// Whether there is nothing to save.
+    pub fn is_empty(&self) -> bool {
+        self.changes == Changes::default()
+            && self.presence.is_empty()
+            && self.events.is_empty()
+            && self.published_to.is_none()
+    }
+}
+
+/// What a database held when it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The inventory.
+    pub rows: Rows,
+    /// The number of the next event: above every one ever saved, also those pruned since.
+    pub next_event_id: u64,
+    /// When the database was first used: the learning period starts here.
+    pub created_at: Timestamp,
+    /// Events that were saved but perhaps not taken by every sink, in order.
+    pub unpublished: Vec<StoredEvent>,
+}

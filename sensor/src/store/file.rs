@@ -1,0 +1,117 @@
+//! The file before SQLite touches it: where it lies, whether it is ours to open, and that it is created with few rights.
+
+use std::ffi::CString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::error::StoreError;
+
+/// What the first bytes of a file tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No bytes: a database that is still to be made.
+    Empty,
+    /// There is no file.
+    Missing,
+    /// Something else.
+    Other,
+    /// An SQLite database.
+    Sqlite,
+}
+
+/// The one true path of a database, so that two names of a file share a lock and SQLite reads no special meaning
+/// (`:memory:`, `file:`) into it.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
+    match fs::canonicalize(path) {
+        Ok(path) => return Ok(path),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::io(path, error)),
+        Err(_) => {}
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let Some(name) = path.file_name() else {
+        return Err(StoreError::io(path, io::ErrorKind::IsADirectory.into()));
+    };
+    match fs::canonicalize(folder) {
+        Ok(folder) => Ok(folder.join(name)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(StoreError::MissingFolder { path: folder.to_owned() })
+        }
+        Err(error) => Err(StoreError::io(folder, error)),
+    }
+}
+
+/// Reads the first bytes.
+pub(super) fn kind(path: &Path) -> Result<Kind, StoreError> {
+    // The first 16 bytes of every SQLite database: <https://www.sqlite.org/fileformat2.html#magic_header_string>.
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
+    match read {
+        Ok(0) => Ok(Kind::Empty),
+        Ok(_) if start == MAGIC => Ok(Kind::Sqlite),
+        Ok(_) => Ok(Kind::Other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kind::Missing),
+        Err(error) => Err(StoreError::io(path, error)),
+    }
+}
+
+/// Makes the empty file. SQLite gives its -wal and -shm files the same rights.
+pub(super) fn create(path: &Path) -> Result<(), StoreError> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(path);
+    file.map(drop).map_err(|error| StoreError::io(path, error))
+}
+
+/// Refuses NFS and SMB, where neither locks nor shared memory hold what WAL needs
+/// (<https://www.sqlite.org/wal.html>, "WAL does not work over a network filesystem").
+pub(super) fn refuse_network(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(path);
+    let name = CString::new(folder.as_os_str().as_bytes()).expect("a canonical path has no NUL");
+    // SAFETY: all zeros is a value of this plain C struct.
+    let mut stat: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: `name` is NUL-terminated and `stat` is ours to write.
+    if unsafe { libc::statfs(name.as_ptr(), &raw mut stat) } != 0 {
+        return Err(StoreError::io(folder, io::Error::last_os_error()));
+    }
+    match network_kind(stat.f_type as u32) {
+        Some(kind) => Err(StoreError::NetworkFileSystem { path: path.to_owned(), kind }),
+        None => Ok(()),
+    }
+}
+
+/// By the numbers of statfs(2).
+fn network_kind(magic: u32) -> Option<&'static str> {
+    match magic {
+        0x6969 => Some("nfs"),
+        0xff53_4d42 => Some("cifs"),
+        0x517b | 0xfe53_4d42 => Some("smb"),
+        _ => None,
+    }
+}
+
+/// A path with a suffix, as SQLite names the files beside a database.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_known_by_their_number() {
+        assert_eq!(network_kind(0x6969), Some("nfs"));
+        assert_eq!(network_kind(0xff53_4d42), Some("cifs"));
+        assert_eq!(network_kind(0xfe53_4d42), Some("smb"));
+        // ext4, tmpfs
+        assert_eq!(network_kind(0xef53), None);
+        assert_eq!(network_kind(0x0102_1994), None);
+    }
+}

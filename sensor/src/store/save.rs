@@ -1,0 +1,274 @@
+//! Values to rows. A row is whole: saving it replaces the saved one and its children.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Params, params};
+
+use super::value::{Ip, Protocol, Sources, event_id};
+use super::{Batch, StoredEvent};
+use crate::inventory::state::{Binding, Host, HostId, Lease, Presence, Removed, RoleHolder, Rows, Station, Told};
+use crate::types::Segment;
+
+/// The numbers of segments that were looked up before; emptied when a transaction fails, for it may have made them.
+pub(super) type Segments = HashMap<Segment, i64>;
+
+/// Writes a batch into the open transaction.
+pub(super) fn save(connection: &Connection, segments: &mut Segments, batch: &Batch) -> rusqlite::Result<()> {
+    let mut save = Save { connection, segments };
+    save.removed(&batch.changes.removed)?;
+    save.rows(&batch.changes.rows)?;
+    batch.presence.iter().try_for_each(|presence| save.presence(presence))?;
+    batch.events.iter().try_for_each(|event| save.event(event))?;
+    save.marks(batch)
+}
+
+struct Save<'a> {
+    connection: &'a Connection,
+    segments: &'a mut Segments,
+}
+
+impl Save<'_> {
+    fn removed(&mut self, removed: &Removed) -> rusqlite::Result<()> {
+        for host in &removed.hosts {
+            self.run("DELETE FROM hosts WHERE number = ?", [host])?;
+        }
+        for &(segment, mac) in &removed.stations {
+            let segment = self.segment(segment)?;
+            self.run("DELETE FROM stations WHERE segment = ? AND mac = ?", params![segment, mac])?;
+        }
+        for &(segment, ip) in &removed.bindings {
+            let segment = self.segment(segment)?;
+            self.run("DELETE FROM bindings WHERE segment = ? AND ip = ?", params![segment, Ip(ip)])?;
+        }
+        for &(segment, ip) in &removed.leases {
+            let segment = self.segment(segment)?;
+            self.run("DELETE FROM leases WHERE segment = ? AND ip = ?", params![segment, Ip(ip.into())])?;
+        }
+        for &(segment, role, ip) in &removed.roles {
+            let segment = self.segment(segment)?;
+            self.run("DELETE FROM roles WHERE segment = ? AND role = ? AND ip = ?", params![segment, role, Ip(ip)])?;
+        }
+        for &(segment, oddity, ip, mac, frame_mac) in &removed.told {
+            let segment = self.segment(segment)?;
+            self.run(
+                "DELETE FROM told WHERE segment = ? AND oddity = ? AND ip = ? AND mac = ? AND frame_mac = ?",
+                params![segment, oddity, Ip(ip), mac, frame_mac],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &Rows) -> rusqlite::Result<()> {
+        rows.hosts.iter().try_for_each(|host| self.host(host))?;
+        rows.stations.iter().try_for_each(|station| self.station(station))?;
+        rows.bindings.iter().try_for_each(|binding| self.binding(binding))?;
+        rows.leases.iter().try_for_each(|lease| self.lease(lease))?;
+        rows.roles.iter().try_for_each(|role| self.role(role))?;
+        rows.told.iter().try_for_each(|told| self.told(told))
+    }
+
+    fn host(&mut self, host: &Host) -> rusqlite::Result<()> {
+        let Host { id, segment, first_seen, last_seen, announced, names, services, dhcp } = host;
+        let segment = self.segment(*segment)?;
+        let row = self.row(
+            "INSERT INTO hosts (number, segment, first_seen, announced) VALUES (?, ?, ?, ?)
+             ON CONFLICT (number) DO UPDATE SET
+               segment = excluded.segment, first_seen = excluded.first_seen, announced = excluded.announced
+             RETURNING id",
+            params![id, segment, first_seen, announced],
+        )?;
+        self.run("INSERT OR REPLACE INTO host_presence (host, last_seen) VALUES (?, ?)", params![row, last_seen])?;
+        self.run("DELETE FROM names WHERE host = ?", [row])?;
+        for (place, name) in (0_i64..).zip(names) {
+            self.run(
+                "INSERT INTO names (host, place, name, source, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?)",
+                params![row, place, name.name, name.source, name.first_seen, name.last_seen],
+            )?;
+        }
+        self.run("DELETE FROM services WHERE host = ?", [row])?;
+        for (place, service) in (0_i64..).zip(services) {
+            self.run(
+                "INSERT INTO services
+                   (host, place, port, protocol, instance, source, closed, first_seen, last_seen)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    row,
+                    place,
+                    service.port,
+                    Protocol(service.protocol),
+                    service.instance,
+                    service.source,
+                    service.closed,
+                    service.first_seen,
+                    service.last_seen
+                ],
+            )?;
+        }
+        self.run("DELETE FROM dhcp_facts WHERE host = ?", [row])?;
+        if let Some(facts) = dhcp {
+            self.run(
+                "INSERT INTO dhcp_facts (host, hostname, vendor_class, parameters, client_id, server, lease_until)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    row,
+                    facts.hostname,
+                    facts.vendor_class,
+                    facts.parameters,
+                    facts.client_id,
+                    facts.server.map(|ip| Ip(ip.into())),
+                    facts.lease_until
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn station(&mut self, station: &Station) -> rusqlite::Result<()> {
+        let Station { segment, mac, host, first_seen, last_seen, sources } = station;
+        let segment = self.segment(*segment)?;
+        let row = self.row(
+            "INSERT INTO stations (segment, mac, host, first_seen, sources) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (segment, mac) DO UPDATE SET
+               host = excluded.host, first_seen = excluded.first_seen, sources = excluded.sources
+             RETURNING id",
+            params![segment, mac, host, first_seen, Sources(sources.clone())],
+        )?;
+        self.run("INSERT OR REPLACE INTO station_presence (station, last_seen) VALUES (?, ?)", params![row, last_seen])
+    }
+
+    fn binding(&mut self, binding: &Binding) -> rusqlite::Result<()> {
+        let Binding { segment, ip, holders } = binding;
+        let segment = self.segment(*segment)?;
+        let (present, past) = holders.split_first().expect("a binding's holders are never empty");
+        let row = self.row(
+            "INSERT INTO bindings (segment, ip, mac, first_seen, sources) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (segment, ip) DO UPDATE SET
+               mac = excluded.mac, first_seen = excluded.first_seen, sources = excluded.sources
+             RETURNING id",
+            params![segment, Ip(*ip), present.mac, present.first_seen, Sources(present.sources.clone())],
+        )?;
+        self.run(
+            "INSERT OR REPLACE INTO binding_presence (binding, last_seen) VALUES (?, ?)",
+            params![row, present.last_seen],
+        )?;
+        self.run("DELETE FROM past_holders WHERE binding = ?", [row])?;
+        for (place, holder) in (0_i64..).zip(past) {
+            self.run(
+                "INSERT INTO past_holders (binding, place, mac, first_seen, last_seen, sources)
+                 VALUES (?, ?, ?, ?, ?, ?)",
+                params![row, place, holder.mac, holder.first_seen, holder.last_seen, Sources(holder.sources.clone())],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn lease(&mut self, lease: &Lease) -> rusqlite::Result<()> {
+        let Lease { segment, ip, mac, server, at, until } = lease;
+        let segment = self.segment(*segment)?;
+        let server = server.map(|ip| Ip(ip.into()));
+        self.run(
+            "INSERT OR REPLACE INTO leases (segment, ip, mac, server, at, until) VALUES (?, ?, ?, ?, ?, ?)",
+            params![segment, Ip((*ip).into()), mac, server, at, until],
+        )
+    }
+
+    fn role(&mut self, holder: &RoleHolder) -> rusqlite::Result<()> {
+        let RoleHolder { segment, role, ip, mac, first_seen, last_seen, prefixes } = holder;
+        let segment = self.segment(*segment)?;
+        let row = self.row(
+            "INSERT INTO roles (segment, role, ip, mac, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT (segment, role, ip) DO UPDATE SET
+               mac = excluded.mac, first_seen = excluded.first_seen, last_seen = excluded.last_seen
+             RETURNING id",
+            params![segment, role, Ip(*ip), mac, first_seen, last_seen],
+        )?;
+        self.run("DELETE FROM prefixes WHERE role = ?", [row])?;
+        for (place, prefix) in (0_i64..).zip(prefixes) {
+            self.run(
+                "INSERT INTO prefixes (role, place, ip, length) VALUES (?, ?, ?, ?)",
+                params![row, place, Ip(prefix.addr()), prefix.prefix_len()],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, told: &Told) -> rusqlite::Result<()> {
+        let Told { segment, oddity, ip, mac, frame_mac, first_seen, last_seen } = told;
+        let segment = self.segment(*segment)?;
+        self.run(
+            "INSERT OR REPLACE INTO told (segment, oddity, ip, mac, frame_mac, first_seen, last_seen)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            params![segment, oddity, Ip(*ip), mac, frame_mac, first_seen, last_seen],
+        )
+    }
+
+    fn presence(&mut self, presence: &Presence) -> rusqlite::Result<()> {
+        match *presence {
+            Presence::Binding(segment, ip, at) => {
+                let segment = self.segment(segment)?;
+                self.run(
+                    "UPDATE binding_presence SET last_seen = ?
+                     WHERE binding = (SELECT id FROM bindings WHERE segment = ? AND ip = ?)",
+                    params![at, segment, Ip(ip)],
+                )
+            }
+            Presence::Host(host, at) => self.run(
+                "UPDATE host_presence SET last_seen = ? WHERE host = (SELECT id FROM hosts WHERE number = ?)",
+                params![at, host],
+            ),
+            Presence::Station(segment, mac, at) => {
+                let segment = self.segment(segment)?;
+                self.run(
+                    "UPDATE station_presence SET last_seen = ?
+                     WHERE station = (SELECT id FROM stations WHERE segment = ? AND mac = ?)",
+                    params![at, segment, mac],
+                )
+            }
+        }
+    }
+
+    /// Replaces an event of the same id, so that saving a batch twice does no harm.
+    fn event(&mut self, event: &StoredEvent) -> rusqlite::Result<()> {
+        let StoredEvent { id, at, kind, severity, segment, host, record } = event;
+        self.run(
+            "INSERT OR REPLACE INTO events (id, at, kind, severity, segment, host, record)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            params![event_id(*id), at, kind, severity, segment, host.map(HostId), record],
+        )
+    }
+
+    /// Moves the marks that outlive pruned events. They never go back.
+    fn marks(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+        if let Some(last) = batch.events.iter().map(|event| event_id(event.id)).max() {
+            self.run("UPDATE meta SET last_event_id = max(last_event_id, ?)", [last])?;
+        }
+        if let Some(id) = batch.published_to {
+            self.run("UPDATE meta SET published_to = max(published_to, ?)", [event_id(id)])?;
+        }
+        Ok(())
+    }
+
+    /// A segment's number, made when it is new.
+    fn segment(&mut self, segment: Segment) -> rusqlite::Result<i64> {
+        if let Some(&row) = self.segments.get(&segment) {
+            return Ok(row);
+        }
+        let vlan = |place| segment.vlans.ids().get(place).copied().unwrap_or(0);
+        let row = self.row(
+            "INSERT INTO segments (iface, vlan_outer, vlan_inner) VALUES (?, ?, ?)
+             ON CONFLICT (iface, vlan_outer, vlan_inner) DO UPDATE SET iface = excluded.iface
+             RETURNING id",
+            params![segment.iface.as_str(), vlan(0), vlan(1)],
+        )?;
+        self.segments.insert(segment, row);
+        Ok(row)
+    }
+
+    fn run(&self, sql: &str, values: impl Params) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute(values).map(drop)
+    }
+
+    fn row(&self, sql: &str, values: impl Params) -> rusqlite::Result<i64> {
+        self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))
+    }
+}

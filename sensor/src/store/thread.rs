@@ -1,0 +1,203 @@
+//! The writer on a thread of its own: a slow disk holds up the next batch, never a frame. One job at a time; who comes
+//! while it runs gets the batch back and gathers on.
+
+use std::future;
+use std::io;
+use std::sync::mpsc as job_queue;
+use std::thread::{Builder, JoinHandle};
+
+use tokio::sync::mpsc as done_queue;
+
+use super::error::StoreError;
+use super::{Batch, Writer};
+use crate::types::Timestamp;
+
+/// A job's end.
+#[derive(Debug)]
+pub struct Done {
+    /// What was to be saved: to be published, or tried again. Empty after pruning.
+    pub batch: Batch,
+    /// How many events were pruned. 0 after a commit.
+    pub pruned: u32,
+    /// Whether it worked. On an error nothing was saved.
+    pub result: Result<(), StoreError>,
+}
+
+/// The handle of the thread. To be closed; dropping it lets the running job end unseen and leaves a WAL.
+#[derive(Debug)]
+pub struct WriterThread {
+    jobs: job_queue::SyncSender<Job>,
+    done: done_queue::Receiver<Done>,
+    busy: bool,
+    thread: JoinHandle<Writer>,
+}
+
+#[derive(Debug)]
+enum Job {
+    Commit(Batch),
+    Prune { events_before: Timestamp, rows_max: u32 },
+}
+
+impl WriterThread {
+    /// Starts the thread.
+    pub fn spawn(writer: Writer) -> io::Result<Self> {
+        let (jobs, next_job) = job_queue::sync_channel(1);
+        let (tell, done) = done_queue::channel(1);
+        let thread = Builder::new().name("store".to_owned()).spawn(move || work(writer, &next_job, &tell))?;
+        Ok(Self { jobs, done, busy: false, thread })
+    }
+
+    /// Begins to save a batch; gives it back while another job runs. [`WriterThread::done`] tells its end.
+    pub fn try_commit(&mut self, batch: Batch) -> Result<(), Batch> {
+        if self.busy {
+            return Err(batch);
+        }
+        self.begin(Job::Commit(batch));
+        Ok(())
+    }
+
+    /// Begins [`Writer::prune`]; false while another job runs. [`WriterThread::done`] tells its end.
+    pub fn try_prune(&mut self, events_before: Timestamp, rows_max: u32) -> bool {
+        if self.busy {
+            return false;
+        }
+        self.begin(Job::Prune { events_before, rows_max });
+        true
+    }
+
+    /// Waits for the end of the running job, for ever when none runs. Cancel-safe.
+    pub async fn done(&mut self) -> Done {
+        if !self.busy {
+            return future::pending().await;
+        }
+        let done = self.done.recv().await.expect("the thread ends only after its handle");
+        self.busy = false;
+        done
+    }
+
+    /// Whether a job runs, or its end was not asked for yet.
+    pub fn busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Waits for the running job, then closes the writer. An error of that job is an error of this.
+    pub fn close(self) -> Result<(), StoreError> {
+        let Self { jobs, mut done, busy: _, thread } = self;
+        drop(jobs);
+        let writer = thread.join().expect("the writer does not panic");
+        let last = done.try_recv().map_or(Ok(()), |done| done.result);
+        let closed = writer.close();
+        last.and(closed)
+    }
+
+    fn begin(&mut self, job: Job) {
+        self.jobs.try_send(job).expect("the thread waits for a job while none runs");
+        self.busy = true;
+    }
+}
+
+/// Ends when the handle is gone.
+fn work(mut writer: Writer, jobs: &job_queue::Receiver<Job>, tell: &done_queue::Sender<Done>) -> Writer {
+    for job in jobs {
+        let done = match job {
+            Job::Commit(batch) => {
+                let result = writer.commit(&batch);
+                Done { batch, pruned: 0, result }
+            }
+            Job::Prune { events_before, rows_max } => {
+                let (pruned, result) = match writer.prune(events_before, rows_max) {
+                    Ok(pruned) => (pruned, Ok(())),
+                    Err(error) => (0, Err(error)),
+                };
+                Done { batch: Batch::default(), pruned, result }
+            }
+        };
+        // Nobody listens any more when the handle was dropped; the job is done all the same.
+        drop(tell.blocking_send(done));
+    }
+    writer
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use tokio::runtime::Builder as Runtime;
+
+    use super::super::fixture::{Folder, batch_of, events, network};
+    use super::*;
+
+    fn check<T>(test: impl Future<Output = T>) -> T {
+        Runtime::new_current_thread().build().unwrap().block_on(test)
+    }
+
+    #[test]
+    fn a_batch_is_saved_and_given_back() {
+        let folder = Folder::new();
+        let mut thread = WriterThread::spawn(folder.open().0).unwrap();
+        check(async {
+            thread.try_commit(events([1])).unwrap();
+            let done = thread.done().await;
+            done.result.unwrap();
+            assert_eq!(done.batch.events, events([1]).events);
+            assert!(!thread.busy());
+        });
+        thread.close().unwrap();
+        assert_eq!(folder.open().1.unpublished, events([1]).events);
+    }
+
+    #[test]
+    fn a_busy_writer_gives_the_batch_back() {
+        let folder = Folder::new();
+        let mut thread = WriterThread::spawn(folder.open().0).unwrap();
+        check(async {
+            thread.try_commit(batch_of(network(50))).unwrap();
+            assert!(thread.busy());
+            let back = thread.try_commit(events([1])).unwrap_err();
+            assert_eq!(back.events, events([1]).events);
+            assert!(!thread.try_prune(Timestamp::EPOCH, 1));
+            thread.done().await.result.unwrap();
+            thread.try_commit(back).unwrap();
+            thread.done().await.result.unwrap();
+        });
+        thread.close().unwrap();
+    }
+
+    #[test]
+    fn waiting_may_be_given_up() {
+        let folder = Folder::new();
+        let mut thread = WriterThread::spawn(folder.open().0).unwrap();
+        check(async {
+            // Nothing runs: the other branch wins.
+            tokio::select! { biased; _ = thread.done() => panic!("nothing was done"), () = async {} => {} }
+            thread.try_commit(events([1])).unwrap();
+            tokio::select! { biased; () = async {} => {}, _ = thread.done() => {} }
+            assert_eq!(thread.done().await.batch.events.len(), 1);
+        });
+        thread.close().unwrap();
+    }
+
+    #[test]
+    fn closing_waits_for_the_running_job() {
+        let folder = Folder::new();
+        let mut thread = WriterThread::spawn(folder.open().0).unwrap();
+        thread.try_commit(events(1..=9)).unwrap();
+        thread.close().unwrap();
+        assert!(!folder.file("db-wal").exists());
+        assert_eq!(folder.open().1.unpublished.len(), 9);
+    }
+
+    #[test]
+    fn pruning_tells_how_many() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        writer.commit(&Batch { published_to: Some(9), ..events(1..=9) }).unwrap();
+        let mut thread = WriterThread::spawn(writer).unwrap();
+        check(async {
+            assert!(thread.try_prune(Timestamp::from_secs(5), 100));
+            let done = thread.done().await;
+            done.result.unwrap();
+            assert_eq!((done.pruned, done.batch.is_empty()), (4, true));
+        });
+        thread.close().unwrap();
+    }
+}

@@ -1,0 +1,187 @@
+//! How single values are written. Numbers that are ids keep their bits, words are written as in exports.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr};
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+use crate::inventory::state::{HostId, Oddity, Role, Source};
+use crate::types::{Mac, Timestamp};
+
+/// An address, 4 or 16 bytes.
+pub(super) struct Ip(pub(super) IpAddr);
+
+/// `tcp` or `udp`, the words that a service may have.
+pub(super) struct Protocol(pub(super) &'static str);
+
+/// A set of sources, in alphabetical order with commas.
+pub(super) struct Sources(pub(super) BTreeSet<Source>);
+
+/// An event's id as SQLite orders it. Ids count up from 1; only a filter can ask for one beyond 2^63.
+pub(super) fn event_id(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+/// The reverse of [`event_id`].
+pub(super) fn from_event_id(id: i64) -> u64 {
+    u64::try_from(id).unwrap_or(0)
+}
+
+impl ToSql for Timestamp {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_nanos().into())
+    }
+}
+
+impl FromSql for Timestamp {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Self::from_nanos)
+    }
+}
+
+impl ToSql for HostId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.cast_signed().into())
+    }
+}
+
+impl FromSql for HostId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(|id| Self(id.cast_unsigned()))
+    }
+}
+
+impl ToSql for Mac {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    }
+}
+
+impl FromSql for Mac {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let bytes = value.as_blob()?;
+        bytes.try_into().map(Self).map_err(|_| unknown("a MAC", bytes))
+    }
+}
+
+impl ToSql for Ip {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            IpAddr::V4(ip) => ip.octets().to_vec().into(),
+            IpAddr::V6(ip) => ip.octets().to_vec().into(),
+        })
+    }
+}
+
+impl FromSql for Ip {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let bytes = value.as_blob()?;
+        if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
+            return Ok(Self(octets.into()));
+        }
+        <[u8; 16]>::try_from(bytes).map(|octets| Self(octets.into())).map_err(|_| unknown("an address", bytes))
+    }
+}
+
+/// The address, of which only IPv4 is ever written here.
+pub(super) fn ipv4(ip: &Ip) -> rusqlite::Result<Ipv4Addr> {
+    match ip.0 {
+        IpAddr::V4(ip) => Ok(ip),
+        IpAddr::V6(ip) => Err(damage("IPv6 where only IPv4 can be", &ip.to_string())),
+    }
+}
+
+impl ToSql for Source {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for Source {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        Self::parse(word).ok_or_else(|| unknown("a source", word.as_bytes()))
+    }
+}
+
+impl ToSql for Sources {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.iter().map(|source| source.name()).collect::<Vec<_>>().join(",").into())
+    }
+}
+
+impl FromSql for Sources {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let words = value.as_str()?.split(',').filter(|word| !word.is_empty());
+        let sources = words.map(|word| Source::parse(word).ok_or_else(|| unknown("a source", word.as_bytes())));
+        sources.collect::<FromSqlResult<_>>().map(Self)
+    }
+}
+
+impl ToSql for Protocol {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.into())
+    }
+}
+
+impl FromSql for Protocol {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_str()? {
+            "tcp" => Ok(Self("tcp")),
+            "udp" => Ok(Self("udp")),
+            word => Err(unknown("a protocol", word.as_bytes())),
+        }
+    }
+}
+
+impl ToSql for Role {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::DhcpServer => "dhcp-server",
+            Self::Router => "router",
+        }
+        .into())
+    }
+}
+
+impl FromSql for Role {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_str()? {
+            "dhcp-server" => Ok(Self::DhcpServer),
+            "router" => Ok(Self::Router),
+            word => Err(unknown("a role", word.as_bytes())),
+        }
+    }
+}
+
+impl ToSql for Oddity {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Bogon => "bogon",
+            Self::MacMismatch => "mac-mismatch",
+        }
+        .into())
+    }
+}
+
+impl FromSql for Oddity {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_str()? {
+            "bogon" => Ok(Self::Bogon),
+            "mac-mismatch" => Ok(Self::MacMismatch),
+            word => Err(unknown("an oddity", word.as_bytes())),
+        }
+    }
+}
+
+/// A value that we never write.
+pub(super) fn damage(what: &str, value: &str) -> rusqlite::Error {
+    let text = format!("{what}: {value}");
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Null, text.into())
+}
+
+fn unknown(what: &str, bytes: &[u8]) -> FromSqlError {
+    let text: Box<dyn Error + Send + Sync> = format!("not {what}: {}", bytes.escape_ascii()).into();
+    FromSqlError::Other(text)
+}

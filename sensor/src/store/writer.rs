@@ -1,0 +1,509 @@
+//! The one that writes. Everything it saves is saved in whole batches.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
+
+use super::error::StoreError;
+use super::file::{self, Kind};
+use super::load;
+use super::lock::Lock;
+use super::save::{self, Segments};
+use super::schema::{self, Identity};
+use super::value::from_event_id;
+use super::{Batch, Saved};
+use crate::types::Timestamp;
+
+/// How long a statement waits for another connection: a reader's recovery, a copy being made.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The writer. Dropping it without [`Writer::close`] is safe, and leaves a WAL for the next start.
+#[derive(Debug)]
+pub struct Writer {
+    // Before the lock: fields are dropped in order, and the file is ours until SQLite has let it go.
+    connection: Connection,
+    path: PathBuf,
+    segments: Segments,
+    _lock: Lock,
+}
+
+impl Writer {
+    /// Opens or creates the database at `path`: locks it against a second writer, checks it, migrates it, loads it.
+    /// A file that is refused is left as it is. `now` becomes the date of a new database.
+    pub fn open(path: &Path, now: Timestamp) -> Result<(Self, Saved), StoreError> {
+        let path = file::resolve(path)?;
+        file::refuse_network(&path)?;
+        if file::kind(&path)? == Kind::Other {
+            return Err(StoreError::NotADatabase { path });
+        }
+        let lock = Lock::take(&path)?;
+        if file::kind(&path)? == Kind::Missing {
+            file::create(&path)?;
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags);
+        let connection = connection.map_err(|error| StoreError::sql(&path, error, true))?;
+        let mut writer = Self { connection, path, segments: HashMap::new(), _lock: lock };
+        let version = writer.check()?;
+        writer.configure()?;
+        let saved = writer.load(version, now).map_err(|error| writer.fail(error))?;
+        Ok((writer, saved))
+    }
+
+    /// Saves a batch in one transaction. On an error nothing of it is in the database, and it may be tried again.
+    pub fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.try_commit(batch).map_err(|error| {
+            self.segments.clear();
+            self.fail(error)
+        })
+    }
+
+    /// Deletes at most `rows_max` events that happened before `events_before` and are published, oldest first.
+    /// Returns how many: `rows_max` means that there may be more.
+    pub fn prune(&mut self, events_before: Timestamp, rows_max: u32) -> Result<u32, StoreError> {
+        let pruned = self.connection.execute(
+            "DELETE FROM events WHERE id IN (
+               SELECT id FROM events WHERE at < ? AND id <= (SELECT published_to FROM meta) ORDER BY at LIMIT ?)",
+            params![events_before, rows_max],
+        );
+        pruned.map(|rows| u32::try_from(rows).unwrap_or(rows_max)).map_err(|error| self.fail(error))
+    }
+
+    /// Brings the WAL into the database and lets it go. After an error the WAL still has everything.
+    pub fn close(self) -> Result<(), StoreError> {
+        // A stop must be quick: what a reader keeps us from moving stays safe in the WAL.
+        let closed = self.connection.busy_timeout(Duration::from_secs(1)).and_then(|()| {
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
+        });
+        closed.map_err(|error| self.fail(error))?;
+        let Self { connection, path, segments: _, _lock } = self;
+        connection.close().map_err(|(_, error)| StoreError::sql(&path, error, true))
+    }
+
+    /// Whether we may use it, before the first byte is written. Returns its version.
+    fn check(&self) -> Result<i64, StoreError> {
+        let look = || {
+            // Closing must not move a WAL into a database that we refuse.
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            self.connection.busy_timeout(BUSY_TIMEOUT)?;
+            Ok((schema::identity(&self.connection)?, schema::damage_if_small(&self.connection)?))
+        };
+        let path = self.path.clone();
+        match look().map_err(|error| self.fail(error))? {
+            (Identity::Foreign, _) => Err(StoreError::NotADatabase { path }),
+            (Identity::Ours(found), _) if found > schema::VERSION => {
+                Err(StoreError::Newer { path, found, known: schema::VERSION })
+            }
+            (_, Some(detail)) => Err(StoreError::Damaged { path, detail }),
+            (Identity::Ours(version), None) => Ok(version),
+        }
+    }
+
+    fn configure(&self) -> Result<(), StoreError> {
+        let set = || {
+            let mode: String = self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+            // FULL syncs the WAL at each commit, before an event is told: NORMAL could lose told events with the power.
+            // The WAL is moved into the database every 1000 pages (4 MiB), and cut to that size if it ever grew past.
+            self.connection.execute_batch(
+                "PRAGMA synchronous = FULL;
+                 PRAGMA wal_autocheckpoint = 1000;
+                 PRAGMA journal_size_limit = 4194304;
+                 PRAGMA cache_size = -8192;
+                 PRAGMA foreign_keys = ON;",
+            )?;
+            self.connection.set_prepared_statement_cache_capacity(64);
+            Ok(mode)
+        };
+        match set().map_err(|error| self.fail(error))?.as_str() {
+            "wal" => Ok(()),
+            _ => Err(StoreError::io(
+                &self.path,
+                io::Error::new(io::ErrorKind::Unsupported, "its file system lacks the shared memory that WAL needs"),
+            )),
+        }
+    }
+
+    fn load(&mut self, version: i64, now: Timestamp) -> rusqlite::Result<Saved> {
+        schema::migrate(&mut self.connection, version, now)?;
+        self.connection.execute(
+            "DELETE FROM segments WHERE id NOT IN (
+               SELECT segment FROM hosts UNION SELECT segment FROM stations UNION SELECT segment FROM bindings
+               UNION SELECT segment FROM leases UNION SELECT segment FROM roles UNION SELECT segment FROM told)",
+            [],
+        )?;
+        let (created_at, last_event_id, published_to): (_, i64, i64) =
+            self.connection.query_row("SELECT created_at, last_event_id, published_to FROM meta", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let sql = format!("SELECT {} FROM events WHERE id > ? ORDER BY id", load::EVENT_COLUMNS);
+        Ok(Saved {
+            rows: load::rows(&self.connection)?,
+            next_event_id: from_event_id(last_event_id).max(from_event_id(published_to)) + 1,
+            created_at,
+            unpublished: load::all(&self.connection, &sql, [published_to], load::event)?,
+        })
+    }
+
+    fn try_commit(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        save::save(&transaction, &mut self.segments, batch)?;
+        transaction.commit()
+    }
+
+    /// Tells a full disk also where SQLite only reports that a write failed.
+    fn fail(&self, error: rusqlite::Error) -> StoreError {
+        if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+            // SAFETY: the handle is that of an open connection, and the call only reads a number from it.
+            let errno = unsafe { rusqlite::ffi::sqlite3_system_errno(self.connection.handle()) };
+            if errno == libc::ENOSPC || errno == libc::EDQUOT {
+                return StoreError::Full { path: self.path.clone() };
+            }
+        }
+        StoreError::sql(&self.path, error, true)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::fixture::{self, Folder, NOW, Random, apply, batch_of, events, network, seen, sorted};
+    use super::*;
+    use crate::inventory::state::Rows;
+
+    /// Saves batches, opens the database again and compares it with the model.
+    fn check_saved(batches: &[Batch]) {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        let mut model = Rows::default();
+        for batch in batches {
+            writer.commit(batch).unwrap();
+            apply(&mut model, batch);
+        }
+        writer.close().unwrap();
+        assert_eq!(sorted(folder.open().1.rows), sorted(model));
+    }
+
+    /// Refuses a file with a sentence, and leaves its bytes.
+    fn check_refused(folder: &Folder, sentence: &str) {
+        let path = folder.file("db");
+        let before = fs::read(&path).unwrap();
+        let text = Writer::open(&path, NOW).unwrap_err().to_string();
+        assert!(text.contains(sentence) && text.contains("/db") && !text.contains('\n'), "{text}");
+        assert!(fs::read(&path).unwrap() == before, "the file was changed");
+    }
+
+    fn wal_bytes(folder: &Folder) -> u64 {
+        fs::metadata(folder.file("db-wal")).map_or(0, |wal| wal.len())
+    }
+
+    fn truncate_wal(writer: &Writer) {
+        writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    }
+
+    #[test]
+    fn a_new_database_is_empty_and_few_may_read_it() {
+        let folder = Folder::new();
+        let (_writer, saved) = folder.open();
+        let nothing = Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, unpublished: Vec::new() };
+        assert_eq!(saved, nothing);
+        for name in ["db", "db-wal", "db.lock"] {
+            let mode = fs::metadata(folder.file(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777 & !0o640, 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn its_date_stays() {
+        let folder = Folder::new();
+        folder.open().0.close().unwrap();
+        let later = NOW.after(Duration::from_secs(86_400));
+        assert_eq!(Writer::open(&folder.file("db"), later).unwrap().1.created_at, NOW);
+    }
+
+    #[test]
+    fn what_comes_back_is_what_was_saved() {
+        for seed in 0..48 {
+            println!("seed {seed}");
+            let mut random = Random(seed);
+            let batches = [random.batch(), random.batch(), random.batch(), random.batch()];
+            check_saved(&batches);
+        }
+    }
+
+    #[test]
+    fn presence_moves_last_seen() {
+        let rows = network(3);
+        let later = seen(&rows, NOW.after(Duration::from_secs(60)));
+        check_saved(&[batch_of(rows), later]);
+    }
+
+    #[test]
+    fn removed_rows_take_everything_with_them() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        let mut random = Random(7);
+        let mut model = Rows::default();
+        for _ in 0..8 {
+            let batch = random.batch();
+            writer.commit(&batch).unwrap();
+            apply(&mut model, &batch);
+        }
+        let mut all = Batch::default();
+        let removed = &mut all.changes.removed;
+        removed.hosts.extend(model.hosts.iter().map(|row| row.id));
+        removed.stations.extend(model.stations.iter().map(|row| (row.segment, row.mac)));
+        removed.bindings.extend(model.bindings.iter().map(|row| (row.segment, row.ip)));
+        removed.leases.extend(model.leases.iter().map(|row| (row.segment, row.ip)));
+        removed.roles.extend(model.roles.iter().map(|row| (row.segment, row.role, row.ip)));
+        removed.told.extend(model.told.iter().map(|row| (row.segment, row.oddity, row.ip, row.mac, row.frame_mac)));
+        writer.commit(&all).unwrap();
+        writer.close().unwrap();
+        let (writer, saved) = folder.open();
+        assert_eq!(saved.rows, Rows::default());
+        let tables = load::all(
+            &writer.connection,
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'",
+            [],
+            |row| row.get::<_, String>(0),
+        );
+        for table in tables.unwrap() {
+            let sql = format!("SELECT count(*) FROM {table}");
+            let left: i64 = writer.connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+            assert_eq!(left, 0, "{table}");
+        }
+    }
+
+    #[test]
+    fn a_minute_of_a_steady_network_writes_less_than_64_kib() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        let rows = network(500);
+        writer.commit(&batch_of(rows.clone())).unwrap();
+        truncate_wal(&writer);
+        for minute in 1..=3 {
+            let before = wal_bytes(&folder);
+            writer.commit(&seen(&rows, NOW.after(Duration::from_secs(60 * minute)))).unwrap();
+            let written = wal_bytes(&folder) - before;
+            assert!((1..64 << 10).contains(&written), "{written} bytes");
+        }
+    }
+
+    #[test]
+    fn the_wal_stays_bounded() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        let rows = network(500);
+        writer.commit(&batch_of(rows.clone())).unwrap();
+        for minute in 1..=600 {
+            writer.commit(&seen(&rows, NOW.after(Duration::from_secs(60 * minute)))).unwrap();
+        }
+        assert!(wal_bytes(&folder) < 5 << 20, "{}", wal_bytes(&folder));
+        assert!(fs::metadata(folder.file("db")).unwrap().len() < 1 << 20);
+    }
+
+    #[test]
+    fn unpublished_events_come_back_and_ids_go_on() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        writer.commit(&events(1..=3)).unwrap();
+        writer.commit(&Batch { published_to: Some(2), ..events([4]) }).unwrap();
+        // A mark never goes back.
+        writer.commit(&Batch { published_to: Some(1), ..Batch::default() }).unwrap();
+        drop(writer);
+        let (_writer, saved) = folder.open();
+        assert_eq!(saved.unpublished, [fixture::event(3), fixture::event(4)]);
+        assert_eq!(saved.next_event_id, 5);
+    }
+
+    #[test]
+    fn pruning_goes_in_steps_and_spares_what_is_not_published() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        writer.commit(&Batch { published_to: Some(4), ..events(1..=6) }).unwrap();
+        let all = Timestamp::from_secs(100);
+        assert_eq!(writer.prune(Timestamp::from_secs(2), 10).unwrap(), 1);
+        assert_eq!(writer.prune(all, 2).unwrap(), 2);
+        assert_eq!(writer.prune(all, 2).unwrap(), 1);
+        assert_eq!(writer.prune(all, 2).unwrap(), 0);
+        writer.commit(&Batch { published_to: Some(6), ..Batch::default() }).unwrap();
+        assert_eq!(writer.prune(all, 10).unwrap(), 2);
+        drop(writer);
+        assert_eq!(folder.open().1.next_event_id, 7);
+    }
+
+    #[test]
+    fn a_full_disk_takes_nothing_and_later_everything() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        let first = batch_of(network(5));
+        writer.commit(&first).unwrap();
+        let pages: i64 = writer.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let limit = |writer: &Writer, pages: i64| {
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            writer.connection.query_row(&sql, [], |_| Ok(())).unwrap();
+        };
+        limit(&writer, pages + 2);
+        let mut second = batch_of(network(500));
+        second.changes.rows.hosts[0].segment = fixture::segment(9);
+        second.events = events(1..=9).events;
+        for _ in 0..2 {
+            let error = writer.commit(&second).unwrap_err();
+            assert!(error.is_full(), "{error}");
+        }
+        assert_eq!(sorted(load::rows(&writer.connection).unwrap()), sorted(first.changes.rows));
+        limit(&writer, 1 << 20);
+        writer.commit(&second).unwrap();
+        drop(writer);
+        let saved = folder.open().1;
+        assert_eq!(sorted(saved.rows), sorted(second.changes.rows));
+        assert_eq!(saved.unpublished, second.events);
+    }
+
+    #[test]
+    fn a_batch_that_fails_half_way_leaves_nothing() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        let refuse = "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.events WHEN new.id = 2
+                      BEGIN SELECT RAISE(ABORT, 'no'); END";
+        writer.connection.execute_batch(refuse).unwrap();
+        let batch = Batch { published_to: Some(1), events: events(1..=3).events, ..batch_of(network(2)) };
+        assert!(!writer.commit(&batch).unwrap_err().is_full());
+        drop(writer);
+        let (mut writer, saved) = folder.open();
+        assert_eq!(saved, Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, unpublished: Vec::new() });
+        writer.commit(&batch).unwrap();
+    }
+
+    #[test]
+    fn a_second_writer_is_refused_with_the_pid_of_the_first() {
+        let folder = Folder::new();
+        let writer = folder.open().0;
+        check_refused(&folder, &format!("(pid {})", std::process::id()));
+        let link = folder.file("link");
+        std::os::unix::fs::symlink(folder.file("db"), &link).unwrap();
+        assert!(matches!(Writer::open(&link, NOW), Err(StoreError::Locked { .. })));
+        drop(writer);
+        folder.open();
+    }
+
+    #[test]
+    fn a_newer_database_is_refused() {
+        let folder = Folder::new();
+        let writer = folder.open().0;
+        writer.connection.pragma_update(None, "user_version", 99).unwrap();
+        writer.close().unwrap();
+        check_refused(&folder, &format!("has database version 99, this program knows up to {}", schema::VERSION));
+    }
+
+    #[test]
+    fn a_damaged_page_is_refused() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        writer.commit(&batch_of(network(500))).unwrap();
+        writer.close().unwrap();
+        let mut bytes = fs::read(folder.file("db")).unwrap();
+        let middle = bytes.len() / 8192 * 4096;
+        bytes[middle..middle + 4096].fill(0xa5);
+        fs::write(folder.file("db"), bytes).unwrap();
+        check_refused(&folder, "damaged");
+        check_refused(&folder, "move it aside");
+    }
+
+    #[test]
+    fn a_damaged_database_keeps_its_wal_to_itself() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        writer.commit(&batch_of(network(500))).unwrap();
+        truncate_wal(&writer);
+        writer.commit(&events([1])).unwrap();
+        drop(writer);
+        let mut bytes = fs::read(folder.file("db")).unwrap();
+        let middle = bytes.len() / 8192 * 4096;
+        bytes[middle..middle + 4096].fill(0xa5);
+        fs::write(folder.file("db"), bytes).unwrap();
+        let wal = fs::read(folder.file("db-wal")).unwrap();
+        check_refused(&folder, "damaged");
+        assert!(fs::read(folder.file("db-wal")).unwrap() == wal, "the WAL was changed");
+    }
+
+    #[test]
+    fn a_value_that_we_never_write_is_damage() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        writer.commit(&batch_of(network(1))).unwrap();
+        writer.connection.execute("UPDATE stations SET mac = x'00'", []).unwrap();
+        writer.close().unwrap();
+        check_refused(&folder, "not a MAC");
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_refused() {
+        let folder = Folder::new();
+        fs::write(folder.file("db"), "interface = \"eth1\"\n").unwrap();
+        check_refused(&folder, "not a database of sensor");
+        fs::remove_file(folder.file("db")).unwrap();
+        let other = Connection::open(folder.file("db")).unwrap();
+        other.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
+        drop(other);
+        check_refused(&folder, "not a database of sensor");
+    }
+
+    #[test]
+    fn an_empty_file_is_a_new_database() {
+        let folder = Folder::new();
+        fs::write(folder.file("db"), "").unwrap();
+        assert_eq!(folder.open().1.next_event_id, 1);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let folder = Folder::new();
+        let text = Writer::open(&folder.file("no/db"), NOW).unwrap_err().to_string();
+        assert!(text.contains("/no: this folder"), "{text}");
+    }
+
+    #[test]
+    fn names_that_mean_something_to_sqlite_are_files() {
+        let folder = Folder::new();
+        let path = folder.file("file:x?mode=memory");
+        Writer::open(&path, NOW).unwrap();
+        assert_eq!(file::kind(&path).unwrap(), Kind::Sqlite);
+    }
+
+    #[test]
+    fn a_wal_cut_anywhere_opens_with_whole_batches() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        truncate_wal(&writer);
+        for id in 1..=12 {
+            writer.commit(&Batch { events: events([id]).events, ..batch_of(network(id as u16 * 4)) }).unwrap();
+        }
+        let (db, wal) = (fs::read(folder.file("db")).unwrap(), fs::read(folder.file("db-wal")).unwrap());
+        let mut batches_before = 0;
+        let cuts = (0..wal.len()).step_by(4096).chain([wal.len()]);
+        for cut in cuts {
+            let copy = Folder::new();
+            fs::write(copy.file("db"), &db).unwrap();
+            fs::write(copy.file("db-wal"), &wal[..cut]).unwrap();
+            let (writer, saved) = copy.open();
+            let verdict: String = writer.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+            assert_eq!(verdict, "ok", "cut at {cut}");
+            let batches = saved.unpublished.len();
+            assert!(batches >= batches_before, "cut at {cut}");
+            assert_eq!(saved.rows.hosts.len(), batches * 4, "cut at {cut}");
+            batches_before = batches;
+        }
+        assert_eq!(batches_before, 12);
+    }
+}
