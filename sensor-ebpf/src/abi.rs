@@ -1,4 +1,15 @@
 //! What the XDP program and user space agree on: classes, ring records, counters. Nothing here decides anything.
+//!
+//! **The object.** Programs `sensor_host` (passes every frame) and `sensor_mirror` (drops every frame), both
+//! `xdp.frags`; `bare_pass` does nothing and is what the bench compares with. Maps `RING`, `COUNTERS` (per CPU, one
+//! value: the words of [`Counters`]), `GATE`, `SCRATCH`. Globals to be set at load: `SEED` (`u64`, secret and random),
+//! `REFRESH` (`u64`, [`crate::gate::ticks`]; 0 switches the gate off).
+//!
+//! **Waking up.** A wake-up for each record would cost more than all the rest, so the program wakes the reader at
+//! most once in [`WAKE_INTERVAL_NS`], or once a tick of the coarse clock while the ring is at least half full. A
+//! record behind a quiet moment therefore wakes at once; those that follow it within the interval wake nobody. The
+//! reader: when woken, drain until the ring is empty; after a drain that found something, drain again 20 ms later;
+//! and drain once a second whatever happens. No record then waits longer than 20 ms.
 
 /// The classifier's verdict on a frame. The numbers are in ring records and counter tables: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +65,10 @@ impl Class {
     }
 }
 
-/// How many bytes of a frame are harvested at most: one untagged Ethernet MTU.
+/// The program wakes the reader at most this often while the ring is not half full, nanoseconds.
+/// With the coarse clock's tick (1 to 10 ms) on top it stays below the reader's 20 ms.
+pub const WAKE_INTERVAL_NS: u64 = 8_000_000;
+/// How many bytes of a frame are harvested at most, counted from the start of the frame.
 pub const FRAME_MAX: usize = 1500;
 /// The body of a small record (ARP, NDP without RA): room for a neighbour message and four 8-byte options.
 pub const SMALL_BODY: usize = 56;
@@ -81,9 +95,9 @@ pub struct Header {
     pub flags: u8,
     /// IPv6 hop limit or IPv4 time to live; 0 without an IP header.
     pub hop_limit: u8,
-    /// Number of VLAN tags, at most 2.
+    /// Number of VLAN ids in `vlans`. Priority tags (id 0) are not among them.
     pub vlan_count: u8,
-    /// VLAN ids (12 bits), outer first.
+    /// VLAN ids (12 bits, not 0), outer first.
     pub vlans: [u16; 2],
     /// Ethernet source.
     pub source_mac: [u8; 6],
@@ -178,3 +192,30 @@ pub struct Counters {
 /// The words of [`Counters`], as the map's value is read: an array of `u64`.
 pub const COUNTER_WORDS: usize = Class::COUNT * 5 + 1;
 const _: () = assert!(core::mem::size_of::<Counters>() == COUNTER_WORDS * 8);
+
+impl Counters {
+    /// From the words of the map's value.
+    pub fn from_words(words: &[u64; COUNTER_WORDS]) -> Self {
+        let (tables, rest) = words.as_chunks::<{ Class::COUNT }>();
+        Self {
+            seen: tables[0],
+            passed: tables[1],
+            gated: tables[2],
+            lost: tables[3],
+            cut: tables[4],
+            gate_evictions: rest[0],
+        }
+    }
+
+    /// Adds another CPU's counters.
+    pub fn add(&mut self, other: &Self) {
+        for class in 0..Class::COUNT {
+            self.seen[class] += other.seen[class];
+            self.passed[class] += other.passed[class];
+            self.gated[class] += other.gated[class];
+            self.lost[class] += other.lost[class];
+            self.cut[class] += other.cut[class];
+        }
+        self.gate_evictions += other.gate_evictions;
+    }
+}

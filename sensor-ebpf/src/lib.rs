@@ -1,4 +1,5 @@
-//! The frame classifier, one source for the kernel and for user space. No unsafe, no dependency, no allocation.
+//! The frame classifier and the repeat gate, one source for the kernel and for user space.
+//! No unsafe, no dependency, no allocation.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -7,5 +8,7 @@
 pub mod abi;
 /// What a frame is.
 pub mod classify;
+/// Which claims are repeats.
+pub mod gate;
 /// How a frame is read.
 pub mod packet;

@@ -1,13 +1,18 @@
 //! How the classifier reads a frame: by value, through one trait, so that the same source serves the XDP program
 //! (where the verifier wants each read checked against the packet's end) and native code.
 
+/// No reader needs to reach further into a frame than this, bytes: headers up to [`crate::classify::HEADERS_MAX`],
+/// then the fixed part and options of a neighbour message.
+pub const READ_MAX: usize = 384;
+
 /// A frame that may be shorter than its headers promise.
 pub trait Packet {
     /// The frame's length on the wire, bytes.
     fn wire_len(&self) -> usize;
-    /// How many bytes of it can be read.
-    fn len(&self) -> usize;
-    /// `N` bytes from `offset`, or `None` when they are not all there.
+    /// How many bytes of it were captured.
+    fn captured_len(&self) -> usize;
+    /// `N` bytes (at least 2: the verifier loses track of a single byte at a variable offset) from `offset`,
+    /// or `None` when they are not all there or lie past [`READ_MAX`].
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 }
 
@@ -21,18 +26,19 @@ pub struct Captured<'a> {
 }
 
 impl Packet for Captured<'_> {
-    #[inline(always)]
     fn wire_len(&self) -> usize {
         self.wire_len
     }
 
-    #[inline(always)]
-    fn len(&self) -> usize {
+    fn captured_len(&self) -> usize {
         self.bytes.len()
     }
 
     #[inline(always)]
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        if offset + N > READ_MAX {
+            return None;
+        }
         self.bytes.get(offset..)?.first_chunk().copied()
     }
 }

@@ -1,0 +1,350 @@
+use core::ffi::c_void;
+use core::hint::black_box;
+use core::ptr;
+
+use aya_ebpf::bindings::{self, xdp_action, xdp_md};
+use aya_ebpf::btf_maps::{Array, PerCpuArray, RingBuf};
+use aya_ebpf::helpers::{
+    bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns, bpf_ringbuf_discard, bpf_ringbuf_output, bpf_ringbuf_query,
+    bpf_ringbuf_reserve, bpf_ringbuf_submit, bpf_xdp_get_buff_len, bpf_xdp_load_bytes,
+};
+use aya_ebpf::macros::{btf_map, xdp};
+use aya_ebpf::{Global, programs::XdpContext};
+use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY, WAKE_INTERVAL_NS};
+use sensor_ebpf::classify::{Found, find};
+use sensor_ebpf::gate::{self, BUCKETS, Bucket, Decision, TICK_BITS};
+use sensor_ebpf::packet::{Packet, READ_MAX};
+
+/// Records for user space. The value type is `()`: libbpf accepts no other here.
+#[btf_map]
+static RING: RingBuf<(), { 1 << 22 }> = RingBuf::new();
+#[btf_map]
+static COUNTERS: PerCpuArray<[u64; COUNTER_WORDS], 1> = PerCpuArray::new();
+#[btf_map]
+static GATE: Array<Bucket, BUCKETS> = Array::new();
+/// A long record while it is put together: the stack has 512 bytes only.
+#[btf_map]
+static SCRATCH: PerCpuArray<[u64; SCRATCH_LEN / 8], 1> = PerCpuArray::new();
+
+const SCRATCH_LEN: usize = (HEADER_LEN + FRAME_MAX).next_multiple_of(8);
+
+#[unsafe(no_mangle)]
+static SEED: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static REFRESH: Global<u64> = Global::new(0);
+
+/// When the reader was last woken, by the coarse clock. One word for all CPUs: it is written once an interval, and
+/// two CPUs that write it at once wake the reader twice. (LLVM has no atomic load for the BPF instruction set of v1.)
+static mut WOKEN_AT: u64 = 0;
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "license")]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+#[xdp(frags)]
+fn sensor_host(ctx: XdpContext) -> u32 {
+    observe(ctx.ctx);
+    xdp_action::XDP_PASS
+}
+
+#[xdp(frags)]
+fn sensor_mirror(ctx: XdpContext) -> u32 {
+    observe(ctx.ctx);
+    xdp_action::XDP_DROP
+}
+
+#[xdp(frags)]
+fn bare_pass(_: XdpContext) -> u32 {
+    xdp_action::XDP_PASS
+}
+
+/// Counts one frame, and writes it to the ring when it is news.
+#[inline(always)]
+fn observe(ctx: *mut xdp_md) {
+    if observe_linear(ctx) {
+        observe_spread(ctx);
+    }
+}
+
+/// Answers whether nothing was done because the headers may not be in the first buffer.
+/// A function of its own, so that the programs share it and each way has a stack of its own.
+#[inline(never)]
+fn observe_linear(ctx: *mut xdp_md) -> bool {
+    let packet = Linear::new(ctx);
+    let found = find(&packet);
+    if found.class == Class::Malformed && packet.is_partial() {
+        return true;
+    }
+    tell(ctx, &packet, &found);
+    false
+}
+
+#[inline(never)]
+fn observe_spread(ctx: *mut xdp_md) {
+    let Some(packet) = Gathered::new(ctx) else { return };
+    tell(ctx, &packet, &find(&packet));
+}
+
+#[inline(always)]
+fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
+    let Some(counters) = COUNTERS.get_ptr_mut(0) else { return };
+    // SAFETY: the map's value has the words of `Counters` (asserted in `abi`), and only this CPU writes them.
+    let counters = unsafe { &mut *counters.cast::<Counters>() };
+    let class = found.class as usize;
+    counters.seen[class] += 1;
+    if !found.class.is_harvested() {
+        return;
+    }
+    // SAFETY: the helper takes nothing and reads a clock.
+    let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
+    if is_repeat(ctx, counters, found, now_ns) {
+        counters.gated[class] += 1;
+        return;
+    }
+    let told = match found.class {
+        Class::Arp => write::<P, 28>(ctx, packet, found, now_ns),
+        Class::Ndp if found.body_len as usize <= SMALL_BODY => write::<P, SMALL_BODY>(ctx, packet, found, now_ns),
+        _ => write_long(ctx, packet, found, now_ns),
+    };
+    if told.is_none() {
+        counters.lost[class] += 1;
+        return;
+    }
+    counters.passed[class] += 1;
+    if found.is_cut() {
+        counters.cut[class] += 1;
+    }
+}
+
+#[inline(always)]
+fn is_repeat(ctx: *mut xdp_md, counters: &mut Counters, found: &Found, now_ns: u64) -> bool {
+    let refresh = REFRESH.load();
+    if refresh == 0 {
+        return false;
+    }
+    let Some(claim) = &found.claim else { return false };
+    let mark = gate::mark(SEED.load(), ifindex(ctx), found.vlans, claim);
+    let Some(bucket) = GATE.get_ptr_mut(mark.bucket) else { return false };
+    // SAFETY: the pointer is the map's value. Another CPU may write it at the same time: `gate` says what that costs.
+    match gate::decide(unsafe { &mut *bucket }, &mark, now_ns >> TICK_BITS, refresh) {
+        Decision::Gated => true,
+        Decision::Pass => false,
+        Decision::PassEvicting => {
+            counters.gate_evictions += 1;
+            false
+        }
+    }
+}
+
+/// A record of fixed size, put together in the ring itself.
+#[repr(C)]
+struct Small<const N: usize> {
+    header: Header,
+    body: [u8; N],
+}
+
+#[inline(always)]
+fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u64) -> Option<()> {
+    // SAFETY: `RING` is a ring buffer, the size is a constant.
+    let record = unsafe { bpf_ringbuf_reserve(ring(), size_of::<Small<N>>() as u64, 0) }.cast::<Small<N>>();
+    if record.is_null() {
+        return None;
+    }
+    // The verifier forgets what bounds the length where it is computed; a value that LLVM cannot see keeps the check.
+    let len = black_box(found.body_len as usize);
+    // SAFETY: the reservation is as large as the record and aligned to 8; no other CPU sees it before it is submitted.
+    unsafe {
+        let Some(header) = head(ctx, packet, found) else {
+            bpf_ringbuf_discard(record.cast(), u64::from(bindings::BPF_RB_NO_WAKEUP));
+            return None;
+        };
+        (*record).header = header;
+        let body = ptr::addr_of_mut!((*record).body);
+        if found.class != Class::Arp {
+            *body = [0; N];
+        }
+        if len > 0 && len <= N {
+            bpf_xdp_load_bytes(ctx, found.body_at as u32, body.cast(), len as u32);
+        }
+        bpf_ringbuf_submit(record.cast(), wake(now_ns));
+    }
+    Some(())
+}
+
+/// A record as long as its body, put together in `SCRATCH`.
+#[inline(always)]
+fn write_long<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u64) -> Option<()> {
+    let record = SCRATCH.get_ptr_mut(0)?.cast::<u8>();
+    let header = head(ctx, packet, found)?;
+    let len = black_box(found.body_len as usize);
+    // SAFETY: the value has room for a header and `FRAME_MAX` bytes, and `len` is bounded by it.
+    unsafe {
+        *record.cast::<Header>() = header;
+        if len > 0 && len <= FRAME_MAX {
+            bpf_xdp_load_bytes(ctx, found.body_at as u32, record.add(HEADER_LEN).cast(), len as u32);
+        }
+        let len = HEADER_LEN + if len <= FRAME_MAX { len } else { 0 };
+        (bpf_ringbuf_output(ring(), record.cast(), len as u64, wake(now_ns)) == 0).then_some(())
+    }
+}
+
+#[inline(always)]
+fn head<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) -> Option<Header> {
+    let header = found.header(packet)?;
+    // SAFETY: the helper takes nothing and reads a clock.
+    Some(Header { at_ns: unsafe { bpf_ktime_get_boot_ns() }, ifindex: ifindex(ctx), ..header })
+}
+
+#[inline(always)]
+fn ifindex(ctx: *mut xdp_md) -> u32 {
+    // SAFETY: `ctx` is this program's context.
+    unsafe { (*ctx).ingress_ifindex }
+}
+
+/// The ring's wake-up flag for a record written now; `abi` states the protocol.
+#[inline(always)]
+fn wake(now_ns: u64) -> u64 {
+    let woken_at = &raw mut WOKEN_AT;
+    // SAFETY: an aligned word of the program's own data; BPF reads and writes it in one instruction.
+    let since = now_ns.wrapping_sub(unsafe { woken_at.read_volatile() });
+    if since == 0 || since < WAKE_INTERVAL_NS && !is_half_full() {
+        return u64::from(bindings::BPF_RB_NO_WAKEUP);
+    }
+    // SAFETY: as above.
+    unsafe { woken_at.write_volatile(now_ns) };
+    u64::from(bindings::BPF_RB_FORCE_WAKEUP)
+}
+
+#[inline(always)]
+fn is_half_full() -> bool {
+    // SAFETY: `RING` is a ring buffer; the helper only reads its positions.
+    let (unread, size) = unsafe {
+        (
+            bpf_ringbuf_query(ring(), u64::from(bindings::BPF_RB_AVAIL_DATA)),
+            bpf_ringbuf_query(ring(), u64::from(bindings::BPF_RB_RING_SIZE)),
+        )
+    };
+    unread >= size / 2
+}
+
+#[inline(always)]
+fn ring() -> *mut c_void {
+    ptr::from_ref(&RING).cast_mut().cast()
+}
+
+/// The frame's first buffer, read in place. That is the whole frame unless a jumbo frame is spread over several.
+struct Linear {
+    ctx: *mut xdp_md,
+    data: usize,
+    end: usize,
+}
+
+impl Linear {
+    #[inline(always)]
+    fn new(ctx: *mut xdp_md) -> Self {
+        // SAFETY: `ctx` is this program's context.
+        let (data, end) = unsafe { ((*ctx).data as usize, (*ctx).data_end as usize) };
+        Self { ctx, data, end }
+    }
+
+    /// Whether the driver put so little into the first buffer that headers may be in the next.
+    #[inline(always)]
+    fn is_partial(&self) -> bool {
+        let len = self.end - self.data;
+        len < READ_MAX && len < self.wire_len()
+    }
+}
+
+impl Packet for Linear {
+    #[inline(always)]
+    fn wire_len(&self) -> usize {
+        // SAFETY: `ctx` is this program's context.
+        unsafe { bpf_xdp_get_buff_len(self.ctx) as usize }
+    }
+
+    #[inline(always)]
+    fn captured_len(&self) -> usize {
+        self.wire_len()
+    }
+
+    #[inline(always)]
+    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        if offset > READ_MAX - N {
+            return None;
+        }
+        let start = self.data + offset;
+        if start + N > self.end {
+            return None;
+        }
+        // SAFETY: `start + N` was compared with the end of the buffer, as the verifier wants it.
+        Some(unsafe { (start as *const [u8; N]).read_unaligned() })
+    }
+}
+
+/// The first bytes of a frame whose headers are spread over buffers, gathered in `SCRATCH`. Slow and rare.
+struct Gathered {
+    bytes: *const u8,
+    len: usize,
+    wire_len: usize,
+}
+
+impl Gathered {
+    #[inline(always)]
+    fn new(ctx: *mut xdp_md) -> Option<Self> {
+        let bytes = SCRATCH.get_ptr_mut(0)?.cast::<u8>();
+        // SAFETY: `ctx` is this program's context.
+        let wire_len = unsafe { bpf_xdp_get_buff_len(ctx) as usize };
+        let len = wire_len.min(READ_MAX);
+        // SAFETY: `SCRATCH` has room for `READ_MAX` bytes, and is not used again before this is done with.
+        let failed = len == 0 || unsafe { bpf_xdp_load_bytes(ctx, 0, bytes.cast(), len as u32) } != 0;
+        (!failed).then_some(Self { bytes, len, wire_len })
+    }
+}
+
+impl Packet for Gathered {
+    #[inline(always)]
+    fn wire_len(&self) -> usize {
+        self.wire_len
+    }
+
+    #[inline(always)]
+    fn captured_len(&self) -> usize {
+        self.wire_len
+    }
+
+    #[inline(always)]
+    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        if offset > READ_MAX - N || offset + N > self.len {
+            return None;
+        }
+        // The verifier forgets the comparison; a mask that LLVM cannot see to be needless stays with the register.
+        let offset = black_box(offset) & MASK;
+        // SAFETY: within `READ_MAX` bytes, and the map's value is larger than the mask allows.
+        Some(unsafe { self.bytes.add(offset).cast::<[u8; N]>().read_unaligned() })
+    }
+}
+
+const MASK: usize = READ_MAX.next_power_of_two() - 1;
+const _: () = assert!(MASK + READ_MAX <= SCRATCH_LEN);
+
+/// The digest of the sources that this object was built from, for whoever holds only the object.
+#[used]
+#[unsafe(no_mangle)]
+static SOURCE_DIGEST: [u8; DIGEST_LEN] = *digest();
+
+const DIGEST_LEN: usize = b"sensor-source-digest:".len() + 64;
+
+const fn digest() -> &'static [u8; DIGEST_LEN] {
+    match option_env!("SENSOR_SOURCE_DIGEST") {
+        Some(text) => match text.as_bytes().first_chunk() {
+            Some(text) => text,
+            None => panic!("SENSOR_SOURCE_DIGEST is not the text that cargo xtask build-ebpf sets"),
+        },
+        None => &[b'?'; DIGEST_LEN],
+    }
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
