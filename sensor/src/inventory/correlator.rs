@@ -53,6 +53,11 @@ impl Correlator {
         Self { settings, limits, memory, next_event_id }
     }
 
+    /// Moves the end of the learning period: a capture file's begins with its first frame.
+    pub fn set_learning_until(&mut self, until: Option<Timestamp>) {
+        self.settings.learning_until = until;
+    }
+
     /// Takes in one sighting; appends what it tells.
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp, events: &mut Vec<Event>) {
         self.handle_timeout(now, events);

@@ -65,6 +65,12 @@ impl Writer {
         })
     }
 
+    /// Moves the date of a new database to a capture file's own clock, from which its learning period is counted.
+    pub fn set_created_at(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        let set = self.connection.execute("UPDATE meta SET created_at = ?", params![at]);
+        set.map(drop).map_err(|error| self.fail(error))
+    }
+
     /// Deletes at most `rows_max` events that happened before `events_before` and are published, oldest first.
     /// Returns how many: `rows_max` means that there may be more.
     pub fn prune(&mut self, events_before: Timestamp, rows_max: u32) -> Result<u32, StoreError> {
