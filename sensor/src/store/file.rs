@@ -1,26 +1,13 @@
-//! The file before SQLite touches it: where it lies, whether it is ours to open, and that it is created with few rights.
+//! The file before SQLite touches it: where it lies, that WAL can work there, and that it is created with few rights.
 
 use std::ffi::CString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _};
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
-
-/// What the first bytes of a file tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// No bytes: a database that is still to be made.
-    Empty,
-    /// There is no file.
-    Missing,
-    /// Something else.
-    Other,
-    /// An SQLite database.
-    Sqlite,
-}
 
 /// The one true path of a database, so that two names of a file share a lock and SQLite reads no special meaning
 /// (`:memory:`, `file:`) into it.
@@ -46,17 +33,13 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     }
 }
 
-/// Reads the first bytes.
-pub(super) fn kind(path: &Path) -> Result<Kind, StoreError> {
-    // The first 16 bytes of every SQLite database: <https://www.sqlite.org/fileformat2.html#magic_header_string>.
-    const MAGIC: &[u8] = b"SQLite format 3\0";
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
-    match read {
-        Ok(0) => Ok(Kind::Empty),
-        Ok(_) if start == MAGIC => Ok(Kind::Sqlite),
-        Ok(_) => Ok(Kind::Other),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kind::Missing),
+/// The size in bytes; `None`: there is no file. Nothing here may open and close a database that exists: closing any
+/// handle of a file drops the process's POSIX locks on it, those of SQLite too
+/// (<https://www.sqlite.org/howtocorrupt.html>, section 2.2).
+pub(super) fn size_bytes(path: &Path) -> Result<Option<u64>, StoreError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StoreError::io(path, error)),
     }
 }

@@ -1,6 +1,7 @@
 //! Looking at the database while it is written, or while nobody writes it. Never writes, never makes a writer wait.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
@@ -8,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::StoredEvent;
 use super::error::StoreError;
-use super::file::{self, Kind};
+use super::file;
 use super::schema::{self, Identity};
 use super::value::event_id;
 use super::writer::BUSY_TIMEOUT;
@@ -45,15 +46,13 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = match fs::canonicalize(path) {
             Ok(path) => path,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StoreError::MissingFile { path: path.to_owned() });
             }
             Err(error) => return Err(StoreError::io(path, error)),
         };
-        match file::kind(&path)? {
-            Kind::Empty | Kind::Missing => return Err(StoreError::MissingFile { path }),
-            Kind::Other => return Err(StoreError::NotADatabase { path }),
-            Kind::Sqlite => {}
+        if matches!(file::size_bytes(&path)?, None | Some(0)) {
+            return Err(StoreError::MissingFile { path });
         }
         let reader = match Self::connect(&path, OpenFlags::empty(), path.clone()) {
             // In a folder that we may not write, SQLite cannot make the shared memory of a WAL database at rest.
@@ -99,6 +98,8 @@ impl Reader {
 
     /// Reads the file as one that nobody changes, which holds while no WAL lies beside it.
     fn connect_unlocked(path: &Path) -> Result<Self, StoreError> {
+        // Tells a file that we may not read from a WAL that we may not; a writer in this process would have its WAL open.
+        drop(File::open(path).map_err(|error| StoreError::io(path, error))?);
         if lock::is_held(path) || has_wal(path) {
             return Err(StoreError::UnreadableWal { path: path.to_owned() });
         }
