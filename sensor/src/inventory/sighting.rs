@@ -1,8 +1,9 @@
 //! A sighting: one fact about who, where, when, by which protocol, claiming what. And how messages become sightings.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::types::{Mac, Segment, Text, Timestamp};
+use crate::types::{Frame, Mac, Segment, Text, Timestamp};
+use crate::wire::{Message, arp, dhcp, dns, ndp};
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +91,7 @@ pub struct RouterAdvert {
     /// Router lifetime, seconds; 0: not a default router.
     pub lifetime_s: u16,
     /// Prefixes: address and length (0..=128).
-    pub prefixes: Vec<(std::net::Ipv6Addr, u8)>,
+    pub prefixes: Vec<(Ipv6Addr, u8)>,
 }
 
 /// What a DHCPv4 message says (RFC 2131, RFC 2132); `Sighting::mac` is `chaddr`,
@@ -221,4 +222,162 @@ pub enum MdnsClaim {
         /// The service type that exists.
         name: Text,
     },
+}
+
+/// Turns a message into its facts, appended to `out`. What binds nothing and names nobody makes no sighting.
+pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) {
+    match message {
+        Message::Arp(message) => out.extend(arp_sighting(frame, message)),
+        Message::Dhcp(message) => out.extend(dhcp_sighting(frame, message)),
+        Message::Mdns(message) => mdns_sightings(frame, message, out),
+        Message::Ndp(message) => out.extend(ndp_sighting(frame, message)),
+    }
+}
+
+fn sighting(frame: &Frame<'_>, mac: Mac, ip: Option<IpAddr>, claim: Claim) -> Sighting {
+    Sighting { at: frame.at, segment: frame.segment, frame_mac: frame.source_mac, mac, ip, claim }
+}
+
+fn arp_sighting(frame: &Frame<'_>, message: &arp::Message) -> Option<Sighting> {
+    let (operation, ip) = match message.purpose {
+        arp::Purpose::ConflictCheck => (ArpOperation::ConflictCheck, message.target_ip),
+        arp::Purpose::Gratuitous => (ArpOperation::Gratuitous, message.sender_ip),
+        arp::Purpose::Reply => (ArpOperation::Reply, message.sender_ip),
+        arp::Purpose::Request => (ArpOperation::Request, message.sender_ip),
+    };
+    if !message.sender_mac.is_station() || !is_usable(ip) {
+        return None;
+    }
+    let claim = Claim::Arp(ArpClaim { operation, target: message.target_ip });
+    Some(sighting(frame, message.sender_mac, Some(ip.into()), claim))
+}
+
+/// Whether a host can hold the address: not "this network", loopback, multicast or reserved (RFC 6890, section 2.2.2).
+fn is_usable(ip: Ipv4Addr) -> bool {
+    let [first, ..] = ip.octets();
+    !matches!(first, 0 | 127 | 224..=255)
+}
+
+fn ndp_sighting(frame: &Frame<'_>, message: &ndp::Message) -> Option<Sighting> {
+    let source = message.source;
+    let station = |mac: Option<Mac>| mac.filter(|mac| mac.is_station());
+    let holdable = |address: Ipv6Addr| !address.is_unspecified() && !address.is_multicast();
+    let (mac, ip, claim) = match message.kind {
+        ndp::Kind::Solicit { target } if source.is_unspecified() => (Some(frame.source_mac), target, NdpClaim::Dad),
+        ndp::Kind::Solicit { target } => {
+            (station(message.source_mac), source, NdpClaim::Solicit { target: target.into() })
+        }
+        ndp::Kind::Advert { target, router } => {
+            // Without the option the frame's own source answers, if it answers for itself (RFC 4861, section 4.4).
+            let own = (target == source).then_some(frame.source_mac);
+            (station(message.target_mac).or(own), target, NdpClaim::Advert { router })
+        }
+        ndp::Kind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
+        ndp::Kind::RouterAdvert { lifetime_s } => {
+            let advert = RouterAdvert { lifetime_s, prefixes: message.prefixes.clone() };
+            let mac = station(message.source_mac).or(Some(frame.source_mac));
+            (mac, source, NdpClaim::RouterAdvert(Box::new(advert)))
+        }
+        // Its link-layer option is the target's, so the frame alone speaks for the router that sends it.
+        ndp::Kind::Redirect { target, destination } => (
+            Some(frame.source_mac),
+            source,
+            NdpClaim::Redirect { target: target.into(), destination: destination.into() },
+        ),
+    };
+    let mac = mac.filter(|_| holdable(ip))?;
+    Some(sighting(frame, mac, Some(ip.into()), Claim::Ndp(claim)))
+}
+
+fn dhcp_sighting(frame: &Frame<'_>, message: &dhcp::Message) -> Option<Sighting> {
+    let client = message.client.filter(|mac| mac.is_station())?;
+    let nonzero = |ip: Ipv4Addr| (!ip.is_unspecified()).then_some(ip);
+    let number = message.option(dhcp::MESSAGE_TYPE);
+    let kind = match number {
+        None => DhcpMessage::Bootp,
+        Some(&[number]) => dhcp_message(number),
+        // A type that is not one byte is no type (RFC 2132, section 9.6).
+        Some(_) => DhcpMessage::Unknown(0),
+    };
+    let (ciaddr, yiaddr) = (nonzero(message.ciaddr), nonzero(message.yiaddr));
+    let ip = yiaddr.filter(|_| kind == DhcpMessage::Ack).or(ciaddr);
+    let claim = DhcpClaim {
+        message: kind,
+        from_server: message.from_server,
+        // On a relay's other leg the frame goes between relay and server, and the client is elsewhere.
+        client_is_here: match message.from_server {
+            true => frame.destination_mac == client || frame.destination_mac == Mac::BROADCAST,
+            false => frame.source_mac == client,
+        },
+        hostname: message.text(dhcp::HOST_NAME),
+        fqdn: message.fqdn(),
+        vendor_class: message.text(dhcp::VENDOR_CLASS),
+        user_class: message.text(dhcp::USER_CLASS),
+        vendor_specific: message.option(dhcp::VENDOR_SPECIFIC).map(Text::new),
+        parameters: message.option(dhcp::PARAMETERS).map(<[u8]>::to_vec),
+        client_id: message.option(dhcp::CLIENT_ID).map(Text::new),
+        relay_info: message.option(dhcp::RELAY_INFO).map(Text::new),
+        requested_ip: message.ipv4(dhcp::REQUESTED_ADDRESS),
+        server: message.ipv4(dhcp::SERVER),
+        lease_s: message.option(dhcp::LEASE_TIME).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes)),
+        max_message_size: message
+            .option(dhcp::MAX_MESSAGE_SIZE)
+            .and_then(<[u8]>::first_chunk)
+            .map(|bytes| u16::from_be_bytes(*bytes)),
+        ciaddr,
+        yiaddr,
+        giaddr: nonzero(message.giaddr),
+        source: frame.packet.map(|packet| packet.source).filter(|source| !source.is_unspecified()),
+        truncated: message.is_truncated || frame.cut,
+    };
+    Some(sighting(frame, client, ip.map(IpAddr::V4), Claim::Dhcp(Box::new(claim))))
+}
+
+fn dhcp_message(number: u8) -> DhcpMessage {
+    match number {
+        1 => DhcpMessage::Discover,
+        2 => DhcpMessage::Offer,
+        3 => DhcpMessage::Request,
+        4 => DhcpMessage::Decline,
+        5 => DhcpMessage::Ack,
+        6 => DhcpMessage::Nak,
+        7 => DhcpMessage::Release,
+        8 => DhcpMessage::Inform,
+        number => DhcpMessage::Unknown(number),
+    }
+}
+
+fn mdns_sightings(frame: &Frame<'_>, message: &dns::Message, out: &mut Vec<Sighting>) {
+    let source = frame.packet.map(|packet| packet.source).filter(|source| !source.is_unspecified());
+    let mut push = |claim| out.push(sighting(frame, frame.source_mac, source, Claim::Mdns(claim)));
+    if !message.is_response {
+        message.questions.iter().for_each(|name| push(MdnsClaim::Query { name: name.clone() }));
+        return;
+    }
+    for record in &message.records {
+        let claim = mdns_claim(record);
+        push(match record.ttl_s {
+            0 => MdnsClaim::Goodbye { record: Box::new(claim) },
+            _ => claim,
+        });
+    }
+}
+
+fn mdns_claim(record: &dns::Record) -> MdnsClaim {
+    let name = record.name.clone();
+    match &record.data {
+        dns::Data::Address(addr) => MdnsClaim::Address { name, addr: *addr },
+        dns::Data::Service { target, port } => MdnsClaim::Srv { name, target: target.clone(), port: *port },
+        dns::Data::Texts(txt) => MdnsClaim::Txt { name, txt: txt.clone() },
+        dns::Data::Pointer(to) => {
+            let owner = record.name.as_bytes().to_ascii_lowercase();
+            if owner.ends_with(b".in-addr.arpa") || owner.ends_with(b".ip6.arpa") {
+                MdnsClaim::Reverse { name, target: to.clone() }
+            } else if owner.starts_with(b"_services._dns-sd._udp") {
+                MdnsClaim::Type { name: to.clone() }
+            } else {
+                MdnsClaim::Service { name, instance: to.clone() }
+            }
+        }
+    }
 }

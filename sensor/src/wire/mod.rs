@@ -3,15 +3,26 @@
 
 use crate::types::{Class, Frame};
 
+/// ARP.
+pub mod arp;
+/// DHCPv4.
+pub mod dhcp;
+/// The DNS message.
+pub mod dns;
+/// mDNS.
+pub mod mdns;
+/// NDP.
+pub mod ndp;
+
 /// Why a message could not be read. Small and without strings: the frame itself is the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// A number in the message breaks the protocol's rules.
-    #[error("bad value")]
-    BadValue,
     /// A DNS compression pointer that does not point strictly backwards, or a name over its limits.
     #[error("bad name")]
     BadName,
+    /// A number in the message breaks the protocol's rules.
+    #[error("bad value")]
+    BadValue,
     /// NDP: the hop limit is not 255, so the message came from beyond the link (RFC 4861, section 6.1).
     #[error("hop limit is not 255")]
     HopLimit,
@@ -23,13 +34,23 @@ pub enum WireError {
 /// A message of a harvested protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
-    // Arp(arp::Message), Dhcp(dhcp::Message<'a>), Mdns(mdns::Message<'a>), Ndp(ndp::Message<'a>)
+    /// ARP.
+    Arp(arp::Message),
+    /// DHCPv4; boxed because it is rare and large.
+    Dhcp(Box<dhcp::Message>),
+    /// mDNS.
+    Mdns(dns::Message),
+    /// NDP.
+    Ndp(ndp::Message),
 }
 
 /// Reads a frame's body: `Err` malformed, `Ok(None)` not ours, `Ok(Some(_))` ours.
 pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
-    match frame.class {
-        Class::Arp | Class::Ndp | Class::Dhcp | Class::Mdns => Ok(None),
-        _ => Ok(None),
-    }
+    Ok(match frame.class {
+        Class::Arp => arp::parse(frame.body)?.map(Message::Arp),
+        Class::Dhcp => dhcp::parse(frame.body)?.map(|message| Message::Dhcp(Box::new(message))),
+        Class::Mdns => mdns::parse(frame.body)?.map(Message::Mdns),
+        Class::Ndp => ndp::parse(frame)?.map(Message::Ndp),
+        Class::Deep | Class::Fragment | Class::Malformed | Class::Other => None,
+    })
 }
