@@ -8,10 +8,14 @@ use std::io;
 
 use record::EventRecord;
 
+/// Spreadsheets.
+pub mod csv;
 /// Nothing unsafe leaves.
 pub mod escape;
 /// journald.
 pub mod journal;
+/// JSON exports.
+pub mod json;
 /// JSON Lines.
 pub mod lines;
 /// The written forms.
