@@ -1,0 +1,129 @@
+//! Events to journald by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): a datagram an event.
+
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use super::record::EventRecord;
+use crate::inventory::event::{Kind, Severity};
+
+/// Where journald listens.
+pub const SOCKET: &str = "/run/systemd/journal/socket";
+
+/// The longest value of one field, bytes: a datagram then fits the kernel's default of 212992 with room to spare.
+const VALUE_MAX: usize = 8192;
+
+/// The journal sink.
+#[derive(Debug)]
+pub struct Journal {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Prepares to send to the journal at `path` ([`SOCKET`] but in tests). Fails when no socket can be made.
+    pub fn new(path: &Path) -> io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, path: path.to_owned() })
+    }
+
+    /// Whether journald listens.
+    pub fn check(&self) -> io::Result<()> {
+        UnixDatagram::unbound()?.connect(&self.path)
+    }
+
+    /// Sends one event without waiting. `WouldBlock`: journald is busy, try again later.
+    pub fn publish(&mut self, record: &EventRecord) -> io::Result<()> {
+        self.socket.send_to(&datagram(record), &self.path).map(drop)
+    }
+}
+
+/// The catalog's id of a kind: fixed for ever, `sensor.catalog` has a text for each.
+pub const fn message_id(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bogon => "7a55a7909810455183b7efc43025614c",
+        Kind::ChangedMac => "1b9d2383a823486a8b6d7d96e11fa4e4",
+        Kind::FlipFlop => "16c3bdb6e9bf48978e518b0ef3bca6b0",
+        Kind::MacMismatch => "4cb5d8ceb6bc47e9bfcfd66be4b4355f",
+        Kind::NameChanged => "5fc168545a5e4996a9a405816c98cd28",
+        Kind::NewAddress => "0d959dbe2b274f969f18299a930ccc68",
+        Kind::NewDhcpServer => "2c7513793e7642d9ac4ff9d2cc68bf24",
+        Kind::NewHost => "079d919f182941389c510b0ab6b42931",
+        Kind::NewRouter => "2b8cc3af38324a859e2fccc34a390995",
+        Kind::ReusedMac => "dbef057a78a947a992f09adf3ce7ba5e",
+        Kind::SensorLoss => "daed95f0b7f440eebe9564cc052c5a72",
+        Kind::SensorStarted => "6ebbec1f416c43aabc516dca1db08ed2",
+        Kind::SensorStopped => "a4059bcc4a6549589c0dc42b2dda7872",
+    }
+}
+
+fn datagram(record: &EventRecord) -> Vec<u8> {
+    let severities = [Severity::Info, Severity::Notice, Severity::Warning, Severity::Alert];
+    let severity = severities.into_iter().find(|severity| severity.name() == record.severity);
+    let vlan = record.vlan.as_ref().map(|ids| ids.iter().map(u16::to_string).collect::<Vec<_>>().join(","));
+    let ip = record.ip.map(|ip| ip.to_string());
+    let mut out = Vec::with_capacity(512);
+    let mut put = |field: &str, value: Option<&str>| value.into_iter().for_each(|value| append(&mut out, field, value));
+    put("MESSAGE", Some(&record.message));
+    put("MESSAGE_ID", Kind::parse(&record.kind).map(message_id));
+    put("PRIORITY", Some(&severity.unwrap_or(Severity::Notice).priority().to_string()));
+    put("SYSLOG_IDENTIFIER", Some("sensor"));
+    put("SENSOR_EVENT", Some(&record.kind));
+    put("SENSOR_EVENT_ID", Some(&record.id.to_string()));
+    put("SENSOR_IP", ip.as_deref());
+    put("SENSOR_MAC", record.mac.as_deref());
+    put("SENSOR_OLD_MAC", record.old_mac.as_deref());
+    put("SENSOR_VENDOR", record.vendor.as_deref());
+    put("SENSOR_HOSTNAME", record.hostname.as_deref());
+    put("SENSOR_HOST", record.host.as_deref());
+    put("SENSOR_SEGMENT", record.segment.as_deref());
+    put("SENSOR_VLAN", vlan.as_deref());
+    put("SENSOR_IFACE", record.iface.as_deref());
+    put("SENSOR_REASON", record.reason.as_deref());
+    put("SENSOR_CONFIDENCE", record.confidence.map(|percent| percent.to_string()).as_deref());
+    out
+}
+
+/// `FIELD=value`, or the length-framed form where the value could end the field.
+fn append(out: &mut Vec<u8>, field: &str, value: &str) {
+    let value = &value[..value.floor_char_boundary(VALUE_MAX)];
+    out.extend_from_slice(field.as_bytes());
+    if value.chars().any(char::is_control) {
+        out.push(b'\n');
+        out.extend_from_slice(&(value.len() as u64).to_le_bytes());
+    } else {
+        out.push(b'=');
+    }
+    out.extend_from_slice(value.as_bytes());
+    out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &str, expected: &[u8]) {
+        let mut out = Vec::new();
+        append(&mut out, "F", value);
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn plain_values_are_lines() {
+        check("=cmd|x", b"F==cmd|x\n");
+    }
+
+    #[test]
+    fn a_newline_adds_no_field() {
+        check("a\nMESSAGE=b", b"F\n\x0b\0\0\0\0\0\0\0a\nMESSAGE=b\n");
+    }
+
+    #[test]
+    fn every_kind_has_its_own_id() {
+        let ids: std::collections::BTreeSet<_> = Kind::ALL.into_iter().map(message_id).collect();
+        assert_eq!(ids.len(), Kind::ALL.len());
+        assert!(ids.iter().all(|id| id.len() == 32));
+    }
+}

@@ -1,0 +1,453 @@
+//! The only written form of what the sensor knows and tells. Changing a core type cannot change it by accident.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::escape::escape;
+use crate::inventory::event::{Detail, Event, Kind};
+use crate::inventory::state::{Binding, DhcpFacts, Host, HostId, Rows, Source, Station};
+use crate::types::{Mac, MacKind, Segment, Timestamp};
+use crate::vendor::Vendors;
+
+/// One address that a host holds, or a station without one. What was not collected is absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressRecord {
+    /// The address; absent for a station whose address is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+    /// Whether it answered a probe; absent when unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alive: Option<bool>,
+    /// Round-trip time of the answer, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_ms: Option<f64>,
+    /// First label of the best name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// The name that DNS gives for the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverse_dns: Option<String>,
+    /// Lower case, with colons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// Of the MAC's longest assigned prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    /// Ports that answered, rising.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Vec<u16>>,
+    /// Port to the text that it greeted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub banners: Option<BTreeMap<u16, String>>,
+    /// What SNMP said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snmp: Option<SnmpRecord>,
+    /// The host's stable id, 16 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Where: `eth1.30`.
+    pub segment: String,
+    /// VLAN ids, outer first; absent when untagged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<Vec<u16>>,
+    /// `universal`, `local` or `virtual`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_kind: Option<String>,
+    /// When the holder first claimed the address; without address, when the station was first seen.
+    pub first_seen: String,
+    /// When it last did.
+    pub last_seen: String,
+    /// The protocols by which it did, sorted.
+    pub sources: Vec<String>,
+    /// What the host calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<NameRecord>>,
+    /// What it announces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<Vec<ServiceRecord>>,
+    /// What it told DHCP servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dhcp: Option<DhcpRecord>,
+    /// The address's other holders, most recent first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_macs: Option<Vec<String>>,
+}
+
+/// What SNMP said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnmpRecord {
+    /// `sysName`, escaped.
+    #[serde(rename = "sysName")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sys_name: Option<String>,
+    /// `sysDescr`, escaped.
+    #[serde(rename = "sysDescr")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sys_descr: Option<String>,
+}
+
+/// A name and where it came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameRecord {
+    /// The name, escaped.
+    pub name: String,
+    /// The protocol.
+    pub source: String,
+}
+
+/// A service of a host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceRecord {
+    /// Transport port.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// `open`; `closed` when it was withdrawn.
+    pub state: String,
+    /// The protocol that told of it.
+    pub source: String,
+    /// What it greets with or announces itself as, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub banner: Option<String>,
+    /// First time.
+    pub first_seen: String,
+    /// Last time.
+    pub last_seen: String,
+}
+
+/// What a host told DHCP servers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DhcpRecord {
+    /// Option 12 or 81, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Option 60, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor_class: Option<String>,
+    /// Option 55, in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Vec<u8>>,
+    /// Option 61, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The server of the last lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Ipv4Addr>,
+    /// The end of the last lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<String>,
+}
+
+/// One event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventRecord {
+    /// Rising.
+    pub id: u64,
+    /// When it happened.
+    pub at: String,
+    /// The kind's name.
+    pub kind: String,
+    /// `info`, `notice`, `warning` or `alert`.
+    pub severity: String,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
+    /// The segment's interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iface: Option<String>,
+    /// The segment's VLAN ids, outer first; absent when untagged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<Vec<u16>>,
+    /// The address it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+    /// The station it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// The station before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_mac: Option<String>,
+    /// Vendor of `mac`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    /// Vendor of `old_mac`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_vendor: Option<String>,
+    /// The host's best name, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// The host's stable id, 16 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Why an address changed its MAC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How sure, percent (0..=100).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<u8>,
+    /// Further facts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Map<String, Value>>,
+    /// One sentence for a person; never to be parsed.
+    pub message: String,
+    /// arpwatch's name for the kind, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arpwatch: Option<String>,
+    /// This box's name.
+    pub sensor: String,
+}
+
+/// One record per address presently held, and one per station or host that holds none. By segment, then address.
+pub fn address_records(rows: &Rows, vendors: &Vendors) -> Vec<AddressRecord> {
+    let hosts: HashMap<HostId, &Host> = rows.hosts.iter().map(|host| (host.id, host)).collect();
+    let stations: HashMap<(Segment, Mac), &Station> =
+        rows.stations.iter().map(|station| ((station.segment, station.mac), station)).collect();
+    let mut keyed = Vec::with_capacity(rows.bindings.len());
+    let mut holding = HashSet::new();
+    for binding in &rows.bindings {
+        let Some(holder) = binding.holders.first() else { continue };
+        let at = (binding.segment, holder.mac);
+        holding.insert(at);
+        let host = stations.get(&at).and_then(|station| hosts.get(&station.host));
+        let seen = (holder.first_seen, holder.last_seen);
+        let mut record = record(binding.segment, Some(holder.mac), seen, host.copied(), vendors);
+        record.ip = Some(binding.ip);
+        record.sources = sorted(&holder.sources);
+        record.previous_macs = previous(binding, holder.mac);
+        keyed.push((order(binding.segment, Some(binding.ip), Some(holder.mac)), record));
+    }
+    let mut with_station = HashSet::new();
+    for station in &rows.stations {
+        with_station.insert(station.host);
+        if !holding.contains(&(station.segment, station.mac)) {
+            let host = hosts.get(&station.host).copied();
+            let seen = (station.first_seen, station.last_seen);
+            let mut record = record(station.segment, Some(station.mac), seen, host, vendors);
+            record.sources = sorted(&station.sources);
+            keyed.push((order(station.segment, None, Some(station.mac)), record));
+        }
+    }
+    for host in rows.hosts.iter().filter(|host| !with_station.contains(&host.id)) {
+        let record = record(host.segment, None, (host.first_seen, host.last_seen), Some(host), vendors);
+        keyed.push((order(host.segment, None, None), record));
+    }
+    keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+    keyed.into_iter().map(|(_, record)| record).collect()
+}
+
+/// The written form of an event; `sensor` is this box's name.
+pub fn event_record(event: &Event, vendors: &Vendors, sensor: &str) -> EventRecord {
+    let vendor = |mac: Option<Mac>| mac.and_then(|mac| vendors.lookup(mac)).map(|name| escape(name).into_owned());
+    let mut record = EventRecord {
+        id: event.id,
+        at: rfc3339(event.at),
+        kind: event.kind.name().to_owned(),
+        severity: event.severity.name().to_owned(),
+        segment: event.segment.map(|segment| segment.to_string()),
+        iface: event.segment.map(|segment| segment.iface.as_str().to_owned()),
+        vlan: event.segment.and_then(vlan),
+        ip: event.ip,
+        mac: event.mac.map(|mac| mac.to_string()),
+        old_mac: event.old_mac.map(|mac| mac.to_string()),
+        vendor: vendor(event.mac),
+        old_vendor: vendor(event.old_mac),
+        hostname: event.hostname.as_deref().map(|name| escape(name).into_owned()),
+        host: event.host.map(host_id),
+        reason: event.reason.map(|reason| reason.name().to_owned()),
+        confidence: event.confidence,
+        details: details(&event.details),
+        message: String::new(),
+        arpwatch: event.kind.arpwatch().map(str::to_owned),
+        sensor: escape(sensor).into_owned(),
+    };
+    record.message = message(event.kind, &record);
+    record
+}
+
+/// RFC 3339 in UTC with `Z` and six digits, or nine where the nanoseconds are not whole microseconds.
+pub fn rfc3339(at: Timestamp) -> String {
+    let moment = jiff::Timestamp::from_nanosecond(i128::from(at.as_nanos()))
+        .expect("64 bits of nanoseconds lie within the years -9999 to 9999");
+    if at.as_nanos() % 1000 == 0 { format!("{moment:.6}") } else { format!("{moment:.9}") }
+}
+
+fn record(
+    segment: Segment,
+    mac: Option<Mac>,
+    (first_seen, last_seen): (Timestamp, Timestamp),
+    host: Option<&Host>,
+    vendors: &Vendors,
+) -> AddressRecord {
+    AddressRecord {
+        hostname: host.and_then(hostname),
+        mac: mac.map(|mac| mac.to_string()),
+        vendor: mac.and_then(|mac| vendors.lookup(mac)).map(|name| escape(name).into_owned()),
+        host: host.map(|host| host_id(host.id)),
+        segment: segment.to_string(),
+        vlan: vlan(segment),
+        mac_kind: mac.map(|mac| mac_kind(mac).to_owned()),
+        first_seen: rfc3339(first_seen),
+        last_seen: rfc3339(last_seen),
+        names: host.and_then(|host| filled(host.names.iter().map(name).collect())),
+        services: host.and_then(services),
+        dhcp: host.and_then(|host| host.dhcp.as_ref()).map(dhcp),
+        ..AddressRecord::default()
+    }
+}
+
+fn order(segment: Segment, ip: Option<IpAddr>, mac: Option<Mac>) -> impl Ord {
+    (segment, ip.is_none(), ip, mac)
+}
+
+fn previous(binding: &Binding, present: Mac) -> Option<Vec<String>> {
+    let others = binding.holders.iter().skip(1).filter(|holder| holder.mac != present);
+    filled(others.map(|holder| holder.mac.to_string()).collect())
+}
+
+fn sorted<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<String> {
+    let mut names: Vec<String> = sources.into_iter().map(|source| source.name().to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// First label of the name that is trusted most: DHCP's, then mDNS's, then any.
+fn hostname(host: &Host) -> Option<String> {
+    let rank = |source| match source {
+        Source::Dhcp => 0,
+        Source::Mdns => 1,
+        _ => 2,
+    };
+    let best = host.names.iter().min_by_key(|name| rank(name.source))?;
+    let label = best.name.split('.').next().filter(|label| !label.is_empty())?;
+    Some(escape(label).into_owned())
+}
+
+fn name(name: &crate::inventory::state::Name) -> NameRecord {
+    NameRecord { name: escape(&name.name).into_owned(), source: name.source.name().to_owned() }
+}
+
+fn services(host: &Host) -> Option<Vec<ServiceRecord>> {
+    let written = host.services.iter().map(|service| ServiceRecord {
+        port: service.port,
+        protocol: service.protocol.to_owned(),
+        state: if service.closed { "closed" } else { "open" }.to_owned(),
+        source: service.source.name().to_owned(),
+        banner: Some(escape(&service.instance).into_owned()).filter(|banner| !banner.is_empty()),
+        first_seen: rfc3339(service.first_seen),
+        last_seen: rfc3339(service.last_seen),
+    });
+    filled(written.collect())
+}
+
+fn dhcp(facts: &DhcpFacts) -> DhcpRecord {
+    DhcpRecord {
+        hostname: facts.hostname.as_deref().map(|name| escape(name).into_owned()),
+        vendor_class: facts.vendor_class.as_deref().map(|class| escape(class).into_owned()),
+        parameters: filled(facts.parameters.clone()),
+        client_id: Some(hex(&facts.client_id)).filter(|id| !id.is_empty()),
+        server: facts.server,
+        lease_until: facts.lease_until.map(rfc3339),
+    }
+}
+
+fn details(details: &[(&'static str, Detail)]) -> Option<Map<String, Value>> {
+    let written = details.iter().map(|(key, detail)| {
+        let value = match detail {
+            Detail::Number(number) => Value::from(*number),
+            Detail::Text(text) => Value::from(escape(text)),
+            Detail::Texts(texts) => texts.iter().map(|text| Value::from(escape(text))).collect(),
+        };
+        ((*key).to_owned(), value)
+    });
+    Some(written.collect()).filter(|map: &Map<_, _>| !map.is_empty())
+}
+
+fn message(kind: Kind, record: &EventRecord) -> String {
+    let ip = record.ip.map(|ip| ip.to_string());
+    let ip = ip.as_deref();
+    let mac = station(record.mac.as_deref(), record.vendor.as_deref());
+    let old = station(record.old_mac.as_deref(), record.old_vendor.as_deref());
+    let what = ip.unwrap_or("a station");
+    let named = record.hostname.as_deref().map_or(String::new(), |name| format!(" named {name}"));
+    let on = record.segment.as_deref().map_or(String::new(), |segment| format!(" on {segment}"));
+    let because = record.reason.as_deref().map_or(String::new(), |reason| format!(" (reason: {reason})"));
+    let more = || record.details.as_ref().map_or(String::new(), |details| format!(": {}", facts(details)));
+    match kind {
+        Kind::Bogon => format!("{what} at {mac} is foreign to the segment{on}"),
+        Kind::ChangedMac => format!("{what} moved from {old} to {mac}{on}{because}"),
+        Kind::FlipFlop => format!("{what} flipped back from {old} to {mac}{on}{because}"),
+        Kind::MacMismatch => format!("{what} is claimed for {mac} in a frame of another station{on}{}", more()),
+        Kind::NameChanged => format!("{what} at {mac} is now{}{on}{}", named_or(&named), more()),
+        Kind::NewAddress => format!("new address {what} at {mac}{named}{on}"),
+        Kind::NewDhcpServer => format!("new DHCP server {what} at {mac}{named}{on}"),
+        Kind::NewHost => match ip {
+            Some(ip) => format!("new host {ip} at {mac}{named}{on}"),
+            None => format!("new host at {mac}{named}{on}"),
+        },
+        Kind::NewRouter => format!("new router {what} at {mac}{named}{on}"),
+        Kind::ReusedMac => format!("{what} returned from {old} to {mac}, which held it before{on}{because}"),
+        Kind::SensorLoss => format!("the sensor lost frames{on}{}", more()),
+        Kind::SensorStarted => format!("the sensor started{on}{}", more()),
+        Kind::SensorStopped => format!("the sensor stopped{on}{}", more()),
+    }
+}
+
+fn station(mac: Option<&str>, vendor: Option<&str>) -> String {
+    match (mac, vendor) {
+        (Some(mac), Some(vendor)) => format!("{mac} ({vendor})"),
+        (Some(mac), None) => mac.to_owned(),
+        (None, _) => "an unknown station".to_owned(),
+    }
+}
+
+fn named_or(named: &str) -> &str {
+    if named.is_empty() { " named otherwise" } else { named }
+}
+
+fn facts(details: &Map<String, Value>) -> String {
+    let word = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    details.iter().map(|(key, value)| format!("{key} {}", word(value))).collect::<Vec<_>>().join(", ")
+}
+
+fn vlan(segment: Segment) -> Option<Vec<u16>> {
+    filled(segment.vlans.ids().to_vec())
+}
+
+fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
+    Some(list).filter(|list| !list.is_empty())
+}
+
+fn host_id(host: HostId) -> String {
+    format!("{:016x}", host.0)
+}
+
+fn mac_kind(mac: Mac) -> &'static str {
+    match mac.kind() {
+        MacKind::Local => "local",
+        MacKind::Universal => "universal",
+        MacKind::Virtual => "virtual",
+    }
+}
+
+/// Lower-case hex, two digits a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
