@@ -46,6 +46,7 @@ struct Run {
     now: Timestamp,
     events: Vec<Event>,
     checked: usize,
+    evictions_total: u64,
     announced: BTreeSet<HostId>,
     /// What a store would hold that applied every change.
     stored: BTreeMap<String, String>,
@@ -70,6 +71,7 @@ impl Run {
             now: Timestamp::from_secs(10),
             events: Vec::new(),
             checked: 0,
+            evictions_total: 0,
             announced: BTreeSet::new(),
             stored: BTreeMap::new(),
         }
@@ -99,6 +101,7 @@ impl Run {
         assert_eq!(restored.snapshot(), rows, "a restored correlator knows the same");
         assert_eq!(restored.poll_timeout(), self.correlator.poll_timeout(), "and waits for the same");
         self.correlator = restored;
+        self.evictions_total = 0;
     }
 
     fn wait(&mut self) {
@@ -138,16 +141,20 @@ impl Run {
         let rows = self.correlator.snapshot();
         check_limits(&rows);
         check_relations(&rows);
+        let evicted = self.correlator.evictions_total() != self.evictions_total;
+        self.evictions_total = self.correlator.evictions_total();
         for event in &self.events[self.checked..] {
             assert_ne!(event.mac, Some(OWN), "our own station is silent");
             if event.kind == Kind::NewHost {
                 let id = event.host.expect("a new host has an id");
-                assert!(self.announced.insert(id), "a host is told once");
+                // One that was evicted and heard again in the same operation is forgotten, so new.
+                assert!(self.announced.insert(id) || evicted, "a host is told once");
             }
         }
         assert!(self.events.iter().zip(1..).all(|(event, id)| event.id == id), "ids rise one by one");
         self.checked = self.events.len();
-        self.announced.retain(|id| rows.hosts.binary_search_by_key(id, |host| host.id).is_ok());
+        let told: BTreeSet<_> = rows.hosts.iter().filter(|host| host.announced).map(|host| host.id).collect();
+        self.announced.retain(|id| told.contains(id));
     }
 }
 
