@@ -65,10 +65,21 @@ pub struct Known {
     pub stations: BTreeMap<(Segment, Mac), (Timestamp, Timestamp)>,
     /// Names of each host, most recent first within a source.
     pub names: BTreeMap<(Segment, Mac), BTreeMap<Source, Vec<String>>>,
-    /// Services of each host: instance, port, closed.
-    pub services: BTreeMap<(Segment, Mac), BTreeSet<(String, u16, bool)>>,
+    /// Services of each host.
+    pub services: BTreeMap<(Segment, Mac), BTreeSet<Service>>,
     /// Who plays which role.
     pub roles: BTreeSet<(Segment, Role, IpAddr, Mac)>,
+}
+
+/// A service's essence.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Service {
+    /// Its name.
+    pub instance: String,
+    /// Its port.
+    pub port: u16,
+    /// Withdrawn.
+    pub closed: bool,
 }
 
 /// Lives through the network: the events, and what is known in the end.
@@ -116,7 +127,8 @@ pub fn known(rows: &Rows) -> Known {
         }
         for service in &host.services {
             let services = known.services.entry(station).or_default();
-            services.insert((service.instance.clone(), service.port, service.closed));
+            let (instance, port, closed) = (service.instance.clone(), service.port, service.closed);
+            services.insert(Service { instance, port, closed });
         }
     }
     for binding in &rows.bindings {
@@ -169,7 +181,7 @@ impl Rng {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -179,7 +191,7 @@ impl Rng {
 
     /// A number below `end`, which is not zero.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.number() % end
     }
 
     /// True once in `n` times.
@@ -236,7 +248,7 @@ impl Teller {
         for _ in 0..3 + self.rng.below(8) {
             let start_ms = 5_000 + self.rng.below(60_000);
             self.begin(start_ms);
-            match self.rng.below(13) {
+            match self.rng.below(15) {
                 0 => self.static_host(),
                 1 => self.dual_stack(),
                 2 => self.six_only(),
@@ -249,7 +261,9 @@ impl Teller {
                 9 => self.sensor_itself(),
                 10 => served |= self.dhcp_client(&server),
                 11 => served |= self.handed_over(&server),
-                _ => served |= self.rotating(&server),
+                12 => self.reflected(),
+                13 => served |= self.rotating(&server),
+                _ => served |= self.leased_twice(&server),
             }
         }
         if served {
@@ -410,7 +424,7 @@ impl Teller {
             self.mdns(&host, MdnsClaim::Goodbye { record: Box::new(srv) });
         }
         let services = self.known.services.entry(station).or_default();
-        services.insert(("It._ipp._tcp.local".to_owned(), 631, closed));
+        services.insert(Service { instance: "It._ipp._tcp.local".to_owned(), port: 631, closed });
     }
 
     /// Speaks with another's MAC in its payload, and from a foreign address.
@@ -527,6 +541,42 @@ impl Teller {
             self.named(host, name);
         }
         true
+    }
+
+    /// The server gives away an address that somebody holds. The promise alone moves nothing; the new station's claim
+    /// does, and the lease explains it until it ends.
+    fn leased_twice(&mut self, server: &Someone) -> bool {
+        let (holder, client) = (self.someone(), self.someone());
+        let ip = holder.ip;
+        self.arp(holder.mac, ip, ArpOperation::Gratuitous);
+        self.tell(Kind::NewHost, ip, holder.mac);
+        self.pause(1, 5_000);
+        self.lease(&client, ip, server, "client", 10);
+        self.named(&client, "client");
+        self.tell_bare(Kind::NewHost, client.mac);
+        let expires = self.rng.one_in(2);
+        if expires {
+            self.pause(10_000, 20_000);
+        } else {
+            self.pause(4_000, 9_000);
+        }
+        self.arp(client.mac, ip, ArpOperation::Request);
+        let reason = if expires { Reason::Unknown } else { Reason::Dhcp };
+        self.tell_move(Kind::ChangedMac, ip, client.mac, holder.mac, reason);
+        self.known.holders.insert((self.segment, ip), vec![client.mac, holder.mac]);
+        true
+    }
+
+    /// A repeater sends another's mDNS on, from the other's address: that stays where it is.
+    fn reflected(&mut self) {
+        let (host, repeater) = (self.someone(), self.someone());
+        self.arp(host.mac, host.ip, ArpOperation::Request);
+        self.tell(Kind::NewHost, host.ip, host.mac);
+        self.holds(host.ip, host.mac);
+        self.pause(1, 5_000);
+        self.burst(repeater.mac, Some(host.ip), Claim::Mdns(MdnsClaim::Query { name: Text::new(b"x.local") }));
+        self.tell_bare(Kind::NewHost, repeater.mac);
+        self.arp(host.mac, host.ip, ArpOperation::Reply);
     }
 
     /// A phone that comes back with another MAC each time.

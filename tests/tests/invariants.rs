@@ -138,7 +138,7 @@ fn floods_stay_within_limits() {
 fn arbitrary_operations_keep_every_promise() {
     for seed in 0..400 {
         let mut rng = Rng::new(seed);
-        let data: Vec<u8> = (0..1500).map(|_| rng.next().to_le_bytes()[0]).collect();
+        let data: Vec<u8> = (0..1500).map(|_| rng.number().to_le_bytes()[0]).collect();
         correlate(&data);
     }
 }
@@ -178,7 +178,13 @@ fn events_by_segment(events: Vec<Event>) -> BTreeMap<Option<Segment>, Vec<Event>
 
 /// The repeat gate as DESIGN.md describes it: an address remembers who claimed it last, and when that passed.
 #[derive(Default)]
-struct Gate(BTreeMap<(Segment, Option<IpAddr>, bool), ((Mac, Mac), Timestamp)>);
+struct Gate(BTreeMap<(Segment, Option<IpAddr>, bool), Passed>);
+
+/// What passed last: payload's and frame's MAC, and when.
+struct Passed {
+    who: (Mac, Mac),
+    at: Timestamp,
+}
 
 impl Gate {
     fn passes(&mut self, step: &Step) -> bool {
@@ -189,24 +195,21 @@ impl Gate {
             Claim::Ndp(claim) => *claim == NdpClaim::Dad,
         };
         let who = (sighting.mac, sighting.frame_mac);
-        let slot = self.0.entry((sighting.segment, sighting.ip, is_question));
-        let mut passes = false;
-        let (last, at) = slot.or_insert_with(|| {
-            passes = true;
-            (who, sighting.at)
-        });
-        if *last != who || sighting.at.since(*at) >= Duration::from_secs(60) {
-            passes = true;
-            (*last, *at) = (who, sighting.at);
+        let key = (sighting.segment, sighting.ip, is_question);
+        let minute = Duration::from_secs(60);
+        let repeats = |last: &Passed| last.who == who && sighting.at.since(last.at) < minute;
+        let passes = !self.0.get(&key).is_some_and(repeats);
+        if passes {
+            self.0.insert(key, Passed { who, at: sighting.at });
         }
         passes
     }
 }
 
 fn noise(rng: &mut Rng, segment: Segment, at: Timestamp) -> Sighting {
-    let [a, b, c, ..] = rng.next().to_le_bytes();
+    let [a, b, c, ..] = rng.number().to_le_bytes();
     let mac = Mac([2, 0, 0, a, b, c]);
-    let [d, e, ..] = rng.next().to_le_bytes();
+    let [d, e, ..] = rng.number().to_le_bytes();
     let frame_mac = if rng.one_in(10) { Mac([2, 1, 0, 0, d, e]) } else { mac };
     let operation = ArpOperation::Request;
     let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST });
