@@ -67,6 +67,7 @@ fn the_repeat_gate_changes_no_event() {
 
 #[test]
 fn own_stations_are_silent() {
+    let mut others = 0;
     for seed in SEEDS {
         let lan = lan(seed);
         let own_macs: BTreeSet<Mac> = lan.told.keys().map(|(_, mac)| *mac).step_by(2).collect();
@@ -74,8 +75,9 @@ fn own_stations_are_silent() {
         let (events, rows) = live(&Lan { settings, ..lan });
         assert!(events.iter().all(|event| event.mac.is_none_or(|mac| !own_macs.contains(&mac))), "seed {seed}");
         assert!(rows.stations.iter().all(|station| !own_macs.contains(&station.mac)), "seed {seed}");
-        assert!(!rows.stations.is_empty(), "the others are known; seed {seed}");
+        others += rows.stations.len();
     }
+    assert!(others > 100, "the others are known: {others}");
 }
 
 #[test]
