@@ -1,1 +1,348 @@
-//! stub
+//! Arbitrary bytes as a list of correlator operations, over few stations, addresses and segments and under tiny limits,
+//! so that everything meets everything. After each operation, what must always hold is checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use arbitrary::{Result, Unstructured};
+use sensor::inventory::correlator::{Correlator, Settings};
+use sensor::inventory::event::{Event, Kind};
+use sensor::inventory::limits::Limits;
+use sensor::inventory::sighting::{
+    ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, Sighting,
+};
+use sensor::inventory::state::{HostId, Presence, Rows};
+use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
+
+/// Runs the operations that `data` spells. Panics when something that must hold does not.
+pub fn correlate(data: &[u8]) {
+    let mut bytes = Unstructured::new(data);
+    if let Ok(settings) = settings(&mut bytes) {
+        let mut run = Run::new(settings);
+        while !bytes.is_empty() && run.operate(&mut bytes).is_ok() {
+            run.check();
+        }
+    }
+}
+
+const OWN: Mac = Mac([2, 0, 0, 0, 0, 0xee]);
+
+const LIMITS: Limits = Limits {
+    hosts_max: 3,
+    bindings_max: 5,
+    bindings_per_station_max: 2,
+    holders_max: 2,
+    names_max: 2,
+    services_max: 1,
+    leases_max: 2,
+    roles_max: 2,
+    told_max: 2,
+};
+
+struct Run {
+    settings: Settings,
+    correlator: Correlator,
+    now: Timestamp,
+    events: Vec<Event>,
+    checked: usize,
+    evictions_total: u64,
+    announced: BTreeSet<HostId>,
+    /// What a store would hold that applied every change.
+    stored: BTreeMap<String, String>,
+}
+
+fn settings(bytes: &mut Unstructured<'_>) -> Result<Settings> {
+    Ok(Settings {
+        learning_until: bytes.ratio(1, 2)?.then(|| Timestamp::from_secs(20)),
+        settle: Duration::from_secs(bytes.int_in_range(0..=3)?),
+        own_macs: [OWN].into(),
+        prefixes: if bytes.ratio(1, 2)? { vec![(None, "10.0.0.0/30".parse().expect("a prefix"))] } else { Vec::new() },
+        history: bytes.ratio(1, 2)?,
+    })
+}
+
+impl Run {
+    fn new(settings: Settings) -> Self {
+        let correlator = Correlator::new(settings.clone(), LIMITS, Rows::default(), 1);
+        Self {
+            settings,
+            correlator,
+            now: Timestamp::from_secs(10),
+            events: Vec::new(),
+            checked: 0,
+            evictions_total: 0,
+            announced: BTreeSet::new(),
+            stored: BTreeMap::new(),
+        }
+    }
+
+    fn operate(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        match bytes.int_in_range(0..=15)? {
+            0 => self.restart(),
+            1 => self.now = Timestamp::from_secs(bytes.int_in_range(-5..=40)?),
+            2 => self.wait(),
+            3 => self.correlator.finish(self.now, &mut self.events),
+            4 => self.store(),
+            _ => {
+                self.now = self.now.after(Duration::from_millis(bytes.int_in_range(0..=2000)?));
+                let sighting = sighting(bytes, self.now)?;
+                self.correlator.observe(&sighting, self.now, &mut self.events);
+            }
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self) {
+        self.store();
+        let rows = self.correlator.snapshot();
+        let next = self.events.last().map_or(1, |event| event.id + 1);
+        let restored = Correlator::new(self.settings.clone(), LIMITS, rows.clone(), next);
+        assert_eq!(restored.snapshot(), rows, "a restored correlator knows the same");
+        assert_eq!(restored.poll_timeout(), self.correlator.poll_timeout(), "and waits for the same");
+        self.correlator = restored;
+        self.evictions_total = 0;
+    }
+
+    fn wait(&mut self) {
+        let Some(due) = self.correlator.poll_timeout() else { return };
+        self.now = due;
+        self.correlator.handle_timeout(due, &mut self.events);
+        assert!(self.correlator.poll_timeout().is_none_or(|next| next > due), "what was due is done");
+    }
+
+    fn store(&mut self) {
+        let changes = self.correlator.take_changes();
+        let removed = changes.removed;
+        let mut gone: Vec<String> = removed.hosts.iter().map(|key| format!("host {key:?}")).collect();
+        gone.extend(removed.stations.iter().map(|key| format!("station {key:?}")));
+        gone.extend(removed.bindings.iter().map(|key| format!("binding {key:?}")));
+        gone.extend(removed.leases.iter().map(|key| format!("lease {key:?}")));
+        gone.extend(removed.roles.iter().map(|key| format!("role {key:?}")));
+        gone.extend(removed.told.iter().map(|key| format!("told {key:?}")));
+        for key in gone {
+            assert!(self.stored.remove(&key).is_some(), "{key} is removed, but the store never had it");
+        }
+        self.stored.extend(written(&changes.rows));
+        for seen in self.correlator.take_presence() {
+            let key = match seen {
+                Presence::Binding(segment, ip, _) => format!("binding {:?}", (segment, ip)),
+                Presence::Host(id, _) => format!("host {id:?}"),
+                Presence::Station(segment, mac, _) => format!("station {:?}", (segment, mac)),
+            };
+            assert!(self.stored.contains_key(&key), "{key} is seen again, but the store never had it");
+        }
+        assert_eq!(self.stored, written(&self.correlator.snapshot()), "the store knows what the correlator knows");
+        assert_eq!(self.correlator.take_changes(), Default::default(), "changes are given once");
+        assert_eq!(self.correlator.take_presence(), [], "presence is given once");
+    }
+
+    fn check(&mut self) {
+        let rows = self.correlator.snapshot();
+        check_limits(&rows);
+        check_relations(&rows);
+        let evicted = self.correlator.evictions_total() != self.evictions_total;
+        self.evictions_total = self.correlator.evictions_total();
+        for event in &self.events[self.checked..] {
+            assert_ne!(event.mac, Some(OWN), "our own station is silent");
+            if event.kind == Kind::NewHost {
+                let id = event.host.expect("a new host has an id");
+                // One that was evicted and heard again in the same operation is forgotten, so new.
+                assert!(self.announced.insert(id) || evicted, "a host is told once");
+            }
+        }
+        assert!(self.events.iter().zip(1..).all(|(event, id)| event.id == id), "ids rise one by one");
+        self.checked = self.events.len();
+        let told: BTreeSet<_> = rows.hosts.iter().filter(|host| host.announced).map(|host| host.id).collect();
+        self.announced.retain(|id| told.contains(id));
+    }
+}
+
+/// Rows by key, without the moments that only ride along with other changes.
+fn written(rows: &Rows) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    for row in &rows.hosts {
+        let names: Vec<_> = row.names.iter().map(|name| (&name.name, name.source)).collect();
+        let services: Vec<_> = row.services.iter().map(|s| (&s.instance, s.port, s.closed)).collect();
+        let value = format!("{:?}", (row.first_seen, row.announced, names, services, &row.dhcp));
+        out.insert(format!("host {:?}", row.id), value);
+    }
+    for row in &rows.stations {
+        let value = format!("{:?}", (row.host, row.first_seen, &row.sources));
+        out.insert(format!("station {:?}", (row.segment, row.mac)), value);
+    }
+    for row in &rows.bindings {
+        let holders: Vec<_> =
+            row.holders.iter().map(|holder| (holder.mac, holder.first_seen, &holder.sources)).collect();
+        out.insert(format!("binding {:?}", (row.segment, row.ip)), format!("{holders:?}"));
+    }
+    for row in &rows.leases {
+        out.insert(format!("lease {:?}", (row.segment, row.ip)), format!("{row:?}"));
+    }
+    for row in &rows.roles {
+        let value = format!("{:?}", (row.mac, row.first_seen, &row.prefixes));
+        out.insert(format!("role {:?}", (row.segment, row.role, row.ip)), value);
+    }
+    for row in &rows.told {
+        let key = (row.segment, row.oddity, row.ip, row.mac, row.frame_mac);
+        out.insert(format!("told {key:?}"), format!("{:?}", row.first_seen));
+    }
+    out
+}
+
+fn check_limits(rows: &Rows) {
+    assert!(rows.hosts.len() <= LIMITS.hosts_max && rows.stations.len() <= LIMITS.hosts_max);
+    assert!(rows.bindings.len() <= LIMITS.bindings_max);
+    assert!(rows.leases.len() <= LIMITS.leases_max);
+    assert!(rows.roles.len() <= LIMITS.roles_max);
+    assert!(rows.told.len() <= LIMITS.told_max);
+    for host in &rows.hosts {
+        assert!(host.services.len() <= LIMITS.services_max);
+        // DHCP's and mDNS's each.
+        assert!(host.names.len() <= 2 * LIMITS.names_max);
+    }
+    for station in &rows.stations {
+        let holds = |ip: IpAddr, mac: Mac| ip.is_ipv6() && mac == station.mac;
+        let here = rows.bindings.iter().filter(|binding| binding.segment == station.segment);
+        let six = here.filter(|binding| holds(binding.ip, binding.holders[0].mac)).count();
+        assert!(six <= LIMITS.bindings_per_station_max);
+    }
+}
+
+fn check_relations(rows: &Rows) {
+    let hosts: BTreeSet<_> = rows.hosts.iter().map(|host| host.id).collect();
+    let housed: BTreeSet<_> = rows.stations.iter().map(|station| station.host).collect();
+    assert_eq!(hosts, housed, "every station has its host, every host a station");
+    let stations: BTreeSet<_> = rows.stations.iter().map(|station| (station.segment, station.mac)).collect();
+    assert!(stations.iter().all(|(_, mac)| mac.is_station() && *mac != OWN));
+    for binding in &rows.bindings {
+        assert!(stations.contains(&(binding.segment, binding.holders[0].mac)), "the present holder is known");
+        assert!(binding.holders.len() <= LIMITS.holders_max);
+        let macs: BTreeSet<_> = binding.holders.iter().map(|holder| holder.mac).collect();
+        assert_eq!(macs.len(), binding.holders.len(), "a station stands once in a history");
+        assert!(binding.holders.iter().all(|holder| holder.first_seen <= holder.last_seen));
+    }
+    assert!(rows.hosts.iter().all(|host| host.id.0 != 0 && host.first_seen <= host.last_seen));
+    assert!(rows.stations.iter().all(|station| station.first_seen <= station.last_seen));
+}
+
+fn sighting(bytes: &mut Unstructured<'_>, now: Timestamp) -> Result<Sighting> {
+    let late = Duration::from_millis(bytes.int_in_range(0..=4)? * 700);
+    let at = Timestamp::from_nanos(now.as_nanos() - i64::try_from(late.as_nanos()).expect("a few seconds"));
+    let segment = Segment {
+        iface: Iface::new("eth1").expect("a short name"),
+        vlans: Vlans::new([*bytes.choose(&[0, 0, 30])?, 0]),
+    };
+    let mac = mac(bytes)?;
+    let frame_mac = if bytes.ratio(1, 6)? { self::mac(bytes)? } else { mac };
+    let (ip, claim) = claim(bytes)?;
+    Ok(Sighting { at, segment, frame_mac, mac, ip, claim })
+}
+
+fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
+    let target = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let ip = ip(bytes)?;
+    let ndp = |claim| Ok((Some(ip), Claim::Ndp(claim)));
+    let mdns = |claim| Ok((Some(ip), Claim::Mdns(claim)));
+    match bytes.int_in_range(0..=14)? {
+        0 => ndp(NdpClaim::Dad),
+        1 => ndp(NdpClaim::Redirect { target, destination: target }),
+        2 => {
+            let lifetime_s = *bytes.choose(&[0, 9])?;
+            let prefixes = vec![(std::net::Ipv6Addr::UNSPECIFIED, bytes.int_in_range(0..=255)?)];
+            ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes })))
+        }
+        3 => Ok((None, Claim::Ndp(NdpClaim::RouterSolicit))),
+        4 => ndp(NdpClaim::Advert { router: false }),
+        5 => mdns(MdnsClaim::Address { name: text(bytes)?, addr: ip }),
+        6 => mdns(MdnsClaim::Srv { name: instance(bytes)?, target: text(bytes)?, port: bytes.int_in_range(1..=2)? }),
+        7 => {
+            let record = MdnsClaim::Srv { name: instance(bytes)?, target: text(bytes)?, port: 0 };
+            mdns(MdnsClaim::Goodbye { record: Box::new(record) })
+        }
+        8..=10 => dhcp(bytes),
+        operation => {
+            let operation = match operation {
+                11 => ArpOperation::ConflictCheck,
+                12 => ArpOperation::Gratuitous,
+                13 => ArpOperation::Reply,
+                _ => ArpOperation::Request,
+            };
+            Ok((Some(ip), Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST })))
+        }
+    }
+}
+
+fn dhcp(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
+    use DhcpMessage::{Ack, Bootp, Decline, Discover, Inform, Nak, Offer, Release, Request, Unknown};
+    let four = |bytes: &mut Unstructured<'_>| {
+        Ok(match ip(bytes)? {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        })
+    };
+    let claim = DhcpClaim {
+        message: *bytes.choose(&[
+            Ack,
+            Ack,
+            Bootp,
+            Decline,
+            Discover,
+            Inform,
+            Nak,
+            Offer,
+            Release,
+            Request,
+            Unknown(9),
+        ])?,
+        from_server: bytes.ratio(1, 2)?,
+        client_is_here: !bytes.ratio(1, 6)?,
+        hostname: if bytes.ratio(1, 2)? { Some(text(bytes)?) } else { None },
+        fqdn: if bytes.ratio(1, 2)? { Some(text(bytes)?) } else { None },
+        server: four(bytes)?,
+        lease_s: *bytes.choose(&[None, Some(0), Some(5), Some(u32::MAX)])?,
+        ciaddr: four(bytes)?,
+        yiaddr: four(bytes)?,
+        source: Some(ip(bytes)?),
+        ..DhcpClaim::default()
+    };
+    Ok((claim.yiaddr.or(claim.ciaddr).map(IpAddr::V4), Claim::Dhcp(Box::new(claim))))
+}
+
+fn mac(bytes: &mut Unstructured<'_>) -> Result<Mac> {
+    Ok(match bytes.int_in_range(0..=9)? {
+        0 => Mac::BROADCAST,
+        1 => Mac::ZERO,
+        2 => OWN,
+        3 => Mac([0, 0, 0x5e, 0, 2, 1]),
+        last => Mac([2, 0, 0, 0, 0, last]),
+    })
+}
+
+fn ip(bytes: &mut Unstructured<'_>) -> Result<IpAddr> {
+    const IPS: [&str; 12] = [
+        "0.0.0.0",
+        "10.0.0.1",
+        "10.0.0.2",
+        "10.0.0.3",
+        "10.0.0.9",
+        "224.0.0.1",
+        "::",
+        "fe80::1",
+        "fe80::2",
+        "2001:db8::1",
+        "2001:db8::2",
+        "2001:db8::3",
+    ];
+    Ok(bytes.choose(&IPS)?.parse().expect("an address"))
+}
+
+fn text(bytes: &mut Unstructured<'_>) -> Result<Text> {
+    const TEXTS: [&[u8]; 9] = [b"", b".", b".local", b"a.local", b"A", b"b", b"c.local", b"\0\0", b"\xff\x1b.local"];
+    Ok(Text::new(bytes.choose(&TEXTS)?))
+}
+
+fn instance(bytes: &mut Unstructured<'_>) -> Result<Text> {
+    const INSTANCES: [&[u8]; 4] = [b"x._ipp._tcp.local", b"y.z._tftp._UDP.local", b"nothing", b"_tcp"];
+    Ok(Text::new(bytes.choose(&INSTANCES)?))
+}

@@ -156,20 +156,19 @@ impl Correlator {
         if !s.frame_mac.is_station() || !s.mac.is_station() {
             return;
         }
-        let Some(ip) = s.ip else {
-            if s.mac == s.frame_mac || is_virtual_router(s, source) {
-                self.hear(s, s.mac, source);
-            }
-            return;
-        };
-        if meaning == Meaning::Claim && prefix::is_foreign(&self.settings.prefixes, s.segment, ip) {
-            self.tell_oddity(s, ip, Oddity::Bogon, events);
-        } else if s.mac != s.frame_mac && !is_virtual_router(s, source) {
-            self.tell_oddity(s, ip, Oddity::MacMismatch, events);
-        } else {
-            self.hear(s, s.mac, source);
-            if meaning == Meaning::Claim {
-                self.weigh(s, ip, source, Weight::Claim, events);
+        let is_foreign = |ip| meaning == Meaning::Claim && prefix::is_foreign(&self.settings.prefixes, s.segment, ip);
+        let is_mismatch = s.mac != s.frame_mac && !is_virtual_router(s, source);
+        match s.ip {
+            Some(ip) if is_foreign(ip) => self.tell_oddity(s, ip, Oddity::Bogon, events),
+            Some(ip) if is_mismatch => self.tell_oddity(s, ip, Oddity::MacMismatch, events),
+            None if is_mismatch => {}
+            ip => {
+                if s.mac != s.frame_mac {
+                    self.hear(s, s.mac, source);
+                }
+                if let Some(ip) = ip.filter(|_| meaning == Meaning::Claim) {
+                    self.weigh(s, ip, source, Weight::Claim, events);
+                }
             }
         }
     }

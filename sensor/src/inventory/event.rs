@@ -1,4 +1,19 @@
-//! An event: a change worth telling. Its kinds, their severities, and arpwatch's words for them.
+//! An event: a change worth telling. Its kinds with the rule of each, their severities, and arpwatch's words for them.
+//!
+//! # Rules common to all
+//!
+//! - The sensor's own stations (`Settings::own_macs`), in the frame or in its payload, cause nothing at all. MACs that
+//!   no station can own (group addresses, zeros) make no station, and a claim by one is dropped.
+//! - *Claims* move addresses: ARP requests, replies and announcements; NDP solicitations, advertisements, router
+//!   messages, and a redirect's sender. *Hints* only fill and refresh: the address of a DHCP ACK, `ciaddr` of a client's
+//!   own message (not of RELEASE or DECLINE), the IP source of mDNS. *Questions* (ARP conflict check, DAD) do neither,
+//!   but make the station known.
+//! - Checks of a claim stand in arpwatch's order, and one that fires ends it: `bogon`, `mac-mismatch`, then the binding.
+//! - 0/8, 127/8, 224/4, 255.255.255.255, `::`, `::1` and ff00::/8 are never bound.
+//! - `at` is the time of the sighting that shows the event; for a host that settled (see `new-host`), of its first
+//!   sighting, so there `at` goes back by up to the settle time while ids rise.
+//! - What limits evict is forgotten, and new when it comes back. With `Settings::history`, what restored rows already
+//!   say of a time is no news.
 
 use std::net::IpAddr;
 
@@ -50,25 +65,41 @@ pub enum Detail {
 /// What happened. In alphabetical order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// A sender foreign to the segment.
+    /// A sender foreign to the segment: the address of an ARP or NDP claim lies in none of the segment's prefixes, and
+    /// there are some of its family (`Settings::prefixes`); link-local addresses never. Once for (segment, address, MAC)
+    /// while remembered (`Limits::told_max`). Binds nothing. No details.
     Bogon,
-    /// An address passed to a MAC that never held it.
+    /// An address passed to a MAC that never held it, as far as remembered (`Limits::holders_max`). `old_mac` is the
+    /// holder before. `reason` is `dhcp`, and severity info, when a lease that has not ended names the new MAC.
+    /// Details: `previous_age_s` (whole seconds since the holder before was last heard with it; 0 when time went back),
+    /// `dhcp_server` (with reason `dhcp`, where the ACK named it).
     ChangedMac,
-    /// An address passed back to the MAC before the present one.
+    /// An address passed back to the MAC before the present one, however long ago. Details: `previous_age_s`.
     FlipFlop,
-    /// The ARP or ND payload's MAC is not the frame's.
+    /// The ARP or ND payload's MAC (`mac`) is not the frame's; not for NDP where either is a virtual router's. Once for
+    /// (segment, address, both MACs) while remembered (`Limits::told_max`). Binds nothing, and makes no host of the
+    /// payload's MAC: `host` and `hostname` are the frame's. Details: `frame_mac`.
     MacMismatch,
-    /// The name of a host changed at its own source.
+    /// The name of a host changed at its own source: DHCP (the client's option 12, else the first label of 81) or mDNS
+    /// (owner of an address record for the sender's own address, without `.local`). Not for the first name of a source,
+    /// nor for one that it gave before (the last `Limits::names_max` are remembered), compared without ASCII case.
+    /// A goodbye changes nothing. `ip` is the host's best address. Details: `new_name`, `old_name`, `source`.
     NameChanged,
-    /// A known host holds an address it never held.
+    /// A host that was told holds an address that nobody held before; by claim or hint. No details.
+    /// A station holds at most `Limits::bindings_per_station_max` IPv6 addresses: the one unseen for longest is forgotten.
     NewAddress,
-    /// A DHCP server never seen before on this segment.
+    /// A DHCP server never seen before on this segment: OFFER, ACK or NAK; `ip` is option 54, else the IP source; `mac` is
+    /// the frame's, so a relay's where there is one. Info inside the learning period. No details.
     NewDhcpServer,
-    /// A host never seen before on this segment.
+    /// A host never seen before on this segment: once per host, at its first IPv4 address at once, else when
+    /// `Settings::settle` has passed since its first sighting, when the clock went back to more than one second before it,
+    /// or when the input ends. `ip` is its best address then: IPv4, global IPv6, link-local. Info when it was first seen
+    /// inside the learning period (`Settings::learning_until`). No details.
     NewHost,
-    /// A router never seen before on this segment.
+    /// A router never seen before on this segment: a router advertisement with a lifetime that is not 0; `mac` is the
+    /// frame's. Info inside the learning period. Details: `lifetime_s`, `prefixes`.
     NewRouter,
-    /// An address passed back to an older MAC.
+    /// An address passed back to a MAC that held it before the one before. Details: `previous_age_s`.
     ReusedMac,
     /// Frames were lost.
     SensorLoss,
