@@ -1,5 +1,6 @@
 //! The command line's entry: builds the handles to the world, hands them down, and turns the end into an exit code.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -7,15 +8,15 @@ use clap::Parser;
 use sensor::capture::{Live, Role, iface};
 use sensor::cli::{Cli, Command};
 use sensor::clock::Clock;
-use sensor::config::{self, Inventory, Screen};
-use sensor::export::{self, sink::Sink};
+use sensor::config::{self, Inventory};
+use sensor::export::record::EventRecord;
+use sensor::export::{Sink, journal};
 use sensor::inventory::correlator::Settings;
 use sensor::run::failure::Failure;
 use sensor::run::intake::{Intake, SETTLE, Told};
 use sensor::run::outbox::Outbox;
 use sensor::run::{self, World, notice, replay, show};
 use sensor::store::{Writer, WriterThread};
-use sensor::vendor::Vendors;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -48,24 +49,24 @@ fn listen(config: config::Run, clock: Clock) -> Result<(), Failure> {
 }
 
 fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
-    let vendors = Vendors::open(config.inventory.oui.as_deref())?;
-    let log = export::open_log(config.sightings.as_ref())?;
-    let lines = export::open_lines(config.events.as_ref())?;
+    let vendors = run::open_vendors(config.inventory.oui.as_deref())?;
+    let log = run::open_lines(config.sightings.as_ref())?;
+    let lines = run::open_lines(config.events.as_ref())?;
     // The capture comes before the database, so that a typing error in an interface makes no empty database.
     let capture = Live::open(&config.ports, &config.capture)?;
     make_default_folder(&config.db)?;
     let (writer, saved) = Writer::open(&config.db, clock.now())?;
     let settings = settings(&config.inventory, &config.ports, saved.created_at)?;
-    let mut sinks: Vec<Sink> = lines.into_iter().collect();
-    match export::journal::Journal::open() {
+    let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
+    let journal = journal::Journal::new(Path::new(journal::SOCKET));
+    match journal.and_then(|journal| journal.check().map(|()| journal)) {
         Ok(journal) => sinks.push(Sink::Journal(journal)),
-        Err(error) if config.screen == Screen::Text => drop(error),
         Err(error) => notice::info(&format!("no systemd journal here ({error}); events go to the database and --events")),
     }
     let first_untold = saved.unpublished.first().map_or(saved.next_event_id, |event| event.id);
     let mut outbox = Outbox::new(sinks, first_untold - 1);
     for event in saved.unpublished {
-        if let Some(record) = export::record::EventRecord::from_json(&event.record) {
+        if let Ok(record) = serde_json::from_str::<EventRecord>(&event.record) {
             outbox.push(Told { record, stored: event });
         }
     }
@@ -94,7 +95,7 @@ fn settings(
 }
 
 /// The default place is ours to make; a folder that was named must be there, because a typing error would hide.
-fn make_default_folder(db: &std::path::Path) -> Result<(), Failure> {
+fn make_default_folder(db: &Path) -> Result<(), Failure> {
     match db.parent() {
         Some(folder) if db == config::default_db() => std::fs::create_dir_all(folder)
             .map_err(Failure::system(format!("{} cannot be made; name a database with --db", folder.display()))),

@@ -1,6 +1,7 @@
 //! The loop of `sensor run`: one `select!` over one closed set of things that can wake the sensor.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use sensor_ebpf::abi::Counters;
@@ -12,11 +13,12 @@ use self::outbox::Outbox;
 use self::status::Status;
 use crate::capture::{CaptureError, Live};
 use crate::clock::Clock;
-use crate::config::Screen;
-use crate::export::screen;
+use crate::config::{Screen, Target};
+use crate::export::lines::Lines;
 use crate::inventory::event::{Detail, Kind};
 use crate::store::{Batch, Done, WriterThread};
 use crate::types::{Frame, Timestamp};
+use crate::vendor::{VendorError, Vendors};
 
 /// Why a command ended early.
 pub mod failure;
@@ -28,6 +30,8 @@ pub mod intake;
 pub mod outbox;
 /// The sensor's own figures.
 pub mod status;
+/// Standard output.
+pub mod screen;
 /// `sensor replay`.
 pub mod replay;
 /// `sensor hosts`, `events`, `export`, `db`.
@@ -278,7 +282,7 @@ impl Sensor {
                 }
                 self.saved_mark = done.batch.published_to.unwrap_or(self.saved_mark);
                 for told in self.in_flight.drain(..) {
-                    screen::event(self.world.screen, &told.record, &told.stored.record);
+                    screen::event(self.world.screen, &told);
                     self.world.outbox.push(told);
                 }
             }
@@ -368,4 +372,21 @@ impl Sensor {
 /// The runtime of `sensor run`: one thread, because one core keeps up with a mirror port and the database has its own.
 pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Opens a place for lines, if one is wanted.
+pub fn open_lines(target: Option<&Target>) -> Result<Option<Lines>, Failure> {
+    match target {
+        None => Ok(None),
+        Some(Target::Stdout) => Ok(Some(Lines::stdout())),
+        Some(Target::File(path)) => {
+            let what = format!("{} cannot be opened for appending", path.display());
+            Lines::file(path).map(Some).map_err(Failure::system(what))
+        }
+    }
+}
+
+/// The vendors that were built in, under those of the file where one is named.
+pub fn open_vendors(oui: Option<&Path>) -> Result<Vendors, VendorError> {
+    oui.map_or_else(|| Ok(Vendors::builtin()), Vendors::with_csv)
 }

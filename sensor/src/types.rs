@@ -242,7 +242,6 @@ impl Text {
 
     /// The text with everything unsafe written as `\xNN` or `\u{..}`: fit for any sink, and never empty of evidence.
     pub fn escaped(&self) -> String {
-        use std::fmt::Write as _;
         if let Some(clean) = self.as_clean() {
             return clean.to_owned();
         }
@@ -251,12 +250,12 @@ impl Text {
             for c in chunk.valid().chars() {
                 match c {
                     c if !is_unsafe(c) => out.push(c),
-                    c if u32::from(c) < 0x100 => drop(write!(out, "\\x{:02x}", u32::from(c))),
-                    c => drop(write!(out, "\\u{{{:x}}}", u32::from(c))),
+                    c if u32::from(c) < 0x100 => push_byte(&mut out, u32::from(c)),
+                    c => out.extend(c.escape_unicode()),
                 }
             }
-            for byte in chunk.invalid() {
-                drop(write!(out, "\\x{byte:02x}"));
+            for &byte in chunk.invalid() {
+                push_byte(&mut out, u32::from(byte));
             }
         }
         out
@@ -267,6 +266,11 @@ impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.escaped())
     }
+}
+
+fn push_byte(out: &mut String, byte: u32) {
+    out.push_str("\\x");
+    out.extend([byte >> 4, byte & 0xf].into_iter().filter_map(|digit| char::from_digit(digit, 16)));
 }
 
 /// Whether a character may move a cursor, end a line or turn the reading direction.

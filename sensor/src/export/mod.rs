@@ -61,6 +61,14 @@ impl Sink {
         }
     }
 
+    /// Opens files anew, after a log rotation.
+    pub fn reopen(&mut self) -> io::Result<()> {
+        match self {
+            Self::Journal(_) => Ok(()),
+            Self::Lines(lines) => lines.reopen(),
+        }
+    }
+
     /// For messages to the operator.
     pub fn name(&self) -> String {
         match self {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::config;
 use crate::export::record::{self, EventRecord};
-use crate::export::sightings::Log;
+use crate::export::lines::Lines;
+use crate::export::sightings::{malformed_line, sighting_line};
 use crate::inventory::correlator::{Correlator, Settings};
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::limits::Limits;
@@ -25,7 +26,7 @@ pub struct Intake {
     /// Messages that their parser refused.
     pub malformed_total: u64,
     sensor: String,
-    log: Option<Log>,
+    log: Option<Lines>,
     facts: Vec<Sighting>,
     events: Vec<Event>,
 }
@@ -51,7 +52,7 @@ impl Intake {
         next_event_id: u64,
         vendors: Vendors,
         inventory: &config::Inventory,
-        log: Option<Log>,
+        log: Option<Lines>,
     ) -> Self {
         Self {
             correlator: Correlator::new(settings, Limits::default(), saved, next_event_id),
@@ -72,7 +73,7 @@ impl Intake {
                 sightings(frame, &message, &mut self.facts);
                 for sighting in &self.facts {
                     if let Some(log) = &mut self.log {
-                        log.sighting(sighting);
+                        log.push(&sighting_line(sighting));
                     }
                     self.correlator.observe(sighting, now, &mut self.events);
                 }
@@ -81,7 +82,7 @@ impl Intake {
             Err(error) => {
                 self.malformed_total += 1;
                 if let Some(log) = &mut self.log {
-                    log.malformed(frame, &error);
+                    log.push(&malformed_line(frame, error));
                 }
             }
         }
@@ -114,12 +115,12 @@ impl Intake {
 
     /// Hands the sightings log's buffer to the file.
     pub fn flush_log(&mut self) -> io::Result<()> {
-        self.log.as_mut().map_or(Ok(()), Log::flush)
+        self.log.as_mut().map_or(Ok(()), Lines::flush)
     }
 
     /// Opens the sightings log anew, after a log rotation.
     pub fn reopen_log(&mut self) -> io::Result<()> {
-        self.log.as_mut().map_or(Ok(()), Log::reopen)
+        self.log.as_mut().map_or(Ok(()), Lines::reopen)
     }
 }
 
@@ -132,7 +133,7 @@ fn told(event: &Event, vendors: &Vendors, sensor: &str) -> Told {
         severity: event.severity.name().to_owned(),
         segment: event.segment.map(|segment| segment.to_string()),
         host: event.host.map(|host| host.0),
-        record: record.to_json(),
+        record: serde_json::to_string(&record).expect("an event record is strings, numbers and lists of them"),
     };
     Told { record, stored }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::intake::Told;
 use super::notice;
-use crate::export::sink::Sink;
+use crate::export::Sink;
 use crate::types::Timestamp;
 
 /// Events on their way to the sinks.
@@ -24,9 +24,13 @@ pub struct Outbox {
 pub const QUEUE_MAX: usize = 65_536;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// A sink and how far it has come.
 struct Lane {
     sink: Sink,
-    next_id: u64,
+    /// The last event that it was given.
+    given_to: u64,
+    /// The last event that it has written.
+    written_to: u64,
     failing_until: Option<Timestamp>,
     gone: bool,
 }
@@ -34,7 +38,13 @@ struct Lane {
 impl Outbox {
     /// `published_to`: the last event that an earlier process has told.
     pub fn new(sinks: Vec<Sink>, published_to: u64) -> Self {
-        let lane = |sink| Lane { sink, next_id: published_to + 1, failing_until: None, gone: false };
+        let lane = |sink| Lane {
+            sink,
+            given_to: published_to,
+            written_to: published_to,
+            failing_until: None,
+            gone: false,
+        };
         Self { lanes: sinks.into_iter().map(lane).collect(), published_to, ..Self::default() }
     }
 
@@ -43,8 +53,8 @@ impl Outbox {
         if self.queue.len() == QUEUE_MAX
             && let Some(oldest) = self.queue.pop_front()
         {
-            for lane in self.lanes.iter_mut().filter(|lane| lane.next_id <= oldest.stored.id) {
-                lane.next_id = oldest.stored.id + 1;
+            for lane in self.lanes.iter_mut().filter(|lane| !lane.gone && lane.given_to < oldest.stored.id) {
+                lane.given_to = oldest.stored.id;
                 self.missed_total += 1;
             }
         }
@@ -57,7 +67,7 @@ impl Outbox {
             lane.publish(&self.queue, now);
         }
         let last = self.queue.back().map_or(self.published_to, |told| told.stored.id);
-        let told_to = self.lanes.iter().filter(|lane| !lane.gone).map(|lane| lane.next_id - 1).min().unwrap_or(last);
+        let told_to = self.lanes.iter().filter(|lane| !lane.gone).map(|lane| lane.written_to).min().unwrap_or(last);
         self.published_to = self.published_to.max(told_to);
         while self.queue.front().is_some_and(|told| told.stored.id <= self.published_to) {
             self.queue.pop_front();
@@ -89,30 +99,35 @@ impl Lane {
         if self.failing_until.is_some_and(|until| now < until) {
             return;
         }
-        let start = queue.partition_point(|told| told.stored.id < self.next_id);
-        for told in queue.range(start..) {
-            match self.sink.publish(&told.record, &told.stored.record) {
-                Ok(()) => self.next_id = told.stored.id + 1,
-                Err(error) => return self.fail(&error, now),
+        // What was given earlier and could not be written comes first, so that no more than one batch waits in a sink.
+        let mut result = self.sink.flush();
+        if result.is_ok() {
+            let start = queue.partition_point(|told| told.stored.id <= self.given_to);
+            for told in queue.range(start..) {
+                result = self.sink.publish(&told.record, &told.stored.record);
+                if result.is_err() {
+                    break;
+                }
+                self.given_to = told.stored.id;
+            }
+            result = result.and(self.sink.flush());
+        }
+        match result {
+            Ok(()) => {
+                self.written_to = self.given_to;
+                if self.failing_until.take().is_some() {
+                    notice::info(&format!("{}: takes events again", self.sink.name()));
+                }
+            }
+            // The reader of standard output has gone, which is its right.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.gone = true,
+            Err(error) => {
+                if self.failing_until.is_none() {
+                    let name = self.sink.name();
+                    notice::warning(&format!("{name}: {error}; events wait and are tried again every second"));
+                }
+                self.failing_until = Some(now.after(RETRY_AFTER));
             }
         }
-        if let Err(error) = self.sink.flush() {
-            return self.fail(&error, now);
-        }
-        if self.failing_until.take().is_some() {
-            notice::info(&format!("{}: takes events again", self.sink.name()));
-        }
-    }
-
-    fn fail(&mut self, error: &io::Error, now: Timestamp) {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            // The reader of standard output has gone, which is its right.
-            self.gone = true;
-            return;
-        }
-        if self.failing_until.is_none() {
-            notice::warning(&format!("{}: {error}; events wait and are tried again every second", self.sink.name()));
-        }
-        self.failing_until = Some(now.after(RETRY_AFTER));
     }
 }

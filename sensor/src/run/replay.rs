@@ -6,16 +6,17 @@ use super::failure::Failure;
 use super::intake::{Intake, SETTLE, Told};
 use super::notice;
 use super::outbox::Outbox;
+use super::screen;
 use crate::capture::file::{self, FileError};
 use crate::clock::Clock;
 use crate::config::{Replay, Screen};
 use crate::export::record::address_records;
-use crate::export::{self, screen};
+use crate::export::table::write_hosts;
+use crate::export::{Sink, csv, json};
 use crate::inventory::correlator::Settings;
 use crate::inventory::state::Rows;
 use crate::store::{Batch, Saved, Writer};
 use crate::types::{Frame, Timestamp};
-use crate::vendor::Vendors;
 
 /// Reads all files, in order, as one stream.
 pub fn replay(config: &Replay, clock: &Clock) -> Result<(), Failure> {
@@ -58,7 +59,7 @@ struct Player {
 
 impl Player {
     fn open(config: &Replay, clock: &Clock) -> Result<Self, Failure> {
-        let vendors = Vendors::open(config.inventory.oui.as_deref())?;
+        let vendors = super::open_vendors(config.inventory.oui.as_deref())?;
         let (writer, saved) = match &config.db {
             Some(path) => {
                 let (writer, saved) = Writer::open(path, clock.now())?;
@@ -74,8 +75,8 @@ impl Player {
             history: true,
             ..Settings::default()
         };
-        let log = export::open_log(config.sightings.as_ref())?;
-        let sinks = export::open_lines(config.events.as_ref())?;
+        let log = super::open_lines(config.sightings.as_ref())?;
+        let sinks = super::open_lines(config.events.as_ref())?.map(Sink::Lines);
         let outbox = Outbox::new(sinks.into_iter().collect(), saved.next_event_id - 1);
         Ok(Self {
             intake: Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log),
@@ -141,7 +142,7 @@ impl Player {
         }
         for told in self.told.drain(..) {
             if self.screen == Screen::Text {
-                screen::event(self.screen, &told.record, &told.stored.record);
+                screen::event(self.screen, &told);
             }
             self.outbox.push(told);
         }
@@ -161,13 +162,12 @@ impl Player {
             return Err(Failure::Lost(format!("{} events could not be written: see above", self.outbox.waiting())));
         }
         let records = || address_records(&self.intake.correlator.snapshot(), &self.intake.vendors);
-        match screen {
-            Screen::Csv => export::csv::write(&mut screen::stdout(), &records()),
-            Screen::Json => export::json::write_array(&mut screen::stdout(), &records()),
+        screen::print(|mut out| match screen {
+            Screen::Csv => csv::write_csv(&records(), &mut out),
+            Screen::Json => json::write_array(&records(), &mut out),
             Screen::Quiet => Ok(()),
-            Screen::Text => export::table::write_hosts(&mut screen::stdout(), &records(), screen::paint()),
-        }
-        .or_else(screen::closed_is_fine)
+            Screen::Text => write_hosts(&records(), screen::paint(), out),
+        })
         .map_err(Failure::system("standard output"))
     }
 }

@@ -9,11 +9,11 @@ use crate::cli::{DbArgs, DbCommand, EventsArgs, ExportArgs, HostsArgs};
 use crate::clock::Clock;
 use crate::config::{ConfigError, default_db, parse_when, suggest};
 use crate::export::record::{AddressRecord, EventRecord, address_records, rfc3339};
-use crate::export::{self, screen};
+use super::screen;
+use crate::export::{self, csv, json, table};
 use crate::inventory::event::Kind;
 use crate::store::{self, EventFilter, Reader, StoredEvent};
 use crate::types::Timestamp;
-use crate::vendor::Vendors;
 
 /// `sensor hosts`
 pub fn hosts(args: &HostsArgs, clock: &Clock) -> Result<(), Failure> {
@@ -21,12 +21,10 @@ pub fn hosts(args: &HostsArgs, clock: &Clock) -> Result<(), Failure> {
     if let Some(segment) = &args.segment {
         records.retain(|record| record.segment == *segment);
     }
-    let mut out = screen::stdout();
-    let written = match args.json {
-        true => export::json::write_lines(&mut out, &records),
-        false => export::table::write_hosts(&mut out, &records, screen::paint()),
-    };
-    printed(written)
+    printed(|mut out| match args.json {
+        true => json::write_lines(&records, &mut out),
+        false => table::write_hosts(&records, screen::paint(), out),
+    })
 }
 
 /// `sensor export`
@@ -35,17 +33,17 @@ pub fn export(args: &ExportArgs, clock: &Clock) -> Result<(), Failure> {
         true => Vec::new(),
         false => records(args.db.path.as_deref(), args.oui.as_deref(), args.since.as_deref(), clock)?,
     };
-    let write = |out: &mut dyn Write| match &args.format {
+    let write = |mut out: &mut dyn Write| match &args.format {
         format if format.schema => out.write_all(export::ADDRESS_SCHEMA.as_bytes()),
-        format if format.csv => export::csv::write(out, &records),
-        format if format.jsonl => export::json::write_lines(out, &records),
-        _ => export::json::write_array(out, &records),
+        format if format.csv => csv::write_csv(&records, &mut out),
+        format if format.jsonl => json::write_lines(&records, &mut out),
+        _ => json::write_array(&records, &mut out),
     };
     match &args.output {
-        None => printed(write(&mut screen::stdout())),
+        None => printed(write),
         Some(path) => {
             let what = format!("{} cannot be written", path.display());
-            export::replace_file(path, write).map_err(Failure::system(what))
+            replace_file(path, write).map_err(Failure::system(what))
         }
     }
 }
@@ -70,6 +68,7 @@ pub fn events(args: &EventsArgs, clock: &Clock) -> Result<(), Failure> {
         filter.after_id = events.last().map(|event| event.id).or(filter.after_id);
         match print_events(&events, args.json) {
             Ok(()) => {}
+            // The reader has gone: so does the follower.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => return Err(Failure::system("standard output")(error)),
         }
@@ -87,7 +86,7 @@ pub fn db(args: &DbArgs) -> Result<(), Failure> {
     let DbCommand::Check(db) = &args.command;
     let path = db.path.clone().unwrap_or_else(default_db);
     store::check(&path)?;
-    printed(writeln!(screen::stdout(), "{}: whole", path.display()))
+    printed(|out| writeln!(out, "{}: whole", path.display()))
 }
 
 const EVENTS_PER_READ: u32 = 1000;
@@ -105,7 +104,7 @@ fn records(
     clock: &Clock,
 ) -> Result<Vec<AddressRecord>, Failure> {
     let since: Option<Timestamp> = since.map(|when| parse_when(when, clock.now())).transpose()?;
-    let vendors = Vendors::open(oui)?;
+    let vendors = super::open_vendors(oui)?;
     let mut records = address_records(&open(db)?.rows()?, &vendors);
     if let Some(since) = since.map(rfc3339) {
         // Times are written with a fixed width, so that their texts sort as they do.
@@ -117,14 +116,32 @@ fn records(
 fn print_events(events: &[StoredEvent], json: bool) -> io::Result<()> {
     let mut out = screen::stdout();
     for event in events {
-        match (json, EventRecord::from_json(&event.record)) {
-            (false, Some(record)) => export::table::write_event(&mut out, &record, screen::paint())?,
+        match (json, serde_json::from_str::<EventRecord>(&event.record)) {
+            (false, Ok(record)) => table::write_event(&record, screen::paint(), &mut out)?,
             _ => writeln!(out, "{}", event.record)?,
         }
     }
     out.flush()
 }
 
-fn printed(written: io::Result<()>) -> Result<(), Failure> {
-    written.or_else(screen::closed_is_fine).map_err(Failure::system("standard output"))
+fn printed(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    screen::print(write).map_err(Failure::system("standard output"))
+}
+
+/// Writes beside `path` and renames, so that a reader of reports never sees half of one.
+fn replace_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let partial = path.with_file_name(name);
+    let written = (|| {
+        let mut out = io::BufWriter::new(std::fs::File::create(&partial)?);
+        write(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        std::fs::rename(&partial, path)
+    })();
+    if written.is_err() {
+        // The half-written file is of no use; that it may be gone already does not matter.
+        drop(std::fs::remove_file(&partial));
+    }
+    written
 }
