@@ -1,1 +1,111 @@
-//! stub
+//! Frames from XDP, a packet socket or a capture file: three sources, one classifier, one [`crate::types::Frame`].
+//! Nothing here reads what a frame's body says.
+//!
+//! Live capture gives every port one of three modes. XDP in the driver is the fastest; the generic mode works on
+//! every interface of a kernel since 5.18; the packet socket works everywhere, and costs a copy of each frame.
+
+// Reading order.
+/// What can go wrong with a live capture.
+pub mod error;
+/// Capture files.
+pub mod file;
+mod harvest;
+/// Facts about this machine's interfaces.
+pub mod iface;
+mod live;
+mod packet;
+mod promisc;
+mod xdp;
+
+use std::time::Duration;
+
+pub use error::CaptureError;
+pub use live::Live;
+
+use crate::types::Iface;
+
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The box lives on it: frames always pass.
+    Host,
+    /// It only receives copies: XDP drops frames after the harvest, and the port is promiscuous.
+    Mirror,
+}
+
+/// How the user asked to capture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// The best that works: driver, then generic, then packet.
+    #[default]
+    Auto,
+    /// XDP in the driver, or an error.
+    Driver,
+    /// XDP in the network stack, or an error. It does not touch the driver, some of which reset on an attach.
+    Generic,
+    /// A packet socket.
+    Packet,
+}
+
+/// How a port is captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// XDP in the driver.
+    Driver,
+    /// XDP in the network stack.
+    Generic,
+    /// A packet socket.
+    Packet,
+}
+
+impl Mode {
+    /// The mode in notes and status lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Driver => "driver",
+            Self::Generic => "generic",
+            Self::Packet => "packet",
+        }
+    }
+}
+
+/// A port to capture on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its interface.
+    pub iface: Iface,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// How to capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Which mode.
+    pub method: Method,
+    /// Size of the ring buffer, bytes; rounded up to a power of two of at least a page. A packet socket's receive
+    /// buffer has the same size.
+    pub ring_bytes: u32,
+    /// How often the kernel tells an unchanged claim again; rounded to seconds, zero tells every frame.
+    /// Packet sockets tell every frame.
+    pub refresh: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { method: Method::Auto, ring_bytes: 4 << 20, refresh: Duration::from_secs(60) }
+    }
+}
+
+/// A port as it is captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortStatus {
+    /// Its interface.
+    pub iface: Iface,
+    /// What it is for.
+    pub role: Role,
+    /// How its frames are read.
+    pub mode: Mode,
+    /// Whether this capture holds it in promiscuous mode.
+    pub promiscuous: bool,
+}

@@ -1,0 +1,215 @@
+//! What can go wrong with a live capture, each in one line that says what to do.
+
+use std::{fs, io};
+
+use thiserror::Error;
+
+/// Why a live capture cannot start or go on.
+#[derive(Debug, Error)]
+pub enum CaptureError {
+    /// The kernel has no packet sockets (`CONFIG_PACKET`), or a sandbox forbids the address family.
+    #[error(
+        "packet sockets are not available here; load the module af_packet, or allow AF_PACKET (systemd: RestrictAddressFamilies=)"
+    )]
+    AddressFamily,
+    /// Another XDP program holds the interface.
+    #[error(
+        "{iface}: another XDP program{owner} is attached; detach it (`ip link set {iface} xdp off`, or stop its owner) or use `--capture packet`"
+    )]
+    Busy {
+        /// The interface.
+        iface: String,
+        /// Its number and name where the kernel tells them: ` 12 (name)`, or nothing.
+        owner: String,
+    },
+    /// The interface is administratively down.
+    #[error("{iface} is down; bring it up with `ip link set {iface} up`")]
+    Down {
+        /// The interface.
+        iface: String,
+    },
+    /// A fact about the interfaces cannot be asked for.
+    #[error("{iface}: {call} failed: {source}")]
+    Interface {
+        /// The interface.
+        iface: String,
+        /// What was asked.
+        call: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// There is no such interface.
+    #[error("no interface {iface}; there are: {known}")]
+    NoSuchInterface {
+        /// The name that was asked for.
+        iface: String,
+        /// The names there are, separated by commas.
+        known: String,
+    },
+    /// The interface carries no Ethernet frames.
+    #[error("{iface} is not an Ethernet interface (link type {link_type}); choose one that is")]
+    NotEthernet {
+        /// The interface.
+        iface: String,
+        /// The kernel's `ARPHRD_*` number.
+        link_type: u16,
+    },
+    /// The BPF object cannot be used.
+    #[error("BPF object {path}: {reason}; rebuild it with `cargo xtask build-ebpf`")]
+    Object {
+        /// The file, or `built in`.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A capability is missing.
+    #[error("{what} needs {missing}; run with `sudo`, or grant it once: `setcap {grant}+ep $(command -v sensor)`")]
+    Privilege {
+        /// What was tried.
+        what: &'static str,
+        /// The missing capabilities, or what else forbids it.
+        missing: String,
+        /// All capabilities that a capture wants, as `setcap` takes them.
+        grant: &'static str,
+    },
+    /// The kernel does not take the program.
+    #[error("the kernel refused the XDP program: {reason}; use `--capture packet`")]
+    Refused {
+        /// The last line of the verifier's log, or the error.
+        reason: String,
+    },
+    /// A system call on a capture socket or ring failed.
+    #[error("{iface}: {call} failed: {source}")]
+    Socket {
+        /// The interface, or what the socket is for.
+        iface: String,
+        /// The call.
+        call: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The interface cannot be captured in the mode that was asked for.
+    #[error("{iface}: XDP cannot be attached in {mode} mode: {source}; use `--capture auto`")]
+    Unsupported {
+        /// The interface.
+        iface: String,
+        /// The mode.
+        mode: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The interface was removed while it was captured.
+    #[error("{iface} was removed; its capture has ended")]
+    Vanished {
+        /// The interface.
+        iface: String,
+    },
+}
+
+/// What a full capture wants.
+const GRANT: &str = "cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw";
+
+/// A capability (`linux/capability.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Capability {
+    Bpf = 39,
+    NetAdmin = 12,
+    NetRaw = 13,
+    Perfmon = 38,
+    SysAdmin = 21,
+}
+
+impl Capability {
+    /// For XDP: load a program with packet pointers, attach it.
+    pub(super) const XDP: [Self; 3] = [Self::Bpf, Self::Perfmon, Self::NetAdmin];
+    /// For packet sockets.
+    pub(super) const PACKET: [Self; 1] = [Self::NetRaw];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bpf => "CAP_BPF",
+            Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::NetRaw => "CAP_NET_RAW",
+            Self::Perfmon => "CAP_PERFMON",
+            Self::SysAdmin => "CAP_SYS_ADMIN",
+        }
+    }
+
+    fn is_in(self, effective: u64) -> bool {
+        effective & (1 << self as u64) != 0
+    }
+}
+
+impl CaptureError {
+    /// Whether more privilege would mend it (exit code 3).
+    pub fn is_privilege(&self) -> bool {
+        matches!(self, Self::Privilege { .. })
+    }
+
+    /// An error of a call that needs `wanted`: a missing privilege if the kernel says so.
+    pub(super) fn of_call(iface: &str, call: &'static str, wanted: &[Capability], source: io::Error) -> Self {
+        match source.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => Self::forbidden(call, wanted),
+            Some(libc::EAFNOSUPPORT) => Self::AddressFamily,
+            _ => Self::Socket { iface: iface.to_owned(), call, source },
+        }
+    }
+
+    /// The kernel said no: name the capabilities that are missing, else what may forbid it all the same.
+    pub(super) fn forbidden(what: &'static str, wanted: &[Capability]) -> Self {
+        Self::require(what, wanted).err().unwrap_or_else(|| Self::Privilege {
+            what,
+            missing: "more than its capabilities: a container, kernel lockdown or a security module forbids it".into(),
+            grant: GRANT,
+        })
+    }
+
+    /// Fails when this thread lacks one of the capabilities.
+    pub(super) fn require(what: &'static str, wanted: &[Capability]) -> Result<(), Self> {
+        // Without /proc the calls themselves have to tell.
+        let Some(effective) = fs::read_to_string("/proc/thread-self/status").ok().as_deref().and_then(effective) else {
+            return Ok(());
+        };
+        match missing(effective, wanted) {
+            names if names.is_empty() => Ok(()),
+            names => Err(Self::Privilege { what, missing: names.join(" and "), grant: GRANT }),
+        }
+    }
+}
+
+fn effective(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+fn missing(effective: u64, wanted: &[Capability]) -> Vec<&'static str> {
+    // What CAP_BPF and CAP_PERFMON allow, CAP_SYS_ADMIN does too (Linux 5.8: they were split off from it).
+    let is_held = |capability: Capability| {
+        capability.is_in(effective)
+            || matches!(capability, Capability::Bpf | Capability::Perfmon) && Capability::SysAdmin.is_in(effective)
+    };
+    wanted.iter().filter(|&&capability| !is_held(capability)).map(|capability| capability.name()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: &str, expected: &[&str]) {
+        let effective = effective(status).expect("a CapEff line");
+        assert_eq!(missing(effective, &Capability::XDP), expected);
+    }
+
+    #[test]
+    fn missing_capabilities_are_named() {
+        check("Name:\tx\nCapEff:\t0000000000000000\n", &["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"]);
+        check("CapEff:\t000001ffffffffff\n", &[]);
+        check("CapEff:\t0000000000200000\n", &["CAP_NET_ADMIN"]);
+        check("CapEff:\t0000008000001000\n", &["CAP_PERFMON"]);
+    }
+
+    #[test]
+    fn a_status_without_the_line_says_nothing() {
+        assert_eq!(effective("Name:\tx\n"), None);
+    }
+}

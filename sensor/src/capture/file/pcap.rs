@@ -1,0 +1,72 @@
+//! The pcap format (draft-ietf-opsawg-pcap), and Kuznetzov's with 24-byte packet headers.
+
+use std::io::Read;
+
+use super::buffer::Buffer;
+use super::link::Link;
+use super::{Damage, Order, Output, PACKET_MAX, Refusal, Stop, iface};
+use crate::types::{Frame, Timestamp};
+
+/// What the magic number says.
+#[derive(Clone, Copy)]
+pub(super) struct Format {
+    order: Order,
+    /// Nanoseconds of one unit of the fraction.
+    unit_ns: i64,
+    /// Length of a packet's header.
+    packet_header: usize,
+}
+
+const FILE_HEADER: usize = 24;
+
+impl Format {
+    pub(super) fn of_magic(magic: [u8; 4]) -> Option<Self> {
+        let of = |order, number| match number {
+            0xa1b2_c3d4_u32 => Some(Self { order, unit_ns: 1000, packet_header: 16 }),
+            0xa1b2_3c4d => Some(Self { order, unit_ns: 1, packet_header: 16 }),
+            0xa1b2_cd34 => Some(Self { order, unit_ns: 1000, packet_header: 24 }),
+            _ => None,
+        };
+        of(Order::Big, u32::from_be_bytes(magic)).or_else(|| of(Order::Little, u32::from_le_bytes(magic)))
+    }
+}
+
+pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(
+    format: Format,
+    source: &mut Buffer<R>,
+    output: &mut Output<F>,
+) -> Result<(), Stop> {
+    let order = format.order;
+    let Some(header) = source.peek(FILE_HEADER)? else {
+        return Err(Stop::Error(Refusal::NotCapture(Damage::EndOfHeader)));
+    };
+    let (major, minor) = (order.u16(header, 4), order.u16(header, 6));
+    if major != 2 {
+        return Err(Stop::Error(Refusal::NotCapture(Damage::Version(major))));
+    }
+    let link = Link::of_number(order.u32(header, 20));
+    if let Link::Other(number) = link {
+        return Err(Stop::Error(Refusal::LinkType(number)));
+    }
+    source.consume(FILE_HEADER);
+    let iface = iface(0);
+    loop {
+        let Some(header) = source.peek(format.packet_header)? else {
+            return if source.rest() == 0 { Ok(()) } else { Err(Stop::Truncated(Damage::EndOfPacket)) };
+        };
+        let (s, fraction) = (order.u32(header, 0), order.u32(header, 4));
+        let (mut len, mut wire_len) = (order.u32(header, 8), order.u32(header, 12));
+        // Before version 2.3 the two lengths stood in the other order, and in 2.3 in either.
+        if minor < 3 || minor == 3 && len > wire_len {
+            (len, wire_len) = (wire_len, len);
+        }
+        if len > PACKET_MAX {
+            return Err(Stop::Damaged(Damage::PacketLong(len)));
+        }
+        let whole = format.packet_header + len as usize;
+        let Some(packet) = source.peek(whole)? else { return Err(Stop::Truncated(Damage::EndOfPacket)) };
+        let at = Timestamp::from_nanos(i64::from(s) * 1_000_000_000 + i64::from(fraction) * format.unit_ns);
+        output.packet(link, &packet[format.packet_header..], wire_len as usize, at, iface);
+        source.consume(whole);
+    }
+}

@@ -1,0 +1,98 @@
+//! From bytes or from a ring record to a [`Frame`]: what packet sockets, files and XDP share.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use sensor_ebpf::abi::{Class, Counters, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, Header};
+use sensor_ebpf::classify::classify;
+use sensor_ebpf::packet::Captured;
+
+use crate::types::{Frame, Iface, Mac, Packet, Segment, Timestamp, Vlans};
+
+/// Classifies and counts one captured frame, and hands it on if its class is harvested.
+/// `wire_len` may be smaller than what was captured (some writers leave it zero); it then counts as that.
+pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
+    bytes: &[u8],
+    wire_len: usize,
+    at: Timestamp,
+    iface: Iface,
+    counters: &mut Counters,
+    sink: &mut F,
+) {
+    let harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) });
+    let class = harvest.class as usize;
+    counters.seen[class] += 1;
+    if !harvest.class.is_harvested() {
+        return;
+    }
+    let body = bytes.get(harvest.body_at..).and_then(|rest| rest.get(..usize::from(harvest.header.body_len)));
+    let Some(frame) = body.and_then(|body| frame(&harvest.header, body, at, iface)) else {
+        counters.lost[class] += 1;
+        return;
+    };
+    counters.passed[class] += 1;
+    counters.cut[class] += u64::from(frame.cut);
+    sink(frame);
+}
+
+/// A ring record's frame. `None` when the record names no harvested class.
+pub(super) fn frame<'a>(header: &Header, body: &'a [u8], at: Timestamp, iface: Iface) -> Option<Frame<'a>> {
+    Some(Frame {
+        at,
+        segment: Segment { iface, vlans: Vlans::new(header.vlans) },
+        class: Class::from_number(header.class).filter(|class| class.is_harvested())?,
+        cut: header.flags & FLAG_CUT != 0,
+        source_mac: Mac(header.source_mac),
+        destination_mac: Mac(header.destination_mac),
+        packet: packet(header),
+        body,
+    })
+}
+
+fn packet(header: &Header) -> Option<Packet> {
+    let address: fn([u8; 16]) -> IpAddr = match header.flags {
+        flags if flags & FLAG_IPV4 != 0 => |b| Ipv4Addr::new(b[0], b[1], b[2], b[3]).into(),
+        flags if flags & FLAG_IPV6 != 0 => |b| Ipv6Addr::from(b).into(),
+        _ => return None,
+    };
+    Some(Packet {
+        source: address(header.source),
+        destination: address(header.destination),
+        hop_limit: header.hop_limit,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(header: Header, expected: Option<(&str, Option<(&str, &str)>)>) {
+        let iface = Iface::new("eth1").expect("a name");
+        let frame = frame(&header, &[], Timestamp::EPOCH, iface).map(|frame| {
+            let packet = frame.packet.map(|packet| (packet.source.to_string(), packet.destination.to_string()));
+            (frame.segment.to_string(), packet)
+        });
+        let expected = expected.map(|(segment, packet)| {
+            (segment.to_owned(), packet.map(|(source, destination)| (source.to_owned(), destination.to_owned())))
+        });
+        assert_eq!(frame, expected);
+    }
+
+    fn header(class: Class, flags: u8) -> Header {
+        Header { class: class as u8, flags, source: [1; 16], destination: [2; 16], ..Header::default() }
+    }
+
+    #[test]
+    fn a_record_becomes_a_frame() {
+        check(header(Class::Arp, 0), Some(("eth1", None)));
+        check(header(Class::Dhcp, FLAG_IPV4), Some(("eth1", Some(("1.1.1.1", "2.2.2.2")))));
+        let v6 = ("101:101:101:101:101:101:101:101", "202:202:202:202:202:202:202:202");
+        check(header(Class::Ndp, FLAG_IPV6), Some(("eth1", Some(v6))));
+        check(Header { vlans: [100, 30], ..header(Class::Arp, 0) }, Some(("eth1.100.30", None)));
+    }
+
+    #[test]
+    fn a_record_of_no_harvested_class_is_no_frame() {
+        check(header(Class::Other, 0), None);
+        check(Header { class: 200, ..Header::default() }, None);
+    }
+}

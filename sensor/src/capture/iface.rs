@@ -1,0 +1,357 @@
+//! Facts about this machine's interfaces, in the network namespace of the thread that asks.
+
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+use std::io;
+use std::mem;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use ipnet::IpNet;
+use libc::{c_int, c_void};
+
+use super::error::CaptureError;
+use crate::types::{Iface, Mac};
+
+/// The MACs of all interfaces.
+pub fn own_macs() -> io::Result<BTreeSet<Mac>> {
+    let macs = addresses()?.into_iter().filter_map(|address| match address.value {
+        Value::Mac(mac) if mac.is_station() => Some(mac),
+        _ => None,
+    });
+    Ok(macs.collect())
+}
+
+/// The prefixes that an interface is directly attached to, without host bits, each once.
+pub fn attached_prefixes(iface: Iface) -> io::Result<Vec<IpNet>> {
+    let prefixes: BTreeSet<_> = addresses()?
+        .into_iter()
+        .filter_map(|address| match address.value {
+            Value::Net(net) if address.name == iface.as_str() => Some(net.trunc()),
+            _ => None,
+        })
+        .collect();
+    Ok(prefixes.into_iter().collect())
+}
+
+/// The interface of the default route: of IPv4 with the lowest metric, else of IPv6.
+pub fn default_route_iface() -> Option<Iface> {
+    // Not /proc/net: that is the namespace of the process's first thread.
+    let read = |name| std::fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
+    default_ipv4(&read("route")).or_else(|| default_ipv6(&read("ipv6_route")))
+}
+
+/// What a capture must know of an interface.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// The kernel's number for it.
+    pub(super) index: u32,
+    /// Whether the driver takes VLAN tags off before XDP sees the frame.
+    pub(super) strips_vlan: bool,
+    /// Whether the driver merges TCP segments into larger frames.
+    pub(super) merges: bool,
+}
+
+/// The facts, or why the interface cannot be captured.
+pub(super) fn facts(iface: Iface) -> Result<Facts, CaptureError> {
+    let name = iface.as_str().to_owned();
+    let fail = |call| {
+        let iface = iface.as_str().to_owned();
+        move |source| CaptureError::Interface { iface, call, source }
+    };
+    let socket = control_socket().map_err(fail("socket"))?;
+    let mut request = Request::new(iface);
+    request.call(&socket, libc::SIOCGIFINDEX as libc::Ioctl).map_err(|source| match source.raw_os_error() {
+        Some(libc::ENODEV) => CaptureError::NoSuchInterface { iface: name.clone(), known: known() },
+        _ => fail("SIOCGIFINDEX")(source),
+    })?;
+    let index = u32::from_ne_bytes(request.value());
+    request.call(&socket, libc::SIOCGIFHWADDR as libc::Ioctl).map_err(fail("SIOCGIFHWADDR"))?;
+    let link_type = u16::from_ne_bytes(request.value());
+    if !matches!(link_type, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK) {
+        return Err(CaptureError::NotEthernet { iface: name, link_type });
+    }
+    request.call(&socket, libc::SIOCGIFFLAGS as libc::Ioctl).map_err(fail("SIOCGIFFLAGS"))?;
+    if i32::from(i16::from_ne_bytes(request.value())) & libc::IFF_UP == 0 {
+        return Err(CaptureError::Down { iface: name });
+    }
+    // A driver without ethtool has no such offloads.
+    let offloads = offloads(&socket, iface).unwrap_or(0);
+    Ok(Facts { index, strips_vlan: offloads & FLAG_RXVLAN != 0, merges: offloads & FLAG_LRO != 0 })
+}
+
+/// The XDP program attached to an interface: ` 12 (name)`, or nothing when the kernel does not tell.
+pub(super) fn xdp_owner(index: u32) -> String {
+    let Ok(Some(id)) = xdp_program(index) else { return String::new() };
+    let name = aya::programs::loaded_programs()
+        .filter_map(Result::ok)
+        .find(|program| program.id() == id)
+        .and_then(|program| program.name_as_str().map(str::to_owned));
+    name.filter(|name| !name.is_empty()).map_or_else(|| format!(" {id}"), |name| format!(" {id} ({name})"))
+}
+
+/// `ETHTOOL_GFLAGS` and its flags (`linux/ethtool.h`): the few offloads that have been there since 2.6.
+const ETHTOOL_GFLAGS: u32 = 0x25;
+const FLAG_RXVLAN: u32 = 1 << 8;
+const FLAG_LRO: u32 = 1 << 15;
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
+
+fn offloads(socket: &OwnedFd, iface: Iface) -> io::Result<u32> {
+    let mut query: [u32; 2] = [ETHTOOL_GFLAGS, 0];
+    let mut request = Request::new(iface);
+    request.point_to(query.as_mut_ptr().cast());
+    request.call(socket, SIOCETHTOOL)?;
+    // Read through a pointer, since the kernel wrote behind the compiler's back.
+    // SAFETY: the array is alive and initialised.
+    Ok(unsafe { query.as_ptr().add(1).read_volatile() })
+}
+
+/// `struct ifreq` as bytes: a name and a union that each request reads its own way.
+#[repr(C, align(8))]
+struct Request([u8; 40]);
+
+const _: () = assert!(mem::size_of::<libc::ifreq>() <= 40);
+
+impl Request {
+    fn new(iface: Iface) -> Self {
+        let mut bytes = [0; 40];
+        let name = iface.as_str().as_bytes();
+        bytes[..name.len()].copy_from_slice(name);
+        Self(bytes)
+    }
+
+    fn point_to(&mut self, data: *mut c_void) {
+        let address = (data as usize).to_ne_bytes();
+        self.0[16..16 + address.len()].copy_from_slice(&address);
+    }
+
+    fn call(&mut self, socket: &OwnedFd, request: libc::Ioctl) -> io::Result<()> {
+        // SAFETY: the kernel reads and writes at most a `struct ifreq`, which is not larger than these bytes; the
+        // one request with a pointer in it has it to memory that outlives the call.
+        let result = unsafe { libc::ioctl(socket.as_raw_fd(), request, self.0.as_mut_ptr()) };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    fn value<const N: usize>(&self) -> [u8; N] {
+        let mut value = [0; N];
+        value.copy_from_slice(&self.0[16..16 + N]);
+        value
+    }
+}
+
+fn control_socket() -> io::Result<OwnedFd> {
+    socket(libc::AF_INET, libc::SOCK_DGRAM, 0).or_else(|_| socket(libc::AF_INET6, libc::SOCK_DGRAM, 0))
+}
+
+/// A socket that is closed on exec.
+pub(super) fn socket(family: c_int, kind: c_int, protocol: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: no pointer is passed.
+    let fd = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just opened, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sets a socket option to a plain value.
+pub(super) fn set_option<T: Copy>(socket: &OwnedFd, level: c_int, name: c_int, value: &T) -> io::Result<()> {
+    let len = mem::size_of::<T>() as libc::socklen_t;
+    // SAFETY: the kernel reads `len` bytes from a reference to a value of that size.
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, std::ptr::from_ref(value).cast(), len) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn known() -> String {
+    let names: BTreeSet<_> = addresses().unwrap_or_default().into_iter().map(|address| address.name).collect();
+    if names.is_empty() { "none".into() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+}
+
+struct Address {
+    name: String,
+    value: Value,
+}
+
+enum Value {
+    Mac(Mac),
+    Net(IpNet),
+    Other,
+}
+
+fn addresses() -> io::Result<Vec<Address>> {
+    let mut list = std::ptr::null_mut();
+    // SAFETY: the call writes one pointer, to a list that is ours until `freeifaddrs`.
+    if unsafe { libc::getifaddrs(&raw mut list) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut addresses = Vec::new();
+    let mut next = list;
+    // SAFETY: every pointer is null or to a node of the list, which is not freed before the loop ends.
+    while let Some(node) = unsafe { next.as_ref() } {
+        // SAFETY: a node's name is a C string of the list.
+        let name = unsafe { CStr::from_ptr(node.ifa_name) }.to_string_lossy().into_owned();
+        // SAFETY: both are null or socket addresses of the list, as long as their family says.
+        addresses.push(Address { name, value: unsafe { value(node.ifa_addr, node.ifa_netmask) } });
+        next = node.ifa_next;
+    }
+    // SAFETY: the list came from `getifaddrs`, and nothing points into it any more.
+    unsafe { libc::freeifaddrs(list) };
+    Ok(addresses)
+}
+
+/// # Safety
+/// Both pointers are null or point to a socket address that is as long as its family says.
+unsafe fn value(address: *const libc::sockaddr, mask: *const libc::sockaddr) -> Value {
+    // SAFETY: as the caller promises.
+    let (ip, mask) = unsafe {
+        if !address.is_null() && c_int::from((*address).sa_family) == libc::AF_PACKET {
+            let link = address.cast::<libc::sockaddr_ll>().read_unaligned();
+            let [a, b, c, d, e, f, ..] = link.sll_addr;
+            return if link.sll_halen == 6 { Value::Mac(Mac([a, b, c, d, e, f])) } else { Value::Other };
+        }
+        (ip(address), ip(mask))
+    };
+    match ip.zip(mask).map(|(ip, mask)| IpNet::with_netmask(ip, mask)) {
+        Some(Ok(net)) => Value::Net(net),
+        _ => Value::Other,
+    }
+}
+
+/// # Safety
+/// As [`value`].
+unsafe fn ip(address: *const libc::sockaddr) -> Option<IpAddr> {
+    if address.is_null() {
+        return None;
+    }
+    // SAFETY: as the caller promises.
+    unsafe {
+        match c_int::from((*address).sa_family) {
+            libc::AF_INET => {
+                let address = address.cast::<libc::sockaddr_in>().read_unaligned();
+                Some(Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes()).into())
+            }
+            libc::AF_INET6 => {
+                let address = address.cast::<libc::sockaddr_in6>().read_unaligned();
+                Some(Ipv6Addr::from(address.sin6_addr.s6_addr).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `/proc/net/route`: Iface Destination Gateway Flags RefCnt Use Metric Mask ...
+fn default_ipv4(table: &str) -> Option<Iface> {
+    const UP: u32 = 1;
+    const REJECT: u32 = 0x200;
+    let routes = table.lines().skip(1).filter_map(|line| {
+        let columns: Vec<_> = line.split_ascii_whitespace().collect();
+        let flags = u32::from_str_radix(columns.get(3)?, 16).ok()?;
+        let is_default = columns[1] == "00000000" && *columns.get(7)? == "00000000" && flags & (UP | REJECT) == UP;
+        is_default.then_some((columns[6].parse::<u32>().ok()?, Iface::new(columns[0])?))
+    });
+    routes.min_by_key(|&(metric, _)| metric).map(|(_, iface)| iface)
+}
+
+/// `/proc/net/ipv6_route`: destination, its length, source, its length, gateway, metric, two counts, flags, device.
+fn default_ipv6(table: &str) -> Option<Iface> {
+    let routes = table.lines().filter_map(|line| {
+        let columns: Vec<_> = line.split_ascii_whitespace().collect();
+        let metric = u32::from_str_radix(columns.get(5)?, 16).ok()?;
+        let iface = *columns.get(9)?;
+        // The kernel's own "unreachable" route stands on lo.
+        let is_default = columns[0].bytes().all(|b| b == b'0') && columns[1] == "00" && iface != "lo";
+        is_default.then_some((metric, Iface::new(iface)?))
+    });
+    routes.min_by_key(|&(metric, _)| metric).map(|(_, iface)| iface)
+}
+
+/// Asks rtnetlink for an interface's `IFLA_XDP_PROG_ID`.
+fn xdp_program(index: u32) -> io::Result<Option<u32>> {
+    let socket = socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
+    let mut request = [0_u8; 32];
+    request[0..4].copy_from_slice(&32_u32.to_ne_bytes());
+    request[4..6].copy_from_slice(&libc::RTM_GETLINK.to_ne_bytes());
+    request[6..8].copy_from_slice(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
+    request[20..24].copy_from_slice(&index.to_ne_bytes());
+    // SAFETY: the kernel reads as many bytes as the array has.
+    let sent = unsafe { libc::send(socket.as_raw_fd(), request.as_ptr().cast(), request.len(), 0) };
+    if sent < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut answer = vec![0_u8; 16 << 10];
+    // The kernel has queued its answer when `send` returns.
+    // SAFETY: the kernel writes at most as many bytes as the buffer has.
+    let got = unsafe { libc::recv(socket.as_raw_fd(), answer.as_mut_ptr().cast(), answer.len(), libc::MSG_DONTWAIT) };
+    let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
+    // Behind the message's header (16 bytes) and `struct ifinfomsg` (16) stand the attributes.
+    let attributes = answer.get(32..got).unwrap_or_default();
+    let xdp = attribute(attributes, libc::IFLA_XDP);
+    Ok(xdp
+        .and_then(|xdp| attribute(xdp, IFLA_XDP_PROG_ID))
+        .and_then(|id| id.first_chunk())
+        .copied()
+        .map(u32::from_ne_bytes))
+}
+
+/// `linux/if_link.h`.
+const IFLA_XDP_PROG_ID: u16 = 4;
+
+fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
+    while let Some((head, _)) = attributes.split_first_chunk::<4>() {
+        let len = usize::from(u16::from_ne_bytes([head[0], head[1]]));
+        let kind = u16::from_ne_bytes([head[2], head[3]]) & 0x3fff;
+        let value = attributes.get(4..len)?;
+        if kind == wanted {
+            return Some(value);
+        }
+        attributes = attributes.get(len.next_multiple_of(4)..)?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(ipv4: &str, ipv6: &str, expected: Option<&str>) {
+        let found = default_ipv4(ipv4).or_else(|| default_ipv6(ipv6));
+        assert_eq!(found.as_ref().map(Iface::as_str), expected);
+    }
+
+    const HEAD: &str = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n";
+
+    #[test]
+    fn the_default_route_with_the_lowest_metric_counts() {
+        let slow = "wlan0 00000000 0102A8C0 0003 0 0 600 00000000 0 0 0\n";
+        let fast = "eth0 00000000 0102A8C0 0003 0 0 100 00000000 0 0 0\n";
+        let local = "eth1 0002A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0\n";
+        check(&format!("{HEAD}{slow}{fast}{local}"), "", Some("eth0"));
+        check(&format!("{HEAD}{local}"), "", None);
+        check("", "", None);
+        check("one\ntwo three\n", "x", None);
+    }
+
+    #[test]
+    fn without_ipv4_the_route_of_ipv6_counts() {
+        let zeros = "0".repeat(32);
+        let unreachable = format!("{zeros} 00 {zeros} 00 {zeros} ffffffff 1 0 00200200 lo\n");
+        let route = format!("{zeros} 00 {zeros} 00 fe80{} 00000400 1 0 00000003 eth2\n", "0".repeat(28));
+        check(HEAD, &format!("{unreachable}{route}"), Some("eth2"));
+        check(HEAD, &unreachable, None);
+    }
+
+    #[test]
+    fn a_nested_attribute_is_found() {
+        let mut list = vec![6, 0, 3, 0, b'l', b'o', 0, 0];
+        list.extend([12, 0, 43, 0, 8, 0, 4, 0, 7, 0, 0, 0]);
+        let xdp = attribute(&list, libc::IFLA_XDP).expect("there");
+        assert_eq!(attribute(xdp, IFLA_XDP_PROG_ID), Some(&[7, 0, 0, 0][..]));
+        assert_eq!(attribute(&[3, 0, 1, 0], 2), None);
+    }
+
+    #[test]
+    fn an_interface_that_is_not_there_is_named_beside_those_that_are() {
+        let error = facts(Iface::new("nowhere0").expect("a name")).expect_err("not there");
+        assert!(error.to_string().starts_with("no interface nowhere0; there are: "), "{error}");
+    }
+}

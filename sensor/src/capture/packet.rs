@@ -1,0 +1,314 @@
+//! Capture by a packet socket (packet(7)): for kernels whose XDP cannot be used, and when asked for.
+//!
+//! The kernel takes the outer VLAN tag out of the frame and tells it beside it; it is put back, so that the
+//! classifier sees the frame as it was on the wire.
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use sensor_ebpf::abi::{Class, Counters, FRAME_MAX};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::error::{Capability, CaptureError};
+use super::harvest::harvest;
+use super::iface::{set_option, socket};
+use crate::clock::Clock;
+use crate::types::{Frame, Iface, Timestamp};
+
+/// One port's socket.
+pub(super) struct PacketSocket {
+    iface: Iface,
+    socket: AsyncFd<OwnedFd>,
+    batch: Box<Batch>,
+    counters: Counters,
+    /// Frames that the kernel dropped for want of room: asking for them sets its count back.
+    dropped: AtomicU64,
+}
+
+/// What `drain` found at its end.
+pub(super) enum Drained {
+    /// So many frames of any kind; the socket may have more if that is all that was allowed.
+    Some(usize),
+    /// The interface is gone, and its frames have been delivered.
+    Vanished,
+}
+
+impl PacketSocket {
+    pub(super) fn open(iface: Iface, index: u32, buffer_bytes: u32) -> Result<Self, CaptureError> {
+        CaptureError::require("a packet socket", &Capability::PACKET)?;
+        let fail = |call| move |source| CaptureError::of_call(iface.as_str(), call, &Capability::PACKET, source);
+        // Protocol 0 first: nothing of another interface comes in before the bind.
+        let socket =
+            socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0).map_err(fail("a packet socket"))?;
+        set_option(&socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, &1_i32).map_err(fail("PACKET_AUXDATA"))?;
+        set_option(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32).map_err(fail("SO_TIMESTAMPNS"))?;
+        // Linux 4.20; before it every outgoing frame is looked at and left out here.
+        drop(set_option(&socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32));
+        let buffer = i32::try_from(buffer_bytes).unwrap_or(i32::MAX);
+        // Beyond the system's limit (net.core.rmem_max) only with CAP_NET_ADMIN; else as large as is allowed.
+        if set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &buffer).is_err() {
+            drop(set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, &buffer));
+        }
+        bind(&socket, index).map_err(fail("bind"))?;
+        // SAFETY: the `OwnedFd` owns its descriptor, and keeps it open and the same until it is dropped.
+        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }.map_err(|error| {
+            CaptureError::Socket {
+                iface: iface.as_str().to_owned(),
+                call: "epoll",
+                source: io::Error::other(error.to_string()),
+            }
+        })?;
+        Ok(Self { iface, socket, batch: Batch::new(), counters: Counters::default(), dropped: AtomicU64::new(0) })
+    }
+
+    pub(super) fn iface(&self) -> Iface {
+        self.iface
+    }
+
+    /// Ready when frames are waiting. The readiness is taken: the caller drains.
+    pub(super) fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
+    }
+
+    /// Hands up to `frames_max` frames to the classifier, and what is harvested on.
+    pub(super) fn drain(
+        &mut self,
+        frames_max: usize,
+        sink: &mut dyn FnMut(Frame<'_>),
+    ) -> Result<Drained, CaptureError> {
+        let mut taken = 0;
+        while taken < frames_max {
+            let got = match self.batch.receive(self.socket.get_ref(), frames_max - taken) {
+                Ok(got) => got,
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EAGAIN) => break,
+                    Some(libc::EINTR) => continue,
+                    // Told once when the interface goes down; it may come up again, and the socket with it.
+                    Some(libc::ENETDOWN) => break,
+                    Some(libc::ENODEV | libc::ENXIO) => return Ok(Drained::Vanished),
+                    _ => {
+                        let iface = self.iface.as_str().to_owned();
+                        return Err(CaptureError::Socket { iface, call: "recvmmsg", source: error });
+                    }
+                },
+            };
+            taken += got;
+            for slot in 0..got {
+                if let Some(received) = self.batch.frame(slot) {
+                    let Received { bytes, wire_len, at } = received;
+                    harvest(bytes, wire_len, at, self.iface, &mut self.counters, sink);
+                }
+            }
+            if got < SLOTS {
+                break;
+            }
+        }
+        Ok(Drained::Some(taken))
+    }
+
+    /// Counters of this socket. What the kernel dropped for want of room is lost before it had a class, and counted
+    /// under `Other`.
+    pub(super) fn counters(&self) -> Counters {
+        let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+        let mut len = mem::size_of_val(&statistics) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `len` bytes through a pointer to a value of that size.
+        let result = unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                (&raw mut statistics).cast(),
+                &raw mut len,
+            )
+        };
+        // The kernel starts again at zero with each answer.
+        let new = if result == 0 { u64::from(statistics.tp_drops) } else { 0 };
+        let mut counters = self.counters;
+        counters.lost[Class::Other as usize] += self.dropped.fetch_add(new, Ordering::Relaxed) + new;
+        counters
+    }
+}
+
+fn bind(socket: &OwnedFd, index: u32) -> io::Result<()> {
+    let address = libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as u16,
+        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
+        sll_ifindex: index.cast_signed(),
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    let len = mem::size_of_val(&address) as libc::socklen_t;
+    // SAFETY: the kernel reads `len` bytes from a value of that size.
+    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Frames taken by one system call.
+const SLOTS: usize = 64;
+/// Room for a VLAN tag to be put back.
+const TAG: usize = 4;
+/// More of a frame than is ever harvested is not copied.
+const SNAP: usize = FRAME_MAX;
+/// Room for a `timespec` and a `tpacket_auxdata` with their heads.
+const CONTROL: usize = 128;
+
+/// The buffers of one `recvmmsg`.
+struct Batch {
+    frames: [[u8; TAG + SNAP]; SLOTS],
+    controls: [Control; SLOTS],
+    addresses: [libc::sockaddr_ll; SLOTS],
+    lens: [(usize, usize); SLOTS],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+struct Control([u8; CONTROL]);
+
+struct Received<'a> {
+    bytes: &'a [u8],
+    wire_len: usize,
+    at: Timestamp,
+}
+
+impl Batch {
+    fn new() -> Box<Self> {
+        // SAFETY: every field is made of integers, for which zeros are a value.
+        unsafe { Box::<Self>::new_zeroed().assume_init() }
+    }
+
+    /// Receives up to `frames_max` frames; answers how many.
+    fn receive(&mut self, socket: &OwnedFd, frames_max: usize) -> io::Result<usize> {
+        // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
+        let (mut messages, mut parts): ([libc::mmsghdr; SLOTS], [libc::iovec; SLOTS]) = unsafe { mem::zeroed() };
+        let slots = frames_max.min(SLOTS);
+        for slot in 0..slots {
+            parts[slot].iov_base = self.frames[slot][TAG..].as_mut_ptr().cast();
+            parts[slot].iov_len = SNAP;
+            let head = &mut messages[slot].msg_hdr;
+            head.msg_iov = &raw mut parts[slot];
+            head.msg_iovlen = 1;
+            head.msg_name = (&raw mut self.addresses[slot]).cast();
+            head.msg_namelen = mem::size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+            head.msg_control = self.controls[slot].0.as_mut_ptr().cast();
+            head.msg_controllen = CONTROL as _;
+        }
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+        // SAFETY: the first `slots` heads point to buffers of the lengths they state, all of which outlive the call.
+        let got = unsafe {
+            libc::recvmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), slots as _, flags as _, std::ptr::null_mut())
+        };
+        let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
+        for (slot, message) in messages[..got].iter().enumerate() {
+            #[allow(clippy::unnecessary_cast, reason = "the field is 32 bits wide with some C libraries")]
+            let control_len = (message.msg_hdr.msg_controllen as usize).min(CONTROL);
+            self.lens[slot] = (message.msg_len as usize, control_len);
+        }
+        Ok(got)
+    }
+
+    /// A received frame as it was on the wire; `None` for one that this box sent.
+    fn frame(&mut self, slot: usize) -> Option<Received<'_>> {
+        if self.addresses[slot].sll_pkttype == libc::PACKET_OUTGOING {
+            return None;
+        }
+        let (wire_len, control_len) = self.lens[slot];
+        let beside = Beside::parse(&self.controls[slot].0[..control_len]);
+        let at = beside.at.unwrap_or_else(|| Clock::new().now());
+        let frame = &mut self.frames[slot];
+        let end = TAG + wire_len.min(SNAP);
+        match beside.tag {
+            Some(tag) if wire_len >= 12 => {
+                frame.copy_within(TAG..TAG + 12, 0);
+                frame[12..16].copy_from_slice(&tag);
+                Some(Received { bytes: &frame[..end], wire_len: wire_len + TAG, at })
+            }
+            _ => Some(Received { bytes: &frame[TAG..end], wire_len, at }),
+        }
+    }
+}
+
+/// What the kernel tells beside a frame.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Beside {
+    at: Option<Timestamp>,
+    /// The tag that was taken out, as it stood in the frame.
+    tag: Option<[u8; 4]>,
+}
+
+/// A control message's head: length, level, type.
+const HEAD: usize = mem::size_of::<libc::cmsghdr>();
+
+impl Beside {
+    fn parse(mut control: &[u8]) -> Self {
+        let mut beside = Self::default();
+        while let Some(head) = control.get(..HEAD) {
+            let len = usize::from_ne_bytes(take(head, 0));
+            let (level, kind) = (i32::from_ne_bytes(take(head, HEAD - 8)), i32::from_ne_bytes(take(head, HEAD - 4)));
+            let Some(data) = control.get(HEAD..len) else { break };
+            match (level, kind) {
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) if data.len() == 16 => {
+                    let (s, ns) = (i64::from_ne_bytes(take(data, 0)), i64::from_ne_bytes(take(data, 8)));
+                    beside.at = Some(Timestamp::from_nanos(s.saturating_mul(1_000_000_000).saturating_add(ns)));
+                }
+                (libc::SOL_PACKET, libc::PACKET_AUXDATA) => beside.tag = tag(data),
+                _ => {}
+            }
+            control = control.get(len.next_multiple_of(mem::align_of::<usize>())..).unwrap_or_default();
+        }
+        beside
+    }
+}
+
+/// `struct tpacket_auxdata`: status, len, snaplen (4 each), mac, net, vlan_tci, vlan_tpid (2 each).
+fn tag(auxdata: &[u8]) -> Option<[u8; 4]> {
+    const ETH_P_8021Q: u16 = 0x8100;
+    if auxdata.len() < 20 {
+        return None;
+    }
+    let status = u32::from_ne_bytes(take(auxdata, 0));
+    let protocol = match status & libc::TP_STATUS_VLAN_TPID_VALID {
+        0 => ETH_P_8021Q,
+        _ => u16::from_ne_bytes(take(auxdata, 18)),
+    };
+    let ([a, b], [c, d]) = (protocol.to_be_bytes(), u16::from_ne_bytes(take(auxdata, 16)).to_be_bytes());
+    (status & libc::TP_STATUS_VLAN_VALID != 0).then_some([a, b, c, d])
+}
+
+fn take<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(&bytes[at..at + N]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: u32, expected: Option<[u8; 4]>) {
+        let mut auxdata = [0; 20];
+        auxdata[..4].copy_from_slice(&status.to_ne_bytes());
+        auxdata[16..18].copy_from_slice(&100_u16.to_ne_bytes());
+        auxdata[18..20].copy_from_slice(&0x88a8_u16.to_ne_bytes());
+        assert_eq!(tag(&auxdata), expected);
+    }
+
+    #[test]
+    fn a_stripped_tag_is_told_beside_the_frame() {
+        check(0, None);
+        check(libc::TP_STATUS_VLAN_VALID, Some([0x81, 0, 0, 100]));
+        check(libc::TP_STATUS_VLAN_VALID | libc::TP_STATUS_VLAN_TPID_VALID, Some([0x88, 0xa8, 0, 100]));
+    }
+
+    #[test]
+    fn control_messages_that_make_no_sense_say_nothing() {
+        assert_eq!(Beside::parse(&[0; 64]), Beside::default());
+        assert_eq!(Beside::parse(&[0xff; 64]), Beside::default());
+        assert_eq!(Beside::parse(&[1, 2, 3]), Beside::default());
+    }
+}

@@ -1,0 +1,263 @@
+//! Capture by the XDP programs of `sensor-ebpf`: loaded once, attached to each port, one ring for all.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io;
+use std::task::{Context, Poll};
+
+use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::programs::{ProgramError, Xdp as Program, XdpMode};
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, Header};
+use sensor_ebpf::gate;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::error::{Capability, CaptureError};
+use super::harvest::frame;
+use super::iface::xdp_owner;
+use super::{Mode, Options, Port, Role};
+use crate::types::{Frame, Iface, Timestamp};
+
+/// Programs, ring and counters.
+pub(super) struct Xdp {
+    /// Holds the links: dropping it detaches everything. `None` once that is done.
+    ebpf: Option<Ebpf>,
+    ring: AsyncFd<RingBuf<MapData>>,
+    counters: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
+    ifaces: BTreeMap<u32, Iface>,
+    /// Records that could not be delivered, by class: of an interface that is not ours, or not understood.
+    skipped: [u64; Class::COUNT],
+}
+
+/// Whether a port was attached, or why XDP is not for it.
+pub(super) enum Attached {
+    /// In this mode; the other mode failed first where an error is given.
+    Yes(Mode, Option<io::Error>),
+    /// In no mode that was allowed.
+    No(Mode, io::Error),
+}
+
+/// What the object calls itself unless a test or a developer names another.
+const OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sensor-ebpf/prebuilt/sensor.bpfel.o"));
+
+impl Xdp {
+    /// Creates the maps and loads the programs that the ports' roles need.
+    pub(super) fn load(ports: &[Port], options: &Options) -> Result<Self, CaptureError> {
+        CaptureError::require("XDP", &Capability::XDP)?;
+        let (path, bytes) = object()?;
+        let unusable = |reason: String| CaptureError::Object { path: path.clone(), reason };
+        let seed = seed();
+        let refresh: u64 = match options.refresh.as_secs() {
+            0 => 0,
+            s => gate::ticks(s),
+        };
+        let ring_bytes = options.ring_bytes.max(4096).checked_next_power_of_two().unwrap_or(1 << 31);
+        let mut ebpf = EbpfLoader::new()
+            .override_global("SEED", &seed, true)
+            .override_global("REFRESH", &refresh, true)
+            .map_max_entries("RING", ring_bytes)
+            .load(&bytes)
+            .map_err(|error| refused(&error, &path))?;
+        for role in [Role::Host, Role::Mirror] {
+            if ports.iter().any(|port| port.role == role) {
+                program(&mut ebpf, role).map_err(unusable)?.load().map_err(|error| refused(&error.into(), &path))?;
+            }
+        }
+        let missing = |name: &str| unusable(format!("it has no map {name}"));
+        let ring = ebpf.take_map("RING").ok_or_else(|| missing("RING"))?;
+        let ring = RingBuf::try_from(ring).map_err(|error| unusable(error.to_string()))?;
+        let counters = ebpf.take_map("COUNTERS").ok_or_else(|| missing("COUNTERS"))?;
+        let counters = PerCpuArray::try_from(counters).map_err(|error| unusable(error.to_string()))?;
+        // SAFETY: the ring owns its descriptor, and keeps it open and the same until it is dropped.
+        let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }.map_err(|error| {
+            CaptureError::Socket {
+                iface: "XDP ring".into(),
+                call: "epoll",
+                source: io::Error::other(error.to_string()),
+            }
+        })?;
+        Ok(Self { ebpf: Some(ebpf), ring, counters, ifaces: BTreeMap::new(), skipped: [0; Class::COUNT] })
+    }
+
+    /// Attaches a port's program in the first of `modes` that the interface takes.
+    pub(super) fn attach(&mut self, port: Port, index: u32, modes: &[Mode]) -> Result<Attached, CaptureError> {
+        let ebpf = self.ebpf.as_mut().expect("ports are attached before anything is detached");
+        let program = program(ebpf, port.role).expect("found when it was loaded");
+        let name = || port.iface.as_str().to_owned();
+        let mut first = None;
+        for &mode in modes {
+            let flag = if mode == Mode::Driver { XdpMode::Driver } else { XdpMode::Skb };
+            let error = match program.attach_to_if_index(index, flag) {
+                Ok(_) => {
+                    self.ifaces.insert(index, port.iface);
+                    return Ok(Attached::Yes(mode, first));
+                }
+                Err(error) => os_error(error),
+            };
+            match error.raw_os_error() {
+                // The same mode is taken, or the other one.
+                Some(libc::EBUSY | libc::EEXIST) => {
+                    return Err(CaptureError::Busy { iface: name(), owner: xdp_owner(index) });
+                }
+                Some(libc::EPERM | libc::EACCES) => {
+                    return Err(CaptureError::forbidden("attaching XDP", &Capability::XDP));
+                }
+                Some(libc::ENODEV) => return Err(CaptureError::Vanished { iface: name() }),
+                // No support in the driver, a frame size it cannot do, an offload that is in the way, too few queues.
+                Some(libc::EOPNOTSUPP | libc::ERANGE | libc::EINVAL | libc::ENOMEM) => {
+                    first.get_or_insert(error);
+                }
+                _ => return Err(CaptureError::Socket { iface: name(), call: "attaching XDP", source: error }),
+            }
+        }
+        let mode = modes.last().copied().unwrap_or(Mode::Generic);
+        Ok(Attached::No(mode, first.unwrap_or_else(|| io::ErrorKind::Unsupported.into())))
+    }
+
+    /// Whether any port was attached.
+    pub(super) fn is_used(&self) -> bool {
+        !self.ifaces.is_empty()
+    }
+
+    /// Ready when the program woke the reader. The wake-up is taken: the caller drains.
+    pub(super) fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.ring.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
+    }
+
+    /// Hands up to `records_max` records on; answers how many it took.
+    pub(super) fn drain(&mut self, boot_to_wall_ns: i64, records_max: usize, sink: &mut dyn FnMut(Frame<'_>)) -> usize {
+        for taken in 0..records_max {
+            let Some(record) = self.ring.get_mut().next() else { return taken };
+            let Some((header, body)) = Header::split(&record) else {
+                self.skipped[Class::Malformed as usize] += 1;
+                continue;
+            };
+            let at = i64::try_from(header.at_ns).unwrap_or(i64::MAX).saturating_add(boot_to_wall_ns);
+            let iface = self.ifaces.get(&header.ifindex);
+            match iface.and_then(|&iface| frame(&header, body, Timestamp::from_nanos(at), iface)) {
+                Some(frame) => sink(frame),
+                None => self.skipped[Class::from_number(header.class).unwrap_or(Class::Malformed) as usize] += 1,
+            }
+        }
+        records_max
+    }
+
+    /// The program's counters, over all CPUs. What was skipped counts as lost, not as passed.
+    pub(super) fn counters(&self) -> Result<Counters, CaptureError> {
+        let words = self.counters.get(&0, 0).map_err(|error| CaptureError::Socket {
+            iface: "XDP counters".into(),
+            call: "map look-up",
+            source: io_error(&error).unwrap_or_else(|| io::Error::other(error.to_string())),
+        })?;
+        let mut sum = Counters::default();
+        for cpu in words.iter() {
+            sum.add(&Counters::from_words(cpu));
+        }
+        for (class, &skipped) in self.skipped.iter().enumerate() {
+            sum.passed[class] = sum.passed[class].saturating_sub(skipped);
+            sum.lost[class] += skipped;
+        }
+        Ok(sum)
+    }
+
+    /// Detaches from every port, and counts what nobody drained as lost.
+    pub(super) fn close(mut self) -> Result<Counters, CaptureError> {
+        self.ebpf = None;
+        self.ifaces.clear();
+        while self.drain(0, usize::MAX, &mut |_| ()) > 0 {}
+        self.counters()
+    }
+}
+
+fn object() -> Result<(String, std::borrow::Cow<'static, [u8]>), CaptureError> {
+    let Some(path) = std::env::var_os("SENSOR_BPF_OBJECT") else { return Ok(("built in".into(), OBJECT.into())) };
+    let name = path.to_string_lossy().into_owned();
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok((name, bytes.into())),
+        Err(error) => Err(CaptureError::Object { path: name, reason: error.to_string() }),
+    }
+}
+
+fn program(ebpf: &mut Ebpf, role: Role) -> Result<&mut Program, String> {
+    let name = match role {
+        Role::Host => "sensor_host",
+        Role::Mirror => "sensor_mirror",
+    };
+    let program = ebpf.program_mut(name).ok_or_else(|| format!("it has no program {name}"))?;
+    program.try_into().map_err(|error: ProgramError| error.to_string())
+}
+
+/// The gate's secret, so that nobody can choose addresses that share a bucket.
+fn seed() -> u64 {
+    let mut seed = [0; 8];
+    // SAFETY: the kernel writes at most as many bytes as the array has.
+    let got = unsafe { libc::getrandom(seed.as_mut_ptr().cast(), seed.len(), 0) };
+    // Up to 256 bytes are never cut short (getrandom(2)); a kernel without the call has no XDP either.
+    assert_eq!(got, 8, "the kernel gives random bytes");
+    u64::from_ne_bytes(seed)
+}
+
+/// Why the kernel or aya does not take the object.
+fn refused(error: &EbpfError, path: &str) -> CaptureError {
+    if let EbpfError::ParseError(_) | EbpfError::RelocationError(_) | EbpfError::BtfRelocationError(_) = error {
+        return CaptureError::Object { path: path.to_owned(), reason: one_line(&error.to_string()) };
+    }
+    if matches!(io_error(error).and_then(|error| error.raw_os_error()), Some(libc::EPERM | libc::EACCES))
+        && !matches!(error, EbpfError::ProgramError(ProgramError::LoadError { verifier_log, .. }) if !verifier_log.to_string().trim().is_empty())
+    {
+        return CaptureError::forbidden("loading the XDP program", &Capability::XDP);
+    }
+    let reason = match error {
+        EbpfError::ProgramError(ProgramError::LoadError { io_error, verifier_log }) => {
+            format!("{io_error}: {}", verdict(&verifier_log.to_string()))
+        }
+        error => error.to_string(),
+    };
+    CaptureError::Refused { reason: one_line(&reason) }
+}
+
+/// The verifier's last word: the last line of its log before its statistics.
+fn verdict(log: &str) -> &str {
+    let is_statistics = |line: &&str| {
+        line.trim().is_empty()
+            || line.starts_with("processed ")
+            || line.starts_with("verification time")
+            || line.starts_with("stack depth")
+    };
+    log.lines().rev().find(|line| !is_statistics(line)).unwrap_or("no verifier log")
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+fn os_error(error: ProgramError) -> io::Error {
+    io_error(&error).unwrap_or_else(|| io::Error::other(error.to_string()))
+}
+
+/// The system's error below any other.
+fn io_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(number) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(io::Error::from_raw_os_error(number));
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verifiers_last_word_stands_before_its_statistics() {
+        let log =
+            "0: R1=ctx()\nR4 invalid zero-sized read\nverification time 5 usec\nstack depth 8\nprocessed 9 insns\n";
+        assert_eq!(verdict(log), "R4 invalid zero-sized read");
+        assert_eq!(verdict("\n"), "no verifier log");
+    }
+}
