@@ -63,8 +63,10 @@ pub fn source_digest(root: &Path) -> std::io::Result<String> {
     }
     let lock = std::fs::read_to_string(root.join("Cargo.lock"))?;
     for package in lock.split("[[package]]").filter(|package| package.trim_start().starts_with("name = \"aya-ebpf")) {
-        let facts: Vec<&str> =
-            package.lines().filter(|line| ["name", "version", "checksum"].iter().any(|key| line.starts_with(key))).collect();
+        let facts: Vec<&str> = package
+            .lines()
+            .filter(|line| ["name", "version", "checksum"].iter().any(|key| line.starts_with(key)))
+            .collect();
         add("Cargo.lock", facts.join("\n").as_bytes());
     }
     let workspace = std::fs::read_to_string(root.join("Cargo.toml"))?;

@@ -32,8 +32,7 @@ pub fn tagged(frame: &[u8], tpid: u16, tci: u16) -> Vec<u8> {
 pub fn arp(operation: u16, sender_mac: [u8; 6], sender: [u8; 4], target_mac: [u8; 6], target: [u8; 4]) -> Vec<u8> {
     let destination = if operation == 1 { [0xff; 6] } else { target_mac };
     let fixed = [0, 1, 8, 0, 6, 4];
-    let payload =
-        [&fixed[..], &operation.to_be_bytes(), &sender_mac, &sender, &target_mac, &target].concat();
+    let payload = [&fixed[..], &operation.to_be_bytes(), &sender_mac, &sender, &target_mac, &target].concat();
     ethernet(destination, sender_mac, 0x0806, &payload)
 }
 
@@ -88,7 +87,11 @@ pub fn extension(next: u8, units: u8) -> Vec<u8> {
 pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
     let (a, b) = ([192, 0, 2, 1], [192, 0, 2, 2]);
     let (here, there) = (link_local(1), link_local(2));
-    let all = { let mut all = link_local(1); all[..2].copy_from_slice(&[0xff, 0x02]); all };
+    let all = {
+        let mut all = link_local(1);
+        all[..2].copy_from_slice(&[0xff, 0x02]);
+        all
+    };
     let request = arp(1, mac(1), a, [0; 6], b);
     let solicitation = ndp(135, 0, &[there], &link_layer_option(1, mac(1)));
     let mut router = ndp(134, 0x4000_0708, &[], &[0; 8]);
@@ -99,8 +102,10 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
     let boot = udp(68, 67, &[1; 300]);
     let atomic = [&[17, 0, 0, 0, 0, 0, 0, 1][..], &dns].concat();
     let fragment = [&[17, 0, 0, 1, 0, 0, 0, 1][..], &dns].concat();
-    let deep: Vec<u8> = (0..7).flat_map(|n| extension(if n == 6 { 58 } else { 60 }, 1)).chain(solicitation.clone()).collect();
-    let six: Vec<u8> = (0..6).flat_map(|n| extension(if n == 5 { 58 } else { 60 }, 1)).chain(solicitation.clone()).collect();
+    let deep: Vec<u8> =
+        (0..7).flat_map(|n| extension(if n == 6 { 58 } else { 60 }, 1)).chain(solicitation.clone()).collect();
+    let six: Vec<u8> =
+        (0..6).flat_map(|n| extension(if n == 5 { 58 } else { 60 }, 1)).chain(solicitation.clone()).collect();
     let mut spoofed = request.clone();
     spoofed[22..28].copy_from_slice(&mac(9));
     let mut short_total = ipv4(a, b, 17, 0, &dns);
@@ -119,7 +124,11 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("arp of another mac than the frame's", spoofed),
         ("arp, short", request[..41].to_vec()),
         ("arp of token ring", token_ring),
-        ("rarp request", { let mut rarp = request.clone(); rarp[21] = 3; rarp }),
+        ("rarp request", {
+            let mut rarp = request.clone();
+            rarp[21] = 3;
+            rarp
+        }),
         ("one tag", tagged(&request, 0x8100, 0x2000 | 30)),
         ("priority tag", tagged(&request, 0x8100, 0xe000)),
         ("two tags", tagged(&tagged(&request, 0x8100, 30), 0x88a8, 100)),
@@ -133,11 +142,21 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("five options", ipv6(here, there, 58, 255, &ndp(135, 0, &[there], &[[3, 1, 0, 0, 0, 0, 0, 0]; 5].concat()))),
         ("advertisement", ipv6(here, all, 58, 255, &ndp(136, 0xe000_0000, &[here], &link_layer_option(2, mac(1))))),
         ("advertisement without option", ipv6(here, all, 58, 255, &ndp(136, 0x6000_0000, &[here], &[]))),
-        ("advertisement of another mac", ipv6(here, all, 58, 255, &ndp(136, 0, &[here], &link_layer_option(2, mac(9))))),
+        (
+            "advertisement of another mac",
+            ipv6(here, all, 58, 255, &ndp(136, 0, &[here], &link_layer_option(2, mac(9)))),
+        ),
         ("router solicitation", ipv6(here, all, 58, 255, &ndp(133, 0, &[], &link_layer_option(1, mac(1))))),
         ("router advertisement", ipv6(here, all, 58, 255, &router)),
         ("redirect", ipv6(here, there, 58, 255, &ndp(137, 0, &[there, all], &link_layer_option(2, mac(3))))),
-        ("neighbour message with a code", ipv6(here, there, 58, 255, &{ let mut m = solicitation.clone(); m[1] = 1; m })),
+        (
+            "neighbour message with a code",
+            ipv6(here, there, 58, 255, &{
+                let mut m = solicitation.clone();
+                m[1] = 1;
+                m
+            }),
+        ),
         ("neighbour message, short", ipv6(here, there, 58, 255, &solicitation[..20])),
         ("echo request", ipv6(here, there, 58, 255, &[128, 0, 0, 0, 0, 1, 0, 1])),
         ("six extension headers", ipv6(here, there, 60, 255, &six)),
@@ -145,7 +164,14 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("long extension header", ipv6(here, there, 0, 255, &[&extension(58, 40)[..], &solicitation].concat())),
         ("atomic fragment", ipv6(here, all, 44, 255, &atomic)),
         ("first fragment", ipv6(here, all, 44, 255, &fragment)),
-        ("fragment of tcp", ipv6(here, all, 44, 255, &{ let mut f = fragment.clone(); f[0] = 6; f })),
+        (
+            "fragment of tcp",
+            ipv6(here, all, 44, 255, &{
+                let mut f = fragment.clone();
+                f[0] = 6;
+                f
+            }),
+        ),
         ("authenticated", ipv6(here, there, 51, 255, &[&[58, 4, 0, 0][..], &[0; 20], &solicitation].concat())),
         ("dhcp", ipv4([0; 4], [255; 4], 17, 0, &boot)),
         ("dhcp, relayed", ipv4(a, b, 17, 0, &udp(67, 67, &[1; 300]))),
@@ -156,9 +182,30 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("mdns over IPv6", ipv6(here, all, 17, 255, &dns)),
         ("mdns, jumbo", ipv4(a, b, 17, 0, &udp(5353, 5353, &[7; 3000]))),
         ("mdns, 1472 bytes", ipv6(here, all, 17, 255, &udp(5353, 5353, &[7; 1432]))),
-        ("udp length below its header", ipv4(a, b, 17, 0, &{ let mut d = dns.clone(); d[5] = 7; d })),
-        ("udp length past the packet", ipv4(a, b, 17, 0, &{ let mut d = dns.clone(); d[5] += 1; d })),
-        ("udp length short of the packet", ipv4(a, b, 17, 0, &{ let mut d = dns.clone(); d[5] -= 4; d })),
+        (
+            "udp length below its header",
+            ipv4(a, b, 17, 0, &{
+                let mut d = dns.clone();
+                d[5] = 7;
+                d
+            }),
+        ),
+        (
+            "udp length past the packet",
+            ipv4(a, b, 17, 0, &{
+                let mut d = dns.clone();
+                d[5] += 1;
+                d
+            }),
+        ),
+        (
+            "udp length short of the packet",
+            ipv4(a, b, 17, 0, &{
+                let mut d = dns.clone();
+                d[5] -= 4;
+                d
+            }),
+        ),
         ("total length below the headers", short_total),
         ("total length past the frame", long_total),
         ("fragment, first", ipv4(a, b, 17, 0x2000, &dns)),
@@ -166,8 +213,16 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("don't fragment", ipv4(a, b, 17, 0x4000, &dns)),
         ("tcp", ipv4(a, b, 6, 0x4000, &[0; 20])),
         ("tcp over IPv6", ipv6(here, there, 6, 64, &[0; 20])),
-        ("ip version 5", { let mut f = ipv4(a, b, 17, 0, &dns); f[14] = 0x55; f }),
-        ("ip header of 16 bytes", { let mut f = ipv4(a, b, 17, 0, &dns); f[14] = 0x44; f }),
+        ("ip version 5", {
+            let mut f = ipv4(a, b, 17, 0, &dns);
+            f[14] = 0x55;
+            f
+        }),
+        ("ip header of 16 bytes", {
+            let mut f = ipv4(a, b, 17, 0, &dns);
+            f[14] = 0x44;
+            f
+        }),
         ("lldp", ethernet([1, 0x80, 0xc2, 0, 0, 14], mac(1), 0x88cc, &[0; 46])),
         ("802.3 length", ethernet([1, 0x80, 0xc2, 0, 0, 0], mac(1), 38, &[0x42; 46])),
         ("bare header", ethernet(mac(2), mac(1), 0x0800, &[])),
@@ -274,9 +329,8 @@ impl Random {
 /// The frame with one to four changes: bytes replaced, bits turned, cut, grown, tagged, spliced with itself.
 /// Most changes are near the headers, where they matter.
 pub fn mutant(random: &mut Random, frame: &[u8]) -> Vec<u8> {
-    const TELLING: [u8; 24] = [
-        0, 1, 2, 4, 6, 8, 17, 20, 43, 44, 51, 58, 59, 60, 0x45, 0x46, 0x60, 0x81, 0x88, 133, 134, 135, 136, 0xff,
-    ];
+    const TELLING: [u8; 24] =
+        [0, 1, 2, 4, 6, 8, 17, 20, 43, 44, 51, 58, 59, 60, 0x45, 0x46, 0x60, 0x81, 0x88, 133, 134, 135, 136, 0xff];
     let mut bytes = frame.to_vec();
     for _ in 0..=random.below(4) {
         let near = bytes.len().clamp(1, 96);

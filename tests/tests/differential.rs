@@ -96,8 +96,12 @@ fn with_the_gate_on() {
     let mut kernel = Kernel::load(options);
     let mut buckets: Vec<Bucket> = vec![[0; 8]; BUCKETS];
     let mut random = Random(7);
-    let frames: Vec<Vec<u8>> =
-        hand_made().into_iter().map(|(_, frame)| frame).chain(captured_frames()).filter(|f| record(f).is_some()).collect();
+    let frames: Vec<Vec<u8>> = hand_made()
+        .into_iter()
+        .map(|(_, frame)| frame)
+        .chain(captured_frames())
+        .filter(|f| record(f).is_some())
+        .collect();
     let (mut gated, mut evictions) = (0, 0);
     for n in 0..frames.len() * 2 {
         let frame = match n % 2 {
