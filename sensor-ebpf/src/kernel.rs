@@ -11,7 +11,7 @@ use aya_ebpf::helpers::{
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::{Global, programs::XdpContext};
 use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY, WAKE_INTERVAL_NS};
-use sensor_ebpf::classify::{Found, find};
+use sensor_ebpf::classify::{Found, find, is_plainly_other};
 use sensor_ebpf::gate::{self, BUCKETS, Bucket, Decision, TICK_BITS};
 use sensor_ebpf::packet::{Packet, READ_MAX};
 
@@ -61,7 +61,11 @@ fn bare_pass(_: XdpContext) -> u32 {
 /// Counts one frame, and writes it to the ring when it is news.
 #[inline(always)]
 fn observe(ctx: *mut xdp_md) {
-    if observe_linear(ctx) {
+    if is_plainly_other(&Linear::new(ctx)) {
+        if let Some(counters) = counters() {
+            counters.seen[Class::Other as usize] += 1;
+        }
+    } else if observe_linear(ctx) {
         observe_spread(ctx);
     }
 }
@@ -87,9 +91,7 @@ fn observe_spread(ctx: *mut xdp_md) {
 
 #[inline(always)]
 fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
-    let Some(counters) = COUNTERS.get_ptr_mut(0) else { return };
-    // SAFETY: the map's value has the words of `Counters` (asserted in `abi`), and only this CPU writes them.
-    let counters = unsafe { &mut *counters.cast::<Counters>() };
+    let Some(counters) = counters() else { return };
     let class = found.class as usize;
     counters.seen[class] += 1;
     if !found.class.is_harvested() {
@@ -154,11 +156,10 @@ fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found,
     let len = black_box(found.body_len as usize);
     // SAFETY: the reservation is as large as the record and aligned to 8; no other CPU sees it before it is submitted.
     unsafe {
-        let Some(header) = head(ctx, packet, found) else {
+        if write_header(ctx, packet, found, &mut (*record).header).is_none() {
             bpf_ringbuf_discard(record.cast(), u64::from(bindings::BPF_RB_NO_WAKEUP));
             return None;
-        };
-        (*record).header = header;
+        }
         let body = ptr::addr_of_mut!((*record).body);
         if found.class != Class::Arp {
             *body = [0; N];
@@ -175,11 +176,10 @@ fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found,
 #[inline(always)]
 fn write_long<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u64) -> Option<()> {
     let record = SCRATCH.get_ptr_mut(0)?.cast::<u8>();
-    let header = head(ctx, packet, found)?;
     let len = black_box(found.body_len as usize);
     // SAFETY: the value has room for a header and `FRAME_MAX` bytes, and `len` is bounded by it.
     unsafe {
-        *record.cast::<Header>() = header;
+        write_header(ctx, packet, found, &mut *record.cast::<Header>())?;
         if len > 0 && len <= FRAME_MAX {
             bpf_xdp_load_bytes(ctx, found.body_at as u32, record.add(HEADER_LEN).cast(), len as u32);
         }
@@ -189,10 +189,17 @@ fn write_long<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u6
 }
 
 #[inline(always)]
-fn head<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) -> Option<Header> {
-    let header = found.header(packet)?;
+fn write_header<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, header: &mut Header) -> Option<()> {
     // SAFETY: the helper takes nothing and reads a clock.
-    Some(Header { at_ns: unsafe { bpf_ktime_get_boot_ns() }, ifindex: ifindex(ctx), ..header })
+    header.at_ns = unsafe { bpf_ktime_get_boot_ns() };
+    header.ifindex = ifindex(ctx);
+    found.write_header(packet, header)
+}
+
+#[inline(always)]
+fn counters() -> Option<&'static mut Counters> {
+    // SAFETY: the map's value has the words of `Counters` (asserted in `abi`), and only this CPU writes them.
+    COUNTERS.get_ptr_mut(0).map(|counters| unsafe { &mut *counters.cast::<Counters>() })
 }
 
 #[inline(always)]

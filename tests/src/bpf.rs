@@ -1,1 +1,213 @@
-//! stub
+//! The BPF object: which one is tested, what it was built from, and how a frame is run through it without an interface.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::path::{Path, PathBuf};
+
+use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use aya::programs::{TestRun, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use sensor_ebpf::abi::{COUNTER_WORDS, Counters, Header};
+use sha2::{Digest, Sha256};
+
+/// What the XDP program tells the driver to do with a frame (`linux/bpf.h`).
+pub const XDP_DROP: u32 = 1;
+/// As above.
+pub const XDP_PASS: u32 = 2;
+/// The interface that the test-run harness pretends to receive on, unless a context says otherwise: `lo`.
+pub const IFINDEX: u32 = 1;
+/// What stands before the digest in the object's bytes.
+pub const DIGEST_MARK: &str = "sensor-source-digest:";
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The object under test: `SENSOR_BPF_OBJECT`, else the committed one.
+pub fn object_path() -> PathBuf {
+    match std::env::var_os("SENSOR_BPF_OBJECT") {
+        Some(path) => path.into(),
+        None => root().join("sensor-ebpf/prebuilt/sensor.bpfel.o"),
+    }
+}
+
+/// Whether BPF programs can be loaded here. A test that needs it returns when not; under `CI=true` that is a failure.
+pub fn require_root() -> bool {
+    // SAFETY: the call takes nothing and cannot fail.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    assert!(is_root || std::env::var_os("CI").is_none_or(|ci| ci != "true"), "this test needs root, and CI=true");
+    if !is_root {
+        eprintln!("skipped: loading a BPF program needs root");
+    }
+    is_root
+}
+
+/// Hexadecimal SHA-256.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One hash over everything of ours that decides what the object is: the sources, the versions of aya-ebpf, the profile.
+pub fn source_digest(root: &Path) -> std::io::Result<String> {
+    let mut files = files_under(&root.join("sensor-ebpf/src"))?;
+    files.push(root.join("sensor-ebpf/Cargo.toml"));
+    files.sort();
+    let mut hash = Sha256::new();
+    let mut add = |name: &str, text: &[u8]| {
+        hash.update(format!("{name} {}\n", text.len()));
+        hash.update(text);
+    };
+    for file in files {
+        let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        add(&name, &std::fs::read(&file)?);
+    }
+    let lock = std::fs::read_to_string(root.join("Cargo.lock"))?;
+    for package in lock.split("[[package]]").filter(|package| package.trim_start().starts_with("name = \"aya-ebpf")) {
+        let facts: Vec<&str> = package
+            .lines()
+            .filter(|line| ["name", "version", "checksum"].iter().any(|key| line.starts_with(key)))
+            .collect();
+        add("Cargo.lock", facts.join("\n").as_bytes());
+    }
+    let workspace = std::fs::read_to_string(root.join("Cargo.toml"))?;
+    let profile = workspace.split("\n[").find(|table| table.starts_with("profile.bpf]")).unwrap_or_default();
+    add("Cargo.toml", profile.trim_end().as_bytes());
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The digest that an object carries.
+pub fn digest_in(object: &[u8]) -> Option<String> {
+    let mark = DIGEST_MARK.as_bytes();
+    let at = object.windows(mark.len()).position(|window| window == mark)? + mark.len();
+    String::from_utf8(object.get(at..at + 64)?.to_vec()).ok()
+}
+
+fn files_under(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => files.extend(files_under(&path)?),
+            false => files.push(path),
+        }
+    }
+    Ok(files)
+}
+
+/// What a test sets before it loads the object.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The gate's interval in ticks; 0 switches it off.
+    pub refresh: u64,
+    /// The gate's secret.
+    pub seed: u64,
+    /// The ring's size in bytes: a power of two, a multiple of the page.
+    pub ring_bytes: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { refresh: 0, seed: 0x5eed, ring_bytes: 1 << 22 }
+    }
+}
+
+/// The loaded object.
+pub struct Kernel {
+    ebpf: Ebpf,
+    ring: RingBuf<MapData>,
+}
+
+/// A ring record, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its head.
+    pub header: Header,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl Kernel {
+    /// Loads the object with all its programs.
+    pub fn load(options: Options) -> Self {
+        let path = object_path();
+        let object = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self::load_bytes(&object, options).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
+    }
+
+    /// Loads an object given as bytes.
+    pub fn load_bytes(object: &[u8], options: Options) -> anyhow::Result<Self> {
+        let mut ebpf = EbpfLoader::new()
+            .override_global("SEED", &options.seed, true)
+            .override_global("REFRESH", &options.refresh, true)
+            .map_max_entries("RING", options.ring_bytes)
+            .load(object)?;
+        for (_, program) in ebpf.programs_mut() {
+            let program: &mut Xdp = program.try_into()?;
+            program.load()?;
+        }
+        let ring = ebpf.take_map("RING").ok_or_else(|| anyhow::anyhow!("the object has no map RING"))?;
+        Ok(Self { ebpf, ring: RingBuf::try_from(ring)? })
+    }
+
+    /// Runs a frame of at least 14 bytes through a program; answers its verdict.
+    pub fn run(&self, program: &str, frame: &[u8]) -> u32 {
+        self.test_run(program, frame, None, 1).return_value
+    }
+
+    /// Runs a frame whose first buffer holds only `linear` bytes, where the kernel can do that (Linux 6.18).
+    pub fn run_spread(&self, program: &str, frame: &[u8], linear: u32) -> anyhow::Result<u32> {
+        // `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+        let context: Vec<u8> = [0, linear, 0, IFINDEX, 0, 0].iter().flat_map(|word: &u32| word.to_ne_bytes()).collect();
+        let options = TestRunOptions { data_in: Some(frame), ctx_in: Some(&context), ..TestRunOptions::default() };
+        Ok(self.program(program).test_run(options)?.return_value)
+    }
+
+    /// Runs a frame `repeat` times; the result has the mean time of one run.
+    pub fn test_run(
+        &self,
+        program: &str,
+        frame: &[u8],
+        context: Option<&[u8]>,
+        repeat: u32,
+    ) -> aya::programs::TestRunResult {
+        let options = TestRunOptions { data_in: Some(frame), ctx_in: context, repeat, ..TestRunOptions::default() };
+        self.program(program).test_run(options).unwrap_or_else(|error| panic!("{program}: {error:?}"))
+    }
+
+    /// One of the object's programs.
+    pub fn program(&self, name: &str) -> &Xdp {
+        self.ebpf.program(name).unwrap_or_else(|| panic!("the object has no program {name}")).try_into().unwrap()
+    }
+
+    /// The oldest unread record as it is in the ring.
+    pub fn next_bytes(&mut self) -> Option<Vec<u8>> {
+        self.ring.next().map(|record| record.to_vec())
+    }
+
+    /// The oldest unread record.
+    pub fn next(&mut self) -> Option<Record> {
+        let bytes = self.next_bytes()?;
+        let (header, body) = Header::split(&bytes).expect("the program writes whole records");
+        Some(Record { header, body: body.to_vec() })
+    }
+
+    /// Forgets all unread records; answers how many there were.
+    pub fn drain(&mut self) -> usize {
+        let mut records = 0;
+        while self.ring.next().is_some() {
+            records += 1;
+        }
+        records
+    }
+
+    /// The counters, all CPUs together.
+    pub fn counters(&self) -> Counters {
+        let map: &Map = self.ebpf.map("COUNTERS").expect("the object has counters");
+        let map = PerCpuArray::<_, [u64; COUNTER_WORDS]>::try_from(map).unwrap();
+        let mut sum = Counters::default();
+        for words in map.get(&0, 0).unwrap().iter() {
+            sum.add(&Counters::from_words(words));
+        }
+        sum
+    }
+}

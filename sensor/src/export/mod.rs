@@ -22,6 +22,10 @@ pub mod lines;
 pub mod record;
 /// The sightings log.
 pub mod sightings;
+/// Tables.
+pub mod table;
+/// x
+pub const ADDRESS_SCHEMA: &str = "{}";
 
 /// Where events are told.
 #[derive(Debug)]

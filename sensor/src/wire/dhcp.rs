@@ -8,7 +8,7 @@ use super::WireError;
 use crate::types::{Mac, Text};
 
 /// A DHCPv4 message.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// `op`: 1 from a client, 2 from a server.
     pub from_server: bool,
@@ -37,7 +37,8 @@ pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
         ciaddr: ipv4(12),
         yiaddr: ipv4(16),
         giaddr: ipv4(24),
-        ..Message::default()
+        options: Vec::new(),
+        is_truncated: false,
     };
     let (cookie, options) = body[FIXED_LEN..].split_at_checked(4).unwrap_or_default();
     if cookie == COOKIE {
