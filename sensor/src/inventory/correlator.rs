@@ -238,9 +238,6 @@ impl Correlator {
             return;
         }
         let id = self.memory.hear(s.segment, s.mac, Source::Mdns, s.at);
-        if let Some(ip) = s.ip {
-            self.hint(s, ip, Source::Mdns, events);
-        }
         match claim {
             MdnsClaim::Address { name, addr } => {
                 if (s.ip == Some(*addr) || self.memory.holds(id, *addr))
@@ -264,6 +261,10 @@ impl Correlator {
             | MdnsClaim::Service { .. }
             | MdnsClaim::Txt { .. }
             | MdnsClaim::Type { .. } => {}
+        }
+        // Last, so that a host that is told for its address is told with its name.
+        if let Some(ip) = s.ip {
+            self.hint(s, ip, Source::Mdns, events);
         }
     }
 
