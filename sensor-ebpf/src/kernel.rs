@@ -11,7 +11,7 @@ use aya_ebpf::helpers::{
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::{Global, programs::XdpContext};
 use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY, WAKE_INTERVAL_NS};
-use sensor_ebpf::classify::{Found, find, is_plainly_other};
+use sensor_ebpf::classify::{Addresses, Found, find, is_plainly_other};
 use sensor_ebpf::gate::{self, BUCKETS, Bucket, Decision, TICK_BITS};
 use sensor_ebpf::packet::{Packet, READ_MAX};
 
@@ -26,6 +26,9 @@ static GATE: Array<Bucket, BUCKETS> = Array::new();
 #[btf_map]
 static SCRATCH: PerCpuArray<[u64; SCRATCH_LEN / 8], 1> = PerCpuArray::new();
 
+const _: () = assert!(core::mem::offset_of!(Header, source) == 40 && core::mem::offset_of!(Header, destination) == 56);
+const _: () = assert!(core::mem::offset_of!(Small<SMALL_BODY>, body) == HEADER_LEN && SMALL_BODY % 8 == 0);
+
 const SCRATCH_LEN: usize = (HEADER_LEN + FRAME_MAX).next_multiple_of(8);
 
 #[unsafe(no_mangle)]
@@ -33,8 +36,10 @@ static SEED: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
 static REFRESH: Global<u64> = Global::new(0);
 
-/// When the reader was last woken, by the coarse clock. One word for all CPUs: it is written once an interval, and
-/// two CPUs that write it at once wake the reader twice. (LLVM has no atomic load for the BPF instruction set of v1.)
+/// When a wake-up was last considered, and when it was last done, by the coarse clock. One pair for all CPUs: it is
+/// written once a tick, and two CPUs that write it at once wake the reader twice. (LLVM has no atomic load for the
+/// BPF instruction set of v1.)
+static mut WEIGHED_AT: u64 = 0;
 static mut WOKEN_AT: u64 = 0;
 
 #[unsafe(no_mangle)]
@@ -162,7 +167,9 @@ fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found,
         }
         let body = ptr::addr_of_mut!((*record).body);
         if found.class != Class::Arp {
-            *body = [0; N];
+            for word in 0..N / 8 {
+                body.cast::<u64>().add(word).write_volatile(0);
+            }
         }
         if len > 0 && len <= N {
             bpf_xdp_load_bytes(ctx, found.body_at as u32, body.cast(), len as u32);
@@ -193,7 +200,28 @@ fn write_header<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, header: 
     // SAFETY: the helper takes nothing and reads a clock.
     header.at_ns = unsafe { bpf_ktime_get_boot_ns() };
     header.ifindex = ifindex(ctx);
-    found.write_header(packet, header)
+    found.write_header(packet, header)?;
+    let source = (&raw mut header.source).cast::<u64>();
+    // SAFETY: `source` and `destination` are four aligned words (`repr(C)`, offsets 40 and 56), and the frame's two
+    // addresses follow each other as they do.
+    unsafe {
+        for word in 0..4 {
+            source.add(word).write_volatile(0);
+        }
+        match found.addresses() {
+            Addresses::Ipv4 { at } => {
+                let both: [u8; 8] = packet.bytes(at)?;
+                let [a, b, c, d, e, f, g, h] = both;
+                source.cast::<u32>().write_volatile(u32::from_ne_bytes([a, b, c, d]));
+                source.add(2).cast::<u32>().write_volatile(u32::from_ne_bytes([e, f, g, h]));
+            }
+            Addresses::Ipv6 { at } => {
+                bpf_xdp_load_bytes(ctx, at as u32, source.cast(), 32);
+            }
+            Addresses::None => {}
+        }
+    }
+    Some(())
 }
 
 #[inline(always)]
@@ -211,14 +239,18 @@ fn ifindex(ctx: *mut xdp_md) -> u32 {
 /// The ring's wake-up flag for a record written now; `abi` states the protocol.
 #[inline(always)]
 fn wake(now_ns: u64) -> u64 {
-    let woken_at = &raw mut WOKEN_AT;
-    // SAFETY: an aligned word of the program's own data; BPF reads and writes it in one instruction.
-    let since = now_ns.wrapping_sub(unsafe { woken_at.read_volatile() });
-    if since == 0 || since < WAKE_INTERVAL_NS && !is_half_full() {
-        return u64::from(bindings::BPF_RB_NO_WAKEUP);
+    let (weighed_at, woken_at) = (&raw mut WEIGHED_AT, &raw mut WOKEN_AT);
+    // SAFETY: aligned words of the program's own data; BPF reads and writes each in one instruction.
+    unsafe {
+        if weighed_at.read_volatile() == now_ns {
+            return u64::from(bindings::BPF_RB_NO_WAKEUP);
+        }
+        weighed_at.write_volatile(now_ns);
+        if now_ns.wrapping_sub(woken_at.read_volatile()) < WAKE_INTERVAL_NS && !is_half_full() {
+            return u64::from(bindings::BPF_RB_NO_WAKEUP);
+        }
+        woken_at.write_volatile(now_ns);
     }
-    // SAFETY: as above.
-    unsafe { woken_at.write_volatile(now_ns) };
     u64::from(bindings::BPF_RB_FORCE_WAKEUP)
 }
 
