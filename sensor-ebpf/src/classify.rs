@@ -3,7 +3,7 @@
 //! Bytes that are missing, because the sender or the snap length cut them, make a frame `Malformed` as long as its
 //! class is not known; after that they make its body `FLAG_CUT`, and a claim that cannot be read is no claim.
 
-use crate::abi::{Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, SMALL_BODY};
+use crate::abi::{ARP_BODY, Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, SMALL_BODY};
 use crate::packet::{Packet, READ_MAX};
 
 /// A frame, classified.
@@ -255,8 +255,7 @@ fn read<P: Packet>(packet: &P) -> Result<Found, Class> {
 
 #[inline(always)]
 fn arp<P: Packet>(packet: &P, mut found: Found, at: usize) -> Result<Found, Class> {
-    const LEN: usize = 28;
-    let body: [u8; LEN] = packet.bytes(at).ok_or(Class::Malformed)?;
+    let body: [u8; ARP_BODY] = packet.bytes(at).ok_or(Class::Malformed)?;
     // Ethernet, IPv4 and their address lengths (RFC 826).
     if body[..6] != [0, 1, 8, 0, 6, 4] {
         return Err(Class::Other);
@@ -274,7 +273,7 @@ fn arp<P: Packet>(packet: &P, mut found: Found, at: usize) -> Result<Found, Clas
     let address = if kind == kind::ARP_CONFLICT_CHECK { target } else { sender };
     found.class = Class::Arp;
     found.body_at = at;
-    found.body_len = LEN as u16;
+    found.body_len = ARP_BODY as u16;
     let frame_mac = frame_mac(packet).ok_or(Class::Malformed)?;
     found.claim = Some(Claim { kind, address: [u64::from(address), 0], mac: mac_word(&slice(&body, 8)), frame_mac });
     Ok(found)
