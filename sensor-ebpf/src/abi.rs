@@ -6,8 +6,8 @@
 //! `REFRESH` (`u64`, [`crate::gate::ticks`]; 0 switches the gate off).
 //!
 //! **Waking up.** A wake-up for each record would cost more than all the rest, so the program wakes the reader at
-//! most once in [`WAKE_INTERVAL_NS`], or once a tick of the coarse clock while the ring is at least half full. A
-//! record behind a quiet moment therefore wakes at once; those that follow it within the interval wake nobody. The
+//! most once in [`WAKE_INTERVAL_NS`], or in [`WEIGH_INTERVAL_NS`] while the ring is at least half full. A record
+//! behind a quiet moment therefore wakes at once; those that follow it within the interval wake nobody. The
 //! reader: when woken, drain until the ring is empty; after a drain that found something, drain again 20 ms later;
 //! and drain once a second whatever happens. No record then waits longer than 20 ms.
 
@@ -66,8 +66,11 @@ impl Class {
 }
 
 /// The program wakes the reader at most this often while the ring is not half full, nanoseconds.
-/// With the coarse clock's tick (1 to 10 ms) on top it stays below the reader's 20 ms.
 pub const WAKE_INTERVAL_NS: u64 = 8_000_000;
+/// How often the program looks whether the ring is half full, nanoseconds.
+pub const WEIGH_INTERVAL_NS: u64 = 1_000_000;
+/// The body of an ARP record (RFC 826, Ethernet and IPv4).
+pub const ARP_BODY: usize = 28;
 /// How many bytes of a frame are harvested at most, counted from the start of the frame.
 pub const FRAME_MAX: usize = 1500;
 /// The body of a small record (ARP, NDP without RA): room for a neighbour message and four 8-byte options.

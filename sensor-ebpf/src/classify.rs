@@ -3,7 +3,7 @@
 //! Bytes that are missing, because the sender or the snap length cut them, make a frame `Malformed` as long as its
 //! class is not known; after that they make its body `FLAG_CUT`, and a claim that cannot be read is no claim.
 
-use crate::abi::{Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, SMALL_BODY};
+use crate::abi::{ARP_BODY, Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, SMALL_BODY};
 use crate::packet::{Packet, READ_MAX};
 
 /// A frame, classified.
@@ -36,6 +36,23 @@ pub struct Found {
     pub body_at: usize,
     /// Bytes of body.
     pub body_len: u16,
+}
+
+/// Where a frame's IP source and destination stand, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    /// Twice 4 bytes.
+    Ipv4 {
+        /// Offset of the first.
+        at: usize,
+    },
+    /// Twice 16 bytes.
+    Ipv6 {
+        /// Offset of the first.
+        at: usize,
+    },
+    /// There is no IP header.
+    None,
 }
 
 /// An address and who claims it: the gate's memory.
@@ -114,7 +131,19 @@ pub fn classify<P: Packet>(packet: &P) -> Harvest {
     let found = find(packet);
     let mut header = Header { class: found.class as u8, ..Header::default() };
     if found.class.is_harvested() {
-        found.write_header(packet, &mut header).expect("what was read once can be read again");
+        let again = "what was read once can be read again";
+        found.write_header(packet, &mut header).expect(again);
+        match found.addresses() {
+            Addresses::Ipv4 { at } => {
+                header.source[..4].copy_from_slice(&packet.bytes::<4>(at).expect(again));
+                header.destination[..4].copy_from_slice(&packet.bytes::<4>(at + 4).expect(again));
+            }
+            Addresses::Ipv6 { at } => {
+                header.source = packet.bytes(at).expect(again);
+                header.destination = packet.bytes(at + 16).expect(again);
+            }
+            Addresses::None => {}
+        }
     }
     Harvest { class: found.class, header, body_at: found.body_at, claim: found.claim }
 }
@@ -148,34 +177,38 @@ pub fn find<P: Packet>(packet: &P) -> Found {
 }
 
 impl Found {
-    /// Writes the ring record's head, but for `at_ns` and `ifindex`, of a frame of a harvested class: in place and
-    /// with the calls first, so that in the kernel no byte of it goes through the stack.
+    /// Writes the ring record's head, but for `at_ns`, `ifindex` and the addresses, of a frame of a harvested class:
+    /// in place and with the call first, so that in the kernel no byte of it goes through the stack.
     #[inline(always)]
     pub fn write_header<P: Packet>(&self, packet: &P, header: &mut Header) -> Option<()> {
         header.frame_len = packet.wire_len() as u32;
         header.class = self.class as u8;
         header.flags = self.flags;
-        header.hop_limit = 0;
+        header.hop_limit = match self.addresses() {
+            Addresses::Ipv4 { at } => packet.bytes::<2>(at - 4)?[0],
+            Addresses::Ipv6 { at } => packet.bytes::<2>(at - 2)?[1],
+            Addresses::None => 0,
+        };
         header.vlan_count = self.vlan_count;
         header.vlans = self.vlans;
-        header.body_len = self.body_len;
-        header.reserved = [0; 2];
         header.destination_mac = packet.bytes(0)?;
         header.source_mac = packet.bytes(6)?;
-        header.source = [0; 16];
-        header.destination = [0; 16];
-        if self.flags & FLAG_IPV4 != 0 {
-            let ip: [u8; 12] = packet.bytes(self.ip_at + 8)?;
-            header.hop_limit = ip[0];
-            header.source[..4].copy_from_slice(&ip[4..8]);
-            header.destination[..4].copy_from_slice(&ip[8..12]);
-        } else if self.flags & FLAG_IPV6 != 0 {
-            let limits: [u8; 2] = packet.bytes(self.ip_at + 6)?;
-            header.hop_limit = limits[1];
-            header.source = packet.bytes(self.ip_at + 8)?;
-            header.destination = packet.bytes(self.ip_at + 24)?;
-        }
+        header.body_len = self.body_len;
+        header.reserved = [0; 2];
         Some(())
+    }
+
+    /// Where the record's addresses stand in the frame. The kernel copies them by means of its own: byte by byte, as
+    /// LLVM would do it for BPF, they cost more than the rest of the record.
+    #[inline(always)]
+    pub fn addresses(&self) -> Addresses {
+        if self.flags & FLAG_IPV4 != 0 {
+            Addresses::Ipv4 { at: self.ip_at + 12 }
+        } else if self.flags & FLAG_IPV6 != 0 {
+            Addresses::Ipv6 { at: self.ip_at + 8 }
+        } else {
+            Addresses::None
+        }
     }
 
     /// Whether the body lacks its end.
@@ -222,8 +255,7 @@ fn read<P: Packet>(packet: &P) -> Result<Found, Class> {
 
 #[inline(always)]
 fn arp<P: Packet>(packet: &P, mut found: Found, at: usize) -> Result<Found, Class> {
-    const LEN: usize = 28;
-    let body: [u8; LEN] = packet.bytes(at).ok_or(Class::Malformed)?;
+    let body: [u8; ARP_BODY] = packet.bytes(at).ok_or(Class::Malformed)?;
     // Ethernet, IPv4 and their address lengths (RFC 826).
     if body[..6] != [0, 1, 8, 0, 6, 4] {
         return Err(Class::Other);
@@ -241,7 +273,7 @@ fn arp<P: Packet>(packet: &P, mut found: Found, at: usize) -> Result<Found, Clas
     let address = if kind == kind::ARP_CONFLICT_CHECK { target } else { sender };
     found.class = Class::Arp;
     found.body_at = at;
-    found.body_len = LEN as u16;
+    found.body_len = ARP_BODY as u16;
     let frame_mac = frame_mac(packet).ok_or(Class::Malformed)?;
     found.claim = Some(Claim { kind, address: [u64::from(address), 0], mac: mac_word(&slice(&body, 8)), frame_mac });
     Ok(found)

@@ -10,8 +10,11 @@ use aya_ebpf::helpers::{
 };
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::{Global, programs::XdpContext};
-use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY, WAKE_INTERVAL_NS};
-use sensor_ebpf::classify::{Found, find, is_plainly_other};
+use sensor_ebpf::abi::{
+    ARP_BODY, COUNTER_WORDS, Class, Counters, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY, WAKE_INTERVAL_NS,
+    WEIGH_INTERVAL_NS,
+};
+use sensor_ebpf::classify::{Addresses, Found, find, is_plainly_other};
 use sensor_ebpf::gate::{self, BUCKETS, Bucket, Decision, TICK_BITS};
 use sensor_ebpf::packet::{Packet, READ_MAX};
 
@@ -26,6 +29,9 @@ static GATE: Array<Bucket, BUCKETS> = Array::new();
 #[btf_map]
 static SCRATCH: PerCpuArray<[u64; SCRATCH_LEN / 8], 1> = PerCpuArray::new();
 
+const _: () = assert!(core::mem::offset_of!(Header, source) == 40 && core::mem::offset_of!(Header, destination) == 56);
+const _: () = assert!(core::mem::offset_of!(Small<SMALL_BODY>, body) == HEADER_LEN && SMALL_BODY % 8 == 0);
+
 const SCRATCH_LEN: usize = (HEADER_LEN + FRAME_MAX).next_multiple_of(8);
 
 #[unsafe(no_mangle)]
@@ -33,8 +39,10 @@ static SEED: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
 static REFRESH: Global<u64> = Global::new(0);
 
-/// When the reader was last woken, by the coarse clock. One word for all CPUs: it is written once an interval, and
-/// two CPUs that write it at once wake the reader twice. (LLVM has no atomic load for the BPF instruction set of v1.)
+/// When a wake-up was last considered, and when it was last done, by the boot clock. One pair for all CPUs: it is
+/// written once an interval, and two CPUs that write it at once wake the reader twice. (LLVM has no atomic load for the
+/// BPF instruction set of v1.)
+static mut WEIGHED_AT: u64 = 0;
 static mut WOKEN_AT: u64 = 0;
 
 #[unsafe(no_mangle)]
@@ -97,14 +105,14 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
     if !found.class.is_harvested() {
         return;
     }
-    // SAFETY: the helper takes nothing and reads a clock.
-    let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
-    if is_repeat(ctx, counters, found, now_ns) {
+    if is_repeat(ctx, counters, found) {
         counters.gated[class] += 1;
         return;
     }
+    // SAFETY: the helper takes nothing and reads a clock.
+    let now_ns = unsafe { bpf_ktime_get_boot_ns() };
     let told = match found.class {
-        Class::Arp => write::<P, 28>(ctx, packet, found, now_ns),
+        Class::Arp => write::<P, ARP_BODY>(ctx, packet, found, now_ns),
         Class::Ndp if found.body_len as usize <= SMALL_BODY => write::<P, SMALL_BODY>(ctx, packet, found, now_ns),
         _ => write_long(ctx, packet, found, now_ns),
     };
@@ -119,12 +127,14 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
 }
 
 #[inline(always)]
-fn is_repeat(ctx: *mut xdp_md, counters: &mut Counters, found: &Found, now_ns: u64) -> bool {
+fn is_repeat(ctx: *mut xdp_md, counters: &mut Counters, found: &Found) -> bool {
     let refresh = REFRESH.load();
     if refresh == 0 {
         return false;
     }
     let Some(claim) = &found.claim else { return false };
+    // SAFETY: the helper takes nothing and reads a clock, at half the price of an exact one.
+    let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
     let mark = gate::mark(SEED.load(), ifindex(ctx), found.vlans, claim);
     let Some(bucket) = GATE.get_ptr_mut(mark.bucket) else { return false };
     // SAFETY: the pointer is the map's value. Another CPU may write it at the same time: `gate` says what that costs.
@@ -156,15 +166,23 @@ fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found,
     let len = black_box(found.body_len as usize);
     // SAFETY: the reservation is as large as the record and aligned to 8; no other CPU sees it before it is submitted.
     unsafe {
-        if write_header(ctx, packet, found, &mut (*record).header).is_none() {
+        if write_header(ctx, packet, found, now_ns, &mut (*record).header).is_none() {
             bpf_ringbuf_discard(record.cast(), u64::from(bindings::BPF_RB_NO_WAKEUP));
             return None;
         }
         let body = ptr::addr_of_mut!((*record).body);
-        if found.class != Class::Arp {
-            *body = [0; N];
+        if N == ARP_BODY {
+            let Some(bytes) = packet.bytes::<ARP_BODY>(found.body_at) else {
+                bpf_ringbuf_discard(record.cast(), u64::from(bindings::BPF_RB_NO_WAKEUP));
+                return None;
+            };
+            body.cast::<[u8; ARP_BODY]>().write(bytes);
+        } else {
+            for word in 0..N / 8 {
+                body.cast::<u64>().add(word).write_volatile(0);
+            }
         }
-        if len > 0 && len <= N {
+        if N != ARP_BODY && len > 0 && len <= N {
             bpf_xdp_load_bytes(ctx, found.body_at as u32, body.cast(), len as u32);
         }
         bpf_ringbuf_submit(record.cast(), wake(now_ns));
@@ -179,7 +197,7 @@ fn write_long<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u6
     let len = black_box(found.body_len as usize);
     // SAFETY: the value has room for a header and `FRAME_MAX` bytes, and `len` is bounded by it.
     unsafe {
-        write_header(ctx, packet, found, &mut *record.cast::<Header>())?;
+        write_header(ctx, packet, found, now_ns, &mut *record.cast::<Header>())?;
         if len > 0 && len <= FRAME_MAX {
             bpf_xdp_load_bytes(ctx, found.body_at as u32, record.add(HEADER_LEN).cast(), len as u32);
         }
@@ -189,11 +207,37 @@ fn write_long<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u6
 }
 
 #[inline(always)]
-fn write_header<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, header: &mut Header) -> Option<()> {
-    // SAFETY: the helper takes nothing and reads a clock.
-    header.at_ns = unsafe { bpf_ktime_get_boot_ns() };
+fn write_header<P: Packet>(
+    ctx: *mut xdp_md,
+    packet: &P,
+    found: &Found,
+    now_ns: u64,
+    header: &mut Header,
+) -> Option<()> {
+    header.at_ns = now_ns;
     header.ifindex = ifindex(ctx);
-    found.write_header(packet, header)
+    found.write_header(packet, header)?;
+    let source = (&raw mut header.source).cast::<u64>();
+    // SAFETY: `source` and `destination` are four aligned words (`repr(C)`, offsets 40 and 56), and the frame's two
+    // addresses follow each other as they do.
+    unsafe {
+        for word in 0..4 {
+            source.add(word).write_volatile(0);
+        }
+        match found.addresses() {
+            Addresses::Ipv4 { at } => {
+                let both: [u8; 8] = packet.bytes(at)?;
+                let [a, b, c, d, e, f, g, h] = both;
+                source.cast::<u32>().write_volatile(u32::from_ne_bytes([a, b, c, d]));
+                source.add(2).cast::<u32>().write_volatile(u32::from_ne_bytes([e, f, g, h]));
+            }
+            Addresses::Ipv6 { at } => {
+                bpf_xdp_load_bytes(ctx, at as u32, source.cast(), 32);
+            }
+            Addresses::None => {}
+        }
+    }
+    Some(())
 }
 
 #[inline(always)]
@@ -211,14 +255,18 @@ fn ifindex(ctx: *mut xdp_md) -> u32 {
 /// The ring's wake-up flag for a record written now; `abi` states the protocol.
 #[inline(always)]
 fn wake(now_ns: u64) -> u64 {
-    let woken_at = &raw mut WOKEN_AT;
-    // SAFETY: an aligned word of the program's own data; BPF reads and writes it in one instruction.
-    let since = now_ns.wrapping_sub(unsafe { woken_at.read_volatile() });
-    if since == 0 || since < WAKE_INTERVAL_NS && !is_half_full() {
-        return u64::from(bindings::BPF_RB_NO_WAKEUP);
+    let (weighed_at, woken_at) = (&raw mut WEIGHED_AT, &raw mut WOKEN_AT);
+    // SAFETY: aligned words of the program's own data; BPF reads and writes each in one instruction.
+    unsafe {
+        if now_ns.wrapping_sub(weighed_at.read_volatile()) < WEIGH_INTERVAL_NS {
+            return u64::from(bindings::BPF_RB_NO_WAKEUP);
+        }
+        weighed_at.write_volatile(now_ns);
+        if now_ns.wrapping_sub(woken_at.read_volatile()) < WAKE_INTERVAL_NS && !is_half_full() {
+            return u64::from(bindings::BPF_RB_NO_WAKEUP);
+        }
+        woken_at.write_volatile(now_ns);
     }
-    // SAFETY: as above.
-    unsafe { woken_at.write_volatile(now_ns) };
     u64::from(bindings::BPF_RB_FORCE_WAKEUP)
 }
 

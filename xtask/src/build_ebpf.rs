@@ -141,6 +141,8 @@ fn rust_flags(root: &Path) -> anyhow::Result<Vec<String>> {
         "--cfg=bpf_target_arch=\"x86_64\"".to_owned(),
         "-Cdebuginfo=2".to_owned(),
         "-Clink-arg=--btf".to_owned(),
+        // x86-64 and arm64 read packets a word at a time; without this LLVM puts each word together from bytes.
+        "-Ctarget-feature=+allows-misaligned-mem-access".to_owned(),
         format!("--remap-path-prefix={}=/src", root.display()),
     ];
     for registry in std::fs::read_dir(home.join("registry/src")).into_iter().flatten() {
