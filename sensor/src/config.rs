@@ -249,7 +249,9 @@ pub fn parse_when(text: &str, now: Timestamp) -> Result<Timestamp, ConfigError> 
         Some('d') => Some(86_400),
         _ => None,
     };
-    if let Some((unit_s, number)) = unit_s.and_then(|unit_s| Some((unit_s, text[..text.len() - 1].parse::<i64>().ok()?))) {
+    if let Some((unit_s, number)) =
+        unit_s.and_then(|unit_s| Some((unit_s, text[..text.len() - 1].parse::<i64>().ok()?)))
+    {
         let span_ns = number.checked_mul(unit_s).and_then(|s| s.checked_mul(1_000_000_000)).filter(|ns| *ns >= 0);
         return Ok(Timestamp::from_nanos(now.as_nanos().saturating_sub(span_ns.ok_or_else(bad)?)));
     }
@@ -291,7 +293,17 @@ struct Network {
 }
 
 const FILE_KEYS: [&str; 12] = [
-    "interface", "mirror", "capture", "db", "events", "sightings", "learning_s", "refresh_s", "ring_bytes", "oui", "name",
+    "interface",
+    "mirror",
+    "capture",
+    "db",
+    "events",
+    "sightings",
+    "learning_s",
+    "refresh_s",
+    "ring_bytes",
+    "oui",
+    "name",
     "network",
 ];
 const NETWORK_KEYS: [&str; 2] = ["prefix", "interface"];
@@ -406,7 +418,8 @@ mod tests {
     use super::*;
 
     fn check_file(text: &str, expected: &str) {
-        let got = File::parse(Path::new("s.toml"), text).map_or_else(|error| error.to_string(), |file| format!("{file:?}"));
+        let got =
+            File::parse(Path::new("s.toml"), text).map_or_else(|error| error.to_string(), |file| format!("{file:?}"));
         assert!(got.contains(expected), "{got}");
         assert!(!got.contains('\n'), "{got}");
     }

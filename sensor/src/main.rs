@@ -61,7 +61,9 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     let journal = journal::Journal::new(Path::new(journal::SOCKET));
     match journal.and_then(|journal| journal.check().map(|()| journal)) {
         Ok(journal) => sinks.push(Sink::Journal(journal)),
-        Err(error) => notice::info(&format!("no systemd journal here ({error}); events go to the database and --events")),
+        Err(error) => {
+            notice::info(&format!("no systemd journal here ({error}); events go to the database and --events"))
+        }
     }
     let first_untold = saved.unpublished.first().map_or(saved.next_event_id, |event| event.id);
     let mut outbox = Outbox::new(sinks, first_untold - 1);

@@ -150,10 +150,8 @@ impl Sensor {
         };
         let ports = sensor.world.capture.ports().iter().map(status::port_words).collect::<Vec<_>>();
         notice::info(&format!("listening on {}", ports.join(", ")));
-        let details = vec![
-            ("version", Detail::Text(env!("CARGO_PKG_VERSION").to_owned())),
-            ("ports", Detail::Texts(ports)),
-        ];
+        let details =
+            vec![("version", Detail::Text(env!("CARGO_PKG_VERSION").to_owned())), ("ports", Detail::Texts(ports))];
         sensor.world.intake.tell(Kind::SensorStarted, now, details);
         sensor.work()?;
         Ok(sensor)
@@ -184,8 +182,15 @@ impl Sensor {
         let World { clock, capture, intake, .. } = &mut self.world;
         let now = clock.now();
         let mut sink = |frame: Frame<'_>| intake.take(&frame, now);
-        capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)?;
-        Ok(())
+        match capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink) {
+            Ok(_) => Ok(()),
+            // Told once for each interface that goes; the others are still heard.
+            Err(error @ CaptureError::Vanished { .. }) => {
+                notice::error(&error.to_string());
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Everything that is due, in the order in which it depends on each other.
@@ -221,7 +226,9 @@ impl Sensor {
 
     fn flush_sightings(&mut self) {
         if let Err(error) = self.world.intake.flush_log() {
-            notice::error(&format!("the sightings log cannot be written: {error}; make room, or run without --sightings"));
+            notice::error(&format!(
+                "the sightings log cannot be written: {error}; make room, or run without --sightings"
+            ));
         }
     }
 

@@ -72,6 +72,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// An object built from the sources at hand, with what that needs installed, and held against the committed one.
+pub(crate) fn fresh() -> anyhow::Result<PathBuf> {
+    install()?;
+    let folder = root().join("target/bpf/check");
+    let manifest = build(&root(), &Tools::find()?, &folder, false)?;
+    compare(&root().join("sensor-ebpf/prebuilt"), &manifest)?;
+    Ok(folder.join(OBJECT))
+}
+
 /// Builds into `folder`, which is made.
 fn build(root: &Path, tools: &Tools, folder: &Path, log: bool) -> anyhow::Result<Manifest> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -224,7 +233,7 @@ fn find_program(name: &str) -> Option<PathBuf> {
 
 fn install() -> anyhow::Result<()> {
     if debian_compiler().is_none() && rustup_nightly().is_none() || find_program("llvm-strip-22").is_none() {
-        run_quietly(Command::new("apt-get").args(["install", "-y", "--no-install-recommends"]).args(DEBIAN))?;
+        crate::setup::install(&DEBIAN)?;
     }
     if find_program("bpf-linker").is_none() {
         let mut cargo = Command::new("cargo");

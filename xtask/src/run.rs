@@ -26,7 +26,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Builds what an operator runs, and says where it is.
 pub(crate) fn build_release() -> anyhow::Result<PathBuf> {
-    let status = Command::new(env!("CARGO")).args(["build", "--release", "--locked", "--package", "sensor"]).status()?;
+    let status =
+        Command::new(env!("CARGO")).args(["build", "--release", "--locked", "--package", "sensor"]).status()?;
     if !status.success() {
         bail!("the sensor does not build; the compiler's words are above");
     }

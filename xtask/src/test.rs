@@ -26,10 +26,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if !args.committed_object {
         let fresh = build_ebpf::fresh()?;
         let fresh = fresh.to_string_lossy().into_owned();
-        test(&["--package", "sensor-tests", "--test", "kernel", "--test", "differential", "--test", "capture_live"], &[(
-            "SENSOR_BPF_OBJECT",
-            &fresh,
-        )])?;
+        test(
+            &["--package", "sensor-tests", "--test", "kernel", "--test", "differential", "--test", "capture_live"],
+            &[("SENSOR_BPF_OBJECT", &fresh)],
+        )?;
     }
     print_count();
     Ok(())

@@ -25,6 +25,8 @@ pub(super) struct PacketSocket {
     socket: AsyncFd<OwnedFd>,
     batch: Box<Batch>,
     counters: Counters,
+    /// Whether the interface went down since the start; only then can it have gone.
+    was_down: bool,
     /// Frames that the kernel dropped for want of room: asking for them sets its count back.
     dropped: AtomicU64,
 }
@@ -62,7 +64,14 @@ impl PacketSocket {
                 source: io::Error::other(error.to_string()),
             }
         })?;
-        Ok(Self { iface, socket, batch: Batch::new(), counters: Counters::default(), dropped: AtomicU64::new(0) })
+        Ok(Self {
+            iface,
+            socket,
+            batch: Batch::new(),
+            counters: Counters::default(),
+            was_down: false,
+            dropped: AtomicU64::new(0),
+        })
     }
 
     pub(super) fn iface(&self) -> Iface {
@@ -85,11 +94,15 @@ impl PacketSocket {
             let got = match self.batch.receive(self.socket.get_ref(), frames_max - taken) {
                 Ok(got) => got,
                 Err(error) => match error.raw_os_error() {
-                    Some(libc::EAGAIN) => break,
                     Some(libc::EINTR) => continue,
                     // Told once when the interface goes down; it may come up again, and the socket with it.
-                    Some(libc::ENETDOWN) => break,
-                    Some(libc::ENODEV | libc::ENXIO) => return Ok(Drained::Vanished),
+                    Some(libc::ENETDOWN) => {
+                        self.was_down = true;
+                        continue;
+                    }
+                    // Removal is told by no error: the socket only loses its binding.
+                    Some(libc::EAGAIN) if self.was_down && !self.is_bound() => return Ok(Drained::Vanished),
+                    Some(libc::EAGAIN) => break,
                     _ => {
                         let iface = self.iface.as_str().to_owned();
                         return Err(CaptureError::Socket { iface, call: "recvmmsg", source: error });
@@ -108,6 +121,15 @@ impl PacketSocket {
             }
         }
         Ok(Drained::Some(taken))
+    }
+
+    fn is_bound(&self) -> bool {
+        // SAFETY: the struct is made of integers, for which zeros are a value.
+        let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
+        let mut len = mem::size_of_val(&address) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `len` bytes through a pointer to a value of that size.
+        let result = unsafe { libc::getsockname(self.socket.as_raw_fd(), (&raw mut address).cast(), &raw mut len) };
+        result == 0 && address.sll_ifindex > 0
     }
 
     /// Counters of this socket. What the kernel dropped for want of room is lost before it had a class, and counted

@@ -2,12 +2,17 @@
 use super::record::{AddressRecord, EventRecord};
 use std::io::{self, Write};
 /// x
-pub enum Paint { /// x
- Colour, /// x
- Plain }
+pub enum Paint {
+    /// x
+    Colour,
+    /// x
+    Plain,
+}
 /// x
 pub fn write_hosts(records: &[AddressRecord], _paint: Paint, out: &mut dyn Write) -> io::Result<()> {
-    for r in records { writeln!(out, "{:?}", r)?; }
+    for r in records {
+        writeln!(out, "{:?}", r)?;
+    }
     Ok(())
 }
 /// x

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use crate::config;
-use crate::export::record::{self, EventRecord};
 use crate::export::lines::Lines;
+use crate::export::record::{self, EventRecord};
 use crate::export::sightings::{malformed_line, sighting_line};
 use crate::inventory::correlator::{Correlator, Settings};
 use crate::inventory::event::{Detail, Event, Kind};

@@ -38,13 +38,8 @@ struct Lane {
 impl Outbox {
     /// `published_to`: the last event that an earlier process has told.
     pub fn new(sinks: Vec<Sink>, published_to: u64) -> Self {
-        let lane = |sink| Lane {
-            sink,
-            given_to: published_to,
-            written_to: published_to,
-            failing_until: None,
-            gone: false,
-        };
+        let lane =
+            |sink| Lane { sink, given_to: published_to, written_to: published_to, failing_until: None, gone: false };
         Self { lanes: sinks.into_iter().map(lane).collect(), published_to, ..Self::default() }
     }
 

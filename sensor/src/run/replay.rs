@@ -65,7 +65,9 @@ impl Player {
                 let (writer, saved) = Writer::open(path, clock.now())?;
                 (Some(writer), saved)
             }
-            None => (None, Saved { rows: Rows::default(), next_event_id: 1, created_at: clock.now(), unpublished: vec![] }),
+            None => {
+                (None, Saved { rows: Rows::default(), next_event_id: 1, created_at: clock.now(), unpublished: vec![] })
+            }
         };
         let is_new = saved.next_event_id == 1 && saved.rows.hosts.is_empty();
         let settings = Settings {

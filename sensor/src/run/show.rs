@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::failure::Failure;
+use super::screen;
 use crate::cli::{DbArgs, DbCommand, EventsArgs, ExportArgs, HostsArgs};
 use crate::clock::Clock;
 use crate::config::{ConfigError, default_db, parse_when, suggest};
 use crate::export::record::{AddressRecord, EventRecord, address_records, rfc3339};
-use super::screen;
 use crate::export::{self, csv, json, table};
 use crate::inventory::event::Kind;
 use crate::store::{self, EventFilter, Reader, StoredEvent};

@@ -61,8 +61,7 @@ pub fn parse(body: &[u8]) -> Result<Message, WireError> {
     let head: &[u8; 12] = body.first_chunk().ok_or(WireError::Truncated)?;
     let count = |at: usize| usize::from(u16::from_be_bytes([head[at], head[at + 1]]));
     let [questions, answers, authorities, additionals] = [4, 6, 8, 10].map(count);
-    let mut message =
-        Message { is_response: head[2] & 0x80 != 0, opcode: head[2] >> 3 & 0xf, ..Message::default() };
+    let mut message = Message { is_response: head[2] & 0x80 != 0, opcode: head[2] >> 3 & 0xf, ..Message::default() };
     let mut reader = Reader { body, at: 12, pointers_left: POINTERS_MAX };
     message.is_damaged = message.read(&mut reader, questions, answers, authorities, additionals).is_err();
     Ok(message)
@@ -239,11 +238,8 @@ mod tests {
 
     fn check(answers: u16, records: &[u8], expected: &str) {
         let message = parse(&message(answers, records)).unwrap();
-        let mut got: Vec<String> = message
-            .records
-            .iter()
-            .map(|record| format!("{} {:?}", record.name.escaped(), record.data))
-            .collect();
+        let mut got: Vec<String> =
+            message.records.iter().map(|record| format!("{} {:?}", record.name.escaped(), record.data)).collect();
         if message.is_damaged {
             got.push("damaged".to_owned());
         }

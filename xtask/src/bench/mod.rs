@@ -5,6 +5,8 @@ use clap::ValueEnum;
 use sensor_tests::bpf::root;
 
 mod kernel;
+mod replay;
+mod traffic;
 
 /// The subcommand's arguments.
 #[derive(clap::Args)]
@@ -17,6 +19,8 @@ pub(crate) struct Args {
 enum Bench {
     /// Nanoseconds per frame in the XDP program, against a program that does nothing
     Kernel,
+    /// A capture of a million frames, beside tcpdump, p0f, prads and tshark
+    Replay,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -28,6 +32,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         page += "\n";
         page += &match bench {
             Bench::Kernel => kernel::run()?,
+            Bench::Replay => replay::run()?,
         };
     }
     let path = root().join("target/bench.md");

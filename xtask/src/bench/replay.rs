@@ -28,7 +28,7 @@ struct Turn {
 }
 
 /// The table, as Markdown.
-pub(crate) fn table() -> anyhow::Result<String> {
+pub(super) fn run() -> anyhow::Result<String> {
     setup::install(&["tcpdump", "p0f", "prads", "tshark"])?;
     let sensor = run::build_release()?;
     let folder = run::target_folder().join("bench");

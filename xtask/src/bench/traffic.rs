@@ -5,12 +5,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// Frames in the capture.
-pub(crate) const FRAMES: u32 = 1_000_000;
+pub(super) const FRAMES: u32 = 1_000_000;
 /// Hosts that speak in it.
-pub(crate) const HOSTS: u32 = 5_000;
+pub(super) const HOSTS: u32 = 5_000;
 
 /// Writes the capture, unless it is there already.
-pub(crate) fn write(path: &Path) -> io::Result<()> {
+pub(super) fn write(path: &Path) -> io::Result<()> {
     if path.metadata().is_ok_and(|meta| meta.len() > 0) {
         return Ok(());
     }
