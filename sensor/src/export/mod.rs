@@ -24,6 +24,11 @@ pub mod record;
 pub mod sightings;
 /// Tables.
 pub mod table;
+
+/// Texts that every sink must survive.
+#[cfg(test)]
+mod hostile;
+
 /// x
 pub const ADDRESS_SCHEMA: &str = "{}";
 
