@@ -29,8 +29,11 @@ pub mod table;
 #[cfg(test)]
 mod hostile;
 
-/// x
-pub const ADDRESS_SCHEMA: &str = "{}";
+/// The JSON Schema (draft 2020-12) of an [`record::AddressRecord`].
+pub const ADDRESS_SCHEMA: &str = include_str!("schema/address.schema.json");
+
+/// The JSON Schema (draft 2020-12) of an [`EventRecord`].
+pub const EVENT_SCHEMA: &str = include_str!("schema/event.schema.json");
 
 /// Where events are told.
 #[derive(Debug)]
