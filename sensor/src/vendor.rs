@@ -80,12 +80,13 @@ impl Vendors {
         let hex = format!("{a:02X}{b:02X}{c:02X}{d:02X}{e:02X}{f:02X}");
         let builtin = oui_data::lookup(&hex).map(|row| (row.oui().len(), row.organization()));
         let ours = [9, 7, 6].into_iter().find_map(|len| Some((len, self.overrides.get(&hex[..len])?.as_str())));
-        let (len, name) = match (ours, builtin) {
-            (Some(ours), Some(builtin)) if builtin.0 > ours.0 => builtin,
-            (Some(row), _) | (None, Some(row)) => row,
+        let name = match (ours, builtin) {
+            (Some(ours), Some(builtin)) if builtin.0 > ours.0 => builtin.1,
+            (Some(row), _) | (None, Some(row)) => row.1,
             (None, None) => return None,
         };
-        let hidden = len == 6 && ["ieee registration authority", "private"].contains(&name.to_lowercase().as_str());
+        // A block of the authority's that is not assigned further, and one whose holder paid not to be named.
+        let hidden = ["ieee registration authority", "private"].contains(&name.to_lowercase().as_str());
         (!hidden && !name.is_empty()).then_some(name)
     }
 }

@@ -25,6 +25,9 @@ pub mod sightings;
 /// Tables.
 pub mod table;
 
+/// Sentences.
+mod message;
+
 /// Texts that every sink must survive.
 #[cfg(test)]
 mod hostile;
@@ -59,6 +62,10 @@ impl Sink {
         match self {
             Self::Journal(journal) => journal.publish(record),
             Self::Lines(lines) => {
+                // An event is told or tried again, never dropped.
+                if lines.is_full() {
+                    lines.flush()?;
+                }
                 lines.push(json);
                 Ok(())
             }
