@@ -25,14 +25,16 @@ static RING: RingBuf<(), { 1 << 22 }> = RingBuf::new();
 static COUNTERS: PerCpuArray<[u64; COUNTER_WORDS], 1> = PerCpuArray::new();
 #[btf_map]
 static GATE: Array<Bucket, BUCKETS> = Array::new();
-/// A long record while it is put together: the stack has 512 bytes only.
+/// A long record while it is put together, and behind it the headers of a frame spread over buffers: the stack has
+/// 512 bytes only.
 #[btf_map]
-static SCRATCH: PerCpuArray<[u64; SCRATCH_LEN / 8], 1> = PerCpuArray::new();
+static SCRATCH: PerCpuArray<[u64; (RECORD_LEN + GATHERED_LEN) / 8], 1> = PerCpuArray::new();
 
 const _: () = assert!(core::mem::offset_of!(Header, source) == 40 && core::mem::offset_of!(Header, destination) == 56);
 const _: () = assert!(core::mem::offset_of!(Small<SMALL_BODY>, body) == HEADER_LEN && SMALL_BODY % 8 == 0);
 
-const SCRATCH_LEN: usize = (HEADER_LEN + FRAME_MAX).next_multiple_of(8);
+const RECORD_LEN: usize = (HEADER_LEN + FRAME_MAX).next_multiple_of(8);
+const GATHERED_LEN: usize = 2 * READ_MAX.next_power_of_two();
 
 #[unsafe(no_mangle)]
 static SEED: Global<u64> = Global::new(0);
@@ -346,11 +348,12 @@ struct Gathered {
 impl Gathered {
     #[inline(always)]
     fn new(ctx: *mut xdp_md) -> Option<Self> {
-        let bytes = SCRATCH.get_ptr_mut(0)?.cast::<u8>();
+        // SAFETY: the value is longer than `RECORD_LEN`.
+        let bytes = unsafe { SCRATCH.get_ptr_mut(0)?.cast::<u8>().add(RECORD_LEN) };
         // SAFETY: `ctx` is this program's context.
         let wire_len = unsafe { bpf_xdp_get_buff_len(ctx) as usize };
         let len = wire_len.min(READ_MAX);
-        // SAFETY: `SCRATCH` has room for `READ_MAX` bytes, and is not used again before this is done with.
+        // SAFETY: `SCRATCH` has room for `READ_MAX` bytes there, and nothing else uses them.
         let failed = len == 0 || unsafe { bpf_xdp_load_bytes(ctx, 0, bytes.cast(), len as u32) } != 0;
         (!failed).then_some(Self { bytes, len, wire_len })
     }
@@ -374,13 +377,13 @@ impl Packet for Gathered {
         }
         // The verifier forgets the comparison; a mask that LLVM cannot see to be needless stays with the register.
         let offset = black_box(offset) & MASK;
-        // SAFETY: within `READ_MAX` bytes, and the map's value is larger than the mask allows.
+        // SAFETY: within `READ_MAX` bytes, and the map's value has room for more than the mask allows.
         Some(unsafe { self.bytes.add(offset).cast::<[u8; N]>().read_unaligned() })
     }
 }
 
 const MASK: usize = READ_MAX.next_power_of_two() - 1;
-const _: () = assert!(MASK + READ_MAX <= SCRATCH_LEN);
+const _: () = assert!(MASK + READ_MAX <= GATHERED_LEN);
 
 /// The digest of the sources that this object was built from, for whoever holds only the object.
 #[used]
