@@ -205,7 +205,6 @@ fn a_jumbo_frame_is_read_across_its_buffers() {
     let jumbo = ipv4(IP, [224, 0, 0, 251], 17, 0, &udp(5353, 5353, &[7; 8_000]));
     assert_eq!(kernel.run("sensor_host", &jumbo), XDP_PASS);
     let record = kernel.next_record().unwrap();
-    assert_eq!(record.header.frame_len as usize, jumbo.len());
     assert_eq!(record.header.flags & FLAG_CUT, FLAG_CUT);
     assert_eq!(record.body, jumbo[42..1500]);
     assert_eq!(kernel.counters().cut[Class::Mdns as usize], 1);
