@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::escape::escape;
-use crate::inventory::event::{Detail, Event, Kind};
+use super::message::message;
+use crate::inventory::event::{Detail, Event};
 use crate::inventory::state::{Binding, DhcpFacts, Host, HostId, Rows, Source, Station};
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 use crate::vendor::Vendors;
@@ -369,57 +370,6 @@ fn details(details: &[(&'static str, Detail)]) -> Option<Map<String, Value>> {
         ((*key).to_owned(), value)
     });
     Some(written.collect()).filter(|map: &Map<_, _>| !map.is_empty())
-}
-
-fn message(kind: Kind, record: &EventRecord) -> String {
-    let ip = record.ip.map(|ip| ip.to_string());
-    let ip = ip.as_deref();
-    let mac = station(record.mac.as_deref(), record.vendor.as_deref());
-    let old = station(record.old_mac.as_deref(), record.old_vendor.as_deref());
-    let what = ip.unwrap_or("a station");
-    let named = record.hostname.as_deref().map_or(String::new(), |name| format!(" named {name}"));
-    let on = record.segment.as_deref().map_or(String::new(), |segment| format!(" on {segment}"));
-    let because = record.reason.as_deref().map_or(String::new(), |reason| format!(" (reason: {reason})"));
-    let more = || record.details.as_ref().map_or(String::new(), |details| format!(": {}", facts(details)));
-    match kind {
-        Kind::Bogon => format!("{what} at {mac} is foreign to the segment{on}"),
-        Kind::ChangedMac => format!("{what} moved from {old} to {mac}{on}{because}"),
-        Kind::FlipFlop => format!("{what} flipped back from {old} to {mac}{on}{because}"),
-        Kind::MacMismatch => format!("{what} is claimed for {mac} in a frame of another station{on}{}", more()),
-        Kind::NameChanged => format!("{what} at {mac} is now{}{on}{}", named_or(&named), more()),
-        Kind::NewAddress => format!("new address {what} at {mac}{named}{on}"),
-        Kind::NewDhcpServer => format!("new DHCP server {what} at {mac}{named}{on}"),
-        Kind::NewHost => match ip {
-            Some(ip) => format!("new host {ip} at {mac}{named}{on}"),
-            None => format!("new host at {mac}{named}{on}"),
-        },
-        Kind::NewRouter => format!("new router {what} at {mac}{named}{on}"),
-        Kind::ReusedMac => format!("{what} returned from {old} to {mac}, which held it before{on}{because}"),
-        Kind::SensorLoss => format!("the sensor lost frames{on}{}", more()),
-        Kind::SensorStarted => format!("the sensor started{on}{}", more()),
-        Kind::SensorStopped => format!("the sensor stopped{on}{}", more()),
-    }
-}
-
-fn station(mac: Option<&str>, vendor: Option<&str>) -> String {
-    match (mac, vendor) {
-        (Some(mac), Some(vendor)) => format!("{mac} ({vendor})"),
-        (Some(mac), None) => mac.to_owned(),
-        (None, _) => "an unknown station".to_owned(),
-    }
-}
-
-fn named_or(named: &str) -> &str {
-    if named.is_empty() { " named otherwise" } else { named }
-}
-
-fn facts(details: &Map<String, Value>) -> String {
-    let word = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    };
-    details.iter().map(|(key, value)| format!("{key} {}", word(value))).collect::<Vec<_>>().join(", ")
 }
 
 fn vlan(segment: Segment) -> Option<Vec<u16>> {
