@@ -90,8 +90,6 @@ pub struct Header {
     pub at_ns: u64,
     /// The interface's number at the time of capture.
     pub ifindex: u32,
-    /// The frame's length on the wire, bytes.
-    pub frame_len: u32,
     /// A [`Class`] number.
     pub class: u8,
     /// `FLAG_*`.
@@ -109,7 +107,7 @@ pub struct Header {
     /// Bytes of body behind this header.
     pub body_len: u16,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: [u8; 6],
     /// IP source, or zeros.
     pub source: [u8; 16],
     /// IP destination, or zeros.
@@ -134,14 +132,13 @@ impl Header {
         let mut b = [0; HEADER_LEN];
         b[0..8].copy_from_slice(&self.at_ns.to_ne_bytes());
         b[8..12].copy_from_slice(&self.ifindex.to_ne_bytes());
-        b[12..16].copy_from_slice(&self.frame_len.to_ne_bytes());
-        b[16..20].copy_from_slice(&[self.class, self.flags, self.hop_limit, self.vlan_count]);
-        b[20..22].copy_from_slice(&self.vlans[0].to_ne_bytes());
-        b[22..24].copy_from_slice(&self.vlans[1].to_ne_bytes());
-        b[24..30].copy_from_slice(&self.source_mac);
-        b[30..36].copy_from_slice(&self.destination_mac);
-        b[36..38].copy_from_slice(&self.body_len.to_ne_bytes());
-        b[38..40].copy_from_slice(&self.reserved);
+        b[12..16].copy_from_slice(&[self.class, self.flags, self.hop_limit, self.vlan_count]);
+        b[16..18].copy_from_slice(&self.vlans[0].to_ne_bytes());
+        b[18..20].copy_from_slice(&self.vlans[1].to_ne_bytes());
+        b[20..26].copy_from_slice(&self.source_mac);
+        b[26..32].copy_from_slice(&self.destination_mac);
+        b[32..34].copy_from_slice(&self.body_len.to_ne_bytes());
+        b[34..40].copy_from_slice(&self.reserved);
         b[40..56].copy_from_slice(&self.source);
         b[56..72].copy_from_slice(&self.destination);
         b
@@ -152,16 +149,15 @@ impl Header {
         Self {
             at_ns: u64::from_ne_bytes(take(b, 0)),
             ifindex: u32::from_ne_bytes(take(b, 8)),
-            frame_len: u32::from_ne_bytes(take(b, 12)),
-            class: b[16],
-            flags: b[17],
-            hop_limit: b[18],
-            vlan_count: b[19],
-            vlans: [u16::from_ne_bytes(take(b, 20)), u16::from_ne_bytes(take(b, 22))],
-            source_mac: take(b, 24),
-            destination_mac: take(b, 30),
-            body_len: u16::from_ne_bytes(take(b, 36)),
-            reserved: take(b, 38),
+            class: b[12],
+            flags: b[13],
+            hop_limit: b[14],
+            vlan_count: b[15],
+            vlans: [u16::from_ne_bytes(take(b, 16)), u16::from_ne_bytes(take(b, 18))],
+            source_mac: take(b, 20),
+            destination_mac: take(b, 26),
+            body_len: u16::from_ne_bytes(take(b, 32)),
+            reserved: take(b, 34),
             source: take(b, 40),
             destination: take(b, 56),
         }

@@ -181,7 +181,6 @@ impl Found {
     /// in place and with the call first, so that in the kernel no byte of it goes through the stack.
     #[inline(always)]
     pub fn write_header<P: Packet>(&self, packet: &P, header: &mut Header) -> Option<()> {
-        header.frame_len = packet.wire_len() as u32;
         header.class = self.class as u8;
         header.flags = self.flags;
         header.hop_limit = match self.addresses() {
@@ -194,7 +193,7 @@ impl Found {
         header.destination_mac = packet.bytes(0)?;
         header.source_mac = packet.bytes(6)?;
         header.body_len = self.body_len;
-        header.reserved = [0; 2];
+        header.reserved = [0; 6];
         Some(())
     }
 

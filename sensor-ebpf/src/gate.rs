@@ -59,9 +59,9 @@ pub const fn ticks(refresh_s: u64) -> u64 {
 /// Hashes a claim with the secret `seed`: who does not know it cannot choose addresses that share a slot.
 #[inline(always)]
 pub fn mark(seed: u64, ifindex: u32, vlans: [u16; 2], claim: &Claim) -> Mark {
-    let place = (ifindex as u64) << 32 | (vlans[0] as u64) << 16 | vlans[1] as u64;
+    let place = u64::from(ifindex) << 32 | u64::from(vlans[0]) << 16 | u64::from(vlans[1]);
     // The ids have 12 bits each, so the table's number fits above the inner one.
-    let table = ((claim.kind >> 3) as u64) << 12;
+    let table = u64::from(claim.kind >> 3) << 12;
     let mut hash = mix(seed ^ place ^ table);
     hash = mix(hash ^ claim.address[0]);
     if claim.address[1] != 0 {

@@ -5,7 +5,7 @@ use core::ptr;
 use aya_ebpf::bindings::{self, xdp_action, xdp_md};
 use aya_ebpf::btf_maps::{Array, PerCpuArray, RingBuf};
 use aya_ebpf::helpers::{
-    bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns, bpf_ringbuf_discard, bpf_ringbuf_output, bpf_ringbuf_query,
+    bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_ringbuf_discard, bpf_ringbuf_output, bpf_ringbuf_query,
     bpf_ringbuf_reserve, bpf_ringbuf_submit, bpf_xdp_get_buff_len, bpf_xdp_load_bytes,
 };
 use aya_ebpf::macros::{btf_map, xdp};
@@ -23,16 +23,21 @@ use sensor_ebpf::packet::{Packet, READ_MAX};
 static RING: RingBuf<(), { 1 << 22 }> = RingBuf::new();
 #[btf_map]
 static COUNTERS: PerCpuArray<[u64; COUNTER_WORDS], 1> = PerCpuArray::new();
+/// The jiffy in which the boot-time clock was read last, and what it said.
+#[btf_map]
+static CLOCK: PerCpuArray<[u64; 2], 1> = PerCpuArray::new();
 #[btf_map]
 static GATE: Array<Bucket, BUCKETS> = Array::new();
-/// A long record while it is put together: the stack has 512 bytes only.
+/// A long record while it is put together, and behind it the headers of a frame spread over buffers: the stack has
+/// 512 bytes only.
 #[btf_map]
-static SCRATCH: PerCpuArray<[u64; SCRATCH_LEN / 8], 1> = PerCpuArray::new();
+static SCRATCH: PerCpuArray<[u64; (RECORD_LEN + GATHERED_LEN) / 8], 1> = PerCpuArray::new();
 
 const _: () = assert!(core::mem::offset_of!(Header, source) == 40 && core::mem::offset_of!(Header, destination) == 56);
 const _: () = assert!(core::mem::offset_of!(Small<SMALL_BODY>, body) == HEADER_LEN && SMALL_BODY % 8 == 0);
 
-const SCRATCH_LEN: usize = (HEADER_LEN + FRAME_MAX).next_multiple_of(8);
+const RECORD_LEN: usize = (HEADER_LEN + FRAME_MAX).next_multiple_of(8);
+const GATHERED_LEN: usize = 2 * READ_MAX.next_power_of_two();
 
 #[unsafe(no_mangle)]
 static SEED: Global<u64> = Global::new(0);
@@ -105,12 +110,11 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
     if !found.class.is_harvested() {
         return;
     }
-    if is_repeat(ctx, counters, found) {
+    let Some(now_ns) = boot_time() else { return };
+    if is_repeat(ctx, counters, found, now_ns) {
         counters.gated[class] += 1;
         return;
     }
-    // SAFETY: the helper takes nothing and reads a clock.
-    let now_ns = unsafe { bpf_ktime_get_boot_ns() };
     let told = match found.class {
         Class::Arp => write::<P, ARP_BODY>(ctx, packet, found, now_ns),
         Class::Ndp if found.body_len as usize <= SMALL_BODY => write::<P, SMALL_BODY>(ctx, packet, found, now_ns),
@@ -126,15 +130,29 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
     }
 }
 
+/// The boot-time clock, read once a jiffy: under load many frames share a reading, which costs more than the gate does;
+/// a frame after a pause, or after suspend, has its own.
 #[inline(always)]
-fn is_repeat(ctx: *mut xdp_md, counters: &mut Counters, found: &Found) -> bool {
+fn boot_time() -> Option<u64> {
+    // SAFETY: the pointer is this CPU's value of the map, and nothing else on this CPU uses it meanwhile.
+    let [read_at, boot_ns] = CLOCK.get_ptr_mut(0).map(|clock| unsafe { &mut *clock })?;
+    // SAFETY: the helper takes nothing; the kernel puts one load in its place (Linux 5.6).
+    let jiffy = unsafe { bpf_jiffies64() };
+    if *read_at != jiffy {
+        *read_at = jiffy;
+        // SAFETY: the helper takes nothing and reads a clock.
+        *boot_ns = unsafe { bpf_ktime_get_boot_ns() };
+    }
+    Some(*boot_ns)
+}
+
+#[inline(always)]
+fn is_repeat(ctx: *mut xdp_md, counters: &mut Counters, found: &Found, now_ns: u64) -> bool {
     let refresh = REFRESH.load();
     if refresh == 0 {
         return false;
     }
     let Some(claim) = &found.claim else { return false };
-    // SAFETY: the helper takes nothing and reads a clock, at half the price of an exact one.
-    let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
     let mark = gate::mark(SEED.load(), ifindex(ctx), found.vlans, claim);
     let Some(bucket) = GATE.get_ptr_mut(mark.bucket) else { return false };
     // SAFETY: the pointer is the map's value. Another CPU may write it at the same time: `gate` says what that costs.
@@ -346,11 +364,12 @@ struct Gathered {
 impl Gathered {
     #[inline(always)]
     fn new(ctx: *mut xdp_md) -> Option<Self> {
-        let bytes = SCRATCH.get_ptr_mut(0)?.cast::<u8>();
+        // SAFETY: the value is longer than `RECORD_LEN`.
+        let bytes = unsafe { SCRATCH.get_ptr_mut(0)?.cast::<u8>().add(RECORD_LEN) };
         // SAFETY: `ctx` is this program's context.
         let wire_len = unsafe { bpf_xdp_get_buff_len(ctx) as usize };
         let len = wire_len.min(READ_MAX);
-        // SAFETY: `SCRATCH` has room for `READ_MAX` bytes, and is not used again before this is done with.
+        // SAFETY: `SCRATCH` has room for `READ_MAX` bytes there, and nothing else uses them.
         let failed = len == 0 || unsafe { bpf_xdp_load_bytes(ctx, 0, bytes.cast(), len as u32) } != 0;
         (!failed).then_some(Self { bytes, len, wire_len })
     }
@@ -374,13 +393,13 @@ impl Packet for Gathered {
         }
         // The verifier forgets the comparison; a mask that LLVM cannot see to be needless stays with the register.
         let offset = black_box(offset) & MASK;
-        // SAFETY: within `READ_MAX` bytes, and the map's value is larger than the mask allows.
+        // SAFETY: within `READ_MAX` bytes, and the map's value has room for more than the mask allows.
         Some(unsafe { self.bytes.add(offset).cast::<[u8; N]>().read_unaligned() })
     }
 }
 
 const MASK: usize = READ_MAX.next_power_of_two() - 1;
-const _: () = assert!(MASK + READ_MAX <= SCRATCH_LEN);
+const _: () = assert!(MASK + READ_MAX <= GATHERED_LEN);
 
 /// The digest of the sources that this object was built from, for whoever holds only the object.
 #[used]

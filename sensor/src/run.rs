@@ -80,7 +80,7 @@ pub async fn run(world: World) -> Result<(), Failure> {
             Wake::Frames(ready) => sensor.take_frames(ready)?,
             Wake::Hangup => sensor.reopen(),
             Wake::Stop => break,
-            Wake::Stored(done) => sensor.stored(done),
+            Wake::Stored(done) => sensor.stored(*done),
         }
         sensor.work()?;
     }
@@ -103,7 +103,7 @@ enum Wake {
     /// SIGTERM or SIGINT.
     Stop,
     /// The database has finished a batch.
-    Stored(Done),
+    Stored(Box<Done>),
 }
 
 struct Sensor {
@@ -166,7 +166,7 @@ impl Sensor {
             _ = stop.recv() => Wake::Stop,
             _ = interrupt.recv() => Wake::Stop,
             _ = hangup.recv() => Wake::Hangup,
-            done = store.done(), if store.busy() => Wake::Stored(done),
+            done = store.done(), if store.busy() => Wake::Stored(Box::new(done)),
             ready = capture.readable() => Wake::Frames(ready),
             () = tokio::time::sleep(wait) => Wake::Due,
         }

@@ -185,7 +185,7 @@ impl Kernel {
     }
 
     /// The oldest unread record.
-    pub fn next(&mut self) -> Option<Record> {
+    pub fn next_record(&mut self) -> Option<Record> {
         let bytes = self.next_bytes()?;
         let (header, body) = Header::split(&bytes).expect("the program writes whole records");
         Some(Record { header, body: body.to_vec() })

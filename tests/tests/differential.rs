@@ -30,8 +30,8 @@ fn record(frame: &[u8]) -> Option<Record> {
 /// The kernel's record for a frame, without its time.
 fn kernel_record(kernel: &mut Kernel, frame: &[u8]) -> Option<Record> {
     kernel.run("sensor_host", frame);
-    let mut record = kernel.next()?;
-    assert_eq!(kernel.next(), None, "two records for one frame");
+    let mut record = kernel.next_record()?;
+    assert_eq!(kernel.next_record(), None, "two records for one frame");
     record.header.at_ns = 0;
     Some(record)
 }

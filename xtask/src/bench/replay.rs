@@ -1,6 +1,5 @@
 //! Reading a million frames: ours beside its peers on the same file, whole processes, best and median of several turns.
 
-use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -103,7 +102,6 @@ fn wait(pid: u32) -> anyhow::Result<libc::rusage> {
 }
 
 fn render(runners: &mut [Runner], bytes: u64) -> String {
-    use std::fmt::Write as _;
     let floor = median(&mut runners[1].turns);
     let mut text = format!(
         "### Reading a capture of {} frames ({} MB, {} hosts)\n\n| program | best, s | median, s | CPU, s | memory, MiB | times tcpdump |\n|---|--:|--:|--:|--:|--:|\n",
@@ -114,15 +112,14 @@ fn render(runners: &mut [Runner], bytes: u64) -> String {
     for runner in runners {
         let best = runner.turns.iter().map(|turn| turn.wall_s).fold(f64::INFINITY, f64::min);
         let middle = median(&mut runner.turns);
-        drop(writeln!(
-            text,
-            "| {} | {best:.2} | {:.2} | {:.2} | {:.0} | {:.2} |",
+        text += &format!(
+            "| {} | {best:.2} | {:.2} | {:.2} | {:.0} | {:.2} |\n",
             runner.name,
             middle.wall_s,
             middle.cpu_s,
             middle.rss_kib as f64 / 1024.0,
             middle.wall_s / floor.wall_s
-        ));
+        );
     }
     text
 }
