@@ -157,7 +157,8 @@ impl Lab {
             "tc qdisc add dev {port} handle ffff: ingress && tc filter add dev {port} parent ffff: protocol all \
              u32 match u32 0 0 action mirred egress mirror dev mir0"
         ))?;
-        namespace.sh(&format!("ethtool -K eth0 txvlan off >/dev/null; ip link set eth0 address {mac}; ip link set lo up"))?;
+        namespace
+            .sh(&format!("ethtool -K eth0 txvlan off >/dev/null; ip link set eth0 address {mac}; ip link set lo up"))?;
         if matches!(kind, HostKind::Tagged(..)) {
             namespace.sh("sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1")?;
         }
@@ -202,7 +203,14 @@ impl Lab {
         let daemon = self.hosts[number]
             .namespace
             .command("dnsmasq")
-            .args(["--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--no-ping", "--no-resolv", "--no-hosts"])
+            .args([
+                "--keep-in-foreground",
+                "--conf-file=/dev/null",
+                "--user=root",
+                "--no-ping",
+                "--no-resolv",
+                "--no-hosts",
+            ])
             .args(["--interface=eth0", "--bind-interfaces", "--pid-file=", "--address=/lab/10.77.0.1"])
             .args(["--dhcp-range=10.77.0.100,10.77.0.150,255.255.255.0,120", "--dhcp-authoritative"])
             .arg(format!("--dhcp-leasefile={}", leases.display()))

@@ -78,7 +78,8 @@ fn check_database(folder: &std::path::Path, told: &[Value]) {
     let mut find = database.prepare("SELECT record FROM events WHERE id = ?").unwrap();
     for event in told {
         let id = event["id"].as_i64().unwrap();
-        let saved: String = find.query_row([id], |row| row.get(0)).unwrap_or_else(|_| panic!("told, not saved: {event}"));
+        let saved: String =
+            find.query_row([id], |row| row.get(0)).unwrap_or_else(|_| panic!("told, not saved: {event}"));
         assert_eq!(serde_json::from_str::<Value>(&saved).unwrap(), *event);
     }
 }

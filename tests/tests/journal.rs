@@ -49,7 +49,8 @@ fn journalctl_finds_events_by_their_fields() {
         .spawn()
         .unwrap();
     let (mac, ip) = (Mac([0x00, 0x14, 0x22, 1, 2, 3]), Ipv4Addr::new(10, 77, 0, 70));
-    wait::until("the sensor in the journal", || Ok((!read(&folder.join("journal.json")).is_empty()).then_some(()))).unwrap();
+    wait::until("the sensor in the journal", || Ok((!read(&folder.join("journal.json")).is_empty()).then_some(())))
+        .unwrap();
     sender::send(&lab.host("static").namespace, "eth0", &[]).unwrap();
     lab.host("static").namespace.sh("ip link set eth0 up").unwrap();
     let frame = sender::arp_request(mac, ip, Ipv4Addr::new(10, 77, 0, 1), &[]);

@@ -32,9 +32,8 @@ fn check_hosts(lab: &Lab, sensor: &SensorProcess) {
         let records = seen.unwrap_or_else(|error| panic!("{error}: {:#?}", sensor.export()));
         check_host(lab, host, &records);
     }
-    let events = sensor
-        .wait_for("everybody to be told", |events| of_kind(events, "new-host").len() >= lab.hosts.len())
-        .unwrap();
+    let events =
+        sensor.wait_for("everybody to be told", |events| of_kind(events, "new-host").len() >= lab.hosts.len()).unwrap();
     let mut told: Vec<String> = of_kind(&events, "new-host").iter().map(|event| text(event, "mac")).collect();
     told.sort();
     let mut hosts: Vec<String> = lab.hosts.iter().map(|host| host.mac.to_string()).collect();
@@ -62,7 +61,9 @@ fn check_host(lab: &Lab, host: &Host, records: &[Value]) {
     assert!(!all.is_empty(), "{name}");
     for record in &all {
         match host.mac.kind() {
-            MacKind::Local => assert_eq!((&record["mac_kind"], record.get("vendor")), (&"local".into(), None), "{name}"),
+            MacKind::Local => {
+                assert_eq!((&record["mac_kind"], record.get("vendor")), (&"local".into(), None), "{name}")
+            }
             _ => {
                 assert_eq!(record["mac_kind"], "universal", "{name}");
                 assert!(record["vendor"].as_str().is_some_and(|vendor| !vendor.is_empty()), "{name}: {record}");
@@ -97,7 +98,10 @@ fn check_host(lab: &Lab, host: &Host, records: &[Value]) {
             assert!(record["names"].as_array().unwrap().contains(&serde_json::json!({"name": name, "source": "dhcp"})));
             let dhcp = &record["dhcp"];
             assert_eq!((&dhcp["hostname"], &dhcp["vendor_class"]), (&name.into(), &VENDOR_CLASS.into()));
-            assert_eq!((&dhcp["parameters"], &dhcp["server"]), (&serde_json::json!([1, 28, 3, 6]), &SERVER.to_string().into()));
+            assert_eq!(
+                (&dhcp["parameters"], &dhcp["server"]),
+                (&serde_json::json!([1, 28, 3, 6]), &SERVER.to_string().into())
+            );
             assert!(dhcp["lease_until"].as_str() > record["first_seen"].as_str());
         }
         HostKind::Ipv6Only(address) => assert_eq!(sources(address.into()), ["ndp"]),

@@ -59,8 +59,10 @@ impl SensorProcess {
 
     /// `sensor export --json` beside the running sensor.
     pub fn export(&self) -> anyhow::Result<Vec<Value>> {
-        let output =
-            Command::new(sensor_binary()).args(["export", "--json", "--db"]).arg(self.folder.join("sensor.db")).output()?;
+        let output = Command::new(sensor_binary())
+            .args(["export", "--json", "--db"])
+            .arg(self.folder.join("sensor.db"))
+            .output()?;
         anyhow::ensure!(output.status.success(), "export: {}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout)?)
     }
