@@ -228,10 +228,13 @@ impl Sensor {
     }
 
     fn flush_sightings(&mut self) {
-        if let Err(error) = self.world.intake.flush_log() {
-            notice::error(&format!(
-                "the sightings log cannot be written: {error}; make room, or run without --sightings"
-            ));
+        match self.world.intake.flush_log() {
+            Ok(()) => self.log_failing = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.log_failing, true) {
+                    notice::error(&format!("the sightings log cannot be written: {error}; make room for it"));
+                }
+            }
         }
     }
 
