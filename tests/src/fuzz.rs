@@ -1,1 +1,172 @@
-//! stub
+//! Bodies of the fuzz targets: plain functions that assert what must hold for any bytes. `cargo test` runs them over the
+//! committed corpus; `tests/fuzz` hands them to libFuzzer.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use sensor::capture::file::read_from;
+use sensor::export::sightings::sighting_line;
+use sensor::inventory::correlator::{Correlator, Settings};
+use sensor::inventory::limits::Limits;
+use sensor::inventory::sighting::sightings;
+use sensor::inventory::state::Rows;
+use sensor::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
+use sensor::wire::{
+    self, WireError, arp as arp_message, dhcp as dhcp_message, dns, mdns as mdns_message, ndp as ndp_message,
+};
+use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
+use sensor_ebpf::classify::classify;
+use sensor_ebpf::packet::Captured;
+
+use crate::operations::correlate;
+
+/// Every target: its name, which is also its corpus folder's, and its body.
+pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+    ("arp", arp),
+    ("capture_file", capture_file),
+    ("classifier", classifier),
+    ("correlator", correlate),
+    ("dhcp", dhcp),
+    ("mdns", mdns),
+    ("ndp", ndp),
+    ("whole_path", whole_path),
+];
+
+/// A frame of any bytes: the body lies inside it and inside what is harvested of a frame, and records survive the ring.
+pub fn classifier(data: &[u8]) {
+    let (&[longer, ..], frame) = data.split_at(data.len().min(1)) else { return };
+    let packet = Captured { bytes: frame, wire_len: frame.len() + usize::from(longer) };
+    let harvest = classify(&packet);
+    assert_eq!(harvest, classify(&packet));
+    let end = harvest.body_at + usize::from(harvest.header.body_len);
+    if harvest.class.is_harvested() {
+        assert!(end <= frame.len().min(FRAME_MAX), "{harvest:?}");
+        assert_eq!(Header::from_bytes(&harvest.header.to_bytes()), harvest.header);
+        let record = [&harvest.header.to_bytes()[..], &frame[harvest.body_at..end]].concat();
+        assert_eq!(Header::split(&record), Some((harvest.header, &record[HEADER_LEN..])));
+    }
+}
+
+/// ARP.
+pub fn arp(data: &[u8]) {
+    if let Ok(Some(message)) = arp_message::parse(data) {
+        assert_eq!(
+            message.purpose == arp_message::Purpose::ConflictCheck,
+            message.sender_ip.is_unspecified() && data[7] == 1
+        );
+    }
+}
+
+/// NDP; the first bytes choose hop limit, cut and source.
+pub fn ndp(data: &[u8]) {
+    let &[hop_limit, cut, last, ref body @ ..] = data else { return };
+    let source = if last == 0 { Ipv6Addr::UNSPECIFIED } else { Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last.into()) };
+    let packet = Packet { source: source.into(), destination: IpAddr::V6(Ipv6Addr::LOCALHOST), hop_limit };
+    let frame = Frame { cut: cut & 1 != 0, packet: Some(packet), ..frame_of(Class::Ndp, body) };
+    match ndp_message::parse(&frame) {
+        Ok(Some(message)) => {
+            assert_eq!(hop_limit, 255);
+            assert!(message.prefixes.len() <= ndp_message::PREFIXES_MAX);
+            assert!(message.prefixes.iter().all(|(_, length)| *length <= 128));
+        }
+        Ok(None) => {}
+        Err(error) => assert!(matches!(error, WireError::BadValue | WireError::HopLimit | WireError::Truncated)),
+    }
+    check_sightings(&frame);
+}
+
+/// DHCPv4.
+pub fn dhcp(data: &[u8]) {
+    if let Ok(Some(message)) = dhcp_message::parse(data) {
+        for number in 0..=255 {
+            assert!(message.option(number).is_none_or(|value| value.len() <= dhcp_message::OPTION_MAX.min(data.len())));
+            assert!(message.text(number).is_none_or(|text| text.as_bytes().len() <= TEXT_MAX));
+        }
+        assert!(message.fqdn().is_none_or(|name| name.as_bytes().len() <= TEXT_MAX));
+    }
+    check_sightings(&frame_of(Class::Dhcp, data));
+}
+
+/// mDNS.
+pub fn mdns(data: &[u8]) {
+    if let Ok(Some(message)) = mdns_message::parse(data) {
+        assert!(message.questions.len() <= dns::RECORDS_MAX && message.records.len() <= dns::RECORDS_MAX);
+        let is_name = |name: &Text| (1..=dns::NAME_MAX).contains(&name.as_bytes().len());
+        assert!(message.questions.iter().all(is_name) && message.records.iter().all(|record| is_name(&record.name)));
+    }
+    check_sightings(&frame_of(Class::Mdns, data));
+}
+
+/// A capture file of any bytes: frames keep to it, and reading ends.
+pub fn capture_file(data: &[u8]) {
+    let mut bodies = 0;
+    let summary = read_from("fuzz", data, |frame| bodies += frame.body.len());
+    // Every packet has a header of its own in the file, so what came out cannot be more than what went in, unless gzip.
+    if let Ok(summary) = summary
+        && data.get(..2) != Some(&[0x1f, 0x8b])
+    {
+        assert!(bodies <= data.len() && summary.frames <= data.len() as u64);
+    }
+}
+
+/// Frames through everything that is pure: classifier, parsers, sightings, correlator, written form.
+pub fn whole_path(data: &[u8]) {
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+    let mut rest = data;
+    let mut second = 1_000_u32;
+    while let [length, later, after @ ..] = rest {
+        let (frame, after) = after.split_at(after.len().min(usize::from(*length) * 2));
+        second += u32::from(*later);
+        for word in [second, 0, frame.len() as u32, frame.len() as u32] {
+            file.extend_from_slice(&word.to_le_bytes());
+        }
+        file.extend_from_slice(frame);
+        rest = after;
+    }
+    let settings = Settings { settle: std::time::Duration::from_secs(3), ..Settings::default() };
+    let mut correlator = Correlator::new(settings, Limits::default(), Rows::default(), 1);
+    let (mut facts, mut events) = (Vec::new(), Vec::new());
+    let mut now = Timestamp::EPOCH;
+    let read = read_from("fuzz", &file[..], |frame| {
+        now = now.max(frame.at);
+        if let Ok(Some(message)) = wire::dissect(&frame) {
+            facts.clear();
+            sightings(&frame, &message, &mut facts);
+            for sighting in &facts {
+                check_line(&sighting_line(sighting));
+                correlator.observe(sighting, now, &mut events);
+            }
+        }
+    });
+    assert!(read.is_ok(), "a whole capture was refused");
+    correlator.finish(now, &mut events);
+    assert!(events.windows(2).all(|pair| pair[0].id < pair[1].id));
+}
+
+fn check_sightings(frame: &Frame<'_>) {
+    let mut facts = Vec::new();
+    if let Ok(Some(message)) = wire::dissect(frame) {
+        sightings(frame, &message, &mut facts);
+    }
+    facts.iter().for_each(|sighting| check_line(&sighting_line(sighting)));
+}
+
+/// One line of JSON, and nothing in it that moves a cursor.
+fn check_line(line: &str) {
+    assert!(!line.chars().any(char::is_control), "{line:?}");
+    assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|value| value.is_object()), "{line}");
+}
+
+fn frame_of(class: Class, body: &[u8]) -> Frame<'_> {
+    let packet =
+        Packet { source: IpAddr::from([10, 0, 0, 1]), destination: IpAddr::from([224, 0, 0, 251]), hop_limit: 255 };
+    Frame {
+        at: Timestamp::from_secs(1),
+        segment: Segment { iface: Iface::new("fuzz").expect("a short name"), vlans: Vlans::default() },
+        class,
+        cut: false,
+        source_mac: Mac([2, 0, 0, 0, 0, 1]),
+        destination_mac: Mac::BROADCAST,
+        packet: Some(packet),
+        body,
+    }
+}
