@@ -19,16 +19,24 @@ use sensor_ebpf::packet::Captured;
 
 use crate::operations::correlate;
 
-/// Every target: its name, which is also its corpus folder's, and its body.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
-    ("arp", arp),
-    ("capture_file", capture_file),
-    ("classifier", classifier),
-    ("correlator", correlate),
-    ("dhcp", dhcp),
-    ("mdns", mdns),
-    ("ndp", ndp),
-    ("whole_path", whole_path),
+/// A fuzz target.
+pub struct Target {
+    /// Its name, which is also its corpus folder's.
+    pub name: &'static str,
+    /// What it does with any bytes.
+    pub body: fn(&[u8]),
+}
+
+/// Every target.
+pub const TARGETS: [Target; 8] = [
+    Target { name: "arp", body: arp },
+    Target { name: "capture_file", body: capture_file },
+    Target { name: "classifier", body: classifier },
+    Target { name: "correlator", body: correlate },
+    Target { name: "dhcp", body: dhcp },
+    Target { name: "mdns", body: mdns },
+    Target { name: "ndp", body: ndp },
+    Target { name: "whole_path", body: whole_path },
 ];
 
 /// A frame of any bytes: the body lies inside it and inside what is harvested of a frame, and records survive the ring.

@@ -3,27 +3,27 @@
 
 use std::path::{Path, PathBuf};
 
-use sensor_tests::fuzz::TARGETS;
+use sensor_tests::fuzz::{TARGETS, Target};
 
 #[test]
 fn the_corpus_holds() {
-    for (name, target) in TARGETS {
+    for Target { name, body } in TARGETS {
         let inputs = inputs("corpus", name);
         assert!(!inputs.is_empty(), "{name} has no corpus");
-        inputs.iter().for_each(|path| run(path, target));
+        inputs.iter().for_each(|path| run(path, body));
     }
 }
 
 #[test]
 fn what_broke_once_holds() {
-    for (name, target) in TARGETS {
-        inputs("regressions", name).iter().for_each(|path| run(path, target));
+    for Target { name, body } in TARGETS {
+        inputs("regressions", name).iter().for_each(|path| run(path, body));
     }
 }
 
 #[test]
 fn every_target_is_handed_to_the_fuzzer() {
-    for (name, _) in TARGETS {
+    for Target { name, .. } in TARGETS {
         let path = fuzz().join("fuzz_targets").join(format!("{name}.rs"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(text.contains("fuzz_target!"), "{name}");
@@ -31,9 +31,9 @@ fn every_target_is_handed_to_the_fuzzer() {
 }
 
 /// An input that panics is named by the test's output, because it is printed first.
-fn run(path: &Path, target: fn(&[u8])) {
+fn run(path: &Path, body: fn(&[u8])) {
     println!("{}", path.display());
-    target(&std::fs::read(path).unwrap());
+    body(&std::fs::read(path).unwrap());
 }
 
 fn inputs(kind: &str, target: &str) -> Vec<PathBuf> {

@@ -43,7 +43,10 @@ pub(super) fn run() -> anyhow::Result<String> {
             }
         }
     }
-    Ok(render(&mut runners, capture.metadata()?.len()))
+    let mut text = render(&mut runners, capture.metadata()?.len());
+    text += "\nWhere its time goes, on the same file, best of five:\n\n";
+    text += &stages(&capture)?;
+    Ok(text)
 }
 
 fn runners(sensor: &Path, capture: &Path, folder: &Path) -> Vec<Runner> {
@@ -64,6 +67,17 @@ fn runners(sensor: &Path, capture: &Path, folder: &Path) -> Vec<Runner> {
         runner("prads", &["prads", "-r", &file, "-l", &scratch.to_string_lossy()]),
         runner("tshark", &["tshark", "-nr", &file, "-Y", "arp or dhcp or mdns"]),
     ]
+}
+
+fn stages(capture: &Path) -> anyhow::Result<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["bench", "--quiet", "--locked", "--package", "sensor-tests", "--bench", "stages", "--"])
+        .arg(capture.canonicalize()?)
+        .output()?;
+    if !output.status.success() {
+        bail!("the stages cannot be measured: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 fn measure(words: &[String]) -> anyhow::Result<Turn> {
