@@ -19,7 +19,10 @@ use sensor::run::{self, World, notice, replay, show};
 use sensor::store::{Writer, WriterThread};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let clock = Clock::new();
     let result = match cli.command {
         Command::Run(args) => config::Run::new(*args).map_err(Failure::from).and_then(|config| listen(config, clock)),
@@ -38,6 +41,19 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Help goes to standard output as it is; a mistake becomes one line, like every other error.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        error.exit();
+    }
+    let text = error.to_string();
+    let said =
+        text.lines().take_while(|line| !line.starts_with("Usage:")).map(str::trim).filter(|line| !line.is_empty());
+    let said = said.collect::<Vec<_>>().join("; ");
+    notice::error(&format!("{}; `sensor --help` shows the way", said.trim_start_matches("error: ")));
+    ExitCode::from(2)
 }
 
 fn listen(config: config::Run, clock: Clock) -> Result<(), Failure> {

@@ -17,14 +17,20 @@ const ROOMS: [&[&str]; 6] = [
 /// Siblings that may be asked all the same.
 const ALLOWED: [(&str, &str); 2] = [("capture", "clock"), ("export", "vendor")];
 /// What each room must not mention, because it has no business there.
-const FORBIDDEN: [(&str, &[&str]); 3] = [
-    ("inventory", OUTSIDE),
-    ("wire", OUTSIDE),
-    ("types", OUTSIDE),
-];
+const FORBIDDEN: [(&str, &[&str]); 3] = [("inventory", OUTSIDE), ("wire", OUTSIDE), ("types", OUTSIDE)];
 const OUTSIDE: &[&str] = &[
-    "std::fs", "std::thread", "std::time::Instant", "std::time::SystemTime", "Instant::now", "SystemTime::now", "tokio",
-    "serde", "TcpStream", "UdpSocket", "UnixDatagram", "println!",
+    "std::fs",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "Instant::now",
+    "SystemTime::now",
+    "tokio",
+    "serde",
+    "TcpStream",
+    "UdpSocket",
+    "UnixDatagram",
+    "println!",
 ];
 /// What only one room may mention.
 const RESERVED: [(&str, &str); 4] =
@@ -42,9 +48,10 @@ fn dependencies_go_down_only() {
 
 #[test]
 fn an_upward_line_would_be_found() {
-    assert_eq!(uses("use crate::run::World;\nuse crate::{types::Mac, store};\nlet x = crate::wire::dissect(f);"), [
-        "run", "types", "store", "wire"
-    ]);
+    assert_eq!(
+        uses("use crate::run::World;\nuse crate::{types::Mac, store};\nlet x = crate::wire::dissect(f);"),
+        ["run", "types", "store", "wire"]
+    );
     for (from, to, may) in [
         ("types", "wire", false),
         ("inventory", "wire", true),
@@ -84,8 +91,18 @@ fn every_file_says_what_lives_in_it() {
 #[test]
 fn the_top_level_is_the_agreed_one() {
     let agreed = [
-        "ARCHITECTURE.md", "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "sensor", "sensor-ebpf",
-        "systemd", "target", "tests", "xtask",
+        "ARCHITECTURE.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "sensor",
+        "sensor-ebpf",
+        "systemd",
+        "target",
+        "tests",
+        "xtask",
     ];
     for entry in std::fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

@@ -31,8 +31,9 @@ pub fn replay(config: &Replay, clock: &Clock) -> Result<(), Failure> {
                 }
             }
             Err(failure) => {
-                // What the files before it held is kept.
-                player.finish(config.screen)?;
+                // What the files before it held is kept and shown.
+                let screen = if player.has_read() { config.screen } else { Screen::Quiet };
+                player.finish(screen)?;
                 return Err(failure);
             }
         }
@@ -43,6 +44,8 @@ pub fn replay(config: &Replay, clock: &Clock) -> Result<(), Failure> {
 
 /// Events that go to the database and the sinks together.
 const EVENTS_PER_BATCH: usize = 4096;
+/// The files' clock before the first frame.
+const BEFORE_ALL: Timestamp = Timestamp::from_nanos(i64::MIN);
 
 struct Player {
     intake: Intake,
@@ -88,7 +91,7 @@ impl Player {
             told: Vec::new(),
             is_new,
             learning: config.inventory.learning,
-            now: Timestamp::from_nanos(i64::MIN),
+            now: BEFORE_ALL,
         })
     }
 
@@ -107,6 +110,10 @@ impl Player {
             ));
         }
         failed.map_or(Ok(summary.warning), Err)
+    }
+
+    fn has_read(&self) -> bool {
+        self.now != BEFORE_ALL
     }
 
     fn take(&mut self, frame: &Frame<'_>) -> Result<(), Failure> {
