@@ -67,7 +67,7 @@ fn configuration() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("sensor.toml");
     let path = file.to_str().unwrap();
-    let mut with = |text: &str, words: &[&str]| {
+    let with = |text: &str, words: &[&str]| {
         std::fs::write(&file, text).unwrap();
         check(&mut sensor(&["run", "--config", path]), 2, words);
     };
@@ -167,7 +167,7 @@ fn interfaces() {
     let database = folder.path().join("sensor.db");
     let namespace = Namespace::new("cli").unwrap();
     namespace.sh("ip link add down0 type veth peer name down1").unwrap();
-    let mut run = |iface: &str, words: &[&str]| {
+    let run = |iface: &str, words: &[&str]| {
         let mut command = namespace.command(sensor_binary());
         check(command.args(["run", "-i", iface, "--db"]).arg(&database), 4, words);
         assert!(!database.exists(), "a typing error makes no database");
