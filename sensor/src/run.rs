@@ -118,6 +118,8 @@ struct Sensor {
     retry: Option<Batch>,
     /// The database failed last time: said once, not every second.
     store_failing: bool,
+    /// The sightings log failed last time.
+    log_failing: bool,
     /// The outbox's mark as last saved.
     saved_mark: u64,
     counters: Counters,
@@ -140,6 +142,7 @@ impl Sensor {
             in_flight: Vec::new(),
             retry: None,
             store_failing: false,
+            log_failing: false,
             saved_mark: world.outbox.published_to(),
             counters: Counters::default(),
             commit_due: now,
@@ -225,10 +228,13 @@ impl Sensor {
     }
 
     fn flush_sightings(&mut self) {
-        if let Err(error) = self.world.intake.flush_log() {
-            notice::error(&format!(
-                "the sightings log cannot be written: {error}; make room, or run without --sightings"
-            ));
+        match self.world.intake.flush_log() {
+            Ok(()) => self.log_failing = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.log_failing, true) {
+                    notice::error(&format!("the sightings log cannot be written: {error}; make room for it"));
+                }
+            }
         }
     }
 
@@ -319,6 +325,7 @@ impl Sensor {
             malformed_total: self.world.intake.malformed_total,
             evictions_total: self.world.intake.correlator.evictions_total(),
             events_waiting: self.waiting.len() + self.in_flight.len() + self.world.outbox.waiting(),
+            sightings_dropped_total: self.world.intake.sightings_dropped_total(),
             events_missed_total: self.world.outbox.missed_total + self.waiting_lost,
         }));
     }

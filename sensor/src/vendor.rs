@@ -50,7 +50,10 @@ impl Vendors {
         let file =
             std::fs::File::open(path).map_err(|source| VendorError::Unreadable { path: path.to_owned(), source })?;
         let mut overrides = HashMap::new();
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
+        // The reader's own CRLF counts a line too late; a carriage return goes with the blanks around a name.
+        let lines = csv::Terminator::Any(b'\n');
+        let mut reader =
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).terminator(lines).from_reader(file);
         let mut row = csv::ByteRecord::new();
         loop {
             let line = reader.position().line();
@@ -78,14 +81,15 @@ impl Vendors {
         }
         let [a, b, c, d, e, f] = mac.0;
         let hex = format!("{a:02X}{b:02X}{c:02X}{d:02X}{e:02X}{f:02X}");
-        let builtin = oui_data::lookup(&hex).map(|row| (row.oui().len(), row.organization()));
+        let builtin = oui_data::lookup(&hex).map(|row| (row.oui().len(), row.organization().trim()));
         let ours = [9, 7, 6].into_iter().find_map(|len| Some((len, self.overrides.get(&hex[..len])?.as_str())));
-        let (len, name) = match (ours, builtin) {
-            (Some(ours), Some(builtin)) if builtin.0 > ours.0 => builtin,
-            (Some(row), _) | (None, Some(row)) => row,
+        let name = match (ours, builtin) {
+            (Some(ours), Some(builtin)) if builtin.0 > ours.0 => builtin.1,
+            (Some(row), _) | (None, Some(row)) => row.1,
             (None, None) => return None,
         };
-        let hidden = len == 6 && ["ieee registration authority", "private"].contains(&name.to_lowercase().as_str());
+        // A block of the authority's that is not assigned further, and one whose holder paid not to be named.
+        let hidden = ["ieee registration authority", "private"].contains(&name.to_lowercase().as_str());
         (!hidden && !name.is_empty()).then_some(name)
     }
 }

@@ -4,6 +4,8 @@
 pub mod bpf;
 /// Frames made by hand, byte by byte.
 pub mod frames;
+/// The program under test.
+pub mod binary;
 /// Bodies of the fuzz targets: plain functions that the corpus replays.
 pub mod fuzz;
 /// Namespaces that make a switch with a mirror port, real daemons and hosts.

@@ -55,6 +55,16 @@ pub(crate) fn as_root(program: &Path) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// This subcommand again, by sudo; cargo is not asked for by its name, because sudo has another PATH.
+pub(crate) fn again_as_root() -> anyhow::Result<()> {
+    let mut command = as_root(&std::env::current_exe()?)?;
+    command.args(std::env::args_os().skip(1));
+    match command.status()?.success() {
+        true => Ok(()),
+        false => bail!("it failed as root; its words are above"),
+    }
+}
+
 /// Whether this process may do what root may.
 pub(crate) fn is_root() -> bool {
     std::fs::read_to_string("/proc/self/status")

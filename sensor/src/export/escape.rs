@@ -20,3 +20,41 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     }
     Cow::Owned(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::hostile;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(escape(text), expected);
+    }
+
+    #[test]
+    fn harmless_texts_are_not_touched() {
+        check("", "");
+        check("B\u{fc}ro 1 \u{1f5a8} \u{5d0}", "B\u{fc}ro 1 \u{1f5a8} \u{5d0}");
+        check(r"a\x0ab", r"a\x0ab");
+    }
+
+    #[test]
+    fn controls_are_bytes() {
+        check("a\nb\r\t\0", r"a\x0ab\x0d\x09\x00");
+        check("\x1b]52;c;x\x07", r"\x1b]52;c;x\x07");
+        check("\x7f\u{9b}2J", r"\x7f\x9b2J");
+    }
+
+    #[test]
+    fn turns_of_direction_are_code_points() {
+        check("a\u{202e}b\u{2066}\u{61c}\u{200f}", r"a\u{202e}b\u{2066}\u{61c}\u{200f}");
+        check("\u{2028}\u{feff}", r"\u{2028}\u{feff}");
+    }
+
+    #[test]
+    fn nothing_hostile_is_left() {
+        for text in hostile::TEXTS {
+            hostile::assert_lines(format!("{}\n", escape(text)).as_bytes(), 1);
+        }
+    }
+}

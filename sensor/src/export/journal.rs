@@ -101,7 +101,12 @@ fn append(out: &mut Vec<u8>, field: &str, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::export::hostile;
 
     #[track_caller]
     fn check(value: &str, expected: &[u8]) {
@@ -110,9 +115,49 @@ mod tests {
         assert_eq!(out, expected);
     }
 
+    /// The fields that journald takes from a datagram, each of them once.
+    #[track_caller]
+    fn check_fields(record: &EventRecord, expected: &[(&str, &str)]) {
+        let mut fields = BTreeMap::new();
+        let datagram = datagram(record);
+        let mut rest = &datagram[..];
+        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+            let (line, after) = (str::from_utf8(&rest[..end]).unwrap(), &rest[end + 1..]);
+            let (field, value, after) = match line.split_once('=') {
+                Some((field, value)) => (field, value, after),
+                None => {
+                    let (len, after) = after.split_first_chunk().unwrap();
+                    let (value, after) = after.split_at(usize::try_from(u64::from_le_bytes(*len)).unwrap());
+                    (line, str::from_utf8(value).unwrap(), after.strip_prefix(b"\n").unwrap())
+                }
+            };
+            assert_eq!(fields.insert(field.to_owned(), value.to_owned()), None, "{field} twice");
+            rest = after;
+        }
+        assert!(rest.is_empty());
+        let expected = expected.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect();
+        assert_eq!(fields, expected);
+    }
+
+    /// The catalog's entries: their ids, and the fields that their texts name.
+    fn catalog() -> Vec<(String, Vec<String>)> {
+        let mut entries = Vec::new();
+        for entry in include_str!("../../../systemd/sensor.catalog").split("\n-- ").skip(1) {
+            let (id, text) = entry.split_once('\n').unwrap();
+            let (head, body) = text.split_once("\n\n").unwrap();
+            let [subject, defined_by] = head.lines().collect::<Vec<_>>().try_into().unwrap();
+            assert!(subject.starts_with("Subject: ") && defined_by == "Defined-By: sensor", "{head}");
+            assert!(body.len() > 100, "{body}");
+            let fields = text.split('@').skip(1).step_by(2).map(str::to_owned).collect();
+            entries.push((id.to_owned(), fields));
+        }
+        entries
+    }
+
     #[test]
     fn plain_values_are_lines() {
         check("=cmd|x", b"F==cmd|x\n");
+        check("", b"F=\n");
     }
 
     #[test]
@@ -121,9 +166,117 @@ mod tests {
     }
 
     #[test]
+    fn long_values_end_between_characters() {
+        let mut out = Vec::new();
+        append(&mut out, "F", &"\u{20ac}".repeat(VALUE_MAX));
+        assert_eq!(out.len(), "F=\n".len() + VALUE_MAX / 3 * 3);
+    }
+
+    #[test]
     fn every_kind_has_its_own_id() {
         let ids: std::collections::BTreeSet<_> = Kind::ALL.into_iter().map(message_id).collect();
         assert_eq!(ids.len(), Kind::ALL.len());
-        assert!(ids.iter().all(|id| id.len() == 32));
+        assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))));
+    }
+
+    #[test]
+    fn the_catalog_explains_every_kind_once() {
+        let mut explained: Vec<_> = catalog().into_iter().map(|(id, _)| id).collect();
+        let mut ids = Kind::ALL.map(message_id);
+        explained.sort();
+        ids.sort_unstable();
+        assert_eq!(explained, ids);
+    }
+
+    #[test]
+    fn the_catalog_names_fields_that_exist() {
+        let datagram = String::from_utf8(datagram(&full())).unwrap();
+        for (id, fields) in catalog() {
+            for field in fields {
+                assert!(datagram.lines().any(|line| line.starts_with(&format!("{field}="))), "{id}: {field}");
+            }
+        }
+    }
+
+    #[test]
+    fn absent_values_are_absent_fields() {
+        let record =
+            EventRecord { kind: "new-host".to_owned(), severity: "alert".to_owned(), ..EventRecord::default() };
+        check_fields(
+            &record,
+            &[
+                ("MESSAGE", ""),
+                ("MESSAGE_ID", "079d919f182941389c510b0ab6b42931"),
+                ("PRIORITY", "1"),
+                ("SYSLOG_IDENTIFIER", "sensor"),
+                ("SENSOR_EVENT", "new-host"),
+                ("SENSOR_EVENT_ID", "0"),
+            ],
+        );
+    }
+
+    #[test]
+    fn hostile_texts_stay_in_their_field() {
+        for text in hostile::TEXTS {
+            let record = EventRecord { message: text.to_owned(), hostname: Some(text.to_owned()), ..full() };
+            check_fields(
+                &record,
+                &[
+                    ("MESSAGE", text),
+                    ("MESSAGE_ID", "1b9d2383a823486a8b6d7d96e11fa4e4"),
+                    ("PRIORITY", "4"),
+                    ("SYSLOG_IDENTIFIER", "sensor"),
+                    ("SENSOR_EVENT", "changed-mac"),
+                    ("SENSOR_EVENT_ID", "7"),
+                    ("SENSOR_IP", "10.0.0.5"),
+                    ("SENSOR_MAC", "00:00:5e:00:53:01"),
+                    ("SENSOR_OLD_MAC", "00:00:5e:00:53:02"),
+                    ("SENSOR_VENDOR", "IANA"),
+                    ("SENSOR_HOSTNAME", text),
+                    ("SENSOR_HOST", "00000000000000aa"),
+                    ("SENSOR_SEGMENT", "eth1.100.30"),
+                    ("SENSOR_VLAN", "100,30"),
+                    ("SENSOR_IFACE", "eth1"),
+                    ("SENSOR_REASON", "unknown"),
+                    ("SENSOR_CONFIDENCE", "50"),
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn one_datagram_an_event() {
+        let path = std::env::temp_dir().join(format!("sensor-journal-{}", std::process::id()));
+        drop(std::fs::remove_file(&path));
+        let mut journal = Journal::new(&path).unwrap();
+        assert!(journal.check().is_err() && journal.publish(&full()).is_err());
+        let journald = UnixDatagram::bind(&path).unwrap();
+        journal.check().unwrap();
+        journal.publish(&full()).unwrap();
+        let mut received = [0; 4096];
+        let len = journald.recv(&mut received).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(received[..len], datagram(&full()));
+    }
+
+    fn full() -> EventRecord {
+        EventRecord {
+            id: 7,
+            kind: "changed-mac".to_owned(),
+            severity: "warning".to_owned(),
+            segment: Some("eth1.100.30".to_owned()),
+            iface: Some("eth1".to_owned()),
+            vlan: Some(vec![100, 30]),
+            ip: Some([10, 0, 0, 5].into()),
+            mac: Some("00:00:5e:00:53:01".to_owned()),
+            old_mac: Some("00:00:5e:00:53:02".to_owned()),
+            vendor: Some("IANA".to_owned()),
+            hostname: Some("nas".to_owned()),
+            host: Some("00000000000000aa".to_owned()),
+            reason: Some("unknown".to_owned()),
+            confidence: Some(50),
+            message: "10.0.0.5 moved".to_owned(),
+            ..EventRecord::default()
+        }
     }
 }

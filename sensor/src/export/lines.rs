@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 /// A JSON Lines sink.
@@ -9,21 +10,35 @@ use std::path::{Path, PathBuf};
 pub struct Lines {
     /// `None`: standard output.
     path: Option<PathBuf>,
+    /// `None`: standard output, before its first line.
     file: Option<File>,
-    /// Bytes not yet written; whole lines, but for the head of the first after a short write.
+    /// Whole lines that are not yet written to their ends.
     pending: Vec<u8>,
+    /// How much of the first pending line is in the file already, bytes.
+    begun: usize,
+    /// Lines that found no room, ever.
+    dropped_total: u64,
 }
+
+/// What is kept for a file that cannot be written, bytes: the lines of some thousand sightings.
+pub const PENDING_MAX: usize = 4 << 20;
 
 impl Lines {
     /// Appends to a file, made if need be; a line that a crash left unfinished is ended first. Fails when the file
     /// cannot be opened for reading and appending.
     pub fn file(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: Some(path.to_owned()), file: Some(open(path)?), pending: Vec::new() })
+        Ok(Self {
+            path: Some(path.to_owned()),
+            file: Some(open(path)?),
+            pending: Vec::new(),
+            begun: 0,
+            dropped_total: 0,
+        })
     }
 
     /// Writes to standard output.
     pub fn stdout() -> Self {
-        Self { path: None, file: None, pending: Vec::new() }
+        Self { path: None, file: None, pending: Vec::new(), begun: 0, dropped_total: 0 }
     }
 
     /// Where the lines go.
@@ -31,34 +46,63 @@ impl Lines {
         self.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
     }
 
-    /// Takes in one line, without its newline; written by `flush`.
+    /// Takes in one line, without its newline; written by `flush`, or at once when [`PENDING_MAX`] is reached. A line that
+    /// then cannot be written is dropped and counted: who cannot bear that asks `is_full` first.
     pub fn push(&mut self, json: &str) {
+        // The error stays with what is pending, and the caller's next flush meets it.
+        if self.is_full() && self.flush().is_err() && self.is_full() {
+            self.dropped_total += 1;
+            return;
+        }
         self.pending.extend_from_slice(json.as_bytes());
         self.pending.push(b'\n');
     }
 
+    /// Whether the next line may be dropped, unless `flush` makes room.
+    pub fn is_full(&self) -> bool {
+        self.pending.len() >= PENDING_MAX
+    }
+
+    /// Lines that found no room since the start.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped_total
+    }
+
     /// Writes what was pushed. What fails to be written stays pending. A closed standard output is `BrokenPipe`.
     pub fn flush(&mut self) -> io::Result<()> {
-        while !self.pending.is_empty() {
-            let written = match &mut self.file {
-                Some(file) => file.write(&self.pending),
-                None => write_stdout(&self.pending),
+        let result = self.write();
+        let whole = self.pending[..self.begun].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        self.pending.drain(..whole);
+        self.begun -= whole;
+        result
+    }
+
+    /// Opens the file again under its name, after log rotation moved it. Writes what is pending to the old one first;
+    /// lines that could not be ended there are in the new one as a whole.
+    pub fn reopen(&mut self) -> io::Result<()> {
+        let flushed = self.flush();
+        if let Some(path) = &self.path {
+            self.file = Some(open(path)?);
+            self.begun = 0;
+            return self.flush();
+        }
+        flushed
+    }
+
+    /// Writes pending bytes from `begun` on, and moves it.
+    fn write(&mut self) -> io::Result<()> {
+        while self.begun < self.pending.len() {
+            let file = match &mut self.file {
+                Some(file) => file,
+                // A descriptor of our own: the library's buffer would not say how much of a line it has written.
+                None => self.file.insert(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
             };
-            match written {
+            match file.write(&self.pending[self.begun..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(len) => drop(self.pending.drain(..len)),
+                Ok(len) => self.begun += len,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-        }
-        Ok(())
-    }
-
-    /// Opens the file again under its name, after log rotation moved it. Writes what is pending to the old one first.
-    pub fn reopen(&mut self) -> io::Result<()> {
-        self.flush()?;
-        if let Some(path) = &self.path {
-            self.file = Some(open(path)?);
         }
         Ok(())
     }
@@ -77,9 +121,90 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn write_stdout(bytes: &[u8]) -> io::Result<usize> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()?;
-    Ok(bytes.len())
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::env::temp_dir;
+    use std::fs;
+
+    use super::*;
+
+    /// What the file holds after the lines were pushed to it; `before` is what it held.
+    #[track_caller]
+    fn check(name: &str, before: Option<&str>, lines: &[&str], expected: &str) {
+        let path = fresh(name);
+        if let Some(before) = before {
+            fs::write(&path, before).unwrap();
+        }
+        let mut sink = Lines::file(&path).unwrap();
+        lines.iter().for_each(|line| sink.push(line));
+        sink.flush().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        fs::remove_file(&path).unwrap();
+    }
+
+    fn fresh(name: &str) -> PathBuf {
+        let path = temp_dir().join(format!("sensor-lines-{}-{name}", std::process::id()));
+        drop(fs::remove_file(&path));
+        path
+    }
+
+    #[test]
+    fn a_new_file() {
+        check("new", None, &["a", "b"], "a\nb\n");
+    }
+
+    #[test]
+    fn a_file_is_appended_to() {
+        check("old", Some("a\n"), &["b"], "a\nb\n");
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_is_ended() {
+        check("cut", Some("a\n{\"id\":"), &["b"], "a\n{\"id\":\nb\n");
+    }
+
+    #[test]
+    fn a_rotated_file_gets_what_was_pushed_before() {
+        let (path, rotated) = (fresh("log"), fresh("log.1"));
+        let mut sink = Lines::file(&path).unwrap();
+        sink.push("a");
+        fs::rename(&path, &rotated).unwrap();
+        sink.reopen().unwrap();
+        sink.push("b");
+        sink.flush().unwrap();
+        assert_eq!([&rotated, &path].map(|path| fs::read_to_string(path).unwrap()), ["a\n", "b\n"]);
+        [rotated, path].iter().for_each(|path| fs::remove_file(path).unwrap());
+    }
+
+    #[test]
+    fn a_line_that_one_file_cut_is_whole_in_the_next() {
+        let path = fresh("next");
+        let mut sink = Lines::file(Path::new("/dev/full")).unwrap();
+        sink.push("abc");
+        (sink.begun, sink.path) = (2, Some(path.clone()));
+        sink.reopen().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "abc\n");
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_costs_no_more_than_the_limit() {
+        let mut sink = Lines::file(Path::new("/dev/full")).unwrap();
+        let line = "x".repeat(PENDING_MAX / 4 - 1);
+        (0..6).for_each(|_| sink.push(&line));
+        assert_eq!((sink.pending.len(), sink.dropped_total()), (PENDING_MAX, 2));
+        assert_eq!(sink.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn events_are_refused_not_dropped() {
+        let mut lines = Lines::file(Path::new("/dev/full")).unwrap();
+        lines.push(&"x".repeat(PENDING_MAX));
+        let mut sink = crate::export::Sink::Lines(lines);
+        assert!(sink.publish(&Default::default(), "{}").is_err());
+        let crate::export::Sink::Lines(lines) = sink else { unreachable!("it was made so") };
+        assert_eq!(lines.dropped_total(), 0);
+    }
 }

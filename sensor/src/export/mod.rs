@@ -24,8 +24,19 @@ pub mod record;
 pub mod sightings;
 /// Tables.
 pub mod table;
-/// x
-pub const ADDRESS_SCHEMA: &str = "{}";
+
+/// Sentences.
+mod message;
+
+/// Texts that every sink must survive.
+#[cfg(test)]
+mod hostile;
+
+/// The JSON Schema (draft 2020-12) of an [`record::AddressRecord`].
+pub const ADDRESS_SCHEMA: &str = include_str!("schema/address.schema.json");
+
+/// The JSON Schema (draft 2020-12) of an [`EventRecord`].
+pub const EVENT_SCHEMA: &str = include_str!("schema/event.schema.json");
 
 /// Where events are told.
 #[derive(Debug)]
@@ -51,6 +62,10 @@ impl Sink {
         match self {
             Self::Journal(journal) => journal.publish(record),
             Self::Lines(lines) => {
+                // An event is told or tried again, never dropped.
+                if lines.is_full() {
+                    lines.flush()?;
+                }
                 lines.push(json);
                 Ok(())
             }

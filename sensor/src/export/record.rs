@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::escape::escape;
-use crate::inventory::event::{Detail, Event, Kind};
+use super::message::message;
+use crate::inventory::event::{Detail, Event};
 use crate::inventory::state::{Binding, DhcpFacts, Host, HostId, Rows, Source, Station};
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 use crate::vendor::Vendors;
@@ -327,7 +328,7 @@ fn hostname(host: &Host) -> Option<String> {
         _ => 2,
     };
     let best = host.names.iter().min_by_key(|name| rank(name.source))?;
-    let label = best.name.split('.').next().filter(|label| !label.is_empty())?;
+    let label = best.name.split('.').find(|label| !label.is_empty())?;
     Some(escape(label).into_owned())
 }
 
@@ -371,57 +372,6 @@ fn details(details: &[(&'static str, Detail)]) -> Option<Map<String, Value>> {
     Some(written.collect()).filter(|map: &Map<_, _>| !map.is_empty())
 }
 
-fn message(kind: Kind, record: &EventRecord) -> String {
-    let ip = record.ip.map(|ip| ip.to_string());
-    let ip = ip.as_deref();
-    let mac = station(record.mac.as_deref(), record.vendor.as_deref());
-    let old = station(record.old_mac.as_deref(), record.old_vendor.as_deref());
-    let what = ip.unwrap_or("a station");
-    let named = record.hostname.as_deref().map_or(String::new(), |name| format!(" named {name}"));
-    let on = record.segment.as_deref().map_or(String::new(), |segment| format!(" on {segment}"));
-    let because = record.reason.as_deref().map_or(String::new(), |reason| format!(" (reason: {reason})"));
-    let more = || record.details.as_ref().map_or(String::new(), |details| format!(": {}", facts(details)));
-    match kind {
-        Kind::Bogon => format!("{what} at {mac} is foreign to the segment{on}"),
-        Kind::ChangedMac => format!("{what} moved from {old} to {mac}{on}{because}"),
-        Kind::FlipFlop => format!("{what} flipped back from {old} to {mac}{on}{because}"),
-        Kind::MacMismatch => format!("{what} is claimed for {mac} in a frame of another station{on}{}", more()),
-        Kind::NameChanged => format!("{what} at {mac} is now{}{on}{}", named_or(&named), more()),
-        Kind::NewAddress => format!("new address {what} at {mac}{named}{on}"),
-        Kind::NewDhcpServer => format!("new DHCP server {what} at {mac}{named}{on}"),
-        Kind::NewHost => match ip {
-            Some(ip) => format!("new host {ip} at {mac}{named}{on}"),
-            None => format!("new host at {mac}{named}{on}"),
-        },
-        Kind::NewRouter => format!("new router {what} at {mac}{named}{on}"),
-        Kind::ReusedMac => format!("{what} returned from {old} to {mac}, which held it before{on}{because}"),
-        Kind::SensorLoss => format!("the sensor lost frames{on}{}", more()),
-        Kind::SensorStarted => format!("the sensor started{on}{}", more()),
-        Kind::SensorStopped => format!("the sensor stopped{on}{}", more()),
-    }
-}
-
-fn station(mac: Option<&str>, vendor: Option<&str>) -> String {
-    match (mac, vendor) {
-        (Some(mac), Some(vendor)) => format!("{mac} ({vendor})"),
-        (Some(mac), None) => mac.to_owned(),
-        (None, _) => "an unknown station".to_owned(),
-    }
-}
-
-fn named_or(named: &str) -> &str {
-    if named.is_empty() { " named otherwise" } else { named }
-}
-
-fn facts(details: &Map<String, Value>) -> String {
-    let word = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    };
-    details.iter().map(|(key, value)| format!("{key} {}", word(value))).collect::<Vec<_>>().join(", ")
-}
-
 fn vlan(segment: Segment) -> Option<Vec<u16>> {
     filled(segment.vlans.ids().to_vec())
 }
@@ -450,4 +400,287 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         let _ = write!(out, "{byte:02x}");
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::export::hostile;
+    use crate::inventory::event::{Kind, Reason, Severity};
+    use crate::inventory::state::{Holder, Name, Service};
+    use crate::types::{Iface, Text, Vlans};
+
+    const A: Mac = Mac([0, 0, 0x5e, 0, 0x53, 1]);
+    const B: Mac = Mac([0, 0, 0x5e, 0, 0x53, 2]);
+    const C: Mac = Mac([2, 0, 0, 0, 0, 3]);
+
+    /// The records' members, times left out but for where they are asked for.
+    #[track_caller]
+    fn check(rows: Rows, expected: Value) {
+        let mut written = serde_json::to_value(address_records(&rows, &Vendors::builtin())).unwrap();
+        for record in written.as_array_mut().unwrap() {
+            for key in ["first_seen", "last_seen", "host", "vendor"] {
+                record.as_object_mut().unwrap().remove(key);
+            }
+        }
+        assert_eq!(written, expected);
+    }
+
+    #[track_caller]
+    fn check_hostname(names: &[(Source, &str)], expected: Option<&str>) {
+        let names = names.iter().map(|&(source, name)| Name { name: name.to_owned(), source, ..any_name() }).collect();
+        assert_eq!(hostname(&Host { names, ..host() }).as_deref(), expected);
+    }
+
+    #[track_caller]
+    fn check_time(ns: i64, expected: &str) {
+        assert_eq!(rfc3339(Timestamp::from_nanos(ns)), expected);
+    }
+
+    /// The members of an event's record that are not `id`, `at`, `kind`, `severity`, `message` and `sensor`.
+    #[track_caller]
+    fn check_event(event: Event, expected: Value) {
+        let mut written = serde_json::to_value(event_record(&event, &Vendors::builtin(), "box")).unwrap();
+        for key in ["id", "at", "kind", "severity", "message", "sensor"] {
+            assert!(written.as_object_mut().unwrap().remove(key).is_some(), "{key}");
+        }
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn by_segment_then_address_then_those_without() {
+        let (eth0, eth1) = (segment("eth0", [0, 0]), segment("eth1", [30, 0]));
+        let rows = Rows {
+            bindings: vec![
+                binding(eth1, "10.0.0.10", &[A]),
+                binding(eth1, "10.0.0.9", &[A]),
+                binding(eth1, "fe80::1", &[A]),
+                binding(eth0, "10.0.0.11", &[A]),
+            ],
+            stations: vec![station(eth1, C), station(eth1, A)],
+            ..Rows::default()
+        };
+        let record = |segment: &str, ip: &str, vlan: Option<u16>| {
+            let mut record = json!({"ip": ip, "mac": A.to_string(), "segment": segment});
+            if let Some(vlan) = vlan {
+                record["vlan"] = json!([vlan]);
+            }
+            record["mac_kind"] = json!("universal");
+            record["sources"] = json!(["arp", "ndp"]);
+            record
+        };
+        check(
+            rows,
+            json!([
+                record("eth0", "10.0.0.11", None),
+                record("eth1.30", "10.0.0.9", Some(30)),
+                record("eth1.30", "10.0.0.10", Some(30)),
+                record("eth1.30", "fe80::1", Some(30)),
+                {"mac": C.to_string(), "segment": "eth1.30", "vlan": [30], "mac_kind": "local", "sources": ["mdns"]},
+            ]),
+        );
+    }
+
+    #[test]
+    fn the_present_holder_and_the_others() {
+        let eth0 = segment("eth0", [0, 0]);
+        check(
+            Rows { bindings: vec![binding(eth0, "10.0.0.1", &[A, B, A, C])], ..Rows::default() },
+            json!([{
+                "ip": "10.0.0.1", "mac": A.to_string(), "segment": "eth0", "mac_kind": "universal",
+                "sources": ["arp", "ndp"], "previous_macs": [B.to_string(), C.to_string()],
+            }]),
+        );
+    }
+
+    #[test]
+    fn what_the_host_told() {
+        let eth0 = segment("eth0", [0, 0]);
+        let service = Service {
+            port: 631,
+            protocol: "tcp",
+            instance: "Office._ipp._tcp.local".to_owned(),
+            source: Source::Mdns,
+            closed: true,
+            first_seen: Timestamp::from_secs(1),
+            last_seen: Timestamp::from_secs(2),
+        };
+        let dhcp = DhcpFacts {
+            hostname: Some("nas".to_owned()),
+            vendor_class: None,
+            parameters: vec![1, 255],
+            client_id: vec![1, 0xff],
+            server: Some([10, 0, 0, 1].into()),
+            lease_until: Some(Timestamp::from_secs(3)),
+        };
+        let name = Name { name: "nas.lan".to_owned(), ..any_name() };
+        let host = Host { names: vec![name], services: vec![service], dhcp: Some(dhcp), ..host() };
+        check(
+            Rows { hosts: vec![host], stations: vec![station(eth0, C)], ..Rows::default() },
+            json!([{
+                "hostname": "nas", "mac": C.to_string(), "segment": "eth0", "mac_kind": "local", "sources": ["mdns"],
+                "names": [{"name": "nas.lan", "source": "mdns"}],
+                "services": [{
+                    "port": 631, "protocol": "tcp", "state": "closed", "source": "mdns",
+                    "banner": "Office._ipp._tcp.local",
+                    "first_seen": "1970-01-01T00:00:01.000000Z", "last_seen": "1970-01-01T00:00:02.000000Z",
+                }],
+                "dhcp": {
+                    "hostname": "nas", "parameters": [1, 255], "client_id": "01ff", "server": "10.0.0.1",
+                    "lease_until": "1970-01-01T00:00:03.000000Z",
+                },
+            }]),
+        );
+    }
+
+    #[test]
+    fn a_host_without_station() {
+        check(Rows { hosts: vec![host()], ..Rows::default() }, json!([{"segment": "eth0", "sources": []}]));
+    }
+
+    #[test]
+    fn the_most_trusted_name() {
+        check_hostname(&[], None);
+        check_hostname(&[(Source::Mdns, "a.b")], Some("a"));
+        check_hostname(&[(Source::Mdns, "a"), (Source::Dhcp, "b"), (Source::Dhcp, "c")], Some("b"));
+        check_hostname(&[(Source::Ndp, "a"), (Source::Mdns, "b")], Some("b"));
+        check_hostname(&[(Source::Dhcp, ".a")], Some("a"));
+        check_hostname(&[(Source::Dhcp, "...")], None);
+        check_hostname(&[(Source::Dhcp, "a\nb")], Some("a\\x0ab"));
+    }
+
+    #[test]
+    fn times_are_utc_of_a_fixed_width() {
+        check_time(0, "1970-01-01T00:00:00.000000Z");
+        check_time(1_000, "1970-01-01T00:00:00.000001Z");
+        check_time(1_001, "1970-01-01T00:00:00.000001001Z");
+        check_time(-1_000, "1969-12-31T23:59:59.999999Z");
+        check_time(i64::MAX, "2262-04-11T23:47:16.854775807Z");
+        check_time(i64::MIN, "1677-09-21T00:12:43.145224192Z");
+    }
+
+    #[test]
+    fn a_full_event() {
+        let event = Event {
+            segment: Some(segment("eth1", [100, 30])),
+            ip: Some([10, 0, 0, 1].into()),
+            mac: Some(C),
+            old_mac: Some(A),
+            hostname: Some("nas".to_owned()),
+            host: Some(HostId(0xaa)),
+            reason: Some(Reason::Dhcp),
+            confidence: Some(90),
+            details: vec![
+                ("z", Detail::Number(1)),
+                ("a", Detail::Text("b".to_owned())),
+                ("c", Detail::Texts(vec!["d".to_owned(), "e".to_owned()])),
+            ],
+            ..event()
+        };
+        check_event(
+            event,
+            json!({
+                "segment": "eth1.100.30", "iface": "eth1", "vlan": [100, 30], "ip": "10.0.0.1", "mac": C.to_string(),
+                "old_mac": A.to_string(), "old_vendor": "ICANN, IANA Department", "hostname": "nas",
+                "host": "00000000000000aa", "reason": "dhcp", "confidence": 90,
+                "details": {"z": 1, "a": "b", "c": ["d", "e"]}, "arpwatch": "changed ethernet address",
+            }),
+        );
+    }
+
+    #[test]
+    fn an_event_about_nothing() {
+        check_event(event(), json!({"arpwatch": "changed ethernet address"}));
+        check_event(Event { kind: Kind::SensorStopped, ..event() }, json!({}));
+    }
+
+    #[test]
+    fn hostile_texts_are_escaped_everywhere() {
+        for text in hostile::TEXTS {
+            let details =
+                vec![("new_name", Detail::Text(text.to_owned())), ("ports", Detail::Texts(vec![text.to_owned()]))];
+            for kind in Kind::ALL {
+                let event = Event { kind, hostname: Some(text.to_owned()), details: details.clone(), ..event() };
+                let record = event_record(&event, &Vendors::builtin(), text);
+                let details = Value::from(record.details.unwrap()).to_string();
+                for written in [&record.message, record.hostname.as_ref().unwrap(), &record.sensor, &details] {
+                    hostile::assert_lines(format!("{written}\n").as_bytes(), 1);
+                }
+            }
+            let name = Name { name: text.to_owned(), ..any_name() };
+            let dhcp = DhcpFacts { vendor_class: Some(text.to_owned()), ..DhcpFacts::default() };
+            let rows = Rows { hosts: vec![Host { names: vec![name], dhcp: Some(dhcp), ..host() }], ..Rows::default() };
+            let mut out = Vec::new();
+            crate::export::csv::write_csv(&address_records(&rows, &Vendors::builtin()), &mut out).unwrap();
+            let out = String::from_utf8(out).unwrap().replace("\r\n", "\n");
+            hostile::assert_lines(out.as_bytes(), 2);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_escaped_stays_as_it_is() {
+        for text in hostile::TEXTS {
+            let escaped = Text::new(text.as_bytes()).escaped();
+            assert_eq!(escape(text), escaped);
+            assert_eq!(escape(&escaped), escaped);
+        }
+    }
+
+    fn segment(iface: &str, vlans: [u16; 2]) -> Segment {
+        Segment { iface: Iface::new(iface).unwrap(), vlans: Vlans::new(vlans) }
+    }
+
+    fn binding(segment: Segment, ip: &str, macs: &[Mac]) -> Binding {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        let sources = BTreeSet::from([Source::Ndp, Source::Arp]);
+        let holders = macs.iter().map(|&mac| Holder { mac, first_seen, last_seen, sources: sources.clone() }).collect();
+        Binding { segment, ip: ip.parse().unwrap(), holders }
+    }
+
+    fn station(segment: Segment, mac: Mac) -> Station {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        Station { segment, mac, host: HostId(1), first_seen, last_seen, sources: BTreeSet::from([Source::Mdns]) }
+    }
+
+    fn host() -> Host {
+        Host {
+            id: HostId(1),
+            segment: segment("eth0", [0, 0]),
+            first_seen: Timestamp::from_secs(1),
+            last_seen: Timestamp::from_secs(2),
+            announced: true,
+            names: Vec::new(),
+            services: Vec::new(),
+            dhcp: None,
+        }
+    }
+
+    fn any_name() -> Name {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        Name { name: String::new(), source: Source::Mdns, first_seen, last_seen }
+    }
+
+    fn event() -> Event {
+        Event {
+            id: 1,
+            at: Timestamp::from_secs(1),
+            kind: Kind::ChangedMac,
+            severity: Severity::Info,
+            segment: None,
+            ip: None,
+            mac: None,
+            old_mac: None,
+            hostname: None,
+            host: None,
+            reason: None,
+            confidence: None,
+            details: Vec::new(),
+        }
+    }
 }

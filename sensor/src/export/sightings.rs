@@ -150,3 +150,219 @@ fn mdns(line: &mut Map<String, Value>, claim: &MdnsClaim) {
         MdnsClaim::Goodbye { .. } | MdnsClaim::Query { .. } | MdnsClaim::Type { .. } => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::export::hostile;
+    use crate::inventory::sighting::{ArpClaim, RouterAdvert};
+    use crate::types::{Iface, Vlans};
+    use crate::wire::WireError;
+
+    const MAC: Mac = Mac([0, 0, 0x5e, 0, 0x53, 1]);
+    const AT: &str = r#""at":"1970-01-01T00:00:01.000000Z","segment":"eth1.100.30","iface":"eth1","vlan":[100,30]"#;
+
+    /// The line without its head, of a claim by MAC about 10.0.0.5.
+    #[track_caller]
+    fn check(source: &str, claim: Claim, expected: &str) {
+        let head = format!(r#"{{{AT},"source":"{source}","mac":"00:00:5e:00:53:01","ip":"10.0.0.5","#);
+        assert_eq!(sighting_line(&sighting(claim)), format!("{head}{expected}}}"));
+    }
+
+    #[track_caller]
+    fn check_arp(operation: ArpOperation, expected: &str) {
+        let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::UNSPECIFIED });
+        check("arp", claim, &format!(r#""op":"{expected}""#));
+    }
+
+    #[track_caller]
+    fn check_ndp(claim: NdpClaim, expected: &str) {
+        check("ndp", Claim::Ndp(claim), expected);
+    }
+
+    #[track_caller]
+    fn check_dhcp(claim: DhcpClaim, expected: &str) {
+        check("dhcp", Claim::Dhcp(Box::new(claim)), expected);
+    }
+
+    #[track_caller]
+    fn check_mdns(claim: MdnsClaim, expected: &str) {
+        check("mdns", Claim::Mdns(claim), expected);
+    }
+
+    #[track_caller]
+    fn check_text(bytes: &[u8], expected: &str) {
+        check_mdns(MdnsClaim::Query { name: Text::new(bytes) }, &format!(r#""record":"query","name":{expected}"#));
+    }
+
+    #[test]
+    fn arp() {
+        check_arp(ArpOperation::ConflictCheck, "conflict-check");
+        check_arp(ArpOperation::Gratuitous, "gratuitous");
+        check_arp(ArpOperation::Reply, "reply");
+        check_arp(ArpOperation::Request, "request");
+    }
+
+    #[test]
+    fn ndp() {
+        let target = IpAddr::from([0; 16]);
+        check_ndp(NdpClaim::Advert { router: true }, r#""op":"advert""#);
+        check_ndp(NdpClaim::Dad, r#""op":"dad""#);
+        check_ndp(NdpClaim::Redirect { target, destination: target }, r#""op":"redirect""#);
+        check_ndp(NdpClaim::RouterSolicit, r#""op":"solicit""#);
+        check_ndp(NdpClaim::Solicit { target }, r#""op":"solicit""#);
+        let prefixes = vec![("2001:db8::".parse().unwrap(), 64), ("fd00::".parse().unwrap(), 48)];
+        check_ndp(
+            NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s: 1800, prefixes })),
+            r#""op":"router-advert","lifetime":1800,"prefixes":["2001:db8::/64","fd00::/48"]"#,
+        );
+        check_ndp(NdpClaim::RouterAdvert(Box::default()), r#""op":"router-advert","lifetime":0,"prefixes":[]"#);
+    }
+
+    #[test]
+    fn dhcp_types() {
+        let types = [
+            (DhcpMessage::Bootp, r#""bootp""#),
+            (DhcpMessage::Discover, r#""discover""#),
+            (DhcpMessage::Offer, r#""offer""#),
+            (DhcpMessage::Request, r#""request""#),
+            (DhcpMessage::Decline, r#""decline""#),
+            (DhcpMessage::Ack, r#""ack""#),
+            (DhcpMessage::Nak, r#""nak""#),
+            (DhcpMessage::Release, r#""release""#),
+            (DhcpMessage::Inform, r#""inform""#),
+            (DhcpMessage::Unknown(13), "13"),
+        ];
+        for (message, expected) in types {
+            check_dhcp(DhcpClaim { message, ..DhcpClaim::default() }, &format!(r#""type":{expected}"#));
+        }
+    }
+
+    #[test]
+    fn dhcp_with_everything() {
+        let claim = |message| DhcpClaim {
+            message,
+            hostname: Some(Text::new(b"nas")),
+            fqdn: Some(Text::new(b"nas.lan")),
+            vendor_class: Some(Text::new(b"MSFT\n")),
+            parameters: Some(vec![1, 3]),
+            client_id: Some(Text::new(&[1, 0xff])),
+            requested_ip: Some([10, 0, 0, 5].into()),
+            server: Some([10, 0, 0, 1].into()),
+            ciaddr: Some([10, 0, 0, 6].into()),
+            yiaddr: Some([10, 0, 0, 7].into()),
+            giaddr: Some([10, 0, 0, 8].into()),
+            ..DhcpClaim::default()
+        };
+        let before = concat!(
+            r#""hostname":"nas","vendor_class":{"hex":"4d5346540a"},"parameters":[1,3],"requested_ip":"10.0.0.5","#,
+            r#""server":"10.0.0.1","client_id":"01ff","fqdn":"nas.lan","ciaddr":"10.0.0.6","#
+        );
+        let after = r#""giaddr":"10.0.0.8""#;
+        check_dhcp(claim(DhcpMessage::Ack), &format!(r#""type":"ack",{before}"yiaddr":"10.0.0.7",{after}"#));
+        // Only an ACK promises it.
+        check_dhcp(claim(DhcpMessage::Offer), &format!(r#""type":"offer",{before}{after}"#));
+    }
+
+    #[test]
+    fn mdns() {
+        let text = |text: &str| Text::new(text.as_bytes());
+        let (name, target) = (text("a.local"), text("b.local"));
+        let address = MdnsClaim::Address { name: name.clone(), addr: [10, 0, 0, 9].into() };
+        check_mdns(address.clone(), r#""record":"address","name":"a.local","addr":"10.0.0.9""#);
+        check_mdns(
+            MdnsClaim::Goodbye { record: Box::new(address) },
+            r#""record":"goodbye","name":"a.local","addr":"10.0.0.9""#,
+        );
+        check_mdns(MdnsClaim::Query { name: name.clone() }, r#""record":"query","name":"a.local""#);
+        check_mdns(
+            MdnsClaim::Reverse { name: name.clone(), target: target.clone() },
+            r#""record":"reverse","name":"a.local","target":"b.local""#,
+        );
+        check_mdns(
+            MdnsClaim::Service { name: name.clone(), instance: target.clone() },
+            r#""record":"service","name":"a.local","instance":"b.local""#,
+        );
+        check_mdns(
+            MdnsClaim::Srv { name: name.clone(), target, port: 631 },
+            r#""record":"srv","name":"a.local","target":"b.local","port":631"#,
+        );
+        check_mdns(
+            MdnsClaim::Txt { name: name.clone(), txt: vec![text("k=v"), Text::new(&[0xff]), text("")] },
+            r#""record":"txt","name":"a.local","txt":["k=v",{"hex":"ff"},""]"#,
+        );
+        check_mdns(MdnsClaim::Type { name }, r#""record":"type","name":"a.local""#);
+    }
+
+    #[test]
+    fn texts_are_clean_or_hex() {
+        check_text("Büro \"1\"".as_bytes(), r#""Büro \"1\"""#);
+        check_text(b"", r#""""#);
+        check_text(b"a\0", r#"{"hex":"6100"}"#);
+        check_text(b"a\nb", r#"{"hex":"610a62"}"#);
+        check_text(b"\x1b[2J", r#"{"hex":"1b5b324a"}"#);
+        check_text("\u{9b}".as_bytes(), r#"{"hex":"c29b"}"#);
+        check_text("\u{202e}".as_bytes(), r#"{"hex":"e280ae"}"#);
+        check_text(&[0xc3], r#"{"hex":"c3"}"#);
+    }
+
+    #[test]
+    fn hostile_texts_stay_in_their_line() {
+        for text in hostile::TEXTS {
+            let claim = Claim::Mdns(MdnsClaim::Query { name: Text::new(text.as_bytes()) });
+            let line = sighting_line(&sighting(claim)) + "\n";
+            hostile::assert_lines(line.as_bytes(), 1);
+            assert_eq!(serde_json::from_str::<Map<String, Value>>(&line).unwrap().len(), 9);
+        }
+    }
+
+    #[test]
+    fn the_frames_own_mac_where_it_differs() {
+        let frame_mac = Mac([2, 0, 0, 0, 0, 9]);
+        let stranger = Sighting { frame_mac, ip: None, ..sighting(Claim::Ndp(NdpClaim::Dad)) };
+        assert_eq!(
+            sighting_line(&stranger),
+            format!(r#"{{{AT},"source":"ndp","mac":"00:00:5e:00:53:01","frame_mac":"02:00:00:00:00:09","op":"dad"}}"#)
+        );
+    }
+
+    #[test]
+    fn malformed_frames() {
+        let frame = |class| Frame {
+            at: Timestamp::from_secs(1),
+            segment: segment(),
+            class,
+            cut: false,
+            source_mac: MAC,
+            destination_mac: Mac::BROADCAST,
+            packet: None,
+            body: &[],
+        };
+        let classes = [
+            (Class::Arp, "arp"),
+            (Class::Ndp, "ndp"),
+            (Class::Dhcp, "dhcp"),
+            (Class::Mdns, "mdns"),
+            (Class::Other, "traffic"),
+        ];
+        for (class, source) in classes {
+            assert_eq!(
+                malformed_line(&frame(class), WireError::Truncated),
+                format!(r#"{{{AT},"source":"{source}","mac":"00:00:5e:00:53:01","malformed":"truncated"}}"#)
+            );
+        }
+    }
+
+    fn sighting(claim: Claim) -> Sighting {
+        let ip = Some([10, 0, 0, 5].into());
+        Sighting { at: Timestamp::from_secs(1), segment: segment(), frame_mac: MAC, mac: MAC, ip, claim }
+    }
+
+    fn segment() -> Segment {
+        Segment { iface: Iface::new("eth1").unwrap(), vlans: Vlans::new([100, 30]) }
+    }
+}

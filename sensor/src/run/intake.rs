@@ -113,9 +113,20 @@ impl Intake {
         !self.events.is_empty()
     }
 
-    /// Hands the sightings log's buffer to the file.
+    /// Hands the sightings log's buffer to the file. A log whose reader has gone is given up, which is no error.
     pub fn flush_log(&mut self) -> io::Result<()> {
-        self.log.as_mut().map_or(Ok(()), Lines::flush)
+        match self.log.as_mut().map_or(Ok(()), Lines::flush) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.log = None;
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Sightings that a log which cannot be written missed.
+    pub fn sightings_dropped_total(&self) -> u64 {
+        self.log.as_ref().map_or(0, Lines::dropped_total)
     }
 
     /// Opens the sightings log anew, after a log rotation.

@@ -9,7 +9,7 @@ use super::screen;
 use crate::cli::{DbArgs, DbCommand, EventsArgs, ExportArgs, HostsArgs};
 use crate::clock::Clock;
 use crate::config::{ConfigError, default_db, parse_when, suggest};
-use crate::export::record::{AddressRecord, EventRecord, address_records, rfc3339};
+use crate::export::record::{AddressRecord, EventRecord, address_records};
 use crate::export::{self, csv, json, table};
 use crate::inventory::event::Kind;
 use crate::store::{self, EventFilter, Reader, StoredEvent};
@@ -106,9 +106,8 @@ fn records(
     let since: Option<Timestamp> = since.map(|when| parse_when(when, clock.now())).transpose()?;
     let vendors = super::open_vendors(oui)?;
     let mut records = address_records(&open(db)?.rows()?, &vendors);
-    if let Some(since) = since.map(rfc3339) {
-        // Times are written with a fixed width, so that their texts sort as they do.
-        records.retain(|record| record.last_seen >= since);
+    if let Some(since) = since {
+        records.retain(|record| parse_when(&record.last_seen, since).is_ok_and(|seen| seen >= since));
     }
     Ok(records)
 }

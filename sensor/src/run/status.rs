@@ -46,6 +46,8 @@ pub struct Status<'a> {
     pub evictions_total: u64,
     /// Events that wait for the database or a sink.
     pub events_waiting: usize,
+    /// Sightings that their log missed.
+    pub sightings_dropped_total: u64,
     /// Events that a dead sink missed.
     pub events_missed_total: u64,
 }
@@ -68,6 +70,7 @@ pub fn line(status: &Status<'_>) -> String {
         "evictions": status.evictions_total,
         "events_waiting": status.events_waiting,
         "events_missed": status.events_missed_total,
+        "sightings_dropped": status.sightings_dropped_total,
     }})
     .to_string()
 }

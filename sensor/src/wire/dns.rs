@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use super::WireError;
-use crate::types::{TEXT_MAX, Text};
+use crate::types::Text;
 
 /// A DNS message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub enum Data {
 
 /// Questions and records that are read of one message. A jumbo mDNS message has room for a few hundred.
 pub const RECORDS_MAX: usize = 512;
+/// A name's text, bytes: 255 octets on the wire, less the first length and the root (RFC 1035, section 2.3.4).
+pub const NAME_MAX: usize = 253;
 /// Labels of one name.
 pub const LABELS_MAX: usize = 128;
 
@@ -187,7 +189,7 @@ impl<'a> Reader<'a> {
                         bytes.push(b'.');
                     }
                     bytes.extend_from_slice(label);
-                    if bytes.len() > TEXT_MAX {
+                    if bytes.len() > NAME_MAX {
                         return Err(WireError::BadName);
                     }
                     at += 1 + usize::from(len);

@@ -400,11 +400,11 @@ fn names_change_at_their_own_source() {
     check(&[&before[..], &["2 dhcp ack aa/aa name=box"]].concat(), &[named]);
     // mDNS: the sender's own address only, a goodbye is no change.
     let input = ["0 mdns 10.0.0.1 aa a pc.local 10.0.0.1", "1 mdns 10.0.0.1 aa a box.local 10.0.0.9"];
-    check(&input, &["new-host 10.0.0.1 aa"]);
+    check(&input, &[named]);
     let input = ["0 mdns 10.0.0.1 aa a pc.local 10.0.0.1", "1 mdns 10.0.0.1 aa bye a pc.local 10.0.0.1"];
     check(
         &[&input[..], &["2 mdns 10.0.0.1 aa a Box.LOCAL 10.0.0.1"]].concat(),
-        &["new-host 10.0.0.1 aa", "name-changed 10.0.0.1 aa \"Box\""],
+        &[named, "name-changed 10.0.0.1 aa \"Box\""],
     );
 }
 

@@ -1,0 +1,96 @@
+//! `kill -9` at any moment: what was told is in the database, what is in the database is told, and nothing of the dead
+//! process is in the way of the next.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use sensor::types::Mac;
+use sensor_tests::frames::Random;
+use sensor_tests::lab::sensor_process::{SensorProcess, events};
+use sensor_tests::lab::{self, Lab, MIRROR, sender};
+use serde_json::Value;
+
+const KILLS: usize = 20;
+const FLAGS: [&str; 4] = ["--mirror", MIRROR, "--learning", "0"];
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_that_was_told() {
+    if !lab::possible() {
+        return;
+    }
+    let seed = std::env::var("SENSOR_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_121);
+    println!("seed {seed} (SENSOR_SEED repeats it)");
+    let mut random = Random(seed);
+    let lab = Lab::build().unwrap();
+    let folder = lab.folder.path().to_owned();
+    let speaker = &lab.host("static").namespace;
+    speaker.sh("ip link set eth0 up").unwrap();
+    for number in 0..KILLS {
+        let sensor = SensorProcess::start(&lab.probe, &folder, &FLAGS).unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let load = scope.spawn(|| {
+                let mut random = Random(seed ^ number as u64);
+                while !over.load(Ordering::Relaxed) {
+                    sender::send(speaker, "eth0", &busy_network(&mut random)).unwrap();
+                }
+            });
+            // A moment under load that differs each time: in the first commit, in the middle of one, or between two.
+            std::thread::sleep(Duration::from_micros(random.below(250_000) as u64));
+            sensor.kill().unwrap();
+            over.store(true, Ordering::Relaxed);
+            load.join().unwrap();
+        });
+        check_database(&folder, &events(&folder).unwrap());
+        let link = lab.probe.output(&format!("ip -d link show {MIRROR}")).unwrap();
+        assert!(!link.contains("xdp") && link.contains("promiscuity 0"), "left behind: {link}");
+    }
+    // The last start tells what the last kill left untold.
+    let before = ids_in_database(&folder);
+    let sensor = SensorProcess::start(&lab.probe, &folder, &FLAGS).unwrap();
+    let last = *before.last().unwrap();
+    sensor.wait_for("everything to be told", |events| events.iter().any(|event| event["id"] == last)).unwrap();
+    assert!(sensor.stop().unwrap().success());
+    let told = events(&folder).unwrap();
+    let missing: Vec<&u64> = before.iter().filter(|id| !told.iter().any(|event| event["id"] == **id)).collect();
+    assert!(missing.is_empty(), "never told: {missing:?}");
+    assert!(told.len() > KILLS * 2, "there was load: {} events", told.len());
+}
+
+/// New hosts, and addresses that go from hand to hand.
+fn busy_network(random: &mut Random) -> Vec<Vec<u8>> {
+    let frame = |random: &mut Random| {
+        let [a, b] = [random.below(250) as u8, random.below(4) as u8];
+        let mac = Mac([0x00, 0x50, 0x56, 3, a, b]);
+        sender::arp_request(mac, Ipv4Addr::new(10, 77, 3, a), Ipv4Addr::new(10, 77, 0, 1), &[])
+    };
+    (0..32).map(|_| frame(random)).collect()
+}
+
+/// It is whole, and holds each event that was told, as it was told.
+fn check_database(folder: &std::path::Path, told: &[Value]) {
+    let database = open(folder);
+    let integrity: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(integrity, "ok");
+    let mut find = database.prepare("SELECT record FROM events WHERE id = ?").unwrap();
+    for event in told {
+        let id = event["id"].as_i64().unwrap();
+        let saved: String =
+            find.query_row([id], |row| row.get(0)).unwrap_or_else(|_| panic!("told, not saved: {event}"));
+        assert_eq!(serde_json::from_str::<Value>(&saved).unwrap(), *event);
+    }
+}
+
+fn ids_in_database(folder: &std::path::Path) -> Vec<u64> {
+    let database = open(folder);
+    let mut ids = database.prepare("SELECT id FROM events ORDER BY id").unwrap();
+    let ids = ids.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+    ids.map(|id| id.unwrap().cast_unsigned()).collect()
+}
+
+fn open(folder: &std::path::Path) -> Connection {
+    Connection::open_with_flags(folder.join("sensor.db"), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()
+}

@@ -1,0 +1,192 @@
+//! The sensor on a mirror port of a switch with real daemons and hosts behind it.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use sensor::types::{Mac, MacKind};
+use sensor_tests::lab::sensor_process::{SensorProcess, of_kind};
+use sensor_tests::lab::{self, Host, HostKind, Lab, MIRROR, SERVER, SERVICE_PORT, VENDOR_CLASS, sender, wait};
+use serde_json::Value;
+
+const FLAGS: [&str; 4] = ["--mirror", MIRROR, "--learning", "0"];
+const STORM: u32 = 200_000;
+
+#[test]
+fn everybody_is_found_and_every_move_is_told_once() {
+    if !lab::possible() {
+        return;
+    }
+    let mut lab = Lab::build().unwrap();
+    let sensor = SensorProcess::start(&lab.probe, lab.folder.path(), &FLAGS).unwrap();
+    lab.start_hosts().unwrap();
+    check_hosts(&lab, &sensor);
+    check_moves(&lab, &sensor);
+    check_storm(&lab, &sensor);
+    check_end(&lab, sensor);
+}
+
+/// Everybody is exported as what they are, and told once.
+fn check_hosts(lab: &Lab, sensor: &SensorProcess) {
+    for host in &lab.hosts {
+        let seen = wait::until(host.name, || Ok(Some(sensor.export()?).filter(|records| is_complete(host, records))));
+        let records = seen.unwrap_or_else(|error| panic!("{error}: {:#?}", sensor.export()));
+        check_host(lab, host, &records);
+    }
+    let events =
+        sensor.wait_for("everybody to be told", |events| of_kind(events, "new-host").len() >= lab.hosts.len()).unwrap();
+    let mut told: Vec<String> = of_kind(&events, "new-host").iter().map(|event| text(event, "mac")).collect();
+    told.sort();
+    let mut hosts: Vec<String> = lab.hosts.iter().map(|host| host.mac.to_string()).collect();
+    hosts.sort();
+    assert_eq!(told, hosts, "one new-host for each host, and none for the switch or the sensor");
+    assert!(of_kind(&events, "changed-mac").is_empty() && of_kind(&events, "flip-flop").is_empty());
+    assert_eq!(of_kind(&events, "new-dhcp-server").len(), 1);
+}
+
+/// Whether what comes last of a host has come.
+fn is_complete(host: &Host, records: &[Value]) -> bool {
+    match host.kind {
+        HostKind::Announcing => services(records, host.mac).iter().any(|service| service["port"] == SERVICE_PORT),
+        HostKind::Dhcp => field(records, host.mac, "dhcp").is_some_and(|dhcp| dhcp["lease_until"].is_string()),
+        HostKind::Ipv6Only(address) => holds(records, host.mac, address.into()),
+        HostKind::Server(address) | HostKind::Static(address) | HostKind::Tagged(address, _) => {
+            holds(records, host.mac, address.into())
+        }
+    }
+}
+
+fn check_host(lab: &Lab, host: &Host, records: &[Value]) {
+    let all = of_mac(records, host.mac);
+    let name = host.name;
+    assert!(!all.is_empty(), "{name}");
+    for record in &all {
+        match host.mac.kind() {
+            MacKind::Local => {
+                assert_eq!((&record["mac_kind"], record.get("vendor")), (&"local".into(), None), "{name}")
+            }
+            _ => {
+                assert_eq!(record["mac_kind"], "universal", "{name}");
+                assert!(record["vendor"].as_str().is_some_and(|vendor| !vendor.is_empty()), "{name}: {record}");
+            }
+        }
+        let (segment, vlan) = match host.kind {
+            HostKind::Tagged(_, [outer, inner]) => (format!("{MIRROR}.{outer}.{inner}"), Some(vec![outer, inner])),
+            _ => (MIRROR.to_owned(), None),
+        };
+        assert_eq!(record["segment"], segment, "{name}");
+        assert_eq!(record.get("vlan").map(|vlan| serde_json::from_value(vlan.clone()).unwrap()), vlan, "{name}");
+        assert!(record["first_seen"].as_str() <= record["last_seen"].as_str(), "{name}: {record}");
+    }
+    let ipv4 = match host.kind {
+        HostKind::Ipv6Only(_) => None,
+        HostKind::Server(address) | HostKind::Static(address) | HostKind::Tagged(address, _) => Some(address),
+        HostKind::Announcing | HostKind::Dhcp => Some(lab.ipv4_of(name).unwrap()),
+    };
+    let exported: Vec<Ipv4Addr> = all.iter().filter_map(|record| text(record, "ip").parse().ok()).collect();
+    assert_eq!(exported, Vec::from_iter(ipv4), "{name}");
+    let sources = |ip: IpAddr| {
+        let record = all.iter().find(|record| record["ip"] == ip.to_string()).unwrap();
+        serde_json::from_value::<Vec<String>>(record["sources"].clone()).unwrap()
+    };
+    if let Some(ip) = ipv4 {
+        assert!(sources(ip.into()).contains(&"arp".to_owned()), "{name}");
+    }
+    match host.kind {
+        HostKind::Announcing | HostKind::Dhcp => {
+            let record = &all[0];
+            assert_eq!(record["hostname"], name);
+            assert!(record["names"].as_array().unwrap().contains(&serde_json::json!({"name": name, "source": "dhcp"})));
+            let dhcp = &record["dhcp"];
+            assert_eq!((&dhcp["hostname"], &dhcp["vendor_class"]), (&name.into(), &VENDOR_CLASS.into()));
+            assert_eq!(
+                (&dhcp["parameters"], &dhcp["server"]),
+                (&serde_json::json!([1, 28, 3, 6]), &SERVER.to_string().into())
+            );
+            assert!(dhcp["lease_until"].as_str() > record["first_seen"].as_str());
+        }
+        HostKind::Ipv6Only(address) => assert_eq!(sources(address.into()), ["ndp"]),
+        HostKind::Server(_) | HostKind::Static(_) | HostKind::Tagged(..) => {}
+    }
+}
+
+/// An address passes to another MAC, and back, slowly and within an instant.
+fn check_moves(lab: &Lab, sensor: &SensorProcess) {
+    let (old, new) = (lab.host("static").mac, Mac([0x00, 0x0c, 0x29, 0, 0, 0x99]));
+    let ip = Ipv4Addr::new(10, 77, 0, 20);
+    lab.change_mac("static", new, ip).unwrap();
+    let events = sensor.wait_for("changed-mac", |events| !of_kind(events, "changed-mac").is_empty()).unwrap();
+    let changed = of_kind(&events, "changed-mac");
+    assert_eq!(changed.len(), 1, "{changed:#?}");
+    check_move(changed[0], ip, new, old);
+    assert_eq!(changed[0]["reason"], "unknown");
+
+    lab.change_mac("static", old, ip).unwrap();
+    let events = sensor.wait_for("flip-flop", |events| !of_kind(events, "flip-flop").is_empty()).unwrap();
+    let flips = of_kind(&events, "flip-flop");
+    assert_eq!(flips.len(), 1, "{flips:#?}");
+    check_move(flips[0], ip, old, new);
+
+    // A-B-A at once: inside the kernel's interval for repeats, which must not swallow the second A.
+    let (a, b, ip) = (Mac([0x00, 0x50, 0x56, 0, 1, 1]), Mac([0x00, 0x50, 0x56, 0, 1, 2]), Ipv4Addr::new(10, 77, 0, 60));
+    let frames = [a, b, a].map(|mac| sender::arp_request(mac, ip, SERVER, &[]));
+    sender::send(&lab.host("static").namespace, "eth0", &frames).unwrap();
+    let events = sensor.wait_for("a second flip-flop", |events| of_kind(events, "flip-flop").len() > 1).unwrap();
+    let (changed, flips) = (of_kind(&events, "changed-mac"), of_kind(&events, "flip-flop"));
+    assert_eq!((changed.len(), flips.len()), (2, 2));
+    check_move(changed[1], ip, b, a);
+    check_move(flips[1], ip, a, b);
+}
+
+fn check_move(event: &Value, ip: Ipv4Addr, mac: Mac, old_mac: Mac) {
+    let expected = [ip.to_string(), mac.to_string(), old_mac.to_string()];
+    assert_eq!(["ip", "mac", "old_mac"].map(|key| text(event, key)), expected, "{event:#}");
+}
+
+/// One host repeats itself very often: nothing is told, and every frame is accounted for.
+fn check_storm(lab: &Lab, sensor: &SensorProcess) {
+    let (mac, ip) = (Mac([0x00, 0x50, 0x56, 0, 2, 1]), Ipv4Addr::new(10, 77, 0, 61));
+    let frame = sender::arp_request(mac, ip, SERVER, &[]);
+    sender::storm(&lab.host("static").namespace, "eth0", &[frame], STORM).unwrap();
+    let about = |events: &[Value]| events.iter().filter(|event| event["ip"] == ip.to_string()).count();
+    let events = sensor.wait_for("the storm's host", |events| about(events) > 0).unwrap();
+    assert_eq!(about(&events), 1, "the host is new once, and no repeat is told");
+}
+
+/// It ends as asked, accounts for every frame, and leaves nothing behind.
+fn check_end(lab: &Lab, sensor: SensorProcess) {
+    let link = || lab.probe.output(&format!("ip -d link show {MIRROR}")).unwrap();
+    assert!(link().contains("xdp") && link().contains("promiscuity 1"), "{}", link());
+    let folder = lab.folder.path();
+    assert!(sensor.stop().unwrap().success());
+    assert!(!link().contains("xdp") && link().contains("promiscuity 0"), "{}", link());
+    let events = lab::sensor_process::events(folder).unwrap();
+    let stopped = &of_kind(&events, "sensor-stopped")[0]["details"];
+    let count = |outcome: &str, class: &str| stopped[format!("{outcome}_{class}")].as_u64().unwrap_or(0);
+    for class in ["arp", "ndp", "dhcp", "mdns"] {
+        let accounted = count("passed", class) + count("gated", class) + count("lost", class);
+        assert_eq!(count("seen", class), accounted, "{class}: {stopped:#}");
+    }
+    assert!(count("seen", "arp") >= u64::from(STORM) && count("gated", "arp") > 0, "{stopped:#}");
+    let of_switch = lab.switch_macs().unwrap();
+    assert!(events.iter().all(|event| of_switch.iter().all(|mac| event["mac"] != mac.to_string())));
+}
+
+fn of_mac(records: &[Value], mac: Mac) -> Vec<&Value> {
+    records.iter().filter(|record| record["mac"] == mac.to_string()).collect()
+}
+
+fn field<'a>(records: &'a [Value], mac: Mac, key: &str) -> Option<&'a Value> {
+    of_mac(records, mac).first()?.get(key)
+}
+
+fn services(records: &[Value], mac: Mac) -> Vec<Value> {
+    field(records, mac, "services").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+fn holds(records: &[Value], mac: Mac, ip: IpAddr) -> bool {
+    of_mac(records, mac).iter().any(|record| record["ip"] == ip.to_string())
+}
+
+fn text(record: &Value, key: &str) -> String {
+    record[key].as_str().unwrap_or_default().to_owned()
+}
