@@ -240,7 +240,7 @@ impl Correlator {
         let id = self.memory.hear(s.segment, s.mac, Source::Mdns, s.at);
         match claim {
             MdnsClaim::Address { name, addr } => {
-                if (s.ip == Some(*addr) || self.memory.holds(id, *addr))
+                if (s.ip == Some(*addr) || self.memory.holds(id, *addr, s.at))
                     && let Some(name) = host::mdns_name(name)
                 {
                     self.learn_name(s, id, name, Source::Mdns, events);

@@ -88,7 +88,9 @@ pub(super) fn open_service(
     services_max: usize,
 ) -> Mark {
     let Some(protocol) = protocol(instance) else { return Mark::Same };
-    let mut own_names = host.names.iter().filter(|name| name.source == Source::Mdns).peekable();
+    // A capture file read again knows names that were not known yet then; they must not change what it says.
+    let is_own = |name: &&Name| name.source == Source::Mdns && name.first_seen <= at;
+    let mut own_names = host.names.iter().filter(is_own).peekable();
     if own_names.peek().is_some()
         && let Some(target) = mdns_name(target)
         && !own_names.any(|name| name.name.eq_ignore_ascii_case(&target))

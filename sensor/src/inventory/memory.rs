@@ -225,11 +225,14 @@ impl Memory {
         self.hosts.note(&id)?.iter().flat_map(held).min_by_key(|ip| (reach(ip), **ip)).copied()
     }
 
-    /// Whether one of the host's stations holds `ip`.
-    pub(super) fn holds(&self, id: HostId, ip: IpAddr) -> bool {
-        let present = |host: &Host| self.bindings.get(&(host.segment, ip)).map(|binding| binding.holders[0].mac);
+    /// Whether one of the host's stations held `ip` at `at` already: a capture file read again knows later addresses too.
+    pub(super) fn holds(&self, id: HostId, ip: IpAddr, at: Timestamp) -> bool {
+        let present = |host: &Host| self.bindings.get(&(host.segment, ip)).map(|binding| &binding.holders[0]);
         let macs = self.hosts.note(&id);
-        self.hosts.get(&id).and_then(present).is_some_and(|mac| macs.is_some_and(|macs| macs.contains(&mac)))
+        self.hosts
+            .get(&id)
+            .and_then(present)
+            .is_some_and(|holder| holder.first_seen <= at && macs.is_some_and(|macs| macs.contains(&holder.mac)))
     }
 
     /// A known station says that it holds an address.

@@ -548,6 +548,17 @@ fn a_file_read_twice_tells_nothing_new() {
     check_read_twice(&["9 arp 10.0.0.1 aa", "5 arp 10.0.0.1 bb", "7 arp 10.0.0.1 aa", "1 rs aa"]);
     check_read_twice(&["1 arp 10.0.0.1 bb", "2 mdns 10.0.0.1 aa query x", "3 arp 10.0.0.1 aa"]);
     check_read_twice(&["1 dhcp discover aa name=a", "2 dhcp request aa name=b", "3 dhcp request aa name=a"]);
+    // The name comes before the address is known to be its sender's, and the service before its host's name.
+    check_read_twice(&[
+        "1 mdns 10.0.0.1 aa a x.local 10.0.0.1",
+        "2 mdns 10.0.0.1 aa a y.local fe80::1",
+        "3 mdns fe80::1 aa query z",
+    ]);
+    check_read_twice(&[
+        "1 mdns 10.0.0.1 aa a x.local 10.0.0.1",
+        "2 mdns 10.0.0.1 aa srv i._ipp._tcp.local y.local 631",
+        "3 mdns 10.0.0.1 aa a y.local 10.0.0.1",
+    ]);
     check_read_twice(&[
         "0 arp 10.0.0.1 aa",
         "1 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.254 lease=60",

@@ -1,0 +1,178 @@
+//! The sensor's sightings log and events in the other decoder's kinds.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use anyhow::Context;
+use serde_json::{Map, Value};
+
+use super::fact::{Facts, MOVES, VLANS, spell};
+
+/// The facts that a sightings log and the events beside it tell.
+pub fn facts(sightings: &str, events: &str) -> anyhow::Result<Facts> {
+    let mut facts = Facts::default();
+    for line in sightings.lines() {
+        let line: Map<String, Value> = serde_json::from_str(line).with_context(|| format!("sighting {line}"))?;
+        sighting(&line, &mut facts).with_context(|| format!("sighting {line:?}"))?;
+    }
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    for line in events.lines() {
+        let event: Map<String, Value> = serde_json::from_str(line).with_context(|| format!("event {line}"))?;
+        if let Some(fact) = moved(&event) {
+            let number = numbers.entry(fact.clone()).or_default();
+            *number += 1;
+            add(&mut facts, MOVES, format!("{fact} {number}"));
+        }
+    }
+    Ok(facts)
+}
+
+fn add(facts: &mut Facts, kind: &str, fact: String) {
+    facts.entry(kind.to_owned()).or_default().insert(fact);
+}
+
+/// Takes these fields of a line under new names; a field that is absent stays absent.
+fn pick(line: &Map<String, Value>, fields: &[(&str, &str)]) -> Map<String, Value> {
+    fields.iter().filter_map(|(from, to)| Some(((*to).to_owned(), line.get(*from)?.clone()))).collect()
+}
+
+const BINDING: &[(&str, &str)] = &[("mac", "mac"), ("ip", "ip"), ("vlan", "vlan")];
+
+fn sighting(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
+    let vlans = line.get("vlan").and_then(Value::as_array).context("no VLANs")?;
+    vlans.iter().for_each(|id| add(facts, VLANS, id.to_string()));
+    if line.contains_key("malformed") {
+        return Ok(());
+    }
+    match word(line, "source")? {
+        "arp" => arp(line, facts)?,
+        "dhcp" => add(facts, "dhcp", dhcp(line)?),
+        "mdns" => mdns(line, facts)?,
+        "ndp" => ndp(line, facts)?,
+        other => anyhow::bail!("source {other}"),
+    }
+    Ok(())
+}
+
+fn word<'a>(line: &'a Map<String, Value>, key: &str) -> anyhow::Result<&'a str> {
+    line.get(key).and_then(Value::as_str).with_context(|| format!("no {key}"))
+}
+
+fn arp(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
+    let binding = spell(&pick(line, BINDING));
+    let operation = word(line, "op")?;
+    if operation == "conflict-check" {
+        add(facts, "arp_probe", binding);
+        return Ok(());
+    }
+    if operation == "gratuitous" {
+        add(facts, "arp_gratuitous", binding.clone());
+    }
+    if let Some(frame_mac) = line.get("frame_mac") {
+        let mut mismatch = pick(line, BINDING);
+        mismatch.insert("frame_mac".to_owned(), frame_mac.clone());
+        add(facts, "arp_mismatch", spell(&mismatch));
+    }
+    add(facts, "arp", binding);
+    Ok(())
+}
+
+fn dhcp(line: &Map<String, Value>) -> anyhow::Result<String> {
+    let mut record = pick(
+        line,
+        &[
+            ("mac", "mac"),
+            ("vlan", "vlan"),
+            ("hostname", "hostname"),
+            ("vendor_class", "vendor_class"),
+            ("parameters", "param_list"),
+            ("requested_ip", "requested_ip"),
+            ("server", "server_id"),
+            ("client_id", "client_id"),
+            ("fqdn", "fqdn"),
+            ("ciaddr", "ciaddr"),
+            ("yiaddr", "yiaddr"),
+            ("giaddr", "giaddr"),
+        ],
+    );
+    let message = match line.get("type").context("no type")? {
+        Value::String(name) => name.to_uppercase(),
+        number => number.to_string(),
+    };
+    record.insert("type".to_owned(), message.into());
+    Ok(spell(&record))
+}
+
+fn mdns(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
+    let told = word(line, "record")?;
+    let sender = match told {
+        "query" => "mdns_querier",
+        _ => "mdns_responder",
+    };
+    add(facts, sender, spell(&pick(line, BINDING)));
+    // A goodbye keeps the fields of the record that ends, and they tell which it is.
+    let has = |key| line.contains_key(key);
+    let (kind, fields): (&str, &[_]) = match told {
+        "query" => return Ok(()),
+        _ if has("addr") => ("mdns_a", &[("name", "name"), ("addr", "addr")]),
+        _ if has("port") => ("mdns_srv", &[("name", "instance"), ("target", "target"), ("port", "port")]),
+        _ if has("target") => ("mdns_reverse", &[("name", "name"), ("target", "host")]),
+        _ if has("instance") => ("mdns_service", &[("name", "type"), ("instance", "instance")]),
+        _ if has("txt") => ("mdns_txt", &[("name", "name"), ("txt", "txt")]),
+        _ => ("mdns_type", &[("name", "type")]),
+    };
+    let mut record = pick(line, fields);
+    record.insert("mac".to_owned(), word(line, "mac")?.into());
+    if told == "goodbye" {
+        record.insert("record".to_owned(), kind.into());
+        add(facts, "mdns_goodbye", spell(&record));
+    } else {
+        add(facts, kind, spell(&record));
+    }
+    Ok(())
+}
+
+fn ndp(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
+    let binding = spell(&pick(line, BINDING));
+    let in_own_frame = !line.contains_key("frame_mac");
+    match word(line, "op")? {
+        "advert" => {
+            // The log does not say whether the address came by option; without one it can only be the frame's.
+            if in_own_frame {
+                add(facts, "ndp_na_no_option", binding.clone());
+            }
+            add(facts, "ndp", binding);
+        }
+        "dad" => add(facts, "ndp_dad", binding),
+        "redirect" => {}
+        "router-advert" => {
+            let mut router = pick(line, &[("ip", "ip"), ("lifetime", "lifetime"), ("vlan", "vlan")]);
+            let frame_mac = line.get("frame_mac").or(line.get("mac")).context("no MAC")?;
+            router.insert("mac".to_owned(), frame_mac.clone());
+            add(facts, "ndp_router", spell(&router));
+            for prefix in line.get("prefixes").and_then(Value::as_array).into_iter().flatten() {
+                let mut record = pick(line, &[("ip", "router"), ("vlan", "vlan")]);
+                record.insert("prefix".to_owned(), prefix.clone());
+                add(facts, "ndp_prefix", spell(&record));
+            }
+            add(facts, "ndp", binding);
+        }
+        "solicit" => add(facts, "ndp", binding),
+        other => anyhow::bail!("NDP operation {other}"),
+    }
+    Ok(())
+}
+
+/// `vlans|address kind` of an event that tells of an IPv4 address with another MAC.
+fn moved(event: &Map<String, Value>) -> Option<String> {
+    let kind = event.get("kind")?.as_str()?;
+    let ip: IpAddr = event.get("ip")?.as_str()?.parse().ok()?;
+    if !matches!(kind, "changed-mac" | "flip-flop" | "reused-mac") || ip.is_ipv6() {
+        return None;
+    }
+    let vlans = event
+        .get("vlan")
+        .and_then(Value::as_array)
+        .map_or_else(|| "-".to_owned(), |ids| ids.iter().map(Value::to_string).collect::<Vec<_>>().join("."));
+    Some(format!("{vlans}|{ip} {kind}"))
+}
