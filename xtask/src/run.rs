@@ -38,7 +38,7 @@ pub(crate) fn build_release() -> anyhow::Result<PathBuf> {
 pub(crate) fn target_folder() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+        None => sensor_tests::bpf::root().join("target"),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Installs what the tests need and runs all of them: format, lints, the BPF object, every test.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -97,7 +96,7 @@ fn cargo(words: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
 
 fn command(words: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO"));
-    command.args(words).envs(variables.iter().copied()).current_dir(root());
+    command.args(words).envs(variables.iter().copied()).current_dir(sensor_tests::bpf::root());
     command.env("SENSOR_BINARY", run::target_folder().join("debug/sensor"));
     if !run::is_root() {
         // Namespaces, XDP and packet sockets need root; building does not, and root's files in `target` would be in the way.
@@ -105,9 +104,4 @@ fn command(words: &[&str], variables: &[(&str, &str)]) -> Command {
     }
     println!("$ cargo {}", words.join(" "));
     command
-}
-
-/// The repository's folder.
-pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
