@@ -119,6 +119,18 @@ fn the_readme_has_the_two_commands() {
     }
 }
 
+#[test]
+fn xtask_has_one_file_a_subcommand() {
+    let main = std::fs::read_to_string(root().join("xtask/src/main.rs")).unwrap();
+    let named = main.lines().filter_map(|line| line.trim().strip_suffix("::Args),")?.split_once('('));
+    let subcommands: Vec<&str> = named.map(|(_, module)| module).collect();
+    assert!(subcommands.len() > 5, "the subcommands were found: {subcommands:?}");
+    for module in subcommands {
+        let places = [format!("xtask/src/{module}.rs"), format!("xtask/src/{module}/mod.rs")];
+        assert!(places.iter().any(|place| root().join(place).is_file()), "{module} lives elsewhere");
+    }
+}
+
 /// Our sources, without what is compiled for tests only.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();

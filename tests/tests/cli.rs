@@ -295,6 +295,24 @@ fn json_is_only_json_and_pipes_have_no_colours() {
 }
 
 #[test]
+fn a_terminal_has_colours_unless_they_are_not_wanted() {
+    let folder = TempDir::new().unwrap();
+    let database = database(folder.path());
+    // `script` gives its command a terminal.
+    let shown = |no_color: &str| {
+        let line = format!("{} hosts --db {database}", sensor_binary().display());
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("NO_COLOR", no_color);
+        let output = script.stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // An empty value is as good as none (no-color.org).
+    assert!(shown("").contains("\x1b["), "{:?}", shown(""));
+    assert!(!shown("1").contains('\x1b'), "{:?}", shown("1"));
+}
+
+#[test]
 fn an_export_replaces_its_file_at_once() {
     let folder = TempDir::new().unwrap();
     let database = database(folder.path());
