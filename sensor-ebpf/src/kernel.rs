@@ -122,6 +122,9 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
     };
     if told.is_none() {
         counters.lost[class] += 1;
+        // Only what goes wrong is logged, never a frame that goes its way, and only in an object made for it.
+        #[cfg(feature = "log")]
+        aya_log_ebpf::warn!(&XdpContext::new(ctx), "a record of class {} found no room in the ring", class);
         return;
     }
     counters.passed[class] += 1;

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use sensor::types::{Mac, MacKind};
+use sensor_tests::frames;
 use sensor_tests::lab::sensor_process::{SensorProcess, of_kind};
 use sensor_tests::lab::{self, Host, HostKind, Lab, MIRROR, SERVER, SERVICE_PORT, VENDOR_CLASS, sender, wait};
 use serde_json::Value;
@@ -23,6 +24,36 @@ fn everybody_is_found_and_every_move_is_told_once() {
     check_moves(&lab, &sensor);
     check_storm(&lab, &sensor);
     check_end(&lab, sensor);
+}
+
+#[test]
+fn what_the_ring_cannot_hold_is_told_and_counted() {
+    if !lab::possible() {
+        return;
+    }
+    let lab = Lab::build().unwrap();
+    // The smallest ring, and messages that no gate holds back.
+    let flags = ["--mirror", MIRROR, "--learning", "0", "--ring", "65536"];
+    let sensor = SensorProcess::start(&lab.probe, lab.folder.path(), &flags).unwrap();
+    let speaker = &lab.host("static").namespace;
+    speaker.sh("ip link set eth0 up").unwrap();
+    let options = [&[0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255][..], &[0; 300]].concat();
+    let mut message = vec![0; 236];
+    message[..3].copy_from_slice(&[1, 1, 6]);
+    message[28..34].copy_from_slice(&[0x00, 0x0c, 0x29, 0, 0, 0x20]);
+    message.extend_from_slice(&options);
+    let frame = frames::ipv4([0; 4], [255; 4], 17, 0, &frames::udp(68, 67, &message));
+    sender::storm(speaker, "eth0", &[frame], STORM / 2).unwrap();
+    sensor.wait_for("sensor-loss", |events| !of_kind(events, "sensor-loss").is_empty()).unwrap();
+    assert!(sensor.stop().unwrap().success());
+    let events = lab::sensor_process::events(lab.folder.path()).unwrap();
+    let stopped = &of_kind(&events, "sensor-stopped")[0]["details"];
+    let count = |outcome: &str| stopped[format!("{outcome}_dhcp")].as_u64().unwrap_or(0);
+    assert_eq!(count("seen"), u64::from(STORM / 2), "{stopped:#}");
+    assert_eq!(count("seen"), count("passed") + count("lost"), "{stopped:#}");
+    let told: u64 =
+        of_kind(&events, "sensor-loss").iter().filter_map(|event| event["details"]["lost_dhcp"].as_u64()).sum();
+    assert_eq!(told, count("lost"), "every loss is told, once");
 }
 
 /// Everybody is exported as what they are, and told once.

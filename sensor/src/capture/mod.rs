@@ -7,6 +7,9 @@
 // Reading order.
 /// What can go wrong with a live capture.
 pub mod error;
+/// The BPF program's own log lines.
+#[cfg(feature = "bpflog")]
+mod bpflog;
 /// Capture files.
 pub mod file;
 mod harvest;

@@ -28,6 +28,8 @@ pub(super) struct Xdp {
     ifaces: BTreeMap<u32, Iface>,
     /// Records that could not be delivered, by class: of an interface that is not ours, or not understood.
     skipped: [u64; Class::COUNT],
+    #[cfg(feature = "bpflog")]
+    log: Option<aya_log::EbpfLogger<super::bpflog::Stderr>>,
 }
 
 /// Whether a port was attached, or why XDP is not for it.
@@ -78,7 +80,17 @@ impl Xdp {
                 source: io::Error::other(error.to_string()),
             }
         })?;
-        Ok(Self { ebpf: Some(ebpf), ring, counters, ifaces: BTreeMap::new(), skipped: [0; Class::COUNT] })
+        #[cfg(feature = "bpflog")]
+        let log = super::bpflog::open(&mut ebpf);
+        Ok(Self {
+            #[cfg(feature = "bpflog")]
+            log,
+            ebpf: Some(ebpf),
+            ring,
+            counters,
+            ifaces: BTreeMap::new(),
+            skipped: [0; Class::COUNT],
+        })
     }
 
     /// Attaches a port's program in the first of `modes` that the interface takes.
@@ -128,6 +140,8 @@ impl Xdp {
 
     /// Hands up to `records_max` records on; answers how many it took.
     pub(super) fn drain(&mut self, boot_to_wall_ns: i64, records_max: usize, sink: &mut dyn FnMut(Frame<'_>)) -> usize {
+        #[cfg(feature = "bpflog")]
+        self.log.as_mut().map(aya_log::EbpfLogger::flush);
         for taken in 0..records_max {
             let Some(record) = self.ring.get_mut().next() else { return taken };
             let Some((header, body)) = Header::split(&record) else {

@@ -176,3 +176,73 @@ fn moved(event: &Map<String, Value>) -> Option<String> {
         .map_or_else(|| "-".to_owned(), |ids| ids.iter().map(Value::to_string).collect::<Vec<_>>().join("."));
     Some(format!("{vlans}|{ip} {kind}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+
+    /// What `fields` of a sightings line tell, as `kind record` lines.
+    fn check(fields: &str, expected: &[&str]) {
+        let line = format!(r#"{{"vlan":[7],"mac":"a","ip":"10.0.0.1",{fields}}}"#);
+        let facts = facts(&line, "").unwrap();
+        let told =
+            facts.iter().flat_map(|(kind, records)| records.iter().map(move |record| format!("{kind} {record}")));
+        let told: Vec<String> = told.filter(|fact| fact != "vlans 7").collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn an_arp_announcement_is_a_binding_too() {
+        let binding = r#"{"ip":"10.0.0.1","mac":"a","vlan":[7]}"#;
+        check(
+            r#""source":"arp","op":"gratuitous""#,
+            &[&format!("arp {binding}"), &format!("arp_gratuitous {binding}")],
+        );
+        check(r#""source":"arp","op":"conflict-check""#, &[&format!("arp_probe {binding}")]);
+    }
+
+    #[test]
+    fn a_router_is_known_by_its_frame() {
+        check(
+            r#""source":"ndp","op":"router-advert","frame_mac":"b","lifetime":9,"prefixes":["2001:db8::/64"]"#,
+            &[
+                r#"ndp {"ip":"10.0.0.1","mac":"a","vlan":[7]}"#,
+                r#"ndp_prefix {"prefix":"2001:db8::/64","router":"10.0.0.1","vlan":[7]}"#,
+                r#"ndp_router {"ip":"10.0.0.1","lifetime":9,"mac":"b","vlan":[7]}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_goodbye_is_told_by_its_fields() {
+        check(
+            r#""source":"mdns","record":"goodbye","name":"x","port":80,"target":"y""#,
+            &[
+                r#"mdns_goodbye {"instance":"x","mac":"a","port":80,"record":"mdns_srv","target":"y"}"#,
+                r#"mdns_responder {"ip":"10.0.0.1","mac":"a","vlan":[7]}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_dhcp_type_is_a_name_or_a_number() {
+        check(r#""source":"dhcp","type":"ack""#, &[r#"dhcp {"mac":"a","type":"ACK","vlan":[7]}"#]);
+        check(r#""source":"dhcp","type":0"#, &[r#"dhcp {"mac":"a","type":"0","vlan":[7]}"#]);
+    }
+
+    #[test]
+    fn what_is_malformed_tells_no_fact() {
+        check(r#""source":"arp","malformed":"truncated""#, &[]);
+    }
+
+    #[test]
+    fn an_ipv4_address_with_another_mac_has_moved() {
+        let event = |kind: &str, ip: &str| format!("{{\"kind\":\"{kind}\",\"ip\":\"{ip}\",\"vlan\":[1,2]}}\n");
+        let events = [event("flip-flop", "10.0.0.1"), event("flip-flop", "10.0.0.1"), event("flip-flop", "fe80::1")];
+        let facts = facts("", &(events.concat() + &event("new-host", "10.0.0.2"))).unwrap();
+        let moves: Vec<&String> = facts[MOVES].iter().collect();
+        assert_eq!(moves, ["1.2|10.0.0.1 flip-flop 1", "1.2|10.0.0.1 flip-flop 2"]);
+    }
+}
