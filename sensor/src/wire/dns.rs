@@ -293,4 +293,60 @@ mod tests {
         let bomb = message(0xffff, &b"\0\0\x01\0\x01\0\0\0\0\0\0".repeat(9000));
         assert!(parse(&bomb).unwrap().is_damaged);
     }
+
+    /// Each name follows every pointer before it, so that the work would grow with the square of the message.
+    #[test]
+    fn a_chain_of_pointers_is_bounded() {
+        // Questions: a root, then pointers, each to the one before.
+        let mut bytes = vec![0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
+        let mut to = 12_u16;
+        for at in (17_u16..).step_by(6).take(0x1ff) {
+            bytes.extend((0xc000 | to).to_be_bytes());
+            bytes.extend([0, 1, 0, 1]);
+            to = at;
+        }
+        let message = parse(&bytes).unwrap();
+        assert!(message.is_damaged);
+        // 0 + 1 + 2 + .. pointers, until the chain is longer than a name has labels or the message's share is used up.
+        assert!(message.questions.len() <= LABELS_MAX, "{}", message.questions.len());
+    }
+
+    #[test]
+    fn questions_and_the_authority_section() {
+        // One question with the unicast bit, one record in the authority section, one in the additional.
+        let record = b"\xc0\x0c\0\x01\0\x01\0\0\0\x78\0\x04\x0a\0\0\x01";
+        let head = [0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1];
+        let message = parse(&[&head[..], b"\x01a\0\0\xff\x80\x01", record, record].concat()).unwrap();
+        assert!(!message.is_response && !message.is_damaged);
+        assert_eq!((message.questions, message.records.len()), (vec![Text::new(b"a")], 1));
+    }
+
+    #[test]
+    fn names_keep_their_bytes() {
+        check(1, b"\x03a.b\x02\xff\x1b\0\0\x01\0\x01\0\0\0\x78\0\x04\x0a\0\0\x01", "a.b.\\xff\\x1b Address(10.0.0.1)");
+        let label = [&[63][..], &[b'a'; 63]].concat();
+        let longest = [&label.repeat(3)[..], &[61], &[b'a'; 61], &[0]].concat();
+        assert_eq!(longest.len(), 255);
+        let tail = b"\0\x01\0\x01\0\0\0\x78\0\x04\x0a\0\0\x01";
+        let read = parse(&message(1, &[&longest[..], tail].concat())).unwrap();
+        assert_eq!(read.records[0].name.as_bytes().len(), NAME_MAX);
+        let longer = [&label.repeat(3)[..], &[62], &[b'a'; 62], &[0], tail].concat();
+        check(1, &longer, "damaged");
+    }
+
+    #[test]
+    fn data_that_reach_past_their_length() {
+        let next = b"\x01b\0\0\x01\0\x01\0\0\0\x78\0\x04\x0a\0\0\x02";
+        // A pointer record whose name goes on in the next record; a service of six bytes; a text past the end.
+        check(2, &[&b"\0\0\x0c\0\x01\0\0\0\x78\0\x01"[..], b"\x01", next].concat(), "b Address(10.0.0.2)");
+        check(2, &[&b"\0\0\x0c\0\x01\0\0\0\x78\0\0"[..], next].concat(), "b Address(10.0.0.2)");
+        check(2, &[&b"\0\0\x21\0\x01\0\0\0\x78\0\x06\0\0\0\0\0\x50"[..], next].concat(), "b Address(10.0.0.2)");
+        check(2, &[&b"\0\0\x10\0\x01\0\0\0\x78\0\x02\x05a"[..], next].concat(), "b Address(10.0.0.2)");
+        check(1, b"\0\0\x01\0\x01\0\0\0\x78\xff\xff\x0a\0\0\x01", "damaged");
+    }
+
+    #[test]
+    fn other_classes_are_stepped_over() {
+        check(1, b"\0\0\x01\0\xff\0\0\0\x78\0\x04\x0a\0\0\x01", "");
+    }
 }

@@ -137,3 +137,135 @@ fn address(bytes: &[u8]) -> Ipv6Addr {
 fn unicast(bytes: &[u8]) -> Result<Ipv6Addr, WireError> {
     Some(address(bytes)).filter(|address| !address.is_multicast()).ok_or(WireError::BadValue)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Class, Iface, Packet, Segment, Timestamp, Vlans};
+
+    const HOST: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const TARGET: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
+    const GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    const WHOLE: bool = false;
+    const CUT: bool = true;
+
+    fn read(body: &[u8], hop_limit: u8, cut: bool) -> Result<Option<Message>, WireError> {
+        let source = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
+        parse(&Frame {
+            at: Timestamp::EPOCH,
+            segment: Segment { iface: Iface::new("eth0").expect("a name"), vlans: Vlans::default() },
+            class: Class::Ndp,
+            cut,
+            source_mac: HOST,
+            destination_mac: Mac::BROADCAST,
+            packet: Some(Packet { source, destination: IpAddr::V6(GROUP), hop_limit }),
+            body,
+        })
+    }
+
+    /// A message of `number` with its four bytes after the checksum, what follows them, and options.
+    fn message(number: u8, word: [u8; 4], fixed: &[u8], options: &[&[u8]]) -> Vec<u8> {
+        [&[number, 0, 0, 0][..], &word, fixed, &options.concat()].concat()
+    }
+
+    fn link_layer(number: u8, last: u8) -> [u8; 8] {
+        [number, 1, 2, 0, 0, 0, 0, last]
+    }
+
+    fn prefix(length: u8) -> [u8; 32] {
+        let mut option = [0; 32];
+        option[..3].copy_from_slice(&[PREFIX, 4, length]);
+        option[16..20].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+        option
+    }
+
+    fn check_kind(body: &[u8], expected: Result<Option<Kind>, WireError>) {
+        assert_eq!(read(body, 255, WHOLE).map(|message| message.map(|message| message.kind)), expected, "{body:?}");
+    }
+
+    #[test]
+    fn fixed_parts() {
+        let target = TARGET.octets();
+        let router = message(ROUTER_ADVERT, [64, 0, 7, 8], &[0; 8], &[]);
+        let redirect = message(REDIRECT, [0; 4], &[target, target].concat(), &[]);
+        check_kind(&message(ROUTER_SOLICIT, [0; 4], &[], &[]), Ok(Some(Kind::RouterSolicit)));
+        check_kind(&router, Ok(Some(Kind::RouterAdvert { lifetime_s: 1800 })));
+        check_kind(&message(SOLICIT, [0; 4], &target, &[]), Ok(Some(Kind::Solicit { target: TARGET })));
+        let advert = |router| Ok(Some(Kind::Advert { target: TARGET, router }));
+        check_kind(&message(ADVERT, [0x60, 0, 0, 0], &target, &[]), advert(false));
+        check_kind(&message(ADVERT, [0x80, 0, 0, 0], &target, &[]), advert(true));
+        check_kind(&redirect, Ok(Some(Kind::Redirect { target: TARGET, destination: TARGET })));
+        check_kind(&[128, 0, 0, 0, 0, 0, 0, 0], Ok(None));
+    }
+
+    #[test]
+    fn every_shorter_message_is_truncated() {
+        let fixed = [(ROUTER_SOLICIT, 8), (ROUTER_ADVERT, 16), (SOLICIT, 24), (ADVERT, 24), (REDIRECT, 40)];
+        for (number, len) in fixed {
+            let body = message(number, [0; 4], &[0; 32], &[]);
+            (0..len).for_each(|short| assert_eq!(read(&body[..short], 255, WHOLE), Err(WireError::Truncated)));
+        }
+    }
+
+    #[test]
+    fn what_the_rfc_discards() {
+        let group = message(SOLICIT, [0; 4], &GROUP.octets(), &[]);
+        let mut with_code = message(SOLICIT, [0; 4], &TARGET.octets(), &[]);
+        with_code[1] = 1;
+        check_kind(&group, Err(WireError::BadValue));
+        check_kind(&message(ADVERT, [0; 4], &GROUP.octets(), &[]), Err(WireError::BadValue));
+        check_kind(
+            &message(REDIRECT, [0; 4], &[TARGET.octets(), GROUP.octets()].concat(), &[]),
+            Err(WireError::BadValue),
+        );
+        check_kind(&with_code, Err(WireError::BadValue));
+        for hop_limit in [0, 1, 254] {
+            let body = message(SOLICIT, [0; 4], &TARGET.octets(), &[]);
+            assert_eq!(read(&body, hop_limit, WHOLE), Err(WireError::HopLimit));
+        }
+    }
+
+    /// The last octets of the two link-layer addresses, and the prefixes' lengths.
+    fn check_options(options: &[&[u8]], cut: bool, expected: Result<&str, WireError>) {
+        let got = read(&message(ROUTER_ADVERT, [0; 4], &[0; 8], options), 255, cut).map(|message| {
+            let message = message.expect("a router advertisement is ours");
+            let last = |mac: Option<Mac>| mac.map_or("-".to_owned(), |mac| mac.0[5].to_string());
+            let lengths: Vec<u8> = message.prefixes.iter().map(|(_, length)| *length).collect();
+            format!("{} {} {lengths:?}", last(message.source_mac), last(message.target_mac))
+        });
+        assert_eq!(got, expected.map(str::to_owned), "{options:?}");
+    }
+
+    #[test]
+    fn the_first_option_of_a_kind_counts() {
+        check_options(&[&link_layer(1, 5), &link_layer(2, 6)], WHOLE, Ok("5 6 []"));
+        check_options(&[&link_layer(1, 5), &link_layer(1, 6)], WHOLE, Ok("5 - []"));
+        // A hardware address of another size is not Ethernet's; the next one may be.
+        let long = [&[1, 2][..], &[0; 14]].concat();
+        check_options(&[&long, &link_layer(1, 6)], WHOLE, Ok("6 - []"));
+        check_options(&[&[200, 1, 0, 0, 0, 0, 0, 0], &link_layer(1, 6)], WHOLE, Ok("6 - []"));
+    }
+
+    #[test]
+    fn prefixes() {
+        check_options(&[&prefix(64), &prefix(0), &prefix(128)], WHOLE, Ok("- - [64, 0, 128]"));
+        check_options(&[&prefix(129), &prefix(255)], WHOLE, Ok("- - []"));
+        check_options(&[&[PREFIX, 1, 64, 0, 0, 0, 0, 0]], WHOLE, Ok("- - []"));
+        let many = format!("- - {:?}", [64; PREFIXES_MAX]);
+        check_options(&[&prefix(64).repeat(40)], WHOLE, Ok(&many));
+    }
+
+    #[test]
+    fn options_that_lie_about_their_length() {
+        check_options(&[&link_layer(1, 5), &[1, 0, 0, 0, 0, 0, 0, 0]], WHOLE, Err(WireError::BadValue));
+        check_options(&[&[1, 0]], CUT, Err(WireError::BadValue));
+        check_options(&[&link_layer(1, 5), &[3, 4, 64]], WHOLE, Err(WireError::Truncated));
+        check_options(&[&[1, 255]], WHOLE, Err(WireError::Truncated));
+    }
+
+    #[test]
+    fn what_the_harvest_cut_is_no_fault() {
+        check_options(&[&link_layer(1, 5), &[3, 4, 64]], CUT, Ok("5 - []"));
+        check_options(&[&link_layer(1, 5), &[3]], CUT, Ok("5 - []"));
+    }
+}
