@@ -52,7 +52,7 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
             format!("the sensor{version} started{ports}")
         }
         Kind::SensorStopped => {
-            format!("the sensor stopped; {} frames seen, {} lost", facts.sum("seen_"), facts.sum("lost_"))
+            format!("the sensor stopped; frames: {} seen, {} lost", facts.sum("seen_"), facts.sum("lost_"))
         }
     }
 }
@@ -281,8 +281,8 @@ mod tests {
         check(
             Kind::SensorStopped,
             json!({"seen_arp": 10, "seen_dhcp": 5, "passed_arp": 3, "lost_arp": 1}),
-            "the sensor stopped; 15 frames seen, 1 lost",
-            "the sensor stopped; 0 frames seen, 0 lost",
+            "the sensor stopped; frames: 15 seen, 1 lost",
+            "the sensor stopped; frames: 0 seen, 0 lost",
         );
     }
 
