@@ -15,6 +15,10 @@ use self::namespace::{Namespace, sweep};
 pub mod namespace;
 /// Waiting for what must happen.
 pub mod wait;
+/// Ctrl-C, so that nothing is left behind.
+pub mod interrupt;
+/// The daemons and programs that the lab runs.
+pub mod tools;
 /// Frames from a packet socket inside a namespace.
 pub mod sender;
 /// The program under test.
@@ -67,6 +71,8 @@ pub const MIRROR: &str = "mir1";
 pub const VENDOR_CLASS: &str = "lab-client";
 /// The DHCP server's address.
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+/// An address that nobody has: a question about it stays unanswered.
+pub const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 99);
 /// The service that the announcing host announces: its port.
 pub const SERVICE_PORT: u16 = 8631;
 
@@ -96,7 +102,8 @@ impl Lab {
         // Tags go with the bytes of the frame, as on a wire, and not beside them.
         switch.sh("ethtool -K mir0 txvlan off tx-vlan-stag-hw-insert off 2>/dev/null || ethtool -K mir0 txvlan off")?;
         switch.sh("ip link set mir0 up")?;
-        probe.sh(&format!("ip link set {MIRROR} up && ip link set lo up"))?;
+        probe
+            .sh(&format!("ethtool -K {MIRROR} rxvlan off >/dev/null; ip link set {MIRROR} up && ip link set lo up"))?;
         let mut lab = Self { probe, hosts: Vec::new(), folder: TempDir::new()?, switch, processes: Vec::new() };
         for (number, (name, mac, kind)) in HOSTS.into_iter().enumerate() {
             let host = lab.plug_in(number, name, Mac(mac), kind)?;
@@ -145,6 +152,28 @@ impl Lab {
         let text = self.host(name).namespace.output("ip -4 -o addr show dev eth0")?;
         let word = text.split_whitespace().skip_while(|word| *word != "inet").nth(1).context("it has none yet")?;
         Ok(word.split('/').next().unwrap_or_default().parse()?)
+    }
+
+    /// The IPv6 addresses that a host has now.
+    pub fn ipv6_of(&self, name: &str) -> anyhow::Result<Vec<Ipv6Addr>> {
+        let text = self.host(name).namespace.output("ip -6 -o addr show dev eth0")?;
+        let words = text.lines().filter_map(|line| line.split_whitespace().skip_while(|word| *word != "inet6").nth(1));
+        words.map(|word| Ok(word.split('/').next().unwrap_or_default().parse()?)).collect()
+    }
+
+    /// Pulls every host's cable: from here on nothing crosses the switch.
+    pub fn unplug(&self) -> anyhow::Result<()> {
+        (0..self.hosts.len()).try_for_each(|number| self.switch.sh(&format!("ip link set port{number} down")))
+    }
+
+    /// Frames that the switch put on its mirror port so far, and those that found no room there.
+    pub fn mirrored(&self) -> anyhow::Result<(u64, u64)> {
+        let count = |counter| {
+            let text = self.switch.output("ip -s -j link show dev mir0")?;
+            let links: serde_json::Value = serde_json::from_str(&text)?;
+            links[0]["stats64"]["tx"][counter].as_u64().context("the link has counters")
+        };
+        Ok((count("packets")?, count("dropped")?))
     }
 
     fn plug_in(&self, number: usize, name: &'static str, mac: Mac, kind: HostKind) -> anyhow::Result<Host> {
@@ -319,9 +348,23 @@ impl Drop for Lab {
     }
 }
 
-/// Whether the lab can be built here: root. Under `CI=true` it must be.
+/// Whether the lab can be built here: as root, with its daemons installed. Under `CI=true` it must be.
 pub fn possible() -> bool {
-    crate::bpf::require_root()
+    crate::bpf::require_root() && has(&tools::missing())
+}
+
+/// Whether there is a journal daemon to start. Under `CI=true` there must be.
+pub fn has_journald() -> bool {
+    has(if Path::new(tools::JOURNALD).exists() { &[] } else { &[tools::JOURNALD] })
+}
+
+fn has(missing: &[&str]) -> bool {
+    let missing = missing.join(" ");
+    assert!(missing.is_empty() || std::env::var_os("CI").is_none_or(|ci| ci != "true"), "no {missing}, and CI=true");
+    if !missing.is_empty() {
+        eprintln!("skipped: this machine has no {missing}; `cargo xtask test` installs it");
+    }
+    missing.is_empty()
 }
 
 fn make_executable(path: &Path) -> anyhow::Result<()> {

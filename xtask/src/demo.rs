@@ -2,25 +2,34 @@
 //! and the sensor's lines appear as it tells them.
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 use sensor::types::Mac;
-use sensor_tests::lab::{Lab, MIRROR, SERVER, sender, wait};
+use sensor_tests::lab::{Lab, MIRROR, NOBODY, interrupt, sender, wait};
 
 use crate::{run, setup};
 
 /// The subcommand's arguments.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// A sensor that is built already: by this it is handed on to root, who may have no compiler
+    #[arg(long, hide = true, value_name = "FILE")]
+    built: Option<PathBuf>,
+}
 
-pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     // Built as whoever asked; run as root.
-    let sensor = run::build_release()?;
+    let sensor = match &args.built {
+        Some(built) => built.clone(),
+        None => run::build_release()?,
+    };
     if !run::is_root() {
-        return run::again_as_root();
+        return run::again_as_root(&["demo".as_ref(), "--built".as_ref(), sensor.as_os_str()]);
     }
     setup::install_test_packages()?;
+    interrupt::catch();
     let mut lab = Lab::build().context("the lab cannot be built")?;
     let database = lab.path("demo.db");
     say("a switch with a mirror port; the sensor listens on it");
@@ -55,7 +64,7 @@ pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
     lab.change_mac("static", old, address)?;
     told("flip-flop", 1)?;
     say("a hundred thousand repeats of one ARP request: nothing to tell but the host");
-    let frame = sender::arp_request(Mac([0x00, 0x50, 0x56, 0, 2, 1]), Ipv4Addr::new(10, 77, 0, 61), SERVER, &[]);
+    let frame = sender::arp_request(Mac([0x00, 0x50, 0x56, 0, 2, 1]), Ipv4Addr::new(10, 77, 0, 61), NOBODY, &[]);
     sender::storm(&lab.host("static").namespace, "eth0", &[frame], 100_000)?;
     told("new-host", hosts + 1)?;
     say("the end: SIGTERM");

@@ -1,9 +1,11 @@
 //! The lab's network, kept for looking around.
 
 use std::io::BufRead as _;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use sensor_tests::lab::{HostKind, Lab, MIRROR};
+use sensor_tests::lab::{HostKind, Lab, MIRROR, interrupt};
 
 use crate::{run, setup};
 
@@ -13,9 +15,10 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
     if !run::is_root() {
-        return run::again_as_root();
+        return run::again_as_root(&["lab".as_ref()]);
     }
     setup::install_test_packages()?;
+    interrupt::catch();
     let mut lab = Lab::build().context("the lab cannot be built")?;
     lab.start_hosts()?;
     println!("A switch with a mirror port; its end is {MIRROR} in {}.\n", lab.probe.name());
@@ -24,10 +27,23 @@ pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
     }
     println!("\nTo listen:       ip netns exec {} sensor run --mirror {MIRROR} --db /tmp/lab.db", lab.probe.name());
     println!("To be a host:    ip netns exec {} sh", lab.host("desk-1").namespace.name());
-    println!("Enter ends it and removes everything.");
-    std::io::stdin().lock().read_line(&mut String::new())?;
+    println!("Enter or Ctrl-C ends it and removes everything.");
+    wait_for_the_end();
     Ok(())
 }
+
+/// Enter, Ctrl-C, or the end of the input.
+fn wait_for_the_end() {
+    let (enter, pressed) = channel();
+    std::thread::spawn(move || {
+        // An input that cannot be read ends the waiting as well: nobody could press Enter.
+        std::io::stdin().lock().read_line(&mut String::new()).ok();
+        enter.send(()).ok();
+    });
+    while !interrupt::happened() && pressed.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {}
+}
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How a host comes to its addresses, in words.
 pub(crate) fn describe(kind: HostKind) -> String {

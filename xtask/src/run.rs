@@ -1,6 +1,6 @@
 //! Builds the sensor and listens, as a person tries it for the first time.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,10 +55,10 @@ pub(crate) fn as_root(program: &Path) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// This subcommand again, by sudo; cargo is not asked for by its name, because sudo has another PATH.
-pub(crate) fn again_as_root() -> anyhow::Result<()> {
+/// This program again with `words`, by sudo. It must not build there: root may have no cargo, and has other folders.
+pub(crate) fn again_as_root(words: &[&OsStr]) -> anyhow::Result<()> {
     let mut command = as_root(&std::env::current_exe()?)?;
-    command.args(std::env::args_os().skip(1));
+    command.args(words);
     match command.status()?.success() {
         true => Ok(()),
         false => bail!("it failed as root; its words are above"),

@@ -1,0 +1,18 @@
+//! What the lab runs, and whether it is here.
+
+use std::path::Path;
+
+/// Programs of Debian's without which there is no lab.
+const PROGRAMS: [&str; 9] =
+    ["avahi-daemon", "dhclient", "dnsmasq", "ethtool", "ip", "nsenter", "ping", "tc", "unshare"];
+/// Where they are, also when the `PATH` is a user's without the administrator's folders.
+const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// The journal daemon, which is no program to call by its name.
+pub const JOURNALD: &str = "/lib/systemd/systemd-journald";
+
+/// What of the lab's programs this machine has not.
+pub(super) fn missing() -> Vec<&'static str> {
+    let here = |program: &str| FOLDERS.iter().any(|folder| Path::new(folder).join(program).exists());
+    PROGRAMS.into_iter().filter(|program| !here(program)).collect()
+}
