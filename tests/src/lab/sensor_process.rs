@@ -20,12 +20,17 @@ impl SensorProcess {
     /// Starts `sensor run` with `flags` and its database, events and output in `folder`; returns when it listens.
     pub fn start(namespace: &Namespace, folder: &Path, flags: &[&str]) -> anyhow::Result<Self> {
         let started_before = count(&events(folder)?, "sensor-started");
-        let child = Self::command(namespace.command(sensor_binary()), folder, flags)?.spawn()?;
-        let sensor = Self { child, folder: folder.to_owned() };
+        let sensor = Self::spawn(namespace, folder, flags)?;
         wait::until("the sensor to listen", || {
             Ok((count(&sensor.events()?, "sensor-started") > started_before).then_some(()))
         })?;
         Ok(sensor)
+    }
+
+    /// Starts it as [`SensorProcess::start`] does, and returns at once.
+    pub fn spawn(namespace: &Namespace, folder: &Path, flags: &[&str]) -> anyhow::Result<Self> {
+        let child = Self::command(namespace.command(sensor_binary()), folder, flags)?.spawn()?;
+        Ok(Self { child, folder: folder.to_owned() })
     }
 
     /// The command line, its output going to files of `folder`.
