@@ -225,7 +225,6 @@ fn has_sources(rustc: &Path) -> bool {
 fn find_program(name: &str) -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
     folders.push(root().join("target/tools/bin"));
-    folders.push("/opt/bpfl/bin".into());
     folders.push("/usr/lib/llvm-22/bin".into());
     folders.extend(std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin")));
     folders.into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
