@@ -12,6 +12,8 @@ pub mod vendor;
 pub mod clock;
 /// Frames from XDP, a packet socket or a file.
 pub mod capture;
+/// Questions, one technique a file.
+pub mod probe;
 /// SQLite, the only SQL.
 pub mod store;
 /// What leaves the sensor: records, sinks, tables.

@@ -9,7 +9,7 @@ use sensor_tests::bpf::root;
 const ROOMS: [&[&str]; 6] = [
     &["run"],
     &["config"],
-    &["cli", "capture", "clock", "export", "store", "vendor"],
+    &["cli", "capture", "clock", "export", "probe", "store", "vendor"],
     &["inventory"],
     &["wire"],
     &["types"],

@@ -5,12 +5,15 @@ use std::net::IpAddr;
 use serde_json::{Map, Value, json};
 
 use super::record::{hex, rfc3339};
-use crate::inventory::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, Sighting};
+use crate::inventory::sighting::{
+    Answer, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, PortState, Sighting,
+};
 use crate::types::{Class, Frame, Mac, Segment, Text, Timestamp};
 
 /// One sighting as JSON, without a newline.
 pub fn sighting_line(sighting: &Sighting) -> String {
     let source = match &sighting.claim {
+        Claim::Answer(answer) => answer_source(answer),
         Claim::Arp(_) => "arp",
         Claim::Dhcp(_) => "dhcp",
         Claim::Mdns(_) => "mdns",
@@ -24,6 +27,7 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         put(&mut line, "ip", ip.to_string());
     }
     match &sighting.claim {
+        Claim::Answer(claim) => answer(&mut line, claim),
         Claim::Arp(claim) => put(&mut line, "op", arp_operation(claim.operation)),
         Claim::Dhcp(claim) => dhcp(&mut line, claim),
         Claim::Mdns(claim) => mdns(&mut line, claim),
@@ -53,7 +57,10 @@ fn head(at: Timestamp, segment: Segment, source: &str, mac: Mac) -> Map<String, 
     put(&mut line, "iface", segment.iface.as_str());
     put(&mut line, "vlan", segment.vlans.ids());
     put(&mut line, "source", source);
-    put(&mut line, "mac", mac.to_string());
+    // A socket does not tell the station.
+    if mac != Mac::ZERO {
+        put(&mut line, "mac", mac.to_string());
+    }
     line
 }
 
@@ -64,6 +71,58 @@ fn put(line: &mut Map<String, Value>, key: &str, value: impl Into<Value>) {
 /// A string where it is clean, else `{"hex": ".."}`.
 fn text(text: &Text) -> Value {
     text.as_clean().map_or_else(|| json!({ "hex": hex(text.as_bytes()) }), Value::from)
+}
+
+fn answer_source(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Echo { .. } => "icmp",
+        Answer::Nbns { .. } => "nbns",
+        Answer::Port { .. } => "tcp",
+        Answer::Ptr { .. } => "ptr",
+        Answer::Snmp { .. } => "snmp",
+    }
+}
+
+fn answer(line: &mut Map<String, Value>, answer: &Answer) {
+    let mut some = |key: &str, value: Option<Value>| value.into_iter().for_each(|value| put(line, key, value));
+    match answer {
+        Answer::Echo { rtt, hop_limit } => {
+            some("rtt_ms", Some(milliseconds(*rtt)));
+            some("hop_limit", hop_limit.map(Value::from));
+        }
+        Answer::Nbns { name, group, mac } => {
+            some("name", name.as_ref().map(text));
+            some("group", group.as_ref().map(text));
+            some("unit_id", mac.map(|mac| mac.to_string().into()));
+        }
+        Answer::Port { port, state, banner, rtt } => {
+            some("port", Some((*port).into()));
+            some("state", Some(port_state(*state).into()));
+            some("banner", banner.as_ref().map(text));
+            some("rtt_ms", Some(milliseconds(*rtt)).filter(|_| *state != PortState::Silent));
+        }
+        Answer::Ptr { name, confirmed } => {
+            some("name", name.as_ref().map(text));
+            some("confirmed", name.as_ref().map(|_| (*confirmed).into()));
+        }
+        Answer::Snmp { name, description, object_id } => {
+            some("sysName", name.as_ref().map(text));
+            some("sysDescr", description.as_ref().map(text));
+            some("sysObjectID", object_id.as_ref().map(text));
+        }
+    }
+}
+
+fn port_state(state: PortState) -> &'static str {
+    match state {
+        PortState::Closed => "closed",
+        PortState::Open => "open",
+        PortState::Silent => "silent",
+    }
+}
+
+fn milliseconds(span: std::time::Duration) -> Value {
+    Value::from(span.as_micros() as f64 / 1000.0)
 }
 
 fn arp_operation(operation: ArpOperation) -> &'static str {

@@ -66,6 +66,7 @@ impl Correlator {
             return;
         }
         match &sighting.claim {
+            Claim::Answer(_) => {}
             Claim::Arp(claim) => {
                 let meaning = match claim.operation {
                     ArpOperation::ConflictCheck => Meaning::Question,

@@ -15,6 +15,8 @@ pub mod identity;
 pub mod limits;
 /// The tables together.
 mod memory;
+/// What is asked.
+pub mod probe;
 /// Which addresses can be neighbours.
 mod prefix;
 /// One fact.

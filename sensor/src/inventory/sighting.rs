@@ -1,6 +1,7 @@
 //! A sighting: one fact about who, where, when, by which protocol, claiming what. And how messages become sightings.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use crate::types::{Frame, Mac, Segment, Text, Timestamp};
 use crate::wire::{Message, arp, dhcp, dns, ndp};
@@ -14,7 +15,8 @@ pub struct Sighting {
     pub segment: Segment,
     /// Who sent the frame.
     pub frame_mac: Mac,
-    /// Whom the claim is about: ARP sender, NDP link-layer option, DHCP client; else the frame's source.
+    /// Whom the claim is about: ARP sender, NDP link-layer option, DHCP client; else the frame's source. All zeros, as
+    /// `frame_mac` is, for an answer that came through a socket, which does not tell the station.
     pub mac: Mac,
     /// The address that the claim is about, where there is one.
     pub ip: Option<IpAddr>,
@@ -25,6 +27,8 @@ pub struct Sighting {
 /// What a sighting claims, in its protocol's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
+    /// What a host answered to a probe through a socket.
+    Answer(Box<Answer>),
     /// ARP.
     Arp(ArpClaim),
     /// DHCPv4; boxed because it is rare and large.
@@ -33,6 +37,65 @@ pub enum Claim {
     Mdns(MdnsClaim),
     /// NDP.
     Ndp(NdpClaim),
+}
+
+/// What `Sighting::ip` answered to a probe that went through a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// ICMP or ICMPv6 echo reply.
+    Echo {
+        /// Round-trip time.
+        rtt: Duration,
+        /// Time to live or hop limit, where the socket tells it.
+        hop_limit: Option<u8>,
+    },
+    /// NetBIOS node status (RFC 1002, section 4.2.18).
+    Nbns {
+        /// The computer's name (suffix 00, unique).
+        name: Option<Text>,
+        /// Its domain or workgroup (suffix 00, group).
+        group: Option<Text>,
+        /// The unit id: the adapter's MAC, where the responder tells it.
+        mac: Option<Mac>,
+    },
+    /// A TCP port.
+    Port {
+        /// Its number.
+        port: u16,
+        /// What came of connecting to it.
+        state: PortState,
+        /// What it greeted with.
+        banner: Option<Text>,
+        /// Time until the connection stood or was refused.
+        rtt: Duration,
+    },
+    /// Reverse DNS; `None`: the name server says that there is no name.
+    Ptr {
+        /// The name, without the final dot.
+        name: Option<Text>,
+        /// A forward look-up of the name gives the address back.
+        confirmed: bool,
+    },
+    /// SNMP.
+    Snmp {
+        /// `sysName`.
+        name: Option<Text>,
+        /// `sysDescr`.
+        description: Option<Text>,
+        /// `sysObjectID`, dotted.
+        object_id: Option<Text>,
+    },
+}
+
+/// What came of connecting to a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PortState {
+    /// Refused by a reset: the host is there, the service is not.
+    Closed,
+    /// The connection stood.
+    Open,
+    /// Nothing came back.
+    Silent,
 }
 
 /// ARP's claim; `Sighting::ip` is the sender's address, or the one asked about in a conflict check.
@@ -417,6 +480,7 @@ mod tests {
             .iter()
             .map(|fact| {
                 let claim = match &fact.claim {
+                    Claim::Answer(answer) => format!("{answer:?}"),
                     Claim::Arp(claim) => format!("{:?}", claim.operation),
                     Claim::Dhcp(claim) => format!("{:?}", claim.message),
                     Claim::Mdns(claim) => format!("{claim:?}"),

@@ -1,0 +1,1 @@
+//! What a service greets with: HTTP, TLS, SSH and any other text.

@@ -1,0 +1,1 @@
+//! Reverse DNS and forward confirmation by the network's own name servers.

@@ -1,0 +1,1 @@
+//! mDNS questions to one host.

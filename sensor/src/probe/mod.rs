@@ -1,0 +1,17 @@
+//! The sensor's voice: one file a technique. A prober asks one question and waits for its own answer for a bounded
+//! time; whether, whom and when to ask is the planner's business (`inventory/planner.rs`).
+
+/// What a service greets with.
+pub mod banner;
+/// Reverse DNS.
+pub mod dns;
+/// ICMP and ICMPv6 echo.
+pub mod icmp;
+/// mDNS questions to one host.
+pub mod mdns;
+/// NetBIOS node status.
+pub mod nbns;
+/// SNMP's system group.
+pub mod snmp;
+/// TCP connect.
+pub mod tcp;

@@ -1,0 +1,1 @@
+//! NetBIOS node status.

@@ -1,0 +1,1 @@
+//! SNMP's system group.
