@@ -15,6 +15,8 @@ pub mod identity;
 pub mod limits;
 /// The tables together.
 mod memory;
+/// What may be asked.
+pub mod policy;
 /// What is asked.
 pub mod probe;
 /// Which addresses can be neighbours.
