@@ -108,6 +108,7 @@ fn settings(
         settle: SETTLE,
         own_macs: iface::own_macs().map_err(Failure::system("interfaces cannot be listed"))?,
         prefixes,
+        explain: None,
         history: false,
     })
 }

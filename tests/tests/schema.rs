@@ -122,7 +122,7 @@ fn words_of_events() {
     check_words(EVENT_SCHEMA, "/properties/arpwatch/enum", Kind::ALL.into_iter().filter_map(Kind::arpwatch));
     let severities = [Severity::Info, Severity::Notice, Severity::Warning, Severity::Alert];
     check_words(EVENT_SCHEMA, "/properties/severity/enum", severities.map(Severity::name));
-    check_words(EVENT_SCHEMA, "/properties/reason/enum", [Reason::Dhcp, Reason::Unknown].map(Reason::name));
+    check_words(EVENT_SCHEMA, "/properties/reason/enum", Reason::ALL.map(Reason::name));
 }
 
 #[test]

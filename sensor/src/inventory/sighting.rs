@@ -105,6 +105,8 @@ pub struct ArpClaim {
     pub operation: ArpOperation,
     /// The address asked for or answered to.
     pub target: Ipv4Addr,
+    /// It answers a probe of ours.
+    pub asked: bool,
 }
 
 /// What an ARP message does.
@@ -127,6 +129,8 @@ pub enum NdpClaim {
     Advert {
         /// The sender says that it routes.
         router: bool,
+        /// It answers a probe of ours.
+        asked: bool,
     },
     /// Solicitation from `::`: "does anybody hold this address?" (RFC 4862, section 5.4). Binds nothing.
     Dad,
@@ -311,7 +315,7 @@ fn arp_sighting(frame: &Frame<'_>, message: &arp::Message) -> Option<Sighting> {
     if !message.sender_mac.is_station() || !is_usable(ip) {
         return None;
     }
-    let claim = Claim::Arp(ArpClaim { operation, target: message.target_ip });
+    let claim = Claim::Arp(ArpClaim { operation, target: message.target_ip, asked: false });
     Some(sighting(frame, message.sender_mac, Some(ip.into()), claim))
 }
 
@@ -333,7 +337,7 @@ fn ndp_sighting(frame: &Frame<'_>, message: &ndp::Message) -> Option<Sighting> {
         ndp::Kind::Advert { target, router } => {
             // Without the option the frame's own source answers, if it answers for itself (RFC 4861, section 4.4).
             let own = (target == source).then_some(frame.source_mac);
-            (station(message.target_mac).or(own), target, NdpClaim::Advert { router })
+            (station(message.target_mac).or(own), target, NdpClaim::Advert { router, asked: false })
         }
         ndp::Kind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
         ndp::Kind::RouterAdvert { lifetime_s } => {

@@ -18,6 +18,9 @@ pub(super) struct Protocol(pub(super) &'static str);
 /// A set of sources, in alphabetical order with commas.
 pub(super) struct Sources(pub(super) BTreeSet<Source>);
 
+/// Port numbers, two bytes each, big-endian.
+pub(super) struct Ports(pub(super) Vec<u16>);
+
 /// An event's id as SQLite orders it. Ids count up from 1; only a filter can ask for one beyond 2^63.
 pub(super) fn event_id(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
@@ -116,6 +119,22 @@ impl FromSql for Sources {
         let words = value.as_str()?.split(',').filter(|word| !word.is_empty());
         let sources = words.map(|word| Source::parse(word).ok_or_else(|| unknown("a source", word.as_bytes())));
         sources.collect::<FromSqlResult<_>>().map(Self)
+    }
+}
+
+impl ToSql for Ports {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.iter().flat_map(|port| port.to_be_bytes()).collect::<Vec<u8>>().into())
+    }
+}
+
+impl FromSql for Ports {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let (ports, rest) = value.as_blob()?.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(unknown("ports", rest));
+        }
+        Ok(Self(ports.iter().map(|port| u16::from_be_bytes(*port)).collect()))
     }
 }
 
