@@ -501,8 +501,9 @@ mod tests {
 
     #[track_caller]
     fn check_hostname(names: &[(Source, &str)], expected: Option<&str>) {
-        let names = names.iter().map(|&(source, name)| Name { name: name.to_owned(), source, ..any_name() }).collect();
-        assert_eq!(hostname(&Host { names, ..host() }).as_deref(), expected);
+        let names = names.iter().map(|&(source, name)| Name { name: name.to_owned(), source, ..any_name() });
+        let names: Vec<Name> = names.collect();
+        assert_eq!(hostname(&names).as_deref(), expected);
     }
 
     #[track_caller]
@@ -722,6 +723,7 @@ mod tests {
             first_seen: Timestamp::from_secs(1),
             last_seen: Timestamp::from_secs(2),
             announced: true,
+            gone_since: None,
             names: Vec::new(),
             services: Vec::new(),
             dhcp: None,

@@ -41,7 +41,7 @@ pub(super) struct Memory {
     roles: Table<RoleHolder, ()>,
     told: Table<Told, ()>,
     asked: Table<Asked, ()>,
-    /// Answers of addresses without a known station that may still get one, by first answer.
+    /// Addresses that answered and have neither a known station nor a host, by `first_seen`: they may still get one.
     homeless: BTreeSet<(Timestamp, Segment, IpAddr)>,
     /// Hosts that are known by an address only, and which.
     distant: HashMap<HostId, (Segment, IpAddr)>,
@@ -135,8 +135,14 @@ impl Memory {
         rows.told.into_iter().for_each(|told| self.told.restore(told, ()));
         for mut asked in rows.asked {
             asked.host = asked.host.filter(|id| self.hosts.get(id).is_some());
-            if let Some(id) = asked.host {
-                self.distant.insert(id, asked.key());
+            match asked.host {
+                Some(id) => {
+                    self.distant.insert(id, asked.key());
+                }
+                None if !asked.sources.is_empty() && self.bindings.get(&asked.key()).is_none() => {
+                    self.homeless.insert((asked.first_seen, asked.segment, asked.ip));
+                }
+                None => {}
             }
             self.asked.restore(asked, ());
         }
@@ -419,14 +425,15 @@ impl Memory {
     ) -> Option<T> {
         let key = (segment, ip);
         self.know_asked(key, at);
+        let before = self.asked.get(&key).map(|asked| asked.first_seen);
         let known = self.asked.update(&key, |asked, ()| {
             let learned =
                 Mark::changed_if(asked.sources.insert(source) | asked.silent_at.take_if(|s| *s < at).is_some());
             let seen = see(&mut asked.first_seen, &mut asked.last_seen, at);
             let (mark, answer) = change(asked);
-            (mark.max(learned).max(seen), (asked.host, answer))
+            (mark.max(learned).max(seen), (asked.host, asked.first_seen, answer))
         });
-        let (own_host, answer) = known?;
+        let (own_host, first_seen, answer) = known?;
         let holder = self.bindings.update(&key, |binding, _| {
             let holder = &mut binding.holders[0];
             // An answer from before the holder's time may be another's.
@@ -438,7 +445,8 @@ impl Memory {
                 self.see_host(host, at);
             }
             None => {
-                self.homeless.insert((at, segment, ip));
+                before.map(|before| self.homeless.remove(&(before, segment, ip)));
+                self.homeless.insert((first_seen, segment, ip));
             }
         }
         Some(answer)
@@ -500,15 +508,15 @@ impl Memory {
     /// Addresses that answered until `until` and still have no station: each is a host of its own from now on.
     pub(super) fn settle_homeless(&mut self, until: Timestamp) -> Vec<(Timestamp, Segment, IpAddr, HostId)> {
         let mut settled = Vec::new();
-        while let Some(&(at, segment, ip)) = self.homeless.first().filter(|(at, ..)| *at <= until) {
-            self.homeless.remove(&(at, segment, ip));
+        while let Some(&(first_seen, segment, ip)) = self.homeless.first().filter(|(first, ..)| *first <= until) {
+            self.homeless.remove(&(first_seen, segment, ip));
+            let Some((last_seen, None)) = self.asked.get(&(segment, ip)).map(|row| (row.last_seen, row.host)) else {
+                continue;
+            };
             if self.bindings.get(&(segment, ip)).is_some() {
                 continue;
             }
             let id = distant_host_id(segment, ip);
-            let Some((first_seen, None)) = self.asked.get(&(segment, ip)).map(|row| (row.first_seen, row.host)) else {
-                continue;
-            };
             let over = self.hosts.make_room();
             self.drop_hosts(over);
             self.asked.update(&(segment, ip), |asked, ()| {
@@ -519,7 +527,7 @@ impl Memory {
                 id,
                 segment,
                 first_seen,
-                last_seen: at,
+                last_seen,
                 announced: true,
                 gone_since: None,
                 names: Vec::new(),
@@ -535,11 +543,13 @@ impl Memory {
 
     /// A host that was known by its address only turns out to be a station's: it was told already, and is one host.
     fn adopt(&mut self, segment: Segment, ip: IpAddr, mac: Mac) {
-        let distant = self.asked.update(&(segment, ip), |asked, ()| {
+        let asked = self.asked.update(&(segment, ip), |asked, ()| {
             let distant = asked.host.take();
-            (Mark::changed_if(distant.is_some()), distant)
+            (Mark::changed_if(distant.is_some()), (asked.first_seen, distant))
         });
-        let Some(distant) = distant.flatten() else { return };
+        let Some((first_seen, distant)) = asked else { return };
+        self.homeless.remove(&(first_seen, segment, ip));
+        let Some(distant) = distant else { return };
         self.distant.remove(&distant);
         let Some(distant) = self.hosts.remove(&distant) else { return };
         let Some(id) = self.stations.get(&(segment, mac)).map(|station| station.host) else { return };
@@ -572,7 +582,7 @@ impl Memory {
     fn drop_asked(&mut self, rows: Vec<(Asked, ())>) {
         self.count(rows.len());
         for (asked, ()) in rows {
-            self.homeless.retain(|(_, segment, ip)| (*segment, *ip) != (asked.segment, asked.ip));
+            self.homeless.remove(&(asked.first_seen, asked.segment, asked.ip));
             if let Some(id) = asked.host {
                 self.distant.remove(&id);
                 self.hosts.remove(&id);
@@ -644,12 +654,14 @@ impl Memory {
             self.pending.remove(&(host.first_seen, host.id));
             self.known_until.remove(&host.id);
             if let Some(key) = self.distant.remove(&host.id) {
-                self.asked.update(&key, |asked, ()| (Mark::changed_if(asked.host.take().is_some()), ()));
+                let gone = usize::from(self.asked.remove(&key).is_some());
+                self.count(gone);
             }
             for mac in macs {
                 let Some((_, held)) = self.stations.remove(&(host.segment, mac)) else { continue };
                 let gone = held.iter().filter(|ip| self.bindings.remove(&(host.segment, **ip)).is_some()).count();
-                self.count(gone + 1);
+                let asked = held.iter().filter(|ip| self.asked.remove(&(host.segment, **ip)).is_some()).count();
+                self.count(gone + asked + 1);
             }
         }
     }
@@ -660,6 +672,9 @@ impl Memory {
             if let Some(held) = self.stations.note_mut(&(binding.segment, binding.holders[0].mac)) {
                 held.remove(&binding.ip);
             }
+            // What was asked about an address that is forgotten would make it somebody else's.
+            let gone = usize::from(self.asked.remove(&binding.key()).is_some());
+            self.count(gone);
         }
     }
 
