@@ -173,7 +173,11 @@ fn full_address() -> AddressRecord {
         vendor: some("ICANN, IANA Department"),
         ports: Some(vec![22, 631]),
         banners: Some(BTreeMap::from([(22, "SSH-2.0".to_owned())])),
-        snmp: Some(SnmpRecord { sys_name: some("printer"), sys_descr: some("A printer"), sys_object_id: some("1.3.6.1.4.1.11") }),
+        snmp: Some(SnmpRecord {
+            sys_name: some("printer"),
+            sys_descr: some("A printer"),
+            sys_object_id: some("1.3.6.1.4.1.11"),
+        }),
         host: some("00000000000000aa"),
         segment: "eth1.100.30".to_owned(),
         vlan: Some(vec![100, 30]),

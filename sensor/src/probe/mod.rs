@@ -11,6 +11,8 @@ pub mod icmp;
 pub mod mdns;
 /// NetBIOS node status.
 pub mod nbns;
+/// Frames of our own making.
+pub mod raw;
 /// SNMP's system group.
 pub mod snmp;
 /// TCP connect.
