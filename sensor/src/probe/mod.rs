@@ -3,6 +3,8 @@
 
 /// What a service greets with.
 pub mod banner;
+/// Keyed cookies.
+pub mod cookie;
 /// Reverse DNS.
 pub mod dns;
 /// ICMP and ICMPv6 echo.
