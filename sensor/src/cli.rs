@@ -40,9 +40,9 @@ pub struct RunArgs {
     /// An interface that only receives copies (a mirror or SPAN port): frames end here
     #[arg(long, value_name = "IFACE", env = "SENSOR_MIRROR", value_delimiter = ',')]
     pub mirror: Vec<String>,
-    /// Only listen, never ask
-    #[arg(long)]
-    pub passive: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub ask: AskArgs,
     /// Where frames come from [default: auto]
     #[arg(long, value_name = "HOW", env = "SENSOR_CAPTURE")]
     pub capture: Option<CaptureArg>,
@@ -61,7 +61,7 @@ pub struct RunArgs {
     /// Print events and, every ten seconds, a status line as JSON on standard output
     #[arg(long)]
     pub json: bool,
-    /// A prefix that lives on the networks heard here; others are bogons. May be given several times
+    /// A network that is heard here, and is swept; senders of others are bogons. May be given several times
     #[arg(long, value_name = "CIDR", env = "SENSOR_CIDR", value_delimiter = ',')]
     pub network: Vec<String>,
     /// How long new hosts of a new database are only `info`, in seconds [default: 600]
@@ -79,6 +79,57 @@ pub struct RunArgs {
     /// This sensor's name in events [default: the host name]
     #[arg(long, value_name = "NAME", env = "SENSOR_NAME")]
     pub name: Option<String>,
+}
+
+/// What may be asked, and how.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Asking")]
+pub struct AskArgs {
+    /// Only listen, never ask
+    #[arg(long, env = "SENSOR_PASSIVE")]
+    pub passive: bool,
+    /// The interface that asks for the hosts of a mirror port, which cannot send
+    #[arg(long, value_name = "IFACE", env = "SENSOR_PROBE_INTERFACE")]
+    pub probe_interface: Option<String>,
+    /// Packets a second, at most [default: 20]
+    #[arg(long, value_name = "N", env = "SENSOR_RATE")]
+    pub rate: Option<u32>,
+    /// Packets to one host in an hour, at most [default: 240]
+    #[arg(long, value_name = "N", env = "SENSOR_HOST_PER_HOUR")]
+    pub host_per_hour: Option<u32>,
+    /// How long an answer is waited for, in milliseconds [default: 1000]
+    #[arg(long, value_name = "MS", env = "SENSOR_TIMEOUT_MS")]
+    pub timeout_ms: Option<u64>,
+    /// Questions through sockets at the same time, at most [default: 64]
+    #[arg(long, value_name = "N", env = "SENSOR_CONCURRENCY")]
+    pub concurrency: Option<usize>,
+    /// What to use: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]
+    #[arg(long, value_name = "LIST", env = "SENSOR_TECHNIQUES", value_delimiter = ',')]
+    pub techniques: Vec<String>,
+    /// TCP ports to look at, such as 22,80,8000-8010
+    #[arg(long, value_name = "LIST", env = "SENSOR_TCP_SAMPLE_PORTS")]
+    pub ports: Option<String>,
+    /// Do not ask name servers for names
+    #[arg(long, env = "SENSOR_NO_RESOLVE")]
+    pub no_resolve: bool,
+    /// Name servers to ask, instead of the system's
+    #[arg(long, value_name = "LIST", env = "SENSOR_NAMESERVERS", value_delimiter = ',')]
+    pub nameservers: Vec<String>,
+    /// Ask every address of a network once in this time: on, off, 30m, 6h [default: on (1h) for named networks]
+    #[arg(long, value_name = "SPAN", env = "SENSOR_SWEEP")]
+    pub sweep: Option<String>,
+    /// A host that is not heard for so long, and does not answer, is gone [default: 1h]
+    #[arg(long, value_name = "SPAN", env = "SENSOR_GONE_AFTER")]
+    pub gone_after: Option<String>,
+    /// Addresses, prefixes and MACs that are never asked
+    #[arg(long, value_name = "LIST", env = "SENSOR_NEVER_PROBE", value_delimiter = ',')]
+    pub never_probe: Vec<String>,
+    /// Hours in which nothing is asked, local time, such as 22:00-06:00
+    #[arg(long, value_name = "LIST", env = "SENSOR_QUIET_HOURS", value_delimiter = ',')]
+    pub quiet_hours: Vec<String>,
+    /// SNMP credentials: a TOML file that only its owner may read
+    #[arg(long, value_name = "FILE", env = "SENSOR_SNMP")]
+    pub snmp: Option<PathBuf>,
 }
 
 /// Where frames come from.

@@ -9,9 +9,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use self::asking::{General, Keys};
 use crate::capture::{Method, Options, Port, Role, iface};
 use crate::cli::{CaptureArg, ReplayArgs, RunArgs};
 use crate::types::{Iface, Timestamp};
+
+/// What may be asked.
+pub mod asking;
+
+pub use asking::Asking;
 
 /// What `sensor run` is to do.
 #[derive(Debug)]
@@ -30,6 +36,10 @@ pub struct Run {
     pub screen: Screen,
     /// What the events and the inventory depend on.
     pub inventory: Inventory,
+    /// What may be asked.
+    pub asking: Asking,
+    /// Interfaces that were named, and not found by a default.
+    pub named_interfaces: Vec<Iface>,
 }
 
 /// What `sensor replay` is to do.
@@ -128,9 +138,37 @@ pub enum ConfigError {
     /// An interface in both roles.
     #[error("{0} is named as an interface and as a mirror port; it can only be one of them")]
     TwoRoles(Iface),
+    /// Not port numbers.
+    #[error("ports: '{0}' is not a list of TCP ports; write it like 22,80,8000-8010")]
+    Ports(String),
+    /// Not hours.
+    #[error("quiet_hours: '{0}' are not hours of the day; write them like 22:00-06:00")]
+    Quiet(String),
     /// The ring's size.
     #[error("ring: {0} is not a power of two from 65536 to 1073741824")]
     Ring(u32),
+    /// Not a segment.
+    #[error("segment: '{0}' is not a segment; write it like eth1, eth1.30 or eth1.100.30")]
+    Segment(String),
+    /// Not a name server.
+    #[error("nameservers: '{0}' is not an address; write it like 192.168.1.1 or [2001:db8::1]:53")]
+    Server(String),
+    /// Not a span.
+    #[error("{setting}: '{value}' is not a span of time; write it like 90s, 15m, 2h or 7d")]
+    Span {
+        /// Where it was set.
+        setting: &'static str,
+        /// What was written.
+        value: String,
+    },
+    /// Not a technique.
+    #[error("techniques: '{value}' is none of arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp{suggestion}")]
+    Technique {
+        /// What was written.
+        value: String,
+        /// The nearest one.
+        suggestion: String,
+    },
     /// A key that does not exist.
     #[error("{path}: unknown key '{key}'{suggestion}")]
     UnknownKey {
@@ -147,6 +185,9 @@ pub enum ConfigError {
     /// Two logs for one standard output.
     #[error("--events - and --sightings - cannot share standard output; give one of them a file")]
     TwoOnStdout,
+    /// A limit that would forbid everything.
+    #[error("rate, timeout_ms and concurrency must be 1 or more; --passive asks nothing")]
+    Zero,
 }
 
 impl Run {
@@ -163,15 +204,44 @@ impl Run {
             return Err(ConfigError::Ring(ring_bytes));
         }
         let mut networks = prefixes("--network", &args.network)?;
+        let mut asked: Vec<_> = networks.iter().map(|(_, net)| (*net, None, None, Keys::default())).collect();
         for network in file.network {
-            let on = network.interface.map(|name| parse_iface(&name)).transpose()?;
-            networks.push((on, parse_prefix("[[network]] prefix", &network.prefix)?));
+            let on = network.interface.as_deref().map(parse_iface).transpose()?;
+            let prefix = parse_prefix("[[network]] prefix", &network.prefix)?;
+            networks.push((on, prefix));
+            asked.push((prefix, on, network.segment.clone(), network.keys()));
         }
+        let general = General {
+            probe_interface: file.probe_interface,
+            rate: file.rate,
+            host_per_hour: file.host_per_hour,
+            timeout_ms: file.timeout_ms,
+            concurrency: file.concurrency,
+            never_probe: file.never_probe,
+            quiet_hours: file.quiet_hours,
+        };
+        let keys = Keys {
+            passive: file.passive,
+            sweep: file.sweep,
+            techniques: file.techniques,
+            resolve: file.resolve,
+            nameservers: file.nameservers,
+            ports: file.ports,
+            gone_after: file.gone_after,
+            allow_dhcp_servers: None,
+            allow_routers: None,
+            snmp: file.snmp,
+        };
+        let asking = Asking::new(args.ask, general, keys, asked)?;
+        let named = hosts.iter().map(|name| parse_iface(name)).collect::<Result<Vec<_>, _>>()?;
+        let named_interfaces = named.into_iter().chain(asking.interface).collect();
         let capture = match args.capture {
             Some(how) => Some(how),
             None => file.capture,
         };
         Ok(Self {
+            asking,
+            named_interfaces,
             ports: ports(&hosts, &mirrors)?,
             capture: Options {
                 method: match capture.unwrap_or(CaptureArg::Auto) {
@@ -283,6 +353,21 @@ struct File {
     ring_bytes: Option<u32>,
     oui: Option<PathBuf>,
     name: Option<String>,
+    passive: Option<bool>,
+    probe_interface: Option<String>,
+    rate: Option<u32>,
+    host_per_hour: Option<u32>,
+    timeout_ms: Option<u64>,
+    concurrency: Option<usize>,
+    never_probe: Option<Vec<String>>,
+    quiet_hours: Option<Vec<String>>,
+    sweep: Option<asking::Sweep>,
+    techniques: Option<Vec<String>>,
+    resolve: Option<bool>,
+    nameservers: Option<Vec<String>>,
+    ports: Option<asking::Ports>,
+    gone_after: Option<String>,
+    snmp: Option<PathBuf>,
     network: Vec<Network>,
 }
 
@@ -290,9 +375,37 @@ struct File {
 struct Network {
     prefix: String,
     interface: Option<String>,
+    segment: Option<String>,
+    passive: Option<bool>,
+    sweep: Option<asking::Sweep>,
+    techniques: Option<Vec<String>>,
+    resolve: Option<bool>,
+    nameservers: Option<Vec<String>>,
+    ports: Option<asking::Ports>,
+    gone_after: Option<String>,
+    allow_dhcp_servers: Option<Vec<IpAddr>>,
+    allow_routers: Option<Vec<IpAddr>>,
+    snmp: Option<PathBuf>,
 }
 
-const FILE_KEYS: [&str; 12] = [
+impl Network {
+    fn keys(self) -> Keys {
+        Keys {
+            passive: self.passive,
+            sweep: self.sweep,
+            techniques: self.techniques,
+            resolve: self.resolve,
+            nameservers: self.nameservers,
+            ports: self.ports,
+            gone_after: self.gone_after,
+            allow_dhcp_servers: self.allow_dhcp_servers,
+            allow_routers: self.allow_routers,
+            snmp: self.snmp,
+        }
+    }
+}
+
+const FILE_KEYS: [&str; 27] = [
     "interface",
     "mirror",
     "capture",
@@ -304,9 +417,38 @@ const FILE_KEYS: [&str; 12] = [
     "ring_bytes",
     "oui",
     "name",
+    "passive",
+    "probe_interface",
+    "rate",
+    "host_per_hour",
+    "timeout_ms",
+    "concurrency",
+    "never_probe",
+    "quiet_hours",
+    "sweep",
+    "techniques",
+    "resolve",
+    "nameservers",
+    "ports",
+    "gone_after",
+    "snmp",
     "network",
 ];
-const NETWORK_KEYS: [&str; 2] = ["prefix", "interface"];
+const NETWORK_KEYS: [&str; 13] = [
+    "prefix",
+    "interface",
+    "segment",
+    "passive",
+    "sweep",
+    "techniques",
+    "resolve",
+    "nameservers",
+    "ports",
+    "gone_after",
+    "allow_dhcp_servers",
+    "allow_routers",
+    "snmp",
+];
 const DEFAULT_FILE: &str = "/etc/sensor/sensor.toml";
 const LEARNING_S: u64 = 600;
 
