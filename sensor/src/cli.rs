@@ -20,6 +20,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Read capture files (pcap, pcapng, .gz; '-' is standard input) as if they were heard now
     Replay(ReplayArgs),
+    /// Ask networks and addresses once who is there, and show what they say [default: the attached network]
+    Scan(Box<ScanArgs>),
     /// The hosts, as a table to look at
     Hosts(HostsArgs),
     /// What was told
@@ -143,6 +145,59 @@ pub enum CaptureArg {
     Generic,
     /// A packet socket, for kernels and interfaces without XDP
     Packet,
+}
+
+/// `sensor scan`
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// Networks and addresses, such as 192.168.1.0/24 [default: the networks of the interface of the default route]
+    #[arg(value_name = "CIDR|ADDRESS", env = "SENSOR_CIDR", value_delimiter = ',')]
+    pub targets: Vec<String>,
+    /// The interface that asks [default: the one that leads there]
+    #[arg(short, long, value_name = "IFACE", env = "SENSOR_INTERFACE")]
+    pub interface: Option<String>,
+    /// TCP ports to look at, such as 22,80,8000-8010
+    #[arg(long, value_name = "LIST", env = "SENSOR_TCP_SAMPLE_PORTS")]
+    pub ports: Option<String>,
+    /// Packets a second, at most [default: 5000]
+    #[arg(long, value_name = "N", env = "SENSOR_RATE")]
+    pub rate: Option<u32>,
+    /// What to use: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]
+    #[arg(long, value_name = "LIST", env = "SENSOR_TECHNIQUES", value_delimiter = ',')]
+    pub techniques: Vec<String>,
+    /// How long an answer is waited for, in milliseconds [default: 2500; 500 with one technique only]
+    #[arg(long, value_name = "MS", env = "SENSOR_TIMEOUT_MS")]
+    pub timeout_ms: Option<u64>,
+    /// Questions through sockets at the same time, at most [default: 4096]
+    #[arg(long, value_name = "N", env = "SENSOR_CONCURRENCY")]
+    pub concurrency: Option<usize>,
+    /// How often a silent address is asked [default: 2]
+    #[arg(long, value_name = "N", env = "SENSOR_TRIES")]
+    pub tries: Option<u32>,
+    /// Do not ask name servers for names
+    #[arg(long, env = "SENSOR_NO_RESOLVE")]
+    pub no_resolve: bool,
+    /// Name servers to ask, instead of the system's
+    #[arg(long, value_name = "LIST", env = "SENSOR_NAMESERVERS", value_delimiter = ',')]
+    pub nameservers: Vec<String>,
+    /// Addresses, prefixes and MACs that are never asked
+    #[arg(long, value_name = "LIST", env = "SENSOR_NEVER_PROBE", value_delimiter = ',')]
+    pub never_probe: Vec<String>,
+    /// SNMP credentials: a TOML file that only its owner may read
+    #[arg(long, value_name = "FILE", env = "SENSOR_SNMP")]
+    pub snmp: Option<PathBuf>,
+    /// Print what was found as a JSON array
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print what was found as CSV
+    #[arg(long)]
+    pub csv: bool,
+    /// Keep what is found in this database [default: nowhere]
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// A newer list of vendors: IEEE's oui.csv, mam.csv, oui36.csv, or all of them in one file
+    #[arg(long, value_name = "FILE", env = "SENSOR_OUI")]
+    pub oui: Option<PathBuf>,
 }
 
 /// `sensor replay`

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use self::asking::{General, Keys};
 use crate::capture::{Method, Options, Port, Role, iface};
-use crate::cli::{CaptureArg, ReplayArgs, RunArgs};
+use crate::cli::{AskArgs, CaptureArg, ReplayArgs, RunArgs, ScanArgs};
 use crate::types::{Iface, Timestamp};
 
 /// What may be asked.
@@ -40,6 +40,27 @@ pub struct Run {
     pub asking: Asking,
     /// Interfaces that were named, and not found by a default.
     pub named_interfaces: Vec<Iface>,
+}
+
+/// What `sensor scan` is to do.
+#[derive(Debug)]
+pub struct Scan {
+    /// Networks and addresses; the attached ones when there are none.
+    pub targets: Vec<IpNet>,
+    /// The interface that asks, where it was named.
+    pub interface: Option<Iface>,
+    /// How often a silent address is asked.
+    pub tries: u32,
+    /// How long answers to the last question are waited for.
+    pub wait: Duration,
+    /// Where to remember, if at all.
+    pub db: Option<PathBuf>,
+    /// What happens on standard output.
+    pub screen: Screen,
+    /// What may be asked.
+    pub asking: Asking,
+    /// What the inventory depends on.
+    pub inventory: Inventory,
 }
 
 /// What `sensor replay` is to do.
@@ -132,6 +153,11 @@ pub enum ConfigError {
         /// Why.
         error: io::Error,
     },
+    /// No network to scan.
+    #[error(
+        "there is nothing to scan: no attached network, or no technique that reaches it; name a network or use -i IFACE"
+    )]
+    NothingToScan,
     /// Nowhere to listen.
     #[error("there is no default route to find an interface by; name one with -i IFACE or --mirror IFACE")]
     NoInterface,
@@ -266,6 +292,48 @@ impl Run {
         })
     }
 }
+
+impl Scan {
+    /// From flags and environment; a configuration file is about what `run` does by itself.
+    pub fn new(args: ScanArgs) -> Result<Self, ConfigError> {
+        let targets = args.targets.iter().map(|text| parse_prefix("CIDR", text)).collect::<Result<Vec<_>, _>>()?;
+        let quick = args.techniques.len() == 1;
+        let wait_ms = args.timeout_ms.unwrap_or(if quick { QUICK_WAIT_MS } else { SCAN_WAIT_MS });
+        let ask = AskArgs {
+            rate: args.rate.or(Some(SCAN_RATE)),
+            timeout_ms: Some(wait_ms),
+            concurrency: args.concurrency.or(Some(SCAN_CONCURRENCY)),
+            techniques: args.techniques,
+            ports: args.ports,
+            no_resolve: args.no_resolve,
+            nameservers: args.nameservers,
+            never_probe: args.never_probe,
+            snmp: args.snmp,
+            ..AskArgs::default()
+        };
+        Ok(Self {
+            asking: Asking::new(ask, General::default(), Keys::default(), Vec::new())?,
+            interface: args.interface.as_deref().map(parse_iface).transpose()?,
+            tries: args.tries.unwrap_or(SCAN_TRIES),
+            wait: Duration::from_millis(wait_ms),
+            db: args.db,
+            screen: match (args.json, args.csv) {
+                (true, _) => Screen::Json,
+                (_, true) => Screen::Csv,
+                _ => Screen::Text,
+            },
+            inventory: Inventory { learning: Duration::ZERO, networks: Vec::new(), oui: args.oui, name: host_name() },
+            targets,
+        })
+    }
+}
+
+const SCAN_RATE: u32 = 5000;
+const SCAN_CONCURRENCY: usize = 4096;
+const SCAN_TRIES: u32 = 2;
+/// Slow hosts answer within two seconds or so; a look by one technique is a quick one.
+const SCAN_WAIT_MS: u64 = 2500;
+const QUICK_WAIT_MS: u64 = 500;
 
 impl Replay {
     /// From flags and environment; a configuration file does not change how a capture reads.

@@ -232,6 +232,9 @@ pub fn address_records(rows: &Rows, vendors: &Vendors) -> Vec<AddressRecord> {
         record.ip = Some(binding.ip);
         record.sources = sorted(&holder.sources);
         record.previous_macs = previous(binding, holder.mac);
+        // A frame that answers a question is an answer.
+        let is_answer = holder.sources.iter().any(|source| matches!(source, Source::ArpProbe | Source::NdpProbe));
+        record.alive = is_answer.then_some(true);
         if let Some(asked) = asked.get(&(binding.segment, binding.ip)) {
             add_asked(&mut record, asked, host.copied(), Some(holder.last_seen));
         }
@@ -330,7 +333,7 @@ fn record(
 fn add_asked(record: &mut AddressRecord, asked: &Asked, host: Option<&Host>, heard: Option<Timestamp>) {
     let answered = (!asked.sources.is_empty()).then_some(asked.last_seen);
     let is_silent = asked.silent_at.is_some_and(|silent| heard.max(answered).is_none_or(|last| silent >= last));
-    record.alive = if is_silent { Some(false) } else { answered.map(|_| true) };
+    record.alive = if is_silent { Some(false) } else { record.alive.or(answered.map(|_| true)) };
     record.rtt_ms = asked.rtt_us.filter(|_| !is_silent).map(|us| f64::from(us) / 1000.0);
     record.reverse_dns = asked.reverse_dns.as_deref().map(|name| escape(name).into_owned());
     let open = || asked.ports.iter().filter(|port| !port.closed);

@@ -17,6 +17,8 @@ pub mod identity;
 pub mod limits;
 /// The tables together.
 mod memory;
+/// Whether, whom, when and how to ask.
+pub mod planner;
 /// What may be asked.
 pub mod policy;
 /// What is asked.

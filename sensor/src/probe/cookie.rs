@@ -133,6 +133,12 @@ impl Cookies {
     }
 }
 
+/// A number for one exchange that a stranger cannot guess; not zero, which is nobody's.
+pub fn random_id() -> u16 {
+    let [high, low, ..] = RandomState::new().hash_one(0).to_be_bytes();
+    u16::from_be_bytes([high, low]).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,8 @@ pub mod icmp;
 pub mod mdns;
 /// NetBIOS node status.
 pub mod nbns;
+/// All of them on a thread.
+pub mod prober;
 /// Frames of our own making.
 pub mod raw;
 /// SNMP's system group.

@@ -13,6 +13,7 @@ use super::super::state::{HostId, SnmpFacts, Source};
 use super::super::table::Mark;
 use super::Correlator;
 use crate::types::{Segment, Text, Timestamp};
+use crate::wire::dns;
 
 /// A port that was open and was found closed: to be asked again soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,20 +265,7 @@ impl Correlator {
     }
 }
 
-/// Whether a name is that of the address below `in-addr.arpa` or `ip6.arpa` (RFC 1035, section 3.5; RFC 3596).
+/// Whether a name is the address's own below `in-addr.arpa` or `ip6.arpa`.
 fn is_reverse_of(name: &Text, ip: IpAddr) -> bool {
-    let expected = match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, d] = ip.octets();
-            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
-        }
-        IpAddr::V6(ip) => {
-            let mut out = String::with_capacity(72);
-            for byte in ip.octets().iter().rev() {
-                out.push_str(&format!("{:x}.{:x}.", byte & 0xf, byte >> 4));
-            }
-            out + "ip6.arpa"
-        }
-    };
-    name.as_bytes().eq_ignore_ascii_case(expected.as_bytes())
+    name.as_bytes().eq_ignore_ascii_case(dns::reverse_name(ip).as_bytes())
 }
