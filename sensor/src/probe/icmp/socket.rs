@@ -7,7 +7,7 @@ use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -71,6 +71,7 @@ impl EchoSocket {
         only_replies(&socket, family, kind).map_err(fail("filter"))?;
         tell_hop_limit(&socket, family).map_err(fail("hop limit"))?;
         let ident = identifier(&socket, family, kind).map_err(fail("bind"))?;
+        only_ours(&socket, family, kind, ident).map_err(fail("filter"))?;
         socket.set_nonblocking(true).map_err(fail("non-blocking"))?;
         // SAFETY: the `Socket` owns its descriptor, and keeps it open and the same until it is dropped.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE.add(Interest::WRITABLE)) }
@@ -171,6 +172,28 @@ pub(super) fn only_replies(socket: &impl AsFd, family: Family, kind: SocketKind)
             set_option(socket, libc::IPPROTO_ICMPV6, ICMPV6_FILTER, &kept_out)
         }
     }
+}
+
+/// A raw socket hears the replies to everybody's questions; from now on those with our identifier only, so that no
+/// other program's can fill its buffer.
+pub(super) fn only_ours(socket: &impl AsFd, family: Family, kind: SocketKind, ident: u16) -> io::Result<()> {
+    if kind == SocketKind::Ping {
+        return Ok(());
+    }
+    let step = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
+    // The filter of IPv4 sees the IP header first; X becomes its length. That of IPv6 starts at the message.
+    let to_message = match family {
+        Family::V4 => step(libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH, 0, 0, 0),
+        Family::V6 => step(libc::BPF_LDX | libc::BPF_W | libc::BPF_IMM, 0, 0, 0),
+    };
+    let program = [
+        to_message,
+        step(libc::BPF_LD | libc::BPF_H | libc::BPF_IND, 0, 0, 4),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, ident.into()),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+    ];
+    SockRef::from(socket).attach_filter(&program)
 }
 
 /// IP_RECVTTL (ip(7)), IPV6_RECVHOPLIMIT (RFC 3542, section 6.3).
@@ -366,7 +389,7 @@ mod tests {
         assert_eq!(answer(Family::V6, SocketKind::Ping, &v6), expected);
         assert_eq!(answer(Family::V6, SocketKind::Raw, &v6), expected);
         for header_len in [20, 24, 60_u8] {
-            let header = [vec![0x40 | header_len / 4], vec![0; usize::from(header_len) - 1]].concat();
+            let header = [vec![0x40 + header_len / 4], vec![0; usize::from(header_len) - 1]].concat();
             assert_eq!(answer(Family::V4, SocketKind::Raw, &[header, v4.clone()].concat()), expected);
         }
     }

@@ -141,3 +141,59 @@ impl EchoSweep {
         (self.socket.question(self.sequence, &self.cookies.seal(ip, now)), destination(ip, None))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, timeout_at};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    /// Sweeps the targets; `None` where this box lets us open no socket.
+    async fn sweep(family: Family, targets: &[IpAddr]) -> Option<(EchoSweep, Vec<EchoReply>)> {
+        let mut sweep = match EchoSweep::open(family, None, PATIENCE) {
+            Ok(sweep) => sweep,
+            Err(error) => {
+                assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
+                eprintln!("skipped: {error}");
+                return None;
+            }
+        };
+        assert_eq!(sweep.send(targets).expect("room"), targets.len());
+        let deadline = Instant::now() + PATIENCE;
+        let mut replies = Vec::new();
+        while replies.len() < targets.len() && timeout_at(deadline, sweep.readable()).await.is_ok() {
+            sweep.drain(&mut replies).expect("a socket");
+        }
+        replies.sort_by_key(|reply| reply.ip);
+        Some((sweep, replies))
+    }
+
+    #[tokio::test]
+    async fn loopback_answers_once_each() {
+        let targets: Vec<IpAddr> = (1..=200).map(|n| IpAddr::from([127, 0, 0, n])).collect();
+        let Some((sweep, replies)) = sweep(Family::V4, &targets).await else { return };
+        assert_eq!(replies.iter().map(|reply| reply.ip).collect::<Vec<_>>(), targets);
+        assert!(replies.iter().all(|reply| reply.echo.rtt < PATIENCE && reply.echo.hop_limit.is_some()));
+        assert_eq!((sweep.doubts(), sweep.unsendable_total()), (Doubts::default(), 0));
+    }
+
+    #[tokio::test]
+    async fn loopback_answers_over_ipv6() {
+        let Some((sweep, replies)) = sweep(Family::V6, &[Ipv6Addr::LOCALHOST.into()]).await else { return };
+        // A box without IPv6 cannot send, and says so.
+        assert_eq!(replies.len() as u64 + sweep.unsendable_total(), 1);
+    }
+
+    /// A target of the other family is counted and does not hold up those after it.
+    #[tokio::test]
+    async fn what_cannot_be_asked_is_passed_over() {
+        let Ok(mut sweep) = EchoSweep::open(Family::V4, None, PATIENCE) else {
+            return eprintln!("skipped: this box lets us open no ICMP socket");
+        };
+        let targets = [Ipv6Addr::LOCALHOST.into(), IpAddr::from([127, 0, 0, 1])];
+        assert_eq!(sweep.send(&targets).expect("room"), 2);
+        assert_eq!(sweep.unsendable_total(), 1);
+    }
+}
