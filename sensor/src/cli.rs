@@ -174,6 +174,9 @@ pub struct ScanArgs {
     /// How often a silent address is asked [default: 2]
     #[arg(long, value_name = "N", env = "SENSOR_TRIES")]
     pub tries: Option<u32>,
+    /// Only whether ports are open, not what they greet with
+    #[arg(long)]
+    pub no_banners: bool,
     /// Do not ask name servers for names
     #[arg(long, env = "SENSOR_NO_RESOLVE")]
     pub no_resolve: bool,

@@ -51,6 +51,8 @@ pub struct Scan {
     pub interface: Option<Iface>,
     /// How often a silent address is asked.
     pub tries: u32,
+    /// What open ports greet with is wanted.
+    pub banners: bool,
     /// How long answers to the last question are waited for.
     pub wait: Duration,
     /// Where to remember, if at all.
@@ -314,6 +316,7 @@ impl Scan {
         Ok(Self {
             asking: Asking::new(ask, General::default(), Keys::default(), Vec::new())?,
             interface: args.interface.as_deref().map(parse_iface).transpose()?,
+            banners: !args.no_banners,
             tries: args.tries.unwrap_or(SCAN_TRIES),
             wait: Duration::from_millis(wait_ms),
             db: args.db,

@@ -19,7 +19,7 @@ use super::dns::{NameAnswer, Names};
 use super::icmp::{Icmp, all_nodes};
 use super::raw::{BATCH, Raw, Speaker};
 use super::snmp::{self, Credentials};
-use super::tcp::{self, Permits, Target};
+use super::tcp::{self, Permits, PortAnswer, Target};
 use super::{mdns, nbns};
 use crate::clock::Clock;
 use crate::inventory::probe::{Probe, Question};
@@ -276,13 +276,20 @@ impl Tools {
             Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. } => {}
             Question::Connect { ports } => {
                 for &port in &*ports {
-                    self.connect(segment, Target { ip, port, scope }).await;
+                    let target = Target { ip, port, scope };
+                    self.tell_port(segment, target, tcp::connect(target, self.timeout, &self.permits).await).await;
                 }
             }
             Question::Echo => {
                 if let Some(echo) = self.icmp.echo(ip, scope, self.timeout).await {
                     let answer = Answer::Echo { rtt: echo.rtt, hop_limit: echo.hop_limit };
                     self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                }
+            }
+            Question::Knock { ports } => {
+                for &port in &*ports {
+                    let target = Target { ip, port, scope };
+                    self.tell_port(segment, target, tcp::knock(target, self.timeout, &self.permits).await).await;
                 }
             }
             Question::Mdns => {
@@ -320,8 +327,8 @@ impl Tools {
         }
     }
 
-    async fn connect(&self, segment: Segment, target: Target) {
-        match tcp::connect(target, self.timeout, &self.permits).await {
+    async fn tell_port(&self, segment: Segment, target: Target, answer: io::Result<PortAnswer>) {
+        match answer {
             Ok(answer) => {
                 let answer =
                     Answer::Port { port: target.port, state: answer.state, banner: answer.banner, rtt: answer.rtt };

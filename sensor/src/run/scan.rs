@@ -343,7 +343,12 @@ fn family(prefix: IpNet) -> Family {
     Family::of(prefix.addr())
 }
 
-/// Ports, one question each, so that a silent one holds up nobody.
+/// Ports, one question each, so that a silent one holds up nobody; and what they greet with.
 fn connects(segment: Segment, ip: IpAddr, ports: &[u16]) -> impl Iterator<Item = Probe> {
     ports.iter().map(move |&port| Probe { segment, ip, question: Question::Connect { ports: Arc::from([port]) } })
+}
+
+/// Ports, one question each.
+fn knocks(segment: Segment, ip: IpAddr, ports: &[u16]) -> impl Iterator<Item = Probe> {
+    ports.iter().map(move |&port| Probe { segment, ip, question: Question::Knock { ports: Arc::from([port]) } })
 }

@@ -108,7 +108,10 @@ impl Lane {
     pub(super) fn is_over(&self, now: Timestamp, wait: Duration) -> bool {
         // What TCP waits for is the prober's affair.
         let wait = if self.way == Way::Knock { Duration::ZERO } else { wait };
-        matches!(self.state, State::Ended(at) if now.since(at) >= wait)
+        match self.state {
+            State::Ended(at) => now.since(at) >= wait || self.sweep.answered_count() >= self.sweep.total(),
+            _ => false,
+        }
     }
 
     /// Goes on to the next pass when this one is over.
@@ -121,6 +124,8 @@ impl Lane {
                     _ => State::Pausing(now.after(gap)),
                 };
             }
+            // Nobody is left to be asked again.
+            State::Pausing(_) if self.sweep.answered_count() >= self.sweep.total() => self.state = State::Ended(now),
             State::Pausing(until) if now >= until => {
                 self.sweep.retry();
                 self.state = State::Asking;
@@ -171,7 +176,7 @@ impl Lane {
         }
         self.fill(plan, 1, now);
         let Some(ip) = self.waiting.pop() else { return false };
-        for probe in super::connects(self.segment, ip.into(), &self.ports) {
+        for probe in super::knocks(self.segment, ip.into(), &self.ports) {
             budget.take(super::plan::cost(&probe.question));
             // There was room, and nobody else asks.
             drop(prober.ask(probe));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::lane::{Lane, Way};
-use super::{connects, family};
+use super::{connects, family, knocks};
 use crate::capture::iface::{self, Link};
 use crate::capture::{Port, Role};
 use crate::config::{ConfigError, Scan};
@@ -30,6 +30,7 @@ pub(super) struct Plan {
     pub(super) gap: Duration,
     /// After the last question.
     pub(super) wait: Duration,
+    wants_banners: bool,
     policy: Policy,
     techniques: BTreeSet<Technique>,
     ports: Arc<[u16]>,
@@ -87,6 +88,7 @@ impl Plan {
                 .filter(|port| !DELICATE_PORTS.contains(port) || asking.defaults.delicate_ports.contains(port))
                 .collect(),
             voices,
+            wants_banners: config.banners,
             policy,
             techniques,
             targets,
@@ -184,8 +186,10 @@ impl Plan {
         if has(Technique::Snmp) {
             add(Question::Snmp);
         }
-        if has(Technique::Tcp) && self.techniques.len() > 1 {
+        if has(Technique::Tcp) && self.wants_banners {
             probes.extend(connects(segment, ip, &self.ports));
+        } else if has(Technique::Tcp) && self.techniques.len() > 1 {
+            probes.extend(knocks(segment, ip, &self.ports));
         }
         probes
     }
@@ -222,7 +226,7 @@ impl Target {
 /// What a question costs, in packets to the network: a handshake and its end are three of ours.
 pub(super) fn cost(question: &Question) -> usize {
     match question {
-        Question::Connect { ports } => 3 * ports.len(),
+        Question::Connect { ports } | Question::Knock { ports } => 3 * ports.len(),
         Question::Mdns | Question::Nbns | Question::Snmp | Question::Ptr => 2,
         Question::AllNodes
         | Question::Arp { .. }
