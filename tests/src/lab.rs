@@ -23,6 +23,11 @@ pub mod tools;
 pub mod sender;
 /// The program under test.
 pub mod sensor_process;
+/// Very many hosts from one namespace.
+pub mod crowd;
+mod responder;
+/// What arrives at an interface.
+pub mod tap;
 
 /// A switch, its mirror port, and the hosts on it.
 pub struct Lab {

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd as _;
 
 use anyhow::Context as _;
 use sensor::types::Mac;
@@ -37,7 +38,8 @@ pub fn send(namespace: &Namespace, iface: &str, frames: &[Vec<u8>]) -> anyhow::R
 /// Sends all frames in order, `times` times over.
 pub fn storm(namespace: &Namespace, iface: &str, frames: &[Vec<u8>], times: u32) -> anyhow::Result<()> {
     namespace.enter(|| {
-        let socket = open(iface).context("packet socket")?;
+        // Of protocol 0 it hears nothing.
+        let socket = open(iface, 0).context("packet socket")?;
         for _ in 0..times {
             for frame in frames {
                 while let Err(error) = socket.send(frame) {
@@ -51,7 +53,8 @@ pub fn storm(namespace: &Namespace, iface: &str, frames: &[Vec<u8>], times: u32)
     })
 }
 
-fn open(iface: &str) -> io::Result<Socket> {
+/// A packet socket on `iface` that hears frames of the protocol (`linux/if_ether.h`).
+pub(super) fn open(iface: &str, protocol: u16) -> io::Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
     let name = CString::new(iface).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: `name` is a C string that outlives the call.
@@ -63,9 +66,21 @@ fn open(iface: &str) -> io::Result<Socket> {
     // SAFETY: the storage is large enough for any address and all zeros is a valid `sockaddr_ll`.
     let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
     address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol.to_be();
     address.sll_ifindex = index.cast_signed();
     let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
     // SAFETY: the family and the length are those of the `sockaddr_ll` just written.
     socket.bind(&unsafe { SockAddr::new(storage, len) })?;
     Ok(socket)
+}
+
+/// A receive buffer past the limit that is set for programs without privilege.
+pub(super) fn set_receive_buffer(socket: &Socket, bytes: usize) -> io::Result<()> {
+    let bytes = libc::c_int::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the option takes one `int`, which lives here.
+    let set = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, (&raw const bytes).cast(), len)
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -1,0 +1,74 @@
+//! The crowd answers as its members should, whoever asks: ordinary programs do here.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use sensor_tests::lab;
+use sensor_tests::lab::crowd::{Crowd, Kind, PAGE, Way};
+
+/// One of each kind, by the last octet.
+fn mixed(ip: Ipv4Addr) -> Option<Kind> {
+    match ip.octets()[3] {
+        1..=20 => Some(Kind::Full),
+        21 => Some(Kind::ArpOnly),
+        22 => Some(Kind::NoIcmp),
+        23 => Some(Kind::Slow),
+        24 => Some(Kind::RateLimited(1)),
+        25 => Some(Kind::NdpOnly),
+        _ => None,
+    }
+}
+
+#[test]
+fn on_a_cable_the_kernel_answers_for_the_ordinary_ones() {
+    if lab::possible() {
+        check(Way::Link, &[1, 20, 23], &[1, 20, 22]);
+    }
+}
+
+#[test]
+fn on_a_switch_each_has_its_own_station() {
+    if !lab::possible() {
+        return;
+    }
+    let crowd = check(Way::Switch, &[1, 20, 23], &[1, 20, 22]);
+    let neighbours = crowd.prober.output("ip neigh").unwrap();
+    let stations: BTreeSet<&str> = neighbours.split_whitespace().filter(|word| word.starts_with("00:14:22:")).collect();
+    assert!(stations.len() >= 5, "{neighbours}");
+    let page = crowd.prober.output("curl -s -m 3 -i http://10.66.0.20/").unwrap();
+    assert_eq!(page, PAGE);
+    crowd.prober.sh("ping -c 1 -W 1 fd77::a42:19 || true").unwrap();
+    let neighbours = crowd.prober.output("ip -6 neigh").unwrap();
+    assert!(neighbours.contains("fd77::a42:19 dev eth0 lladdr 00:14:22:42:00:19"), "{neighbours}");
+}
+
+#[test]
+fn behind_a_router_there_is_no_arp() {
+    if lab::possible() {
+        check(Way::Router, &[1, 20, 23, 24], &[1, 20, 22]);
+    }
+}
+
+/// Who answers `ping` within three seconds and who lets `nc` connect, of a crowd of all kinds.
+fn check(way: Way, icmp: &[u8], tcp: &[u8]) -> Crowd {
+    let crowd = Crowd::build("10.66.0.0/24".parse().unwrap(), way, mixed).unwrap();
+    let tap = crowd.tap().unwrap();
+    let answering = |line: &str| -> Vec<u8> {
+        let numbers = [1, 20, 21, 22, 23, 24, 25, 26];
+        let all: String =
+            numbers.iter().map(|n| format!("({}) & ", line.replace("IP", &format!("10.66.0.{n}")))).collect();
+        let said = crowd.prober.output(&format!("{all} wait")).unwrap();
+        let mut answering: Vec<u8> =
+            said.split_whitespace().map(|ip| ip.rsplit_once('.').unwrap().1.parse().unwrap()).collect();
+        answering.sort_unstable();
+        answering
+    };
+    assert_eq!(answering("ping -q -c 1 -W 5 IP >/dev/null && echo IP"), icmp);
+    assert_eq!(answering("timeout 3 bash -c 'exec 3<>/dev/tcp/IP/80' 2>/dev/null && echo IP"), tcp);
+    let frames = tap.frames().unwrap();
+    assert!(frames.len() > 20, "{}", frames.len());
+    let seconds: BTreeSet<u64> = frames.iter().map(|frame| frame.at.as_secs()).collect();
+    assert!(seconds.first().unwrap() + 60 > *seconds.last().unwrap(), "{seconds:?}");
+    crowd
+}
