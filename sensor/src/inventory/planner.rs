@@ -61,6 +61,8 @@ pub struct Silence {
     pub techniques: BTreeSet<Technique>,
     /// When the round began, on the wall clock.
     pub since: Timestamp,
+    /// The network's setting.
+    pub gone_after: Duration,
 }
 
 /// Answers heard, told apart. Replies to questions of others that pass on the wire count as unasked.
@@ -91,6 +93,8 @@ pub struct Planner {
     sweeps: Vec<Background>,
     silences: Vec<Silence>,
     answers: Answers,
+    /// Until when not everything was heard.
+    deaf_until: Option<Timestamp>,
     /// When work that is due now can go on: room or packets were missing.
     resume_at: Option<Timestamp>,
 }
@@ -140,6 +144,7 @@ impl Planner {
             sweeps: sweeps.collect(),
             silences: Vec::new(),
             answers: Answers::default(),
+            deaf_until: None,
             resume_at: None,
             permit: Permit::new(policy),
         }
@@ -223,8 +228,15 @@ impl Planner {
         may_check
     }
 
+    /// Until `at` not everything was heard (frames were lost, an interface was down): silence since before then proves
+    /// nothing, and rounds under way start anew.
+    pub fn set_deaf(&mut self, at: Timestamp) {
+        let ahead = at.since(self.clock.wall());
+        self.deaf_until = self.deaf_until.max(Some(self.clock.now().after(ahead)));
+    }
+
     /// A port that was open was found closed: it is asked again soon. Whether it may be.
-    pub fn doubt(&mut self, segment: Segment, ip: IpAddr, port: u16, now: Timestamp) -> bool {
+    pub fn confirm(&mut self, segment: Segment, ip: IpAddr, port: u16, now: Timestamp) -> bool {
         self.tick(now);
         let address = Address { segment, ip };
         let now = self.clock.now();
@@ -473,6 +485,9 @@ impl Planner {
             let question_is_left = round.is_left(network, address.ip, !self.permit.ports(target.network).is_empty());
             if target.heard >= round.begun {
                 target.job = Job::Idle;
+            } else if self.deaf_until.is_some_and(|deaf_until| deaf_until >= round.begun) {
+                target.job = Job::Idle;
+                target.retry_round(network, now);
             } else if now.since(round.last_sent) > Duration::from_secs(60) && question_is_left {
                 // Interrupted for long, by quiet hours or an empty bucket: what was asked first is no longer news.
                 target.job = Job::Idle;
@@ -494,7 +509,8 @@ impl Planner {
                     1 => target.give_up(network, now),
                     _ => {
                         target.give_up(network, now);
-                        silence = Some(Silence { segment: address.segment, ip: address.ip, techniques, since });
+                        let Address { segment, ip } = address;
+                        silence = Some(Silence { segment, ip, techniques, since, gone_after: network.gone_after });
                     }
                 }
             }
