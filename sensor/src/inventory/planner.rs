@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use self::agenda::Agenda;
 use self::background::{ANSWER_WINDOW, Background};
-use self::bucket::{Bucket, Cost, HostBuckets};
+pub use self::bucket::Cost;
+use self::bucket::{Bucket, HostBuckets};
 use self::check::Check;
 use self::learn::Said;
 use self::permit::Permit;

@@ -162,11 +162,19 @@ struct Desk {
     counts: Arc<Counts>,
 }
 
+/// A network's own tools.
+struct Ready {
+    prefix: IpNet,
+    names: Arc<Names>,
+    credentials: Arc<[Credentials]>,
+}
+
 /// What questions through sockets need.
 struct Tools {
     icmp: Icmp,
     permits: Permits,
-    scopes: Vec<(IpNet, Arc<Names>, Arc<[Credentials]>)>,
+    /// The longest prefix first.
+    scopes: Vec<Ready>,
     system: Arc<Names>,
     indexes: BTreeMap<Iface, u32>,
     names_of: BTreeMap<Iface, Iface>,
@@ -184,10 +192,11 @@ impl Desk {
         let system = Arc::new(Names::system());
         let scopes = scopes.into_iter().map(|scope| {
             let own = (!scope.nameservers.is_empty()).then(|| Arc::new(Names::new(&scope.nameservers)));
-            (scope.prefix, own.unwrap_or_else(|| Arc::clone(&system)), scope.credentials.into())
+            let names = own.unwrap_or_else(|| Arc::clone(&system));
+            Ready { prefix: scope.prefix, names, credentials: scope.credentials.into() }
         });
         let mut scopes: Vec<_> = scopes.collect();
-        scopes.sort_by_key(|(prefix, ..)| std::cmp::Reverse(prefix.prefix_len()));
+        scopes.sort_by_key(|scope| std::cmp::Reverse(scope.prefix.prefix_len()));
         let tools = Tools {
             icmp: Icmp::open(None),
             permits: Permits::new(concurrency),
@@ -314,7 +323,7 @@ impl Tools {
                 self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
             }
             Question::Snmp => {
-                let Some(credentials) = self.scope(ip).map(|(.., credentials)| Arc::clone(credentials)) else { return };
+                let Some(credentials) = self.scope(ip).map(|scope| Arc::clone(&scope.credentials)) else { return };
                 if let Some(system) = snmp::system(&credentials, ip, self.timeout).await {
                     let answer = Answer::Snmp {
                         name: system.name,
@@ -340,12 +349,12 @@ impl Tools {
         }
     }
 
-    fn scope(&self, ip: IpAddr) -> Option<&(IpNet, Arc<Names>, Arc<[Credentials]>)> {
-        self.scopes.iter().find(|(prefix, ..)| prefix.contains(&ip))
+    fn scope(&self, ip: IpAddr) -> Option<&Ready> {
+        self.scopes.iter().find(|scope| scope.prefix.contains(&ip))
     }
 
     fn names(&self, ip: IpAddr) -> &Names {
-        self.scope(ip).map_or(&self.system, |(_, names, _)| names)
+        self.scope(ip).map_or(&self.system, |scope| &scope.names)
     }
 
     async fn tell(&self, segment: Segment, ip: IpAddr, claim: Claim) {

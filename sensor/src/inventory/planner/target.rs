@@ -109,7 +109,12 @@ impl Channel {
         match question {
             Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. } => Self::Wire,
             Question::AllNodes | Question::Echo => Self::Echo,
-            Question::Connect { .. } | Question::Mdns | Question::Nbns | Question::Ptr | Question::Snmp => Self::Socket,
+            Question::Connect { .. }
+            | Question::Knock { .. }
+            | Question::Mdns
+            | Question::Nbns
+            | Question::Ptr
+            | Question::Snmp => Self::Socket,
         }
     }
 }

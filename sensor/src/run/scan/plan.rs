@@ -12,6 +12,7 @@ use super::{connects, family, knocks};
 use crate::capture::iface::{self, Link};
 use crate::capture::{Port, Role};
 use crate::config::{ConfigError, Scan};
+use crate::inventory::planner::Cost;
 use crate::inventory::planner::sweep::Sweep;
 use crate::inventory::policy::{DELICATE_PORTS, Policy};
 use crate::inventory::probe::{Probe, Question, Technique};
@@ -223,17 +224,9 @@ impl Target {
     }
 }
 
-/// What a question costs, in packets to the network: a handshake and its end are three of ours.
+/// What a question costs, in packets to the network.
 pub(super) fn cost(question: &Question) -> usize {
-    match question {
-        Question::Connect { ports } | Question::Knock { ports } => 3 * ports.len(),
-        Question::Mdns | Question::Nbns | Question::Snmp | Question::Ptr => 2,
-        Question::AllNodes
-        | Question::Arp { .. }
-        | Question::ConflictCheck { .. }
-        | Question::Echo
-        | Question::Ndp { .. } => 1,
-    }
+    usize::try_from(Cost::of(question).sensor).unwrap_or(usize::MAX)
 }
 
 fn is_neighbourly(ip: IpAddr) -> bool {
