@@ -186,7 +186,7 @@ fn a_lease_explains_a_hand_over() {
         &server,
         &format!(
             "dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface={IFACE} --bind-interfaces --no-ping \
-             --dhcp-authoritative --dhcp-range={0},{0},1h --dhcp-leasefile={folder}/leases",
+             --dhcp-authoritative --dhcp-broadcast --dhcp-range={0},{0},1h --dhcp-leasefile={folder}/leases",
             ip(20)
         ),
     );
@@ -261,7 +261,7 @@ fn a_router_that_answers_for_many_is_told_as_proxy_arp() {
     let mover = scene.host("mover", 1, 60);
     let router = scene.host("router", 2, 2);
     // What is behind the router answers through it.
-    router.sh("ip link add behind type dummy && ip link set behind up").unwrap();
+    router.sh("ip link add behind type veth peer name far && ip link set behind up && ip link set far up").unwrap();
     for last in 61..66 {
         router.sh(&format!("ip route add {}/32 dev behind", ip(last))).unwrap();
     }
