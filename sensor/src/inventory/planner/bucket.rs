@@ -29,7 +29,9 @@ impl Cost {
             | Question::ConflictCheck { .. }
             | Question::Echo
             | Question::Ndp { .. } => both(1),
-            Question::Connect { ports } => both(CONNECT.saturating_mul(u32::try_from(ports.len()).unwrap_or(u32::MAX))),
+            Question::Connect { ports } | Question::Knock { ports } => {
+                both(CONNECT.saturating_mul(u32::try_from(ports.len()).unwrap_or(u32::MAX)))
+            }
             // Asked once, and once more when nothing comes back.
             Question::Mdns | Question::Nbns => both(2),
             // The name server is asked, not the host: the name, and the name's address.

@@ -109,7 +109,12 @@ impl Channel {
         match question {
             Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. } => Self::Wire,
             Question::AllNodes | Question::Echo => Self::Echo,
-            Question::Connect { .. } | Question::Mdns | Question::Nbns | Question::Ptr | Question::Snmp => Self::Socket,
+            Question::Connect { .. }
+            | Question::Knock { .. }
+            | Question::Mdns
+            | Question::Nbns
+            | Question::Ptr
+            | Question::Snmp => Self::Socket,
         }
     }
 }
@@ -292,7 +297,7 @@ impl Target {
                     Technique::Tcp => {
                         let open = self.open_port.filter(|port| allowed.contains(port));
                         let port = open.or_else(|| allowed.first().copied())?;
-                        Question::Connect { ports: [port].into() }
+                        Question::Knock { ports: [port].into() }
                     }
                     _ => Question::Echo,
                 })
