@@ -297,7 +297,7 @@ impl Target {
                     Technique::Tcp => {
                         let open = self.open_port.filter(|port| allowed.contains(port));
                         let port = open.or_else(|| allowed.first().copied())?;
-                        Question::Connect { ports: [port].into() }
+                        Question::Knock { ports: [port].into() }
                     }
                     _ => Question::Echo,
                 })
