@@ -5,7 +5,9 @@ use clap::ValueEnum;
 use sensor_tests::bpf::root;
 
 mod kernel;
+mod measure;
 mod replay;
+mod sweep;
 mod traffic;
 
 /// The subcommand's arguments.
@@ -21,6 +23,8 @@ enum Bench {
     Kernel,
     /// A capture of a million frames, beside tcpdump, p0f, prads and tshark
     Replay,
+    /// Sweeps by ARP, ICMP and TCP, beside arp-scan, nmap, fping, zmap and masscan
+    Sweep,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -33,6 +37,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         page += &match bench {
             Bench::Kernel => kernel::run()?,
             Bench::Replay => replay::run()?,
+            Bench::Sweep => sweep::run()?,
         };
     }
     let path = root().join("target/bench.md");

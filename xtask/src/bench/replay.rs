@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use anyhow::{Context, bail};
 
+use super::measure::{Turn, measure, median};
 use super::traffic;
 use crate::{run, setup};
 
@@ -16,14 +16,6 @@ struct Runner {
     name: &'static str,
     command: Vec<String>,
     turns: Vec<Turn>,
-}
-
-/// What one run of it took.
-#[derive(Clone, Copy)]
-struct Turn {
-    wall_s: f64,
-    cpu_s: f64,
-    rss_kib: u64,
 }
 
 /// The table, as Markdown.
@@ -39,7 +31,7 @@ pub(super) fn run() -> anyhow::Result<String> {
         for runner in &mut runners {
             // The slow ones are only there for scale.
             if turn < 3 || !matches!(runner.name, "tshark" | "prads") {
-                runner.turns.push(measure(&runner.command)?);
+                runner.turns.push(run_once(&runner.command)?);
             }
         }
     }
@@ -80,39 +72,13 @@ fn stages(capture: &Path) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-fn measure(words: &[String]) -> anyhow::Result<Turn> {
+fn run_once(words: &[String]) -> anyhow::Result<Turn> {
     let [program, arguments @ ..] = words else { bail!("an empty command") };
-    let begun = Instant::now();
-    let child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .with_context(|| format!("{program} cannot be started"))?;
-    let usage = wait(child.id())?;
-    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    Ok(Turn {
-        wall_s: begun.elapsed().as_secs_f64(),
-        cpu_s: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-        rss_kib: usage.ru_maxrss.unsigned_abs(),
-    })
-}
-
-/// Waits for a child and takes the kernel's account of it (`wait4(2)`), which the standard library does not give.
-fn wait(pid: u32) -> anyhow::Result<libc::rusage> {
-    let mut status = 0;
-    // SAFETY: all-zero bytes are a valid `rusage`, which is plain numbers.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: both pointers are to live variables of the right types, and the child is ours and not yet waited for.
-    let got = unsafe { libc::wait4(pid.cast_signed(), &raw mut status, 0, &raw mut usage) };
-    if got < 0 {
-        return Err(std::io::Error::last_os_error()).context("wait4");
-    }
-    if status != 0 {
-        bail!("a measured program failed with status {status}");
-    }
-    Ok(usage)
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let (turn, status) = measure(&mut command)?;
+    anyhow::ensure!(status.success(), "{program}: {status}");
+    Ok(turn)
 }
 
 fn render(runners: &mut [Runner], bytes: u64) -> String {
@@ -136,9 +102,4 @@ fn render(runners: &mut [Runner], bytes: u64) -> String {
         );
     }
     text
-}
-
-fn median(turns: &mut [Turn]) -> Turn {
-    turns.sort_by(|a, b| a.wall_s.total_cmp(&b.wall_s));
-    turns[turns.len() / 2]
 }

@@ -1,0 +1,159 @@
+//! Sweeps beside peers: the same namespaces, the same crowd, one after the other, and what each found held against who is
+//! there. `SENSOR_BINARY` names another program to measure as ours.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ipnet::Ipv4Net;
+use sensor_tests::bpf::require_root;
+use sensor_tests::lab::crowd::{Crowd, Kind, Way};
+
+use self::counted::{Counted, count};
+use self::table::Cell;
+use self::tools::{Family, Tool, Whose};
+use super::measure::{Turn, measure};
+use crate::{run, setup};
+
+/// What was sent, and to whom.
+mod counted;
+/// The figures in Markdown.
+mod table;
+/// The programs and their command lines.
+mod tools;
+
+const ROUNDS: usize = 3;
+/// Whoever takes longer is stopped, and the table says so.
+const LIMIT_S: &str = "60";
+/// What is still on its way after a program's end, such as the answers to its last packets.
+const SETTLE: Duration = Duration::from_millis(50);
+/// Sizes on which everybody runs.
+const SIZES: [&str; 3] = ["10.66.0.0/24", "10.66.0.0/22", "10.66.0.0/20"];
+/// The size on which only ours runs.
+const LARGE: &str = "10.66.0.0/16";
+
+/// How much of a network answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Density {
+    /// Every address.
+    Dense,
+    /// One address in eight.
+    Sparse,
+}
+
+/// A tool's runs on one network.
+struct Runs {
+    tool: Tool,
+    turns: Vec<Turn>,
+    /// Of the run that found fewest.
+    found: BTreeSet<Ipv4Addr>,
+    /// Of the run that sent most.
+    counted: Counted,
+    /// Why there is no figure.
+    failure: Option<String>,
+}
+
+pub(super) fn run() -> anyhow::Result<String> {
+    anyhow::ensure!(require_root(), "the sweep bench builds network namespaces: run it as root");
+    setup::install(&["arp-scan", "fping", "iproute2", "iputils-ping", "masscan", "nmap", "util-linux", "zmap"])?;
+    let ours = match std::env::var_os("SENSOR_BINARY") {
+        Some(path) => PathBuf::from(path),
+        None => run::build_release()?,
+    };
+    let folder = run::target_folder().join("bench");
+    std::fs::create_dir_all(&folder)?;
+    let mut text = table::HEAD.to_owned();
+    let mut goals = String::new();
+    for way in [Way::Link, Way::Router] {
+        for (size, is_large) in SIZES.map(|size| (size, false)).into_iter().chain([(LARGE, true)]) {
+            for density in [Density::Dense, Density::Sparse] {
+                let crowd = build(size.parse()?, way, density)?;
+                let families: &[Family] = if way == Way::Link { &[Family::Arp] } else { &[Family::Icmp, Family::Tcp] };
+                for family in families {
+                    let mut tools = tools::tools(*family, &ours, &crowd)?;
+                    tools.retain(|tool| !is_large || tool.whose == Whose::OursOpened);
+                    let runs = run_all(tools, *family, &crowd, &folder)?;
+                    let cell =
+                        Cell { family: *family, size: crowd.prefix, density, members: &crowd.members, runs: &runs };
+                    text += &cell.table();
+                    goals += &cell.goals();
+                }
+            }
+        }
+    }
+    Ok(text + table::GOALS_HEAD + &goals)
+}
+
+fn build(prefix: Ipv4Net, way: Way, density: Density) -> anyhow::Result<Crowd> {
+    let crowd = Crowd::build(prefix, way, |ip| {
+        (density == Density::Dense || u32::from(ip).is_multiple_of(8)).then_some(Kind::Full)
+    })?;
+    // The way is known before the first is measured.
+    let first = crowd.members.keys().next().context("somebody is there")?;
+    crowd.prober.sh(&format!("ping -q -c 1 -W 3 {first} >/dev/null"))?;
+    Ok(crowd)
+}
+
+/// Everybody in turn, round by round: what disturbs the machine for a while disturbs all of them.
+fn run_all(tools: Vec<Tool>, family: Family, crowd: &Crowd, folder: &Path) -> anyhow::Result<Vec<Runs>> {
+    let empty =
+        |tool| Runs { tool, turns: Vec::new(), found: BTreeSet::new(), counted: Counted::default(), failure: None };
+    let mut all: Vec<Runs> = tools.into_iter().map(empty).collect();
+    for round in 0..ROUNDS {
+        for runs in &mut all {
+            if runs.failure.is_some() || (round > 0 && runs.tool.is_slow) {
+                continue;
+            }
+            if crowd.prefix.prefix_len() < runs.tool.shortest_prefix {
+                runs.failure = Some("not run: it takes minutes".to_owned());
+            } else if let Err(error) = run_once(runs, family, crowd, folder) {
+                eprintln!("{} on {}: {error:#}", runs.tool.name, crowd.prefix);
+                runs.failure = Some(format!("{error:#}"));
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn run_once(runs: &mut Runs, family: Family, crowd: &Crowd, folder: &Path) -> anyhow::Result<()> {
+    let (said, complained) = (folder.join("sweep.out"), folder.join("sweep.err"));
+    let tap = crowd.tap()?;
+    let mut command = crowd.prober.command("timeout");
+    command.arg(LIMIT_S).args(&runs.tool.words).env("PATH", PATH).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(File::create(&said)?).stderr(File::create(&complained)?);
+    let (turn, status) = measure(&mut command)?;
+    std::thread::sleep(SETTLE);
+    anyhow::ensure!(status.code() != Some(124), "stopped after {LIMIT_S} s");
+    let silent_fails = runs.tool.fails_for_silent && status.code() == Some(1);
+    if !status.success() && !silent_fails {
+        let words = std::fs::read_to_string(&complained).unwrap_or_default();
+        anyhow::bail!("{status}: {}", words.lines().find(|line| !line.trim().is_empty()).unwrap_or_default());
+    }
+    let mut found = (runs.tool.hits)(&std::fs::read_to_string(&said)?)?;
+    found.remove(&crowd.prober_address());
+    let counted = count(&tap.frames()?, family, crowd)?;
+    if runs.turns.is_empty() || found.len() < runs.found.len() {
+        runs.found = found;
+    }
+    if counted.silent > runs.counted.silent || runs.turns.is_empty() {
+        runs.counted = counted;
+    }
+    runs.turns.push(turn);
+    Ok(())
+}
+
+/// The administrator's folders too: zmap and arp-scan live there.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+impl Density {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dense => "dense",
+            Self::Sparse => "sparse",
+        }
+    }
+}
