@@ -166,7 +166,7 @@ fn a_liar_is_suspected_and_not_believed() {
     let liar = scene.host("liar", 2, 13);
     let forged = sender::arp_request(mac(2), ip(12), ip(12), &[]);
     for _ in 0..6 {
-        sender::send(&liar, IFACE, &[forged.clone()]).unwrap();
+        sender::send(&liar, IFACE, std::slice::from_ref(&forged)).unwrap();
         std::thread::sleep(Duration::from_secs(1));
     }
     check_move(&scene.moved(12), "spoof-suspected", "alert", [1, 2]);
