@@ -37,7 +37,8 @@ pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Option
     }
     let mut voices = Vec::new();
     for port in ports.iter().filter(|port| port.role == Role::Host) {
-        let link = link(port.iface)?;
+        // One that is not there is the capture's to complain of.
+        let Ok(link) = Link::of(port.iface) else { continue };
         if link.is_virtual() && !named.contains(&port.iface) {
             let kind = link.kind.unwrap_or_default();
             notice::info(&format!("{0}: a {kind} link is not asked unless it is named: -i {0}", port.iface));
@@ -46,11 +47,10 @@ pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Option
         voices.extend(speaker(port.iface, link).map(|speaker| Voice { iface: port.iface, speaker }));
     }
     if let Some(iface) = asking.interface {
-        let speaker = speaker(iface, link(iface)?).ok_or_else(|| {
-            Failure::system(format!("{iface} cannot ask; name an Ethernet interface with --probe-interface"))(
-                std::io::ErrorKind::Unsupported.into(),
-            )
-        })?;
+        let what = || format!("{iface} cannot ask; name an Ethernet interface with --probe-interface");
+        let link = Link::of(iface).map_err(Failure::system(what()))?;
+        let unfit = || Failure::system(what())(std::io::ErrorKind::Unsupported.into());
+        let speaker = speaker(iface, link).ok_or_else(unfit)?;
         for port in ports.iter().filter(|port| port.role == Role::Mirror) {
             voices.push(Voice { iface: port.iface, speaker: speaker.clone() });
         }
@@ -74,10 +74,6 @@ pub fn ports(ports: &[Port], speaks: Option<Iface>) -> (Vec<Port>, Option<(Iface
     let Some(iface) = speaks.filter(|iface| ports.iter().all(|port| port.iface != *iface)) else { return (all, None) };
     all.push(Port { iface, role: Role::Host });
     (all, mirror.map(|mirror| (iface, mirror.iface)))
-}
-
-fn link(iface: Iface) -> Result<Link, Failure> {
-    Link::of(iface).map_err(Failure::system(format!("{iface} cannot be read; `ip link` lists interfaces")))
 }
 
 fn speaker(iface: Iface, link: Link) -> Option<Speaker> {

@@ -176,11 +176,14 @@ impl Correlator {
             event.details.extend(evidence);
             self.push(event, events);
         } else {
+            // A limit may have evicted the station while its claim waited.
+            self.hear(&sighting, sighting.mac, source);
             self.verdict = Some((reason, evidence));
             self.weigh_undisputed(&sighting, ip, source, Weight::Claim, events);
             self.verdict = None;
         }
         for (later, source) in later {
+            self.hear(&later, later.mac, source);
             self.weigh(&later, ip, source, Weight::Claim, events);
         }
     }
