@@ -176,6 +176,7 @@ impl Sensor {
             failed: 0,
             world,
         };
+        sensor.world.intake.set_utc_offset_s(sensor.world.clock.utc_offset_s());
         let ports = sensor.world.capture.ports().iter().map(status::port_words).collect::<Vec<_>>();
         notice::info(&format!("listening on {}", ports.join(", ")));
         let details =
@@ -289,6 +290,7 @@ impl Sensor {
     /// While a port is down, or questions cannot be sent, silence says nothing.
     fn check_hearing(&mut self, now: Timestamp) {
         let Some(prober) = &self.world.prober else { return };
+        self.world.intake.set_utc_offset_s(self.world.clock.utc_offset_s());
         let failed = prober.counts().failed_total.load(Ordering::Relaxed);
         let is_failing = std::mem::replace(&mut self.failed, failed) != failed;
         if is_failing || self.world.capture.ports().iter().any(|port| !iface::is_running(port.iface)) {
@@ -394,6 +396,7 @@ impl Sensor {
             malformed_total: self.world.intake.malformed_total,
             evictions_total: self.world.intake.correlator.evictions_total(),
             events_waiting: self.waiting.len() + self.in_flight.len() + self.world.outbox.waiting(),
+            asking: self.world.prober.as_ref().map(|prober| prober.counts().read()).zip(self.world.intake.answers()),
             sightings_dropped_total: self.world.intake.sightings_dropped_total(),
             events_missed_total: self.world.outbox.missed_total + self.waiting_lost,
         }));

@@ -81,6 +81,29 @@ pub struct Counts {
     pub failed_total: AtomicU64,
 }
 
+/// [`Counts`] at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Questions that were sent.
+    pub asked_total: u64,
+    /// Answers that came through sockets.
+    pub answered_total: u64,
+    /// Questions that could not be sent.
+    pub failed_total: u64,
+}
+
+impl Counts {
+    /// The counts as they are now.
+    pub fn read(&self) -> Counted {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counted {
+            asked_total: read(&self.asked_total),
+            answered_total: read(&self.answered_total),
+            failed_total: read(&self.failed_total),
+        }
+    }
+}
+
 /// Questions and answers that wait.
 const QUEUE: usize = 1024;
 /// A device whose queue is full is tried again after this.

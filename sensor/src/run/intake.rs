@@ -11,7 +11,7 @@ use crate::export::sightings::{malformed_line, sighting_line};
 use crate::inventory::correlator::{Correlator, Missed, Settings};
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::limits::Limits;
-use crate::inventory::planner::Planner;
+use crate::inventory::planner::{Answers, Planner};
 use crate::inventory::probe::Probe;
 use crate::inventory::sighting::{ArpOperation, Claim, NdpClaim, Sighting, sightings};
 use crate::inventory::state::Rows;
@@ -175,6 +175,18 @@ impl Intake {
         if let Some(planner) = &mut self.planner {
             planner.set_deaf(at);
         }
+    }
+
+    /// Local time for quiet hours, seconds east of UTC.
+    pub fn set_utc_offset_s(&mut self, seconds: i32) {
+        if let Some(planner) = &mut self.planner {
+            planner.set_utc_offset_s(seconds);
+        }
+    }
+
+    /// What became of answers that frames brought; absent when nobody asks.
+    pub fn answers(&self) -> Option<Answers> {
+        self.planner.as_ref().map(Planner::answers)
     }
 
     /// What the planner is asked, and what it should know.
