@@ -75,6 +75,8 @@ struct Scanner {
     budget: Budget,
     /// What is to be asked of hosts that were found.
     questions: VecDeque<Probe>,
+    /// In packets.
+    questions_cost: u64,
     /// Who answered, or was heard, among those that were to be asked.
     found: BTreeSet<(Segment, IpAddr)>,
     /// What the current turn heard.
@@ -108,7 +110,6 @@ impl Scanner {
             ..Settings::default()
         };
         let vendors = super::open_vendors(config.inventory.oui.as_deref())?;
-        let total = lanes.iter().map(Lane::total).sum();
         Ok(Self {
             intake: Intake::new(settings, rows, next_event_id, vendors, &config.inventory, None),
             writer,
@@ -117,11 +118,12 @@ impl Scanner {
             echoes,
             prober,
             budget: Budget::new(config.asking.rate_per_s, clock.now()),
-            progress: progress::Progress::new(total, config.asking.rate_per_s),
+            progress: progress::Progress::new(config.asking.rate_per_s),
             clock,
             plan,
             lanes,
             questions: VecDeque::new(),
+            questions_cost: 0,
             found: BTreeSet::new(),
             heard: Vec::new(),
             replies: Vec::new(),
@@ -131,12 +133,16 @@ impl Scanner {
     /// Until everything is asked and the time for answers is over; true when Ctrl-C ended it.
     async fn work(&mut self, interrupt: &mut Signal) -> Result<bool, Failure> {
         for probe in self.plan.first_questions() {
-            self.questions.push_back(probe);
+            self.push(probe);
         }
         loop {
             let now = self.clock.now();
             let is_busy = self.send(now)?;
-            self.progress.show(self.found.len(), self.lanes.iter().map(Lane::done).sum(), self.questions.len());
+            self.progress.show(progress::Look {
+                found: self.found.len(),
+                sent: self.budget.taken(),
+                left: self.lanes.iter().map(Lane::left).sum::<u64>() + self.questions_cost,
+            });
             if !is_busy && self.is_over(now) {
                 return Ok(false);
             }
@@ -151,6 +157,11 @@ impl Scanner {
             }
             self.meet();
         }
+    }
+
+    fn push(&mut self, probe: Probe) {
+        self.questions_cost += plan::cost(&probe.question) as u64;
+        self.questions.push_back(probe);
     }
 
     /// Sends what the budget allows; whether more is to be sent as soon as it allows.
@@ -178,7 +189,9 @@ impl Scanner {
         }
         while self.budget.is_left() && self.prober.room() > 0 {
             let Some(probe) = self.questions.pop_front() else { break };
-            self.budget.take(plan::cost(&probe.question));
+            let cost = plan::cost(&probe.question);
+            self.questions_cost = self.questions_cost.saturating_sub(cost as u64);
+            self.budget.take(cost);
             // There was room, and nobody else asks.
             drop(self.prober.ask(probe));
         }
@@ -241,7 +254,9 @@ impl Scanner {
                 lane.answered(ip);
             }
             if self.plan.is_wanted(segment, ip) && self.found.insert((segment, ip)) {
-                self.questions.extend(self.plan.questions(segment, ip));
+                for probe in self.plan.questions(segment, ip) {
+                    self.push(probe);
+                }
             }
         }
         // Old news are not kept; what is found is in the inventory.

@@ -9,13 +9,14 @@ pub(super) struct Budget {
     left: f64,
     burst: f64,
     at: Timestamp,
+    taken: u64,
 }
 
 impl Budget {
     /// Full at first: a hundredth of a second's worth, one packet at least.
     pub(super) fn new(rate_per_s: u32, now: Timestamp) -> Self {
         let burst = (f64::from(rate_per_s) / 100.0).max(1.0);
-        Self { rate_per_s: f64::from(rate_per_s), left: burst, burst, at: now }
+        Self { rate_per_s: f64::from(rate_per_s), left: burst, burst, at: now, taken: 0 }
     }
 
     /// Adds what the time since the last call is worth.
@@ -39,6 +40,12 @@ impl Budget {
     /// Takes packets out; a question of several may overdraw it, and the next has to wait.
     pub(super) fn take(&mut self, packets: usize) {
         self.left -= packets as f64;
+        self.taken += packets as u64;
+    }
+
+    /// Packets taken so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 }
 

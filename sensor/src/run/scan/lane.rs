@@ -32,7 +32,6 @@ pub(super) struct Lane {
     way: Way,
     sweep: Sweep,
     passes_left: u32,
-    passes: u32,
     state: State,
     /// Addresses that were taken from the sweep and not sent yet.
     waiting: Vec<Ipv4Addr>,
@@ -52,9 +51,8 @@ enum State {
 impl Lane {
     /// Over `sweep`, `passes` times at most. `ports` are for [`Way::Knock`].
     pub(super) fn new(segment: Segment, way: Way, sweep: Sweep, passes: u32, ports: Arc<[u16]>) -> Self {
-        let passes = passes.max(1);
         let state = State::Asking;
-        Self { segment, way, sweep, passes_left: passes, passes, state, waiting: Vec::with_capacity(BATCH), ports }
+        Self { segment, way, sweep, passes_left: passes.max(1), state, waiting: Vec::with_capacity(BATCH), ports }
     }
 
     pub(super) fn segment(&self) -> Segment {
@@ -65,18 +63,11 @@ impl Lane {
         self.way
     }
 
-    /// Addresses that will be asked in all passes, if none answers.
-    pub(super) fn total(&self) -> u64 {
-        self.sweep.total() * u64::from(self.passes)
-    }
-
-    /// How many of them are done with.
-    pub(super) fn done(&self) -> u64 {
+    /// Addresses that will be asked yet, if none answers.
+    pub(super) fn left(&self) -> u64 {
         match self.state {
-            State::Ended(_) => self.total(),
-            _ => self.total().saturating_sub(
-                self.sweep.remaining() + self.sweep.total() * u64::from(self.passes_left.saturating_sub(1)),
-            ),
+            State::Ended(_) => 0,
+            _ => self.sweep.remaining() + self.sweep.total() * u64::from(self.passes_left.saturating_sub(1)),
         }
     }
 
