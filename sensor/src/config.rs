@@ -166,6 +166,14 @@ pub enum ConfigError {
     /// An interface in both roles.
     #[error("{0} is named as an interface and as a mirror port; it can only be one of them")]
     TwoRoles(Iface),
+    /// Neither an address nor a MAC.
+    #[error("{setting}: '{value}' is neither an address nor a MAC; write it like 192.168.1.1 or 00:11:22:33:44:55")]
+    Member {
+        /// Where it was set.
+        setting: &'static str,
+        /// What was written.
+        value: String,
+    },
     /// Not port numbers.
     #[error("ports: '{0}' is not a list of TCP ports; write it like 22,80,8000-8010")]
     Ports(String),
@@ -454,8 +462,8 @@ struct Network {
     nameservers: Option<Vec<String>>,
     ports: Option<asking::Ports>,
     gone_after: Option<String>,
-    allow_dhcp_servers: Option<Vec<IpAddr>>,
-    allow_routers: Option<Vec<IpAddr>>,
+    allow_dhcp_servers: Option<Vec<String>>,
+    allow_routers: Option<Vec<String>>,
     snmp: Option<PathBuf>,
 }
 

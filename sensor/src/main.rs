@@ -81,6 +81,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     make_default_folder(&config.db)?;
     let (writer, saved) = Writer::open(&config.db, clock.now())?;
     let mut settings = settings(&config.inventory, &config.ports, saved.created_at)?;
+    settings.allow = config.asking.networks.iter().map(config::asking::Named::allow).collect();
     settings.explain = voices.is_some().then_some(EXPLAIN);
     let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
     let journal = journal::Journal::new(Path::new(journal::SOCKET));
@@ -125,6 +126,7 @@ fn settings(
         settle: SETTLE,
         own_macs: iface::own_macs().map_err(Failure::system("interfaces cannot be listed"))?,
         prefixes,
+        allow: Vec::new(),
         explain: None,
         history: false,
     })

@@ -11,8 +11,10 @@ use serde::Deserialize;
 
 use super::{ConfigError, parse_iface, parse_prefix, suggest};
 use crate::cli::AskArgs;
+use crate::inventory::correlator::{Allow, Members};
 use crate::inventory::policy::{DELICATE_PORTS, Quiet};
 use crate::inventory::probe::Technique;
+use crate::probe::snmp::Credentials;
 use crate::types::{Iface, Mac, Segment, Vlans};
 
 /// What may be asked, and how.
@@ -73,9 +75,9 @@ pub struct NetworkSettings {
     /// A host that was not heard for this long, and does not answer, is gone.
     pub gone_after: Duration,
     /// DHCP servers that belong here; empty: any may.
-    pub allow_dhcp_servers: Vec<IpAddr>,
+    pub allow_dhcp_servers: Members,
     /// Routers that belong here; empty: any may.
-    pub allow_routers: Vec<IpAddr>,
+    pub allow_routers: Members,
     /// SNMP credentials.
     pub snmp: Option<PathBuf>,
 }
@@ -98,8 +100,8 @@ pub(super) struct Keys {
     pub(super) nameservers: Option<Vec<String>>,
     pub(super) ports: Option<Ports>,
     pub(super) gone_after: Option<String>,
-    pub(super) allow_dhcp_servers: Option<Vec<IpAddr>>,
-    pub(super) allow_routers: Option<Vec<IpAddr>>,
+    pub(super) allow_dhcp_servers: Option<Vec<String>>,
+    pub(super) allow_routers: Option<Vec<String>>,
     pub(super) snmp: Option<PathBuf>,
 }
 
@@ -139,7 +141,8 @@ impl Asking {
         keys: Keys,
         networks: Vec<(IpNet, Option<Iface>, Option<String>, Keys)>,
     ) -> Result<Self, ConfigError> {
-        let keys = over(args.keys(), keys);
+        let mut keys = over(args.keys(), keys);
+        keys.snmp = keys.snmp.or_else(Credentials::of_systemd);
         let defaults = NetworkSettings::new(&NetworkSettings::default(), &keys)?;
         let mut named = Vec::new();
         for (prefix, interface, segment, own) in networks {
@@ -182,6 +185,18 @@ impl Asking {
     }
 }
 
+impl Named {
+    /// Who may serve and route on its segment.
+    pub fn allow(&self) -> Allow {
+        let plain = |iface| Segment { iface, vlans: Vlans::default() };
+        Allow {
+            segment: self.segment.or_else(|| self.interface.map(plain)),
+            dhcp_servers: self.settings.allow_dhcp_servers.clone(),
+            routers: self.settings.allow_routers.clone(),
+        }
+    }
+}
+
 impl Default for NetworkSettings {
     fn default() -> Self {
         let techniques = Technique::ALL.into_iter().filter(|technique| *technique != Technique::Snmp);
@@ -193,8 +208,8 @@ impl Default for NetworkSettings {
             ports: DEFAULT_PORTS.into(),
             delicate_ports: BTreeSet::new(),
             gone_after: HOUR,
-            allow_dhcp_servers: Vec::new(),
-            allow_routers: Vec::new(),
+            allow_dhcp_servers: Members::default(),
+            allow_routers: Members::default(),
             snmp: None,
         }
     }
@@ -242,10 +257,10 @@ impl NetworkSettings {
             new.gone_after = parse_span("gone_after", span)?;
         }
         if let Some(list) = &keys.allow_dhcp_servers {
-            new.allow_dhcp_servers.clone_from(list);
+            new.allow_dhcp_servers = parse_members("allow_dhcp_servers", list)?;
         }
         if let Some(list) = &keys.allow_routers {
-            new.allow_routers.clone_from(list);
+            new.allow_routers = parse_members("allow_routers", list)?;
         }
         Ok(new)
     }
@@ -315,6 +330,19 @@ pub fn parse_span(setting: &'static str, text: &str) -> Result<Duration, ConfigE
     };
     let s = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_s));
     s.filter(|s| (1..=u64::from(u32::MAX)).contains(s)).map(Duration::from_secs).ok_or_else(bad)
+}
+
+/// Addresses and MACs.
+fn parse_members(setting: &'static str, texts: &[String]) -> Result<Members, ConfigError> {
+    let mut members = Members::default();
+    for text in texts {
+        match (Mac::parse(text), text.parse::<IpAddr>()) {
+            (Some(mac), _) => drop(members.macs.insert(mac)),
+            (None, Ok(ip)) => drop(members.ips.insert(ip)),
+            _ => return Err(ConfigError::Member { setting, value: text.escape_debug().to_string() }),
+        }
+    }
+    Ok(members)
 }
 
 fn parse_technique(word: &str) -> Result<Technique, ConfigError> {

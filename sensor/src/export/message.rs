@@ -56,6 +56,12 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
             format!("new router {address} at {station}{named}{on}{advertised}")
         }
         Kind::ReusedMac => format!("{who} returned from {old}{heard}, to {station}, which held it earlier{on}"),
+        Kind::RogueDhcpServer => format!("DHCP server {address} at {station}{named} is not allowed{on}"),
+        Kind::RogueRouter => {
+            let prefixes = facts.texts("prefixes");
+            let advertised = if prefixes.is_empty() { String::new() } else { format!(", advertises {prefixes}") };
+            format!("router {address} at {station}{named} is not allowed{on}{advertised}")
+        }
         Kind::SensorLoss => format!("the sensor lost {} frames{on}: {}", facts.sum("lost_"), facts.parts("lost_")),
         Kind::SensorStarted => {
             let version = facts.text("version").map_or(String::new(), |version| format!(" {version}"));
@@ -325,6 +331,22 @@ mod tests {
             "10.0.0.5 (nas) returned from 00:00:5e:00:53:02 (IANA), last heard there 2 days ago, to \
              aa:00:00:00:00:01, which held it earlier on eth1.30",
             "an unknown address returned from an unknown station, to an unknown station, which held it earlier",
+        );
+    }
+
+    #[test]
+    fn rogues() {
+        check(
+            Kind::RogueDhcpServer,
+            json!({}),
+            "DHCP server 10.0.0.5 at aa:00:00:00:00:01 named nas is not allowed on eth1.30",
+            "DHCP server an unknown address at an unknown station is not allowed",
+        );
+        check(
+            Kind::RogueRouter,
+            json!({"prefixes": ["fd00::/64"]}),
+            "router 10.0.0.5 at aa:00:00:00:00:01 named nas is not allowed on eth1.30, advertises fd00::/64",
+            "router an unknown address at an unknown station is not allowed",
         );
     }
 

@@ -39,10 +39,42 @@ pub struct Settings {
     pub own_macs: BTreeSet<Mac>,
     /// Prefixes that live on an interface (untagged segment), or on every segment where none is named.
     pub prefixes: Vec<(Option<Iface>, IpNet)>,
+    /// Who may serve and route, where the owner said so.
+    pub allow: Vec<Allow>,
     /// How long a claim by another MAC may wait for the answers of both stations; `None`: nobody can be asked.
     pub explain: Option<Duration>,
     /// Sightings may be older than what is known (a capture file): an old claim that is already known tells nothing.
     pub history: bool,
+}
+
+/// Who may serve and route on a segment. An empty list allows everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// The segment; every one, where none is named.
+    pub segment: Option<Segment>,
+    /// DHCP servers.
+    pub dhcp_servers: Members,
+    /// Routers.
+    pub routers: Members,
+}
+
+/// Addresses and stations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// By address.
+    pub ips: BTreeSet<IpAddr>,
+    /// By station.
+    pub macs: BTreeSet<Mac>,
+}
+
+impl Members {
+    fn is_empty(&self) -> bool {
+        self.ips.is_empty() && self.macs.is_empty()
+    }
+
+    fn has(&self, ip: IpAddr, mac: Mac) -> bool {
+        self.ips.contains(&ip) || self.macs.contains(&mac)
+    }
 }
 
 /// The state machine.
@@ -380,6 +412,8 @@ impl Correlator {
             // A bogon is told once for its address and MAC, whoever carries it.
             Oddity::Bogon => (Kind::Bogon, s.mac),
             Oddity::MacMismatch => (Kind::MacMismatch, s.frame_mac),
+            Oddity::RogueDhcpServer => (Kind::RogueDhcpServer, s.frame_mac),
+            Oddity::RogueRouter => (Kind::RogueRouter, s.frame_mac),
         };
         let (segment, mac) = (s.segment, s.mac);
         if self.memory.is_odd_anew(Told { segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }) {
@@ -403,7 +437,21 @@ impl Correlator {
         events: &mut Vec<Event>,
     ) {
         let (segment, mac) = (s.segment, s.frame_mac);
-        if self.memory.play(RoleHolder { segment, role, ip, mac, first_seen: s.at, last_seen: s.at, prefixes }) {
+        let is_new =
+            self.memory.play(RoleHolder { segment, role, ip, mac, first_seen: s.at, last_seen: s.at, prefixes });
+        if self.is_rogue(segment, role, ip, mac) {
+            let (oddity, kind) = match role {
+                Role::DhcpServer => (Oddity::RogueDhcpServer, Kind::RogueDhcpServer),
+                Role::Router => (Oddity::RogueRouter, Kind::RogueRouter),
+            };
+            let told = Told { segment, oddity, ip, mac, frame_mac: mac, first_seen: s.at, last_seen: s.at };
+            if self.memory.is_odd_anew(told) {
+                let event = Event { ip: Some(ip), details, ..self.about_host(kind, s.at, segment, mac) };
+                self.push(event, events);
+            }
+            return;
+        }
+        if is_new {
             let kind = match role {
                 Role::DhcpServer => Kind::NewDhcpServer,
                 Role::Router => Kind::NewRouter,
@@ -414,6 +462,17 @@ impl Correlator {
             event.details = details;
             self.push(event, events);
         }
+    }
+
+    /// Whether somebody is allowed to play the role there, and this one is not.
+    fn is_rogue(&self, segment: Segment, role: Role, ip: IpAddr, mac: Mac) -> bool {
+        let here = self.settings.allow.iter().filter(|allow| allow.segment.is_none_or(|at| at == segment));
+        let lists = here.map(|allow| match role {
+            Role::DhcpServer => &allow.dhcp_servers,
+            Role::Router => &allow.routers,
+        });
+        let mut lists = lists.filter(|list| !list.is_empty()).peekable();
+        lists.peek().is_some() && !lists.any(|list| list.has(ip, mac))
     }
 
     fn learn_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {

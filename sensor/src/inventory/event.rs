@@ -117,6 +117,12 @@ pub enum Kind {
     NewRouter,
     /// An address passed back to a MAC that held it before the one before. Details: `previous_age_s`.
     ReusedMac,
+    /// As `new-dhcp-server`, of a server that is not on its segment's allow list, where there is one (`Settings::allow`).
+    /// Once for (segment, address, MAC) while remembered (`Limits::told_max`), in place of `new-dhcp-server`. No details.
+    RogueDhcpServer,
+    /// As `new-router`, of a router that is not on its segment's allow list, where there is one. Once as
+    /// `rogue-dhcp-server`, in place of `new-router`. Details as of `new-router`.
+    RogueRouter,
     /// Frames were lost.
     SensorLoss,
     /// The sensor started.
@@ -131,7 +137,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in alphabetical order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Bogon,
         Self::ChangedMac,
         Self::FlipFlop,
@@ -145,6 +151,8 @@ impl Kind {
         Self::NewHost,
         Self::NewRouter,
         Self::ReusedMac,
+        Self::RogueDhcpServer,
+        Self::RogueRouter,
         Self::SensorLoss,
         Self::SensorStarted,
         Self::SensorStopped,
@@ -168,6 +176,8 @@ impl Kind {
             Self::NewHost => "new-host",
             Self::NewRouter => "new-router",
             Self::ReusedMac => "reused-mac",
+            Self::RogueDhcpServer => "rogue-dhcp-server",
+            Self::RogueRouter => "rogue-router",
             Self::SensorLoss => "sensor-loss",
             Self::SensorStarted => "sensor-started",
             Self::SensorStopped => "sensor-stopped",
@@ -211,6 +221,7 @@ impl Kind {
             Self::ChangedMac | Self::FlipFlop | Self::IpConflict | Self::ReusedMac | Self::SensorLoss => {
                 Severity::Warning
             }
+            Self::RogueDhcpServer | Self::RogueRouter => Severity::Alert,
         }
     }
 }

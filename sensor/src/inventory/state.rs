@@ -254,6 +254,10 @@ pub enum Oddity {
     Bogon,
     /// Payload's MAC is not the frame's.
     MacMismatch,
+    /// A DHCP server that does not belong there.
+    RogueDhcpServer,
+    /// A router that does not belong there.
+    RogueRouter,
 }
 
 /// An oddity's memory.

@@ -179,6 +179,8 @@ impl ToSql for Oddity {
         Ok(match self {
             Self::Bogon => "bogon",
             Self::MacMismatch => "mac-mismatch",
+            Self::RogueDhcpServer => "rogue-dhcp-server",
+            Self::RogueRouter => "rogue-router",
         }
         .into())
     }
@@ -189,6 +191,8 @@ impl FromSql for Oddity {
         match value.as_str()? {
             "bogon" => Ok(Self::Bogon),
             "mac-mismatch" => Ok(Self::MacMismatch),
+            "rogue-dhcp-server" => Ok(Self::RogueDhcpServer),
+            "rogue-router" => Ok(Self::RogueRouter),
             word => Err(unknown("an oddity", word.as_bytes())),
         }
     }
