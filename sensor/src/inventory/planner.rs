@@ -111,6 +111,8 @@ enum Turn {
 
 /// Conflict checks at a time, as many as the correlator has disputes.
 const CHECKS_MAX: usize = 1024;
+/// `plan` wants to be called this often even without work, so that little is believed of a clock that is set.
+const REST_MAX: Duration = Duration::from_secs(600);
 /// Due targets that are looked at in one call.
 const RIPEN_MAX: usize = 16_384;
 /// A new host's own chatter is over after this, and a random part of as much again.
@@ -310,7 +312,7 @@ impl Planner {
     }
 
     fn tick(&mut self, now: Timestamp) {
-        let wake = self.wake(self.clock.wall());
+        let wake = self.wake(self.clock.wall()).unwrap_or(self.clock.now().after(REST_MAX));
         self.clock.advance(now, wake);
     }
 
@@ -319,15 +321,17 @@ impl Planner {
         let timer = self.agenda.first_timer().map(|(at, _)| at);
         let sweep = self.sweeps.iter().map(|sweep| sweep.next_at).min();
         let check = self.checks.iter().map(|(address, check)| check.wake_at(address.ip)).min();
+        let rest = self.clock.now().after(REST_MAX);
         if self.permit.is_quiet(wall) {
             let has_work = self.agenda.has_turns() || sweep.is_some() || check.is_some();
             let end = has_work.then(|| self.clock.now().after(self.permit.quiet_end(wall).since(wall)));
-            return [timer, end].into_iter().flatten().min();
+            return [timer, end].into_iter().flatten().min().map(|wake| wake.min(rest));
         }
         // A check or a sweep that waits for packets does not hurry.
         let resume = self.resume_at;
         let held = |at: Timestamp| resume.filter(|resume| at <= self.clock.now() && *resume > at).unwrap_or(at);
-        [timer, resume, sweep.map(held), check.map(held)].into_iter().flatten().min()
+        let work = [timer, resume, sweep.map(held), check.map(held)].into_iter().flatten().min();
+        work.map(|wake| wake.min(rest))
     }
 
     /// The network under whose rules the address may be asked, unless a station that never is was heard with it.
@@ -404,7 +408,8 @@ impl Planner {
             }
         } else if said.is_learnt && !self.targets.is_shunned(&address, self.clock.now()) {
             self.describe_soon(address, place, mac);
-            let channel = said.channel.filter(|_| is_answer);
+            // Who answered a check was asked itself; others who claim the address were not.
+            let channel = said.channel.filter(|_| is_answer && !self.checks.contains_key(&address));
             if let (Some(channel), Some(target)) = (channel, self.targets.get_mut(&address)) {
                 target.note_answered(channel, now);
             }
@@ -558,6 +563,7 @@ impl Planner {
                     return false;
                 }
                 let cost = Cost::of(&question);
+                self.charge_swept(address, place);
                 let host_at = self.hosts.ready_at(address, cost.host, now);
                 if host_at.is_none_or(|at| at > now) {
                     self.advance_check(address, None);
@@ -616,6 +622,9 @@ impl Planner {
     fn serve(&mut self, address: Address, out: &mut Vec<Probe>) -> Turn {
         let now = self.clock.now();
         let place_now = self.place(address);
+        if let Some(place) = place_now {
+            self.charge_swept(address, place);
+        }
         let Some(target) = self.targets.get_mut(&address) else { return Turn::Over };
         let place = target.network;
         if place_now != Some(place) || target.mac.is_some_and(|mac| !self.permit.allows_station(mac)) {
@@ -729,6 +738,17 @@ impl Planner {
     fn missing(&self, place: usize, cost: Cost, now: Timestamp) -> Option<Timestamp> {
         let at = self.sensor.ready_at(cost.sensor).max(self.networks[place].ready_at(cost.host));
         Some(at).filter(|at| *at > now)
+    }
+
+    /// Sweeps keep no bucket for each address; what one sent to this host counts from when the host is asked otherwise.
+    fn charge_swept(&mut self, address: Address, place: usize) {
+        if self.hosts.knows(&address) {
+            return;
+        }
+        let mut own = self.sweeps.iter().filter(|sweep| sweep.network == place);
+        if let Some(at) = own.find_map(|sweep| sweep.asked_at(address.ip)) {
+            self.hosts.take(address, 1, at);
+        }
     }
 
     fn take(&mut self, address: Address, place: usize, cost: Cost, now: Timestamp) {

@@ -151,6 +151,14 @@ impl Background {
         }
     }
 
+    /// When the address was last asked, at the latest.
+    pub fn asked_at(&self, ip: IpAddr) -> Option<Timestamp> {
+        match (&self.kind, ip) {
+            (Kind::V4(blocks), IpAddr::V4(ip)) => blocks.sweep.asked_between(ip).map(|(_, latest)| latest),
+            _ => None,
+        }
+    }
+
     /// How an answer by the address stands to what was asked.
     pub fn standing(&self, ip: IpAddr, now: Timestamp) -> Standing {
         match (&self.kind, ip) {

@@ -290,7 +290,7 @@ impl World {
             assert!(!self.policy.never_macs.contains(&to), "station: {about}");
         }
         let heard = self.never.get(&(probe.segment, probe.ip));
-        assert!(heard.is_none_or(|heard| self.real.since(*heard) > 23 * HOUR), "never's address: {about}");
+        assert!(heard.is_none_or(|heard| self.real.since(*heard) > 20 * HOUR), "never's address: {about}");
         if let Question::Connect { ports } | Question::Knock { ports } = &probe.question {
             for port in ports.iter() {
                 let is_allowed = |n: &&Network| {

@@ -93,15 +93,15 @@ fn hosts(bench: &Bench) -> BTreeSet<IpAddr> {
 #[test]
 fn a_network_is_swept_once_an_interval_and_evenly() {
     let mut bench = Bench::new(policy(vec![swept("10.0.0.0/24", HOUR)]));
-    bench.run(HOUR);
-    // All but network, broadcast and our own address.
-    assert_eq!((bench.sent.len(), hosts(&bench).len()), (253, 253));
+    bench.run(HOUR + MINUTE);
+    // All but network, broadcast and our own address; and the next pass has begun.
+    assert_eq!(hosts(&bench).len(), 253);
+    assert!((253..=260).contains(&bench.sent.len()), "{}", bench.sent.len());
     assert!(bench.sent.iter().all(|(_, probe)| probe.question == Question::Arp { to: Mac::BROADCAST }));
     let first_half = bench.sent.iter().filter(|(at, _)| at.since(START) < HOUR / 2).count();
     assert!((110..145).contains(&first_half), "{first_half}");
     bench.run(HOUR);
-    assert_eq!(hosts(&bench).len(), 253);
-    assert!((490..=506).contains(&bench.sent.len()), "{}", bench.sent.len());
+    assert!((500..=515).contains(&bench.sent.len()), "{}", bench.sent.len());
 }
 
 #[test]
@@ -115,8 +115,8 @@ fn a_sweep_takes_a_tenth_of_the_rate_at_most() {
 fn routed_networks_are_swept_by_echo() {
     let far = Network { attached: false, ..swept("10.9.0.0/28", HOUR) };
     let mut bench = Bench::new(policy(vec![far]));
-    bench.run(HOUR);
-    assert_eq!(bench.sent.len(), 14);
+    bench.run(HOUR + MINUTE);
+    assert_eq!(hosts(&bench).len(), 14);
     assert!(bench.sent.iter().all(|(_, probe)| probe.question == Question::Echo));
 }
 
@@ -124,7 +124,7 @@ fn routed_networks_are_swept_by_echo() {
 fn who_was_heard_is_left_out() {
     let mut bench =
         Bench::new(policy(vec![Network { techniques: [Technique::Arp].into(), ..swept("10.0.0.0/28", HOUR) }]));
-    for _ in 0..60 {
+    for _ in 0..61 {
         bench.hear(&request("10.0.0.5", 1));
         bench.run(MINUTE);
     }
@@ -163,7 +163,7 @@ fn big_prefixes_are_sampled_and_swept_where_somebody_lives() {
     bench.run(HOUR);
     // An answer to a sample wakes its block.
     let answered = *hosts(&bench).iter().find(|ip| matches!(ip, IpAddr::V4(ip) if ip.octets()[2] == 9)).unwrap();
-    assert!(bench.hear(&arp(ArpOperation::Reply, &answered.to_string(), mac(5))));
+    bench.hear(&arp(ArpOperation::Reply, &answered.to_string(), mac(5)));
     bench.run(5 * HOUR - MINUTE);
     for (block, asked) in blocks(&bench) {
         match block {
