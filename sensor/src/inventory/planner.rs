@@ -746,8 +746,8 @@ impl Planner {
             return;
         }
         let mut own = self.sweeps.iter().filter(|sweep| sweep.network == place);
-        if let Some(at) = own.find_map(|sweep| sweep.asked_at(address.ip)) {
-            self.hosts.take(address, 1, at);
+        if let Some((at, packets)) = own.find_map(|sweep| Some((sweep.asked_at(address.ip)?, sweep.hourly))) {
+            self.hosts.take(address, packets, at);
         }
     }
 

@@ -25,8 +25,12 @@ pub(super) struct Background {
     pub fresh: Duration,
     /// What it asks.
     pub question: Question,
+    /// How often an hour it may ask one address, at most.
+    pub hourly: u32,
     interval: Duration,
     gap_min: Duration,
+    /// It asks no address again before this has passed.
+    again_min: Duration,
     kind: Kind,
 }
 
@@ -41,9 +45,12 @@ enum Kind {
 struct Blocks {
     prefix: Ipv4Net,
     key: u64,
+    sample_key: u64,
     began: Timestamp,
     phase: Phase,
     sweep: Sweep,
+    /// The pass before this.
+    last: Option<Sweep>,
     /// When an address of a /24 block was last heard.
     alive: BTreeMap<u32, Timestamp>,
 }
@@ -72,6 +79,7 @@ const INTERVAL_MIN: Duration = Duration::from_secs(600);
 const ALIVE_INTERVALS: u32 = 2;
 /// Places that are looked at in one go.
 const STEPS_MAX: usize = 1024;
+const HOUR: Duration = Duration::from_secs(3600);
 /// Time between looks that find nobody to ask.
 const LOOK: Duration = Duration::from_millis(10);
 /// The first sweep begins after a random part of this.
@@ -93,8 +101,9 @@ impl Background {
         if network.passive || host_per_hour == 0 {
             return None;
         }
-        let hourly = Duration::from_secs(3600) / host_per_hour;
-        let interval = interval.max(INTERVAL_MIN).max(hourly);
+        let again_min = HOUR / host_per_hour;
+        let interval = interval.max(INTERVAL_MIN).max(again_min);
+        let hourly = u32::try_from(HOUR.as_nanos().div_ceil(interval.as_nanos())).unwrap_or(u32::MAX);
         let key = mix(key ^ mix(place as u64));
         let rate = rate_per_s.min(network.rate_per_s).max(1);
         let (kind, question) = match network.prefix {
@@ -111,8 +120,10 @@ impl Background {
             next_at: now.after(part(START, key)),
             fresh: INTERVAL_MIN.max(interval / 2),
             question,
+            hourly,
             interval,
             gap_min: Duration::from_secs(10) / rate,
+            again_min,
             kind,
         })
     }
@@ -129,7 +140,10 @@ impl Background {
                 Some(IpAddr::V6(std::net::Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)))
             }
             Kind::V4(blocks) => {
-                let ip = blocks.next(now, self.interval, may_ask);
+                let again_min = self.again_min;
+                let was_asked =
+                    |last: &Sweep, ip| last.asked_between(ip).is_some_and(|(_, latest)| now.since(latest) < again_min);
+                let ip = blocks.next(now, self.interval, was_asked, may_ask);
                 self.next_at = match (blocks.phase, ip) {
                     (Phase::Rest, _) => blocks.began.after(self.interval).max(now),
                     (_, Some(_)) => now.after(blocks.gap(now, self.interval).max(self.gap_min)),
@@ -154,7 +168,10 @@ impl Background {
     /// When the address was last asked, at the latest.
     pub fn asked_at(&self, ip: IpAddr) -> Option<Timestamp> {
         match (&self.kind, ip) {
-            (Kind::V4(blocks), IpAddr::V4(ip)) => blocks.sweep.asked_between(ip).map(|(_, latest)| latest),
+            (Kind::V4(blocks), IpAddr::V4(ip)) => {
+                let asked_at = |sweep: &Sweep| sweep.asked_between(ip).map(|(_, latest)| latest);
+                asked_at(&blocks.sweep).or_else(|| blocks.last.as_ref().and_then(asked_at))
+            }
             _ => None,
         }
     }
@@ -162,7 +179,10 @@ impl Background {
     /// How an answer by the address stands to what was asked.
     pub fn standing(&self, ip: IpAddr, now: Timestamp) -> Standing {
         match (&self.kind, ip) {
-            (Kind::V4(blocks), IpAddr::V4(ip)) => blocks.sweep.standing(ip, now, ANSWER_WINDOW),
+            (Kind::V4(blocks), IpAddr::V4(ip)) => match (blocks.sweep.standing(ip, now, ANSWER_WINDOW), &blocks.last) {
+                (Standing::Unasked, Some(last)) => last.standing(ip, now, ANSWER_WINDOW),
+                (standing, _) => standing,
+            },
             (Kind::AllNodes { asked_at: Some(at) }, IpAddr::V6(_)) if now.since(*at) <= ANSWER_WINDOW => {
                 Standing::InTime
             }
@@ -181,9 +201,11 @@ impl Blocks {
         Some(Self {
             prefix,
             key,
+            sample_key: key,
             began: now,
             phase: Phase::Rest,
             sweep: Sweep::new(prefix, key),
+            last: None,
             alive: BTreeMap::new(),
         })
     }
@@ -192,14 +214,16 @@ impl Blocks {
         &mut self,
         now: Timestamp,
         interval: Duration,
+        was_asked: impl Fn(&Sweep, Ipv4Addr) -> bool,
         mut may_ask: impl FnMut(Ipv4Addr) -> bool,
     ) -> Option<Ipv4Addr> {
         let (is_sampled, phase) = (self.is_sampled(), self.phase);
         match phase {
             Phase::Rest => {
-                self.key = mix(self.key);
+                // Other samples each time, but the same order: so an address's turn comes once an interval.
+                self.sample_key = mix(self.sample_key);
                 self.began = now;
-                self.sweep = Sweep::new(self.prefix, self.key);
+                self.last = Some(std::mem::replace(&mut self.sweep, Sweep::new(self.prefix, self.key)));
                 let kept = interval.saturating_mul(ALIVE_INTERVALS);
                 self.alive.retain(|_, heard| now.since(*heard) <= kept);
                 self.phase = if is_sampled { Phase::Sample } else { Phase::Whole };
@@ -216,14 +240,17 @@ impl Blocks {
             }
             Phase::Sample | Phase::Whole => {}
         }
-        let (key, alive) = (self.key, &self.alive);
+        let (key, alive, last) = (self.sample_key, &self.alive, self.last.as_ref());
         let in_phase = |ip: Ipv4Addr| match (is_sampled, phase) {
             (false, _) => true,
             (true, Phase::Sample) => is_sample(ip, key),
             (true, _) => !is_sample(ip, key) && alive.contains_key(&block(ip)),
         };
         for _ in 0..STEPS_MAX {
-            match self.sweep.step(now, |ip| in_phase(ip) && may_ask(ip)) {
+            match self
+                .sweep
+                .step(now, |ip| in_phase(ip) && !last.is_some_and(|last| was_asked(last, ip)) && may_ask(ip))
+            {
                 Step::Ask(ip) => return Some(ip),
                 Step::Skip => {}
                 Step::Done => break,
