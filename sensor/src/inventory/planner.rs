@@ -18,11 +18,11 @@ use self::permit::Permit;
 use self::steady::Steady;
 use self::sweep::Standing;
 use self::table::Targets;
-use self::target::{Address, Channel, Class, Job, Target, Wait};
+use self::target::{Address, Channel, Class, Job, Round, Target, Wait};
 use super::event::{Event, Kind};
 use super::policy::Policy;
 use super::probe::{Probe, Question, Technique};
-use super::sighting::Sighting;
+use super::sighting::{Claim, Sighting};
 use super::state::Rows;
 use crate::types::{Mac, Segment, Timestamp};
 
@@ -112,6 +112,8 @@ enum Turn {
 
 /// Conflict checks at a time, as many as the correlator has disputes.
 const CHECKS_MAX: usize = 1024;
+/// `plan` wants to be called this often even without work, so that little is believed of a clock that is set.
+const REST_MAX: Duration = Duration::from_secs(600);
 /// Due targets that are looked at in one call.
 const RIPEN_MAX: usize = 16_384;
 /// A new host's own chatter is over after this, and a random part of as much again.
@@ -119,6 +121,8 @@ const CHATTER: Duration = Duration::from_secs(2);
 const CHATTER_JITTER: Duration = Duration::from_secs(3);
 /// A port that was found closed is asked again after this.
 const DOUBT: Duration = Duration::from_secs(10);
+/// No host is slower than this to answer: what comes later answers somebody else.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// A round whose end is found this late may have unread answers; it is given as long again.
 const FOUND_LATE: Duration = Duration::from_secs(1);
 const EXTENSION: Duration = Duration::from_secs(3);
@@ -133,6 +137,15 @@ impl Planner {
         let sweeps = policy.networks.iter().enumerate().filter_map(|(place, network)| {
             Background::new(place, network, policy.rate_per_s, policy.host_per_hour, key, now)
         });
+        let mut sweeps: Vec<Background> = sweeps.collect();
+        let permit = Permit::new(policy);
+        // All nodes of a segment are asked once, for whichever of its networks, and only where nobody is excepted.
+        let mut loud = BTreeSet::new();
+        sweeps.retain(|sweep| {
+            let segment = permit.network(sweep.network).segment;
+            sweep.question != Question::AllNodes || (permit.allows_everybody(segment) && loud.insert(segment))
+        });
+        let policy = permit.policy();
         Self {
             key,
             clock: Steady::new(now),
@@ -142,12 +155,12 @@ impl Planner {
             sensor: Bucket::per_second(policy.rate_per_s),
             networks: policy.networks.iter().map(|network| Bucket::per_second(network.rate_per_s)).collect(),
             hosts: HostBuckets::per_hour(policy.host_per_hour),
-            sweeps: sweeps.collect(),
+            sweeps,
             silences: Vec::new(),
             answers: Answers::default(),
             deaf_until: None,
             resume_at: None,
-            permit: Permit::new(policy),
+            permit,
         }
     }
 
@@ -169,6 +182,7 @@ impl Planner {
             if self.targets.is_full() {
                 break;
             }
+            let age = self.clock.wall().since(known.last_seen);
             let now = self.clock.now();
             let network = self.permit.network(place);
             let jitter = |span, purpose| now.after(keyed::part(span, keyed::number(self.key, address, purpose)));
@@ -176,7 +190,7 @@ impl Planner {
             target.is_new = false;
             target.describe_at = jitter(network.describe_every, 1);
             target.round_at = jitter(network.gone_after, 2);
-            target.heard = Timestamp::from_nanos(i64::MIN);
+            target.heard = before(now, age);
             target.open_port = known.open_port;
             let due = target.describe_at.min(target.round_at);
             self.insert(address, target, Wait::Until(due));
@@ -299,7 +313,7 @@ impl Planner {
     }
 
     fn tick(&mut self, now: Timestamp) {
-        let wake = self.wake(self.clock.wall());
+        let wake = self.wake(self.clock.wall()).unwrap_or(self.clock.now().after(REST_MAX));
         self.clock.advance(now, wake);
     }
 
@@ -308,15 +322,17 @@ impl Planner {
         let timer = self.agenda.first_timer().map(|(at, _)| at);
         let sweep = self.sweeps.iter().map(|sweep| sweep.next_at).min();
         let check = self.checks.iter().map(|(address, check)| check.wake_at(address.ip)).min();
+        let rest = self.clock.now().after(REST_MAX);
         if self.permit.is_quiet(wall) {
             let has_work = self.agenda.has_turns() || sweep.is_some() || check.is_some();
             let end = has_work.then(|| self.clock.now().after(self.permit.quiet_end(wall).since(wall)));
-            return [timer, end].into_iter().flatten().min();
+            return [timer, end].into_iter().flatten().min().map(|wake| wake.min(rest));
         }
         // A check or a sweep that waits for packets does not hurry.
         let resume = self.resume_at;
         let held = |at: Timestamp| resume.filter(|resume| at <= self.clock.now() && *resume > at).unwrap_or(at);
-        [timer, resume, sweep.map(held), check.map(held)].into_iter().flatten().min()
+        let work = [timer, resume, sweep.map(held), check.map(held)].into_iter().flatten().min();
+        work.map(|wake| wake.min(rest))
     }
 
     /// The network under whose rules the address may be asked, unless a station that never is was heard with it.
@@ -346,11 +362,13 @@ impl Planner {
         };
         let of_target = || self.targets.get_mut(&address).and_then(|target| target.hear_answer(channel));
         if let Some((asked_at, was_answered)) = of_check.or_else(of_target) {
-            return match (was_answered, now.since(asked_at) <= ANSWER_WINDOW) {
-                (true, _) => Standing::Duplicate,
-                (false, true) => Standing::InTime,
-                (false, false) => Standing::Late,
-            };
+            match (was_answered, now.since(asked_at)) {
+                // So long ago that it cannot be meant.
+                (_, age) if age > ANSWER_MAX => {}
+                (true, _) => return Standing::Duplicate,
+                (false, age) if age <= ANSWER_WINDOW => return Standing::InTime,
+                (false, _) => return Standing::Late,
+            }
         }
         let Some(place) = self.permit.place(address.segment, address.ip) else { return Standing::Unasked };
         // An address that was a target already when its turn came was left out if it was fresh: its own record decides.
@@ -373,10 +391,9 @@ impl Planner {
     fn learn(&mut self, address: Address, sighting: &Sighting, said: &Said, is_answer: bool) {
         let now = self.clock.now();
         let Some(place) = self.permit.place(address.segment, address.ip) else { return };
-        if !said.is_heard && !said.is_learnt {
-            return;
-        }
-        if [sighting.mac, sighting.frame_mac].iter().any(|mac| !self.permit.allows_station(*mac)) {
+        // The frame of a DHCP message may be the server's.
+        let frame_mac = if let Claim::Dhcp(_) = sighting.claim { sighting.mac } else { sighting.frame_mac };
+        if [sighting.mac, frame_mac].iter().any(|mac| !self.permit.allows_station(*mac)) {
             self.forget(&address);
             self.targets.shun(address, now);
             return;
@@ -386,13 +403,14 @@ impl Planner {
         if let Some(target) = self.targets.get_mut(&address) {
             if said.is_heard {
                 target.hear(now);
-                // Once heard it may be overdue for a description, and its timer may be a day away.
+                // After a long silence its timer may be a day away.
                 let due = now.after(self.permit.network(target.network).gone_after);
                 self.wake_idle(address, due);
             }
         } else if said.is_learnt && !self.targets.is_shunned(&address, self.clock.now()) {
             self.describe_soon(address, place, mac);
-            let channel = said.channel.filter(|_| is_answer);
+            // Who answered a check was asked itself; others who claim the address were not.
+            let channel = said.channel.filter(|_| is_answer && !self.checks.contains_key(&address));
             if let (Some(channel), Some(target)) = (channel, self.targets.get_mut(&address)) {
                 target.note_answered(channel, now);
             }
@@ -489,7 +507,7 @@ impl Planner {
             } else if self.deaf_until.is_some_and(|deaf_until| deaf_until >= round.begun) {
                 target.job = Job::Idle;
                 target.retry_round(network, now);
-            } else if now.since(round.last_sent) > Duration::from_secs(60) && question_is_left {
+            } else if round.is_interrupted(now) && question_is_left {
                 // Interrupted for long, by quiet hours or an empty bucket: what was asked first is no longer news.
                 target.job = Job::Idle;
             } else if !question_is_left {
@@ -546,6 +564,7 @@ impl Planner {
                     return false;
                 }
                 let cost = Cost::of(&question);
+                self.charge_swept(address, place);
                 let host_at = self.hosts.ready_at(address, cost.host, now);
                 if host_at.is_none_or(|at| at > now) {
                     self.advance_check(address, None);
@@ -604,6 +623,9 @@ impl Planner {
     fn serve(&mut self, address: Address, out: &mut Vec<Probe>) -> Turn {
         let now = self.clock.now();
         let place_now = self.place(address);
+        if let Some(place) = place_now {
+            self.charge_swept(address, place);
+        }
         let Some(target) = self.targets.get_mut(&address) else { return Turn::Over };
         let place = target.network;
         if place_now != Some(place) || target.mac.is_some_and(|mac| !self.permit.allows_station(mac)) {
@@ -611,7 +633,7 @@ impl Planner {
             return Turn::Over;
         }
         let is_stale = match &target.job {
-            Job::Round(round) => target.heard >= round.begun || now.since(round.last_sent) > Duration::from_secs(60),
+            Job::Round(round) => target.heard >= round.begun || round.is_interrupted(now),
             _ => target.free_at > now,
         };
         if is_stale {
@@ -622,6 +644,9 @@ impl Planner {
             }
             self.agenda.put(address, place, &mut target.wait, until);
             return Turn::Over;
+        }
+        if let Job::Round(round @ Round { step: 0, .. }) = &mut target.job {
+            (round.begun, round.begun_wall, round.last_sent) = (now, self.clock.wall(), now);
         }
         let network = self.permit.network(place);
         let packets_max = self.sensor.burst().min(self.networks[place].burst()).min(self.hosts.burst());
@@ -680,7 +705,7 @@ impl Planner {
             let Some(address) = self.next_swept(number) else { continue };
             if question != Question::AllNodes {
                 // Only hosts that are asked otherwise have a bucket; a sweep alone comes round seldom enough.
-                if self.targets.contains(&address) {
+                if self.targets.contains(&address) || self.hosts.knows(&address) {
                     self.hosts.take(address, cost.host, now);
                 }
                 if let Some(target) = self.targets.get_mut(&address) {
@@ -707,14 +732,24 @@ impl Planner {
                 && hosts.ready_at(address, 1, now).is_some_and(|at| at <= now)
         };
         let ip = self.sweeps[number].next(now, may_ask)?;
-        let may_ask = ip.is_ipv4() || permit.allows_everybody(segment);
-        may_ask.then_some(Address { segment, ip })
+        Some(Address { segment, ip })
     }
 
     /// Until when the sensor's or the network's bucket lacks packets.
     fn missing(&self, place: usize, cost: Cost, now: Timestamp) -> Option<Timestamp> {
         let at = self.sensor.ready_at(cost.sensor).max(self.networks[place].ready_at(cost.host));
         Some(at).filter(|at| *at > now)
+    }
+
+    /// Sweeps keep no bucket for each address; what one sent to this host counts from when the host is asked otherwise.
+    fn charge_swept(&mut self, address: Address, place: usize) {
+        if self.hosts.knows(&address) {
+            return;
+        }
+        let mut own = self.sweeps.iter().filter(|sweep| sweep.network == place);
+        if let Some((at, packets)) = own.find_map(|sweep| Some((sweep.asked_at(address.ip)?, sweep.hourly))) {
+            self.hosts.take(address, packets, at);
+        }
     }
 
     fn take(&mut self, address: Address, place: usize, cost: Cost, now: Timestamp) {
@@ -726,6 +761,10 @@ impl Planner {
     fn resume_no_later(&mut self, at: Timestamp) {
         self.resume_at = Some(self.resume_at.map_or(at, |resume| resume.min(at)));
     }
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    Timestamp::from_nanos(now.as_nanos().saturating_sub(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX)))
 }
 
 fn ways_of(network: &super::policy::Network, ip: IpAddr, ports: usize) -> usize {

@@ -10,7 +10,7 @@ use crate::types::Timestamp;
 pub(super) struct Agenda {
     timers: BTreeSet<(Timestamp, Address)>,
     /// By network and class; who waits longest is first.
-    turns: Vec<[BTreeSet<(Timestamp, Address)>; 3]>,
+    turns: Vec<[BTreeSet<(Timestamp, Address)>; 4]>,
 }
 
 impl Agenda {

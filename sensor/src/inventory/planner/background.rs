@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::bucket::burst;
 use super::keyed::{mix, part};
 use super::permit::has;
 use super::sweep::{Standing, Step, Sweep};
@@ -26,8 +25,12 @@ pub(super) struct Background {
     pub fresh: Duration,
     /// What it asks.
     pub question: Question,
+    /// How often an hour it may ask one address, at most.
+    pub hourly: u32,
     interval: Duration,
     gap_min: Duration,
+    /// It asks no address again before this has passed.
+    again_min: Duration,
     kind: Kind,
 }
 
@@ -42,10 +45,12 @@ enum Kind {
 struct Blocks {
     prefix: Ipv4Net,
     key: u64,
+    sample_key: u64,
     began: Timestamp,
-    gap: Duration,
     phase: Phase,
     sweep: Sweep,
+    /// The pass before this.
+    last: Option<Sweep>,
     /// When an address of a /24 block was last heard.
     alive: BTreeMap<u32, Timestamp>,
 }
@@ -74,6 +79,9 @@ const INTERVAL_MIN: Duration = Duration::from_secs(600);
 const ALIVE_INTERVALS: u32 = 2;
 /// Places that are looked at in one go.
 const STEPS_MAX: usize = 1024;
+const HOUR: Duration = Duration::from_secs(3600);
+/// Time between looks that find nobody to ask.
+const LOOK: Duration = Duration::from_millis(10);
 /// The first sweep begins after a random part of this.
 const START: Duration = Duration::from_secs(30);
 /// Answers are expected within this time.
@@ -93,8 +101,9 @@ impl Background {
         if network.passive || host_per_hour == 0 {
             return None;
         }
-        let hourly = Duration::from_secs(3600) / host_per_hour;
-        let interval = interval.max(INTERVAL_MIN).max(hourly);
+        let again_min = HOUR / host_per_hour;
+        let interval = interval.max(INTERVAL_MIN).max(again_min);
+        let hourly = u32::try_from(HOUR.as_nanos().div_ceil(interval.as_nanos())).unwrap_or(u32::MAX);
         let key = mix(key ^ mix(place as u64));
         let rate = rate_per_s.min(network.rate_per_s).max(1);
         let (kind, question) = match network.prefix {
@@ -106,14 +115,15 @@ impl Background {
                 (may_ask.then_some(Kind::AllNodes { asked_at: None })?, Question::AllNodes)
             }
         };
-        debug_assert!(burst(rate) >= 1, "one packet always fits");
         Some(Self {
             network: place,
             next_at: now.after(part(START, key)),
             fresh: INTERVAL_MIN.max(interval / 2),
             question,
+            hourly,
             interval,
             gap_min: Duration::from_secs(10) / rate,
+            again_min,
             kind,
         })
     }
@@ -130,8 +140,16 @@ impl Background {
                 Some(IpAddr::V6(std::net::Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)))
             }
             Kind::V4(blocks) => {
-                let ip = blocks.next(now, self.interval, self.gap_min, may_ask);
-                self.next_at = blocks.next_at(now, self.interval, ip.is_some());
+                let again_min = self.again_min;
+                let was_asked =
+                    |last: &Sweep, ip| last.asked_between(ip).is_some_and(|(_, latest)| now.since(latest) < again_min);
+                let ip = blocks.next(now, self.interval, was_asked, may_ask);
+                self.next_at = match (blocks.phase, ip) {
+                    (Phase::Rest, _) => blocks.began.after(self.interval).max(now),
+                    (_, Some(_)) => now.after(blocks.gap(now, self.interval).max(self.gap_min)),
+                    // Nothing was asked: there is nothing to spread, but the look goes on in steps.
+                    (_, None) => now.after(LOOK),
+                };
                 ip.map(IpAddr::V4)
             }
         }
@@ -147,10 +165,24 @@ impl Background {
         }
     }
 
+    /// When the address was last asked, at the latest.
+    pub fn asked_at(&self, ip: IpAddr) -> Option<Timestamp> {
+        match (&self.kind, ip) {
+            (Kind::V4(blocks), IpAddr::V4(ip)) => {
+                let asked_at = |sweep: &Sweep| sweep.asked_between(ip).map(|(_, latest)| latest);
+                asked_at(&blocks.sweep).or_else(|| blocks.last.as_ref().and_then(asked_at))
+            }
+            _ => None,
+        }
+    }
+
     /// How an answer by the address stands to what was asked.
     pub fn standing(&self, ip: IpAddr, now: Timestamp) -> Standing {
         match (&self.kind, ip) {
-            (Kind::V4(blocks), IpAddr::V4(ip)) => blocks.sweep.standing(ip, now, ANSWER_WINDOW),
+            (Kind::V4(blocks), IpAddr::V4(ip)) => match (blocks.sweep.standing(ip, now, ANSWER_WINDOW), &blocks.last) {
+                (Standing::Unasked, Some(last)) => last.standing(ip, now, ANSWER_WINDOW),
+                (standing, _) => standing,
+            },
             (Kind::AllNodes { asked_at: Some(at) }, IpAddr::V6(_)) if now.since(*at) <= ANSWER_WINDOW => {
                 Standing::InTime
             }
@@ -169,10 +201,11 @@ impl Blocks {
         Some(Self {
             prefix,
             key,
+            sample_key: key,
             began: now,
-            gap: Duration::ZERO,
             phase: Phase::Rest,
             sweep: Sweep::new(prefix, key),
+            last: None,
             alive: BTreeMap::new(),
         })
     }
@@ -181,77 +214,68 @@ impl Blocks {
         &mut self,
         now: Timestamp,
         interval: Duration,
-        gap_min: Duration,
+        was_asked: impl Fn(&Sweep, Ipv4Addr) -> bool,
         mut may_ask: impl FnMut(Ipv4Addr) -> bool,
     ) -> Option<Ipv4Addr> {
-        if self.phase == Phase::Rest {
-            self.begin(now, interval, gap_min);
+        let (is_sampled, phase) = (self.is_sampled(), self.phase);
+        match phase {
+            Phase::Rest => {
+                // Other samples each time, but the same order: so an address's turn comes once an interval.
+                self.sample_key = mix(self.sample_key);
+                self.began = now;
+                self.last = Some(std::mem::replace(&mut self.sweep, Sweep::new(self.prefix, self.key)));
+                let kept = interval.saturating_mul(ALIVE_INTERVALS);
+                self.alive.retain(|_, heard| now.since(*heard) <= kept);
+                self.phase = if is_sampled { Phase::Sample } else { Phase::Whole };
+                return None;
+            }
+            Phase::Sample if self.sweep.remaining() == 0 => {
+                self.sweep.retry();
+                self.phase = Phase::Whole;
+                return None;
+            }
+            Phase::Whole if self.sweep.remaining() == 0 => {
+                self.phase = Phase::Rest;
+                return None;
+            }
+            Phase::Sample | Phase::Whole => {}
         }
-        let (is_sampled, phase, key, alive) = (self.is_sampled(), self.phase, self.key, &self.alive);
+        let (key, alive, last) = (self.sample_key, &self.alive, self.last.as_ref());
         let in_phase = |ip: Ipv4Addr| match (is_sampled, phase) {
             (false, _) => true,
             (true, Phase::Sample) => is_sample(ip, key),
             (true, _) => !is_sample(ip, key) && alive.contains_key(&block(ip)),
         };
         for _ in 0..STEPS_MAX {
-            match self.sweep.step(now, |ip| in_phase(ip) && may_ask(ip)) {
+            match self
+                .sweep
+                .step(now, |ip| in_phase(ip) && !last.is_some_and(|last| was_asked(last, ip)) && may_ask(ip))
+            {
                 Step::Ask(ip) => return Some(ip),
                 Step::Skip => {}
-                Step::Done => {
-                    self.end_phase(now, interval, gap_min);
-                    break;
-                }
+                Step::Done => break,
             }
         }
         None
     }
 
-    fn next_at(&self, now: Timestamp, interval: Duration, has_asked: bool) -> Timestamp {
-        match self.phase {
-            Phase::Rest => self.began.after(interval).max(now),
-            Phase::Sample | Phase::Whole if has_asked => now.after(self.gap),
-            // Nothing was asked: there is nothing to spread, but the look goes on in steps.
-            Phase::Sample | Phase::Whole => now.after(self.gap.min(Duration::from_millis(10))),
-        }
-    }
-
-    fn begin(&mut self, now: Timestamp, interval: Duration, gap_min: Duration) {
-        self.key = mix(self.key);
-        self.began = now;
-        self.sweep = Sweep::new(self.prefix, self.key);
-        let kept = interval.saturating_mul(ALIVE_INTERVALS);
-        self.alive.retain(|_, heard| now.since(*heard) <= kept);
-        if self.is_sampled() {
-            self.phase = Phase::Sample;
-            let blocks = self.sweep.total().div_ceil(256);
-            // A quarter of the interval is for looking, the rest for what was found.
-            self.gap = gap(interval / 4, blocks * u64::from(SAMPLE), gap_min);
-        } else {
-            self.phase = Phase::Whole;
-            self.gap = gap(interval, self.sweep.total(), gap_min);
-        }
-    }
-
-    fn end_phase(&mut self, now: Timestamp, interval: Duration, gap_min: Duration) {
-        match self.phase {
-            Phase::Sample => {
-                self.phase = Phase::Whole;
-                self.sweep.retry();
-                let left = interval.saturating_sub(now.since(self.began));
-                self.gap = gap(left, self.alive.len() as u64 * u64::from(256 - SAMPLE), gap_min);
-            }
-            Phase::Rest | Phase::Whole => self.phase = Phase::Rest,
-        }
+    /// How long until the next address, so that those to come fill what is left of the phase's time.
+    fn gap(&self, now: Timestamp, interval: Duration) -> Duration {
+        // A quarter of the interval is for the samples, the rest for what they find.
+        let end = if self.phase == Phase::Sample { interval / 4 } else { interval };
+        let blocks = (1u64 << (32 - u32::from(self.prefix.prefix_len()))).div_ceil(256);
+        let to_come = match (self.is_sampled(), self.phase) {
+            (false, _) => self.sweep.remaining(),
+            (true, Phase::Sample) => self.sweep.remaining() * u64::from(SAMPLE) / 256,
+            (true, _) => self.sweep.remaining() * (self.alive.len() as u64) / blocks,
+        };
+        let to_come = u32::try_from(to_come.max(1)).unwrap_or(u32::MAX);
+        end.saturating_sub(now.since(self.began)) / to_come
     }
 
     fn is_sampled(&self) -> bool {
         self.prefix.prefix_len() < SAMPLED_BELOW
     }
-}
-
-fn gap(span: Duration, addresses: u64, gap_min: Duration) -> Duration {
-    let addresses = u32::try_from(addresses.max(1)).unwrap_or(u32::MAX);
-    (span / addresses).max(gap_min)
 }
 
 fn block(ip: Ipv4Addr) -> u32 {

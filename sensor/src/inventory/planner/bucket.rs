@@ -126,6 +126,11 @@ impl HostBuckets {
         }
     }
 
+    /// Whether the host was asked within the last hour, as far as is known.
+    pub fn knows(&self, address: &Address) -> bool {
+        self.full_at.contains_key(address)
+    }
+
     /// Takes packets out of the host's bucket.
     pub fn take(&mut self, address: Address, packets: u32, now: Timestamp) {
         if packets > 0 {

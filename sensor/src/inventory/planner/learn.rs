@@ -84,7 +84,8 @@ pub(super) struct Known {
     pub macs: Vec<Mac>,
     /// A port that is open.
     pub open_port: Option<u16>,
-    last_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
 }
 
 /// Every address that was known, the latest seen first.

@@ -35,12 +35,12 @@ impl Steady {
 
     /// Takes in the wall clock. `wake` is when the caller had promised to come: time that passed long after it is not
     /// believed (the clock was set, or the machine slept and heard nothing).
-    pub fn advance(&mut self, now: Timestamp, wake: Option<Timestamp>) {
+    pub fn advance(&mut self, now: Timestamp, wake: Timestamp) {
         if now < self.wall && self.wall.since(now) <= JITTER {
             return;
         }
         let stride = now.since(self.wall);
-        let believed = wake.map_or(stride, |wake| stride.min(wake.since(self.steady).saturating_add(LATE)));
+        let believed = stride.min(wake.since(self.steady).saturating_add(LATE));
         self.wall = now;
         self.steady = self.steady.after(believed);
     }

@@ -26,6 +26,8 @@ pub(super) struct Address {
 pub(super) enum Class {
     /// New and doubtful hosts.
     New,
+    /// Presence rounds that have begun: they have to go on in time.
+    UnderWay,
     /// Is it still there?
     Presence,
     /// Described before.
@@ -34,7 +36,7 @@ pub(super) enum Class {
 
 impl Class {
     /// Every class, the most urgent first.
-    pub const ALL: [Self; 3] = [Self::New, Self::Presence, Self::Again];
+    pub const ALL: [Self; 4] = [Self::New, Self::UnderWay, Self::Presence, Self::Again];
 }
 
 /// Where a target waits. It waits in one place at a time.
@@ -165,6 +167,8 @@ pub(super) const SPACING: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The shortest round.
 const ROUND: Duration = Duration::from_secs(8);
+/// A round that stood still for longer begins anew.
+const INTERRUPTED: Duration = Duration::from_secs(60);
 /// The longest time between rounds for an address that stays silent.
 const SILENT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Doubted ports that are remembered.
@@ -200,13 +204,15 @@ impl Target {
             Job::Confirm => Class::New,
             Job::Describe { .. } | Job::Idle if self.is_new => Class::New,
             Job::Describe { .. } | Job::Idle => Class::Again,
-            Job::Round(_) => Class::Presence,
+            Job::Round(Round { step: 0, .. }) => Class::Presence,
+            Job::Round(_) => Class::UnderWay,
         }
     }
 
     /// It was heard: whatever counted its silence starts anew.
     pub fn hear(&mut self, now: Timestamp) {
         self.heard = now;
+        self.round_at = now;
         self.silent_rounds = 0;
     }
 
@@ -393,6 +399,11 @@ impl Target {
 }
 
 impl Round {
+    /// It could not go on for long (quiet hours, an empty bucket): what was asked first is no longer news.
+    pub fn is_interrupted(&self, now: Timestamp) -> bool {
+        self.step > 0 && now.since(self.last_sent) > INTERRUPTED
+    }
+
     /// Whether it has questions to ask.
     pub fn is_left(&self, network: &Network, ip: IpAddr, has_ports: bool) -> bool {
         self.step < ROUND_S.len() * presence_ways(network, ip, has_ports).len().max(1)
