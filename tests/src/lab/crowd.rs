@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -127,6 +128,17 @@ impl Crowd {
         let namespace = self.between.as_ref().unwrap_or(&self.far);
         let macs = namespace.output("cat /sys/class/net/eth0/address")?;
         Mac::parse(macs.trim()).context("the gateway has a MAC")
+    }
+
+    /// A command by which the prober hears something five times a second: some programs only look at the clock when a frame
+    /// arrives.
+    pub fn murmur(&self) -> Command {
+        let mut command = self.between.as_ref().unwrap_or(&self.far).command("ping");
+        command
+            .args(["-q", "-i", "0.2", &self.prober_address().to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
     }
 
     /// Hears every frame that leaves the prober from now on.

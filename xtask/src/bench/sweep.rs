@@ -79,7 +79,10 @@ pub(super) fn run() -> anyhow::Result<String> {
                     let runs = run_all(tools, *family, &crowd, &folder)?;
                     let cell =
                         Cell { family: *family, size: crowd.prefix, density, members: &crowd.members, runs: &runs };
-                    text += &cell.table();
+                    let table = cell.table();
+                    // It takes minutes: each table is shown when it is there.
+                    eprintln!("{table}");
+                    text += &table;
                     goals += &cell.goals();
                 }
             }
@@ -125,7 +128,13 @@ fn run_once(runs: &mut Runs, family: Family, crowd: &Crowd, folder: &Path) -> an
     let mut command = crowd.prober.command("timeout");
     command.arg(LIMIT_S).args(&runs.tool.words).env("PATH", PATH).current_dir(folder);
     command.stdin(Stdio::null()).stdout(File::create(&said)?).stderr(File::create(&complained)?);
-    let (turn, status) = measure(&mut command)?;
+    let murmur = runs.tool.needs_traffic.then(|| crowd.murmur().spawn()).transpose()?;
+    let measured = measure(&mut command);
+    if let Some(mut murmur) = murmur {
+        murmur.kill()?;
+        murmur.wait()?;
+    }
+    let (turn, status) = measured?;
     std::thread::sleep(SETTLE);
     anyhow::ensure!(status.code() != Some(124), "stopped after {LIMIT_S} s");
     let silent_fails = runs.tool.fails_for_silent && status.code() == Some(1);

@@ -86,6 +86,10 @@ impl Cell<'_> {
         };
         let at_most = |ours: f64, limit: f64| ours <= limit;
         let (own, opened) = (self.of(Whose::Ours), self.of(Whose::OursOpened));
+        if opened.is_none() {
+            let _ = writeln!(text, "| {}, {} | a figure of ours | none || **no** |", self.title(), self.density.name());
+            return text;
+        }
         let found = |figures: &Option<Figures>| figures.as_ref().map(|figures| figures.found as f64);
         let most = self.peers(|_| true).into_iter().map(|(_, figures)| figures.found).max().map(|most| most as f64);
         line("hosts found, at least", found(&own), most, |ours, limit| ours >= limit);
