@@ -170,8 +170,10 @@ const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command with folders of its own where the machine has shared ones, by a mount namespace.
 fn with_own(host: &ServiceHost, folders: &[&str], script: &str) -> Command {
-    let mounts: String =
-        folders.iter().map(|folder| format!("mkdir -p {folder} && mount -t tmpfs none {folder} && ")).collect();
+    let mounts: String = folders
+        .iter()
+        .map(|folder| format!("mkdir -p {folder} && mount -t tmpfs -o mode=755 none {folder} && "))
+        .collect();
     let mut command = host.namespace.command("unshare");
     command.args(["--mount", "sh", "-c", &format!("{mounts}{script}")]);
     command
