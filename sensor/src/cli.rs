@@ -20,6 +20,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Read capture files (pcap, pcapng, .gz; '-' is standard input) as if they were heard now
     Replay(ReplayArgs),
+    /// Ask networks and addresses once who is there, and show what they say [default: the attached network]
+    Scan(Box<ScanArgs>),
     /// The hosts, as a table to look at
     Hosts(HostsArgs),
     /// What was told
@@ -40,9 +42,9 @@ pub struct RunArgs {
     /// An interface that only receives copies (a mirror or SPAN port): frames end here
     #[arg(long, value_name = "IFACE", env = "SENSOR_MIRROR", value_delimiter = ',')]
     pub mirror: Vec<String>,
-    /// Only listen, never ask
-    #[arg(long)]
-    pub passive: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub ask: AskArgs,
     /// Where frames come from [default: auto]
     #[arg(long, value_name = "HOW", env = "SENSOR_CAPTURE")]
     pub capture: Option<CaptureArg>,
@@ -61,7 +63,7 @@ pub struct RunArgs {
     /// Print events and, every ten seconds, a status line as JSON on standard output
     #[arg(long)]
     pub json: bool,
-    /// A prefix that lives on the networks heard here; others are bogons. May be given several times
+    /// A network that is heard here, and is swept; senders of others are bogons. May be given several times
     #[arg(long, value_name = "CIDR", env = "SENSOR_CIDR", value_delimiter = ',')]
     pub network: Vec<String>,
     /// How long new hosts of a new database are only `info`, in seconds [default: 600]
@@ -81,6 +83,57 @@ pub struct RunArgs {
     pub name: Option<String>,
 }
 
+/// What may be asked, and how.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Asking")]
+pub struct AskArgs {
+    /// Only listen, never ask
+    #[arg(long, env = "SENSOR_PASSIVE")]
+    pub passive: bool,
+    /// The interface that asks for the hosts of a mirror port, which cannot send
+    #[arg(long, value_name = "IFACE", env = "SENSOR_PROBE_INTERFACE")]
+    pub probe_interface: Option<String>,
+    /// Packets a second, at most [default: 20]
+    #[arg(long, value_name = "N", env = "SENSOR_RATE")]
+    pub rate: Option<u32>,
+    /// Packets to one host in an hour, at most [default: 240]
+    #[arg(long, value_name = "N", env = "SENSOR_HOST_PER_HOUR")]
+    pub host_per_hour: Option<u32>,
+    /// How long an answer is waited for, in milliseconds [default: 1000]
+    #[arg(long, value_name = "MS", env = "SENSOR_TIMEOUT_MS")]
+    pub timeout_ms: Option<u64>,
+    /// Questions through sockets at the same time, at most [default: 64]
+    #[arg(long, value_name = "N", env = "SENSOR_CONCURRENCY")]
+    pub concurrency: Option<usize>,
+    /// What to use: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]
+    #[arg(long, value_name = "LIST", env = "SENSOR_TECHNIQUES", value_delimiter = ',')]
+    pub techniques: Vec<String>,
+    /// TCP ports to look at, such as 22,80,8000-8010
+    #[arg(long, value_name = "LIST", env = "SENSOR_TCP_SAMPLE_PORTS")]
+    pub ports: Option<String>,
+    /// Do not ask name servers for names
+    #[arg(long, env = "SENSOR_NO_RESOLVE")]
+    pub no_resolve: bool,
+    /// Name servers to ask, instead of the system's
+    #[arg(long, value_name = "LIST", env = "SENSOR_NAMESERVERS", value_delimiter = ',')]
+    pub nameservers: Vec<String>,
+    /// Ask every address of a network once in this time: on, off, 30m, 6h [default: on (1h) for named networks]
+    #[arg(long, value_name = "SPAN", env = "SENSOR_SWEEP")]
+    pub sweep: Option<String>,
+    /// A host that is not heard for so long, and does not answer, is gone [default: 1h]
+    #[arg(long, value_name = "SPAN", env = "SENSOR_GONE_AFTER")]
+    pub gone_after: Option<String>,
+    /// Addresses, prefixes and MACs that are never asked
+    #[arg(long, value_name = "LIST", env = "SENSOR_NEVER_PROBE", value_delimiter = ',')]
+    pub never_probe: Vec<String>,
+    /// Hours in which nothing is asked, local time, such as 22:00-06:00
+    #[arg(long, value_name = "LIST", env = "SENSOR_QUIET_HOURS", value_delimiter = ',')]
+    pub quiet_hours: Vec<String>,
+    /// SNMP credentials: a TOML file that only its owner may read
+    #[arg(long, value_name = "FILE", env = "SENSOR_SNMP")]
+    pub snmp: Option<PathBuf>,
+}
+
 /// Where frames come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CaptureArg {
@@ -92,6 +145,62 @@ pub enum CaptureArg {
     Generic,
     /// A packet socket, for kernels and interfaces without XDP
     Packet,
+}
+
+/// `sensor scan`
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// Networks and addresses, such as 192.168.1.0/24 [default: the networks of the interface of the default route]
+    #[arg(value_name = "CIDR|ADDRESS", env = "SENSOR_CIDR", value_delimiter = ',')]
+    pub targets: Vec<String>,
+    /// The interface that asks [default: the one that leads there]
+    #[arg(short, long, value_name = "IFACE", env = "SENSOR_INTERFACE")]
+    pub interface: Option<String>,
+    /// TCP ports to look at, such as 22,80,8000-8010
+    #[arg(long, value_name = "LIST", env = "SENSOR_TCP_SAMPLE_PORTS")]
+    pub ports: Option<String>,
+    /// Packets a second, at most [default: 5000]
+    #[arg(long, value_name = "N", env = "SENSOR_RATE")]
+    pub rate: Option<u32>,
+    /// What to use: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]
+    #[arg(long, value_name = "LIST", env = "SENSOR_TECHNIQUES", value_delimiter = ',')]
+    pub techniques: Vec<String>,
+    /// How long an answer is waited for, in milliseconds [default: 2500; 500 with one technique only]
+    #[arg(long, value_name = "MS", env = "SENSOR_TIMEOUT_MS")]
+    pub timeout_ms: Option<u64>,
+    /// Questions through sockets at the same time, at most [default: 4096]
+    #[arg(long, value_name = "N", env = "SENSOR_CONCURRENCY")]
+    pub concurrency: Option<usize>,
+    /// How often a silent address is asked [default: 2]
+    #[arg(long, value_name = "N", env = "SENSOR_TRIES")]
+    pub tries: Option<u32>,
+    /// Only whether ports are open, not what they greet with
+    #[arg(long)]
+    pub no_banners: bool,
+    /// Do not ask name servers for names
+    #[arg(long, env = "SENSOR_NO_RESOLVE")]
+    pub no_resolve: bool,
+    /// Name servers to ask, instead of the system's
+    #[arg(long, value_name = "LIST", env = "SENSOR_NAMESERVERS", value_delimiter = ',')]
+    pub nameservers: Vec<String>,
+    /// Addresses, prefixes and MACs that are never asked
+    #[arg(long, value_name = "LIST", env = "SENSOR_NEVER_PROBE", value_delimiter = ',')]
+    pub never_probe: Vec<String>,
+    /// SNMP credentials: a TOML file that only its owner may read
+    #[arg(long, value_name = "FILE", env = "SENSOR_SNMP")]
+    pub snmp: Option<PathBuf>,
+    /// Print what was found as a JSON array
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print what was found as CSV
+    #[arg(long)]
+    pub csv: bool,
+    /// Keep what is found in this database [default: nowhere]
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// A newer list of vendors: IEEE's oui.csv, mam.csv, oui36.csv, or all of them in one file
+    #[arg(long, value_name = "FILE", env = "SENSOR_OUI")]
+    pub oui: Option<PathBuf>,
 }
 
 /// `sensor replay`

@@ -24,6 +24,16 @@ impl Clock {
         })
     }
 
+    /// How far local time is east of UTC now, seconds: by `TZ` or `/etc/localtime`, read anew after a change of either.
+    pub fn utc_offset_s(&self) -> i32 {
+        let now = self.now().as_nanos().div_euclid(1_000_000_000);
+        // SAFETY: the struct is made of integers and a pointer, for which zeros are a value.
+        let mut local: libc::tm = unsafe { std::mem::zeroed() };
+        // SAFETY: both pointers are to live values of the right types; `localtime_r` keeps neither.
+        let known = unsafe { !libc::localtime_r(&now, &raw mut local).is_null() };
+        if known { i32::try_from(local.tm_gmtoff).unwrap_or(0) } else { 0 }
+    }
+
     /// What has to be added to a time of the kernel's (`CLOCK_BOOTTIME`, which goes on through a suspend) to make it
     /// wall time, nanoseconds. It changes when the wall clock is stepped, so ask again for each batch.
     pub fn boot_to_wall_ns(&self) -> i64 {
@@ -45,6 +55,11 @@ fn boot_ns() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn local_time_is_within_a_day_of_utc() {
+        assert!(Clock::new().utc_offset_s().abs() <= 14 * 3600);
+    }
 
     #[test]
     fn a_time_of_the_kernel_becomes_wall_time() {

@@ -9,9 +9,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use self::asking::{General, Keys};
 use crate::capture::{Method, Options, Port, Role, iface};
-use crate::cli::{CaptureArg, ReplayArgs, RunArgs};
+use crate::cli::{AskArgs, CaptureArg, ReplayArgs, RunArgs, ScanArgs};
 use crate::types::{Iface, Timestamp};
+
+/// What may be asked.
+pub mod asking;
+
+pub use asking::Asking;
 
 /// What `sensor run` is to do.
 #[derive(Debug)]
@@ -29,6 +35,33 @@ pub struct Run {
     /// What happens on standard output.
     pub screen: Screen,
     /// What the events and the inventory depend on.
+    pub inventory: Inventory,
+    /// What may be asked.
+    pub asking: Asking,
+    /// Interfaces that were named, and not found by a default.
+    pub named_interfaces: Vec<Iface>,
+}
+
+/// What `sensor scan` is to do.
+#[derive(Debug)]
+pub struct Scan {
+    /// Networks and addresses; the attached ones when there are none.
+    pub targets: Vec<IpNet>,
+    /// The interface that asks, where it was named.
+    pub interface: Option<Iface>,
+    /// How often a silent address is asked.
+    pub tries: u32,
+    /// What open ports greet with is wanted.
+    pub banners: bool,
+    /// How long answers to the last question are waited for.
+    pub wait: Duration,
+    /// Where to remember, if at all.
+    pub db: Option<PathBuf>,
+    /// What happens on standard output.
+    pub screen: Screen,
+    /// What may be asked.
+    pub asking: Asking,
+    /// What the inventory depends on.
     pub inventory: Inventory,
 }
 
@@ -122,15 +155,56 @@ pub enum ConfigError {
         /// Why.
         error: io::Error,
     },
+    /// No network to scan.
+    #[error(
+        "there is nothing to scan: no attached network, or no technique that reaches it; name a network or use -i IFACE"
+    )]
+    NothingToScan,
     /// Nowhere to listen.
     #[error("there is no default route to find an interface by; name one with -i IFACE or --mirror IFACE")]
     NoInterface,
     /// An interface in both roles.
     #[error("{0} is named as an interface and as a mirror port; it can only be one of them")]
     TwoRoles(Iface),
+    /// Neither an address nor a MAC.
+    #[error("{setting}: '{value}' is neither an address nor a MAC; write it like 192.168.1.1 or 00:11:22:33:44:55")]
+    Member {
+        /// Where it was set.
+        setting: &'static str,
+        /// What was written.
+        value: String,
+    },
+    /// Not port numbers.
+    #[error("ports: '{0}' is not a list of TCP ports; write it like 22,80,8000-8010")]
+    Ports(String),
+    /// Not hours.
+    #[error("quiet_hours: '{0}' are not hours of the day; write them like 22:00-06:00")]
+    Quiet(String),
     /// The ring's size.
     #[error("ring: {0} is not a power of two from 65536 to 1073741824")]
     Ring(u32),
+    /// Not a segment.
+    #[error("segment: '{0}' is not a segment; write it like eth1, eth1.30 or eth1.100.30")]
+    Segment(String),
+    /// Not a name server.
+    #[error("nameservers: '{0}' is not an address; write it like 192.168.1.1 or [2001:db8::1]:53")]
+    Server(String),
+    /// Not a span.
+    #[error("{setting}: '{value}' is not a span of time; write it like 90s, 15m, 2h or 7d")]
+    Span {
+        /// Where it was set.
+        setting: &'static str,
+        /// What was written.
+        value: String,
+    },
+    /// Not a technique.
+    #[error("techniques: '{value}' is none of arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp{suggestion}")]
+    Technique {
+        /// What was written.
+        value: String,
+        /// The nearest one.
+        suggestion: String,
+    },
     /// A key that does not exist.
     #[error("{path}: unknown key '{key}'{suggestion}")]
     UnknownKey {
@@ -147,6 +221,9 @@ pub enum ConfigError {
     /// Two logs for one standard output.
     #[error("--events - and --sightings - cannot share standard output; give one of them a file")]
     TwoOnStdout,
+    /// A limit that would forbid everything.
+    #[error("rate, timeout_ms and concurrency must be 1 or more; --passive asks nothing")]
+    Zero,
 }
 
 impl Run {
@@ -163,15 +240,44 @@ impl Run {
             return Err(ConfigError::Ring(ring_bytes));
         }
         let mut networks = prefixes("--network", &args.network)?;
+        let mut asked: Vec<_> = networks.iter().map(|(_, net)| (*net, None, None, Keys::default())).collect();
         for network in file.network {
-            let on = network.interface.map(|name| parse_iface(&name)).transpose()?;
-            networks.push((on, parse_prefix("[[network]] prefix", &network.prefix)?));
+            let on = network.interface.as_deref().map(parse_iface).transpose()?;
+            let prefix = parse_prefix("[[network]] prefix", &network.prefix)?;
+            networks.push((on, prefix));
+            asked.push((prefix, on, network.segment.clone(), network.keys()));
         }
+        let general = General {
+            probe_interface: file.probe_interface,
+            rate: file.rate,
+            host_per_hour: file.host_per_hour,
+            timeout_ms: file.timeout_ms,
+            concurrency: file.concurrency,
+            never_probe: file.never_probe,
+            quiet_hours: file.quiet_hours,
+        };
+        let keys = Keys {
+            passive: file.passive,
+            sweep: file.sweep,
+            techniques: file.techniques,
+            resolve: file.resolve,
+            nameservers: file.nameservers,
+            ports: file.ports,
+            gone_after: file.gone_after,
+            allow_dhcp_servers: None,
+            allow_routers: None,
+            snmp: file.snmp,
+        };
+        let asking = Asking::new(args.ask, general, keys, asked)?;
+        let named = hosts.iter().map(|name| parse_iface(name)).collect::<Result<Vec<_>, _>>()?;
+        let named_interfaces = named.into_iter().chain(asking.interface).collect();
         let capture = match args.capture {
             Some(how) => Some(how),
             None => file.capture,
         };
         Ok(Self {
+            asking,
+            named_interfaces,
             ports: ports(&hosts, &mirrors)?,
             capture: Options {
                 method: match capture.unwrap_or(CaptureArg::Auto) {
@@ -196,6 +302,49 @@ impl Run {
         })
     }
 }
+
+impl Scan {
+    /// From flags and environment; a configuration file is about what `run` does by itself.
+    pub fn new(args: ScanArgs) -> Result<Self, ConfigError> {
+        let targets = args.targets.iter().map(|text| parse_prefix("CIDR", text)).collect::<Result<Vec<_>, _>>()?;
+        let quick = args.techniques.len() == 1;
+        let wait_ms = args.timeout_ms.unwrap_or(if quick { QUICK_WAIT_MS } else { SCAN_WAIT_MS });
+        let ask = AskArgs {
+            rate: args.rate.or(Some(SCAN_RATE)),
+            timeout_ms: Some(wait_ms),
+            concurrency: args.concurrency.or(Some(SCAN_CONCURRENCY)),
+            techniques: args.techniques,
+            ports: args.ports,
+            no_resolve: args.no_resolve,
+            nameservers: args.nameservers,
+            never_probe: args.never_probe,
+            snmp: args.snmp,
+            ..AskArgs::default()
+        };
+        Ok(Self {
+            asking: Asking::new(ask, General::default(), Keys::default(), Vec::new())?,
+            interface: args.interface.as_deref().map(parse_iface).transpose()?,
+            banners: !args.no_banners,
+            tries: args.tries.unwrap_or(SCAN_TRIES),
+            wait: Duration::from_millis(wait_ms),
+            db: args.db,
+            screen: match (args.json, args.csv) {
+                (true, _) => Screen::Json,
+                (_, true) => Screen::Csv,
+                _ => Screen::Text,
+            },
+            inventory: Inventory { learning: Duration::ZERO, networks: Vec::new(), oui: args.oui, name: host_name() },
+            targets,
+        })
+    }
+}
+
+const SCAN_RATE: u32 = 5000;
+const SCAN_CONCURRENCY: usize = 4096;
+const SCAN_TRIES: u32 = 2;
+/// Slow hosts answer within two seconds or so; a look by one technique is a quick one.
+const SCAN_WAIT_MS: u64 = 2500;
+const QUICK_WAIT_MS: u64 = 500;
 
 impl Replay {
     /// From flags and environment; a configuration file does not change how a capture reads.
@@ -283,6 +432,21 @@ struct File {
     ring_bytes: Option<u32>,
     oui: Option<PathBuf>,
     name: Option<String>,
+    passive: Option<bool>,
+    probe_interface: Option<String>,
+    rate: Option<u32>,
+    host_per_hour: Option<u32>,
+    timeout_ms: Option<u64>,
+    concurrency: Option<usize>,
+    never_probe: Option<Vec<String>>,
+    quiet_hours: Option<Vec<String>>,
+    sweep: Option<asking::Sweep>,
+    techniques: Option<Vec<String>>,
+    resolve: Option<bool>,
+    nameservers: Option<Vec<String>>,
+    ports: Option<asking::Ports>,
+    gone_after: Option<String>,
+    snmp: Option<PathBuf>,
     network: Vec<Network>,
 }
 
@@ -290,9 +454,37 @@ struct File {
 struct Network {
     prefix: String,
     interface: Option<String>,
+    segment: Option<String>,
+    passive: Option<bool>,
+    sweep: Option<asking::Sweep>,
+    techniques: Option<Vec<String>>,
+    resolve: Option<bool>,
+    nameservers: Option<Vec<String>>,
+    ports: Option<asking::Ports>,
+    gone_after: Option<String>,
+    allow_dhcp_servers: Option<Vec<String>>,
+    allow_routers: Option<Vec<String>>,
+    snmp: Option<PathBuf>,
 }
 
-const FILE_KEYS: [&str; 12] = [
+impl Network {
+    fn keys(self) -> Keys {
+        Keys {
+            passive: self.passive,
+            sweep: self.sweep,
+            techniques: self.techniques,
+            resolve: self.resolve,
+            nameservers: self.nameservers,
+            ports: self.ports,
+            gone_after: self.gone_after,
+            allow_dhcp_servers: self.allow_dhcp_servers,
+            allow_routers: self.allow_routers,
+            snmp: self.snmp,
+        }
+    }
+}
+
+const FILE_KEYS: [&str; 27] = [
     "interface",
     "mirror",
     "capture",
@@ -304,9 +496,38 @@ const FILE_KEYS: [&str; 12] = [
     "ring_bytes",
     "oui",
     "name",
+    "passive",
+    "probe_interface",
+    "rate",
+    "host_per_hour",
+    "timeout_ms",
+    "concurrency",
+    "never_probe",
+    "quiet_hours",
+    "sweep",
+    "techniques",
+    "resolve",
+    "nameservers",
+    "ports",
+    "gone_after",
+    "snmp",
     "network",
 ];
-const NETWORK_KEYS: [&str; 2] = ["prefix", "interface"];
+const NETWORK_KEYS: [&str; 13] = [
+    "prefix",
+    "interface",
+    "segment",
+    "passive",
+    "sweep",
+    "techniques",
+    "resolve",
+    "nameservers",
+    "ports",
+    "gone_after",
+    "allow_dhcp_servers",
+    "allow_routers",
+    "snmp",
+];
 const DEFAULT_FILE: &str = "/etc/sensor/sensor.toml";
 const LEARNING_S: u64 = 600;
 

@@ -12,10 +12,13 @@ use sensor::config::{self, Inventory};
 use sensor::export::record::EventRecord;
 use sensor::export::{Sink, journal};
 use sensor::inventory::correlator::Settings;
+use sensor::inventory::planner::Planner;
+use sensor::probe::prober::Prober;
 use sensor::run::failure::Failure;
-use sensor::run::intake::{Intake, SETTLE, Told};
+use sensor::run::intake::{EXPLAIN, Intake, SETTLE, Told};
 use sensor::run::outbox::Outbox;
-use sensor::run::{self, World, notice, replay, show};
+use sensor::run::voices::{self, Voices};
+use sensor::run::{self, World, notice, replay, scan, show};
 use sensor::store::{Writer, WriterThread};
 
 fn main() -> ExitCode {
@@ -28,6 +31,9 @@ fn main() -> ExitCode {
         Command::Run(args) => config::Run::new(*args).map_err(Failure::from).and_then(|config| listen(config, clock)),
         Command::Replay(args) => {
             config::Replay::new(args).map_err(Failure::from).and_then(|config| replay::replay(&config, &clock))
+        }
+        Command::Scan(args) => {
+            config::Scan::new(*args).map_err(Failure::from).and_then(|config| scan::scan(&config, clock))
         }
         Command::Hosts(args) => show::hosts(&args, &clock),
         Command::Events(args) => show::events(&args, &clock),
@@ -68,11 +74,15 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     let vendors = run::open_vendors(config.inventory.oui.as_deref())?;
     let log = run::open_lines(config.sightings.as_ref())?;
     let lines = run::open_lines(config.events.as_ref())?;
+    let voices = voices::voices(&config.ports, &config.asking, &config.named_interfaces)?;
+    let (ports, alias) = voices::ports(&config.ports, voices.is_some().then_some(config.asking.interface).flatten());
     // The capture comes before the database, so that a typing error in an interface makes no empty database.
-    let capture = Live::open(&config.ports, &config.capture)?;
+    let capture = Live::open(&ports, &config.capture)?;
     make_default_folder(&config.db)?;
     let (writer, saved) = Writer::open(&config.db, clock.now())?;
-    let settings = settings(&config.inventory, &config.ports, saved.created_at)?;
+    let mut settings = settings(&config.inventory, &config.ports, saved.created_at)?;
+    settings.allow = config.asking.networks.iter().map(config::asking::Named::allow).collect();
+    settings.explain = voices.is_some().then_some(EXPLAIN);
     let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
     let journal = journal::Journal::new(Path::new(journal::SOCKET));
     match journal.and_then(|journal| journal.check().map(|()| journal)) {
@@ -88,9 +98,17 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
             outbox.push(Told { record, stored: event });
         }
     }
-    let intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
+    let mut intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
+    let prober = match voices {
+        Some(Voices { policy, equipment }) => {
+            let now = clock.now();
+            intake.set_planner(Planner::new(policy, run::secret(), now), now);
+            Some(Prober::spawn(equipment).map_err(Failure::system("the prober's thread cannot start"))?)
+        }
+        None => None,
+    };
     let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
-    Ok(World { clock, capture, intake, store, outbox, screen: config.screen })
+    Ok(World { clock, capture, intake, store, prober, alias, outbox, screen: config.screen })
 }
 
 fn settings(
@@ -108,6 +126,8 @@ fn settings(
         settle: SETTLE,
         own_macs: iface::own_macs().map_err(Failure::system("interfaces cannot be listed"))?,
         prefixes,
+        allow: Vec::new(),
+        explain: None,
         history: false,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sensor_ebpf::abi::Counters;
@@ -11,13 +12,16 @@ use self::failure::Failure;
 use self::intake::{Intake, Told};
 use self::outbox::Outbox;
 use self::status::Status;
-use crate::capture::{CaptureError, Live};
+use crate::capture::{CaptureError, Live, iface};
 use crate::clock::Clock;
 use crate::config::{Screen, Target};
 use crate::export::lines::Lines;
 use crate::inventory::event::{Detail, Kind};
+use crate::inventory::probe::{Probe, Question};
+use crate::inventory::sighting::Sighting;
+use crate::probe::prober::Prober;
 use crate::store::{Batch, Done, WriterThread};
-use crate::types::{Frame, Timestamp};
+use crate::types::{Frame, Iface, Segment, Timestamp};
 use crate::vendor::{VendorError, Vendors};
 
 /// Why a command ended early.
@@ -34,8 +38,12 @@ pub mod status;
 pub mod screen;
 /// `sensor replay`.
 pub mod replay;
+/// `sensor scan`.
+pub mod scan;
 /// `sensor hosts`, `events`, `export`, `db`.
 pub mod show;
+/// Who may ask whom.
+pub mod voices;
 
 /// Every handle to the world that the loop uses. `main.rs` builds it; a test can build it of other parts.
 pub struct World {
@@ -47,6 +55,10 @@ pub struct World {
     pub intake: Intake,
     /// The database's thread.
     pub store: WriterThread,
+    /// Who asks, where anybody may be asked.
+    pub prober: Option<Prober>,
+    /// A port that speaks for a mirror port: what it hears belongs to that one's segments.
+    pub alias: Option<(Iface, Iface)>,
     /// The sinks.
     pub outbox: Outbox,
     /// Standard output.
@@ -55,6 +67,10 @@ pub struct World {
 
 /// Frames taken from the ring before the loop looks at anything else.
 const FRAMES_PER_TURN: usize = 4096;
+/// Answers taken from the prober before the loop looks at anything else.
+const ANSWERS_PER_TURN: usize = 256;
+/// Questions handed to the prober in one turn.
+const PROBES_PER_TURN: usize = 256;
 /// State without an event reaches the disk within this time.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Presence is written this often: a quiet network leaves the disk quiet.
@@ -76,6 +92,7 @@ pub async fn run(world: World) -> Result<(), Failure> {
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     loop {
         match sensor.wake(&mut stop, &mut interrupt, &mut hangup).await {
+            Wake::Answer(sighting) => sensor.take_answers(*sighting),
             Wake::Due => {}
             Wake::Frames(ready) => sensor.take_frames(ready)?,
             Wake::Hangup => sensor.reopen(),
@@ -94,6 +111,8 @@ pub async fn run(world: World) -> Result<(), Failure> {
 
 /// What can make the sensor act.
 enum Wake {
+    /// A host answered through a socket.
+    Answer(Box<Sighting>),
     /// The earliest deadline has come.
     Due,
     /// The capture has frames, or has failed.
@@ -127,6 +146,10 @@ struct Sensor {
     loss_due: Timestamp,
     presence_due: Timestamp,
     status_due: Timestamp,
+    /// Room for what is about to be asked.
+    probes: Vec<Probe>,
+    /// Questions that could not be sent, as last read.
+    failed: u64,
 }
 
 impl Sensor {
@@ -149,8 +172,11 @@ impl Sensor {
             loss_due: now,
             presence_due: now.after(PRESENCE_EVERY),
             status_due: now,
+            probes: Vec::new(),
+            failed: 0,
             world,
         };
+        sensor.world.intake.set_utc_offset_s(sensor.world.clock.utc_offset_s());
         let ports = sensor.world.capture.ports().iter().map(status::port_words).collect::<Vec<_>>();
         notice::info(&format!("listening on {}", ports.join(", ")));
         let details =
@@ -162,7 +188,7 @@ impl Sensor {
 
     async fn wake(&mut self, stop: &mut Signal, interrupt: &mut Signal, hangup: &mut Signal) -> Wake {
         let due = self.next_due();
-        let World { clock, capture, store, .. } = &mut self.world;
+        let World { clock, capture, store, prober, .. } = &mut self.world;
         let wait = due.since(clock.now());
         tokio::select! {
             biased;
@@ -171,20 +197,21 @@ impl Sensor {
             _ = hangup.recv() => Wake::Hangup,
             done = store.done(), if store.busy() => Wake::Stored(Box::new(done)),
             ready = capture.readable() => Wake::Frames(ready),
+            sighting = answer(prober) => Wake::Answer(Box::new(sighting)),
             () = tokio::time::sleep(wait) => Wake::Due,
         }
     }
 
     fn next_due(&self) -> Timestamp {
-        let timeout = self.world.intake.correlator.poll_timeout();
+        let timeout = self.world.intake.poll_timeout(self.world.clock.now());
         timeout.map_or(self.commit_due, |timeout| timeout.min(self.commit_due))
     }
 
     fn take_frames(&mut self, ready: Result<(), CaptureError>) -> Result<(), Failure> {
         ready?;
-        let World { clock, capture, intake, .. } = &mut self.world;
+        let World { clock, capture, intake, alias, .. } = &mut self.world;
         let now = clock.now();
-        let mut sink = |frame: Frame<'_>| intake.take(&frame, now);
+        let mut sink = |frame: Frame<'_>| intake.take(&filed(frame, *alias), now);
         match capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink) {
             Ok(_) => Ok(()),
             // Told once for each interface that goes; the others are still heard.
@@ -196,12 +223,42 @@ impl Sensor {
         }
     }
 
+    fn take_answers(&mut self, first: Sighting) {
+        let World { clock, intake, prober, .. } = &mut self.world;
+        let now = clock.now();
+        let mut next = Some(first);
+        for _ in 0..ANSWERS_PER_TURN {
+            let Some(sighting) = next else { return };
+            intake.observe(sighting, now);
+            next = prober.as_mut().and_then(Prober::try_answer);
+        }
+        if let Some(sighting) = next {
+            intake.observe(sighting, now);
+        }
+    }
+
+    /// Asks what is due, as far as the prober has room.
+    fn ask(&mut self, now: Timestamp) {
+        let World { capture, intake, prober: Some(prober), .. } = &mut self.world else { return };
+        self.probes.clear();
+        intake.plan(now, prober.room().min(PROBES_PER_TURN), &mut self.probes);
+        for probe in self.probes.drain(..) {
+            if matches!(probe.question, Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. }) {
+                capture.forget(probe.segment, probe.ip);
+            }
+            // There was room, and nobody else asks.
+            drop(prober.ask(probe));
+        }
+    }
+
     /// Everything that is due, in the order in which it depends on each other.
     fn work(&mut self) -> Result<(), Failure> {
         let now = self.world.clock.now();
         self.world.intake.handle_timeout(now);
+        self.ask(now);
         if now >= self.commit_due || now < self.started {
             self.check_losses(now)?;
+            self.check_hearing(now);
             self.flush_sightings();
         }
         self.collect_told();
@@ -219,12 +276,26 @@ impl Sensor {
         let losses = status::losses(&self.counters, &counters);
         if losses.is_empty() {
             self.counters = counters;
-        } else if now >= self.loss_due {
+            return Ok(());
+        }
+        self.world.intake.set_deaf(now);
+        if now >= self.loss_due {
             self.loss_due = now.after(LOSS_EVERY);
             self.world.intake.tell(Kind::SensorLoss, now, losses);
             self.counters = counters;
         }
         Ok(())
+    }
+
+    /// While a port is down, or questions cannot be sent, silence says nothing.
+    fn check_hearing(&mut self, now: Timestamp) {
+        let Some(prober) = &self.world.prober else { return };
+        self.world.intake.set_utc_offset_s(self.world.clock.utc_offset_s());
+        let failed = prober.counts().failed_total.load(Ordering::Relaxed);
+        let is_failing = std::mem::replace(&mut self.failed, failed) != failed;
+        if is_failing || self.world.capture.ports().iter().any(|port| !iface::is_running(port.iface)) {
+            self.world.intake.set_deaf(now);
+        }
     }
 
     fn flush_sightings(&mut self) {
@@ -325,6 +396,7 @@ impl Sensor {
             malformed_total: self.world.intake.malformed_total,
             evictions_total: self.world.intake.correlator.evictions_total(),
             events_waiting: self.waiting.len() + self.in_flight.len() + self.world.outbox.waiting(),
+            asking: self.world.prober.as_ref().map(|prober| prober.counts().read()).zip(self.world.intake.answers()),
             sightings_dropped_total: self.world.intake.sightings_dropped_total(),
             events_missed_total: self.world.outbox.missed_total + self.waiting_lost,
         }));
@@ -353,7 +425,8 @@ impl Sensor {
             self.print_status(now);
         }
         let unsaved = self.waiting.len() + self.in_flight.len();
-        let World { capture, store, .. } = self.world;
+        let World { capture, store, prober, .. } = self.world;
+        drop(prober);
         capture.close()?;
         let closed = store.close();
         if unsaved > 0 {
@@ -364,11 +437,11 @@ impl Sensor {
 
     /// Frames that the ring held when the end came, for a second at most.
     fn take_rest(&mut self) -> Result<(), Failure> {
-        let World { clock, capture, intake, .. } = &mut self.world;
+        let World { clock, capture, intake, alias, .. } = &mut self.world;
         let until = clock.now().after(Duration::from_secs(1));
         loop {
             let now = clock.now();
-            let mut sink = |frame: Frame<'_>| intake.take(&frame, now);
+            let mut sink = |frame: Frame<'_>| intake.take(&filed(frame, *alias), now);
             if !capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)? || now > until {
                 return Ok(());
             }
@@ -381,6 +454,30 @@ impl Sensor {
             self.stored(done);
         }
     }
+}
+
+/// The prober's next answer; never, without a prober.
+async fn answer(prober: &mut Option<Prober>) -> Sighting {
+    match prober {
+        Some(prober) => prober.answer().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A frame on the segment that it belongs to.
+fn filed<'a>(frame: Frame<'a>, alias: Option<(Iface, Iface)>) -> Frame<'a> {
+    match alias {
+        Some((iface, mirror)) if frame.segment.iface == iface => {
+            Frame { segment: Segment { iface: mirror, ..frame.segment }, ..frame }
+        }
+        _ => frame,
+    }
+}
+
+/// A random number that nobody else knows.
+pub fn secret() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(std::process::id())
 }
 
 /// The runtime of `sensor run`: one thread, because one core keeps up with a mirror port and the database has its own.

@@ -6,11 +6,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use sensor::inventory::correlator::{Correlator, Settings};
+use sensor::inventory::correlator::{Correlator, Missed, Settings};
 use sensor::inventory::event::{Event, Kind};
 use sensor::inventory::limits::Limits;
+use sensor::inventory::probe::Technique;
 use sensor::inventory::sighting::{
-    ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, Sighting,
+    Answer, ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, PortState, RouterAdvert,
+    Sighting,
 };
 use sensor::inventory::state::{HostId, Presence, Rows};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
@@ -38,6 +40,9 @@ const LIMITS: Limits = Limits {
     leases_max: 2,
     roles_max: 2,
     told_max: 2,
+    asked_max: 2,
+    ports_max: 2,
+    disputes_max: 1,
 };
 
 struct Run {
@@ -58,6 +63,8 @@ fn settings(bytes: &mut Unstructured<'_>) -> Result<Settings> {
         settle: Duration::from_secs(bytes.int_in_range(0..=3)?),
         own_macs: [OWN].into(),
         prefixes: if bytes.ratio(1, 2)? { vec![(None, "10.0.0.0/30".parse().expect("a prefix"))] } else { Vec::new() },
+        allow: Vec::new(),
+        explain: bytes.ratio(1, 3)?.then_some(Duration::from_secs(3)),
         history: bytes.ratio(1, 2)?,
     })
 }
@@ -84,6 +91,7 @@ impl Run {
             2 => self.wait(),
             3 => self.correlator.finish(self.now, &mut self.events),
             4 => self.store(),
+            5 => self.ask(bytes)?,
             _ => {
                 self.now = self.now.after(Duration::from_millis(bytes.int_in_range(0..=2000)?));
                 let sighting = sighting(bytes, self.now)?;
@@ -93,7 +101,30 @@ impl Run {
         Ok(())
     }
 
+    /// What the loop does with questions: checks are refused or left to be answered, rounds stay unanswered.
+    fn ask(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        for check in self.correlator.take_checks() {
+            if bytes.ratio(1, 2)? {
+                self.correlator.refuse_check(&check, &mut self.events);
+            }
+        }
+        assert!(self.correlator.take_doubts().len() <= 64, "doubts are taken, not kept");
+        if bytes.ratio(1, 4)? {
+            self.correlator.set_deaf(self.now);
+        }
+        let techniques = [Technique::Arp, Technique::Icmp].into();
+        let (segment, ip) = (segment(bytes)?, ip(bytes)?);
+        let (since, gone_after) = (self.now, Duration::from_secs(bytes.int_in_range(0..=9)?));
+        let missed = Missed { segment, ip, techniques: &techniques, since, gone_after };
+        self.correlator.miss(&missed, self.now, &mut self.events);
+        Ok(())
+    }
+
     fn restart(&mut self) {
+        // A claim that waits for answers is forgotten in a crash, and told when it comes again; a stop decides it.
+        if self.settings.explain.is_some() {
+            self.correlator.finish(self.now, &mut self.events);
+        }
         self.store();
         let rows = self.correlator.snapshot();
         let next = self.events.last().map_or(1, |event| event.id + 1);
@@ -120,6 +151,7 @@ impl Run {
         gone.extend(removed.leases.iter().map(|key| format!("lease {key:?}")));
         gone.extend(removed.roles.iter().map(|key| format!("role {key:?}")));
         gone.extend(removed.told.iter().map(|key| format!("told {key:?}")));
+        gone.extend(removed.asked.iter().map(|key| format!("asked {key:?}")));
         for key in gone {
             assert!(self.stored.remove(&key).is_some(), "{key} is removed, but the store never had it");
         }
@@ -164,7 +196,7 @@ fn written(rows: &Rows) -> BTreeMap<String, String> {
     for row in &rows.hosts {
         let names: Vec<_> = row.names.iter().map(|name| (&name.name, name.source)).collect();
         let services: Vec<_> = row.services.iter().map(|s| (&s.instance, s.port, s.closed)).collect();
-        let value = format!("{:?}", (row.first_seen, row.announced, names, services, &row.dhcp));
+        let value = format!("{:?}", (row.first_seen, row.announced, row.gone_since, names, services, &row.dhcp));
         out.insert(format!("host {:?}", row.id), value);
     }
     for row in &rows.stations {
@@ -187,6 +219,15 @@ fn written(rows: &Rows) -> BTreeMap<String, String> {
         let key = (row.segment, row.oddity, row.ip, row.mac, row.frame_mac);
         out.insert(format!("told {key:?}"), format!("{:?}", row.first_seen));
     }
+    for row in &rows.asked {
+        let names: Vec<_> = row.names.iter().map(|name| (&name.name, name.source)).collect();
+        let ports: Vec<_> = row.ports.iter().map(|port| (port.port, port.closed, port.misses, &port.banner)).collect();
+        let value = format!(
+            "{:?}",
+            (row.host, row.first_seen, &row.sources, &row.reverse_dns, names, ports, &row.closed_ports, &row.snmp)
+        );
+        out.insert(format!("asked {:?}", (row.segment, row.ip)), value);
+    }
     out
 }
 
@@ -196,6 +237,11 @@ fn check_limits(rows: &Rows) {
     assert!(rows.leases.len() <= LIMITS.leases_max);
     assert!(rows.roles.len() <= LIMITS.roles_max);
     assert!(rows.told.len() <= LIMITS.told_max);
+    assert!(rows.asked.len() <= LIMITS.asked_max);
+    for asked in &rows.asked {
+        assert!(asked.ports.len() <= LIMITS.ports_max && asked.closed_ports.len() <= LIMITS.ports_max);
+        assert!(asked.ports.is_sorted_by_key(|open| open.port) && asked.closed_ports.is_sorted());
+    }
     for host in &rows.hosts {
         assert!(host.services.len() <= LIMITS.services_max);
         // DHCP's and mDNS's each.
@@ -212,7 +258,10 @@ fn check_limits(rows: &Rows) {
 fn check_relations(rows: &Rows) {
     let hosts: BTreeSet<_> = rows.hosts.iter().map(|host| host.id).collect();
     let housed: BTreeSet<_> = rows.stations.iter().map(|station| station.host).collect();
-    assert_eq!(hosts, housed, "every station has its host, every host a station");
+    let distant: BTreeSet<_> = rows.asked.iter().filter_map(|asked| asked.host).collect();
+    let known: BTreeSet<_> = housed.union(&distant).copied().collect();
+    assert_eq!(hosts, known, "every station and every distant address has its host, every host one of them");
+    assert!(housed.is_disjoint(&distant), "a host has stations or is distant");
     let stations: BTreeSet<_> = rows.stations.iter().map(|station| (station.segment, station.mac)).collect();
     assert!(stations.iter().all(|(_, mac)| mac.is_station() && *mac != OWN));
     for binding in &rows.bindings {
@@ -229,14 +278,39 @@ fn check_relations(rows: &Rows) {
 fn sighting(bytes: &mut Unstructured<'_>, now: Timestamp) -> Result<Sighting> {
     let late = Duration::from_millis(bytes.int_in_range(0..=4)? * 700);
     let at = Timestamp::from_nanos(now.as_nanos() - i64::try_from(late.as_nanos()).expect("a few seconds"));
-    let segment = Segment {
-        iface: Iface::new("eth1").expect("a short name"),
-        vlans: Vlans::new([*bytes.choose(&[0, 0, 30])?, 0]),
-    };
+    let segment = segment(bytes)?;
+    if bytes.ratio(1, 4)? {
+        let (ip, claim) = (Some(ip(bytes)?), answer(bytes)?);
+        return Ok(Sighting { at, segment, frame_mac: Mac::ZERO, mac: Mac::ZERO, ip, claim });
+    }
     let mac = mac(bytes)?;
     let frame_mac = if bytes.ratio(1, 6)? { self::mac(bytes)? } else { mac };
     let (ip, claim) = claim(bytes)?;
     Ok(Sighting { at, segment, frame_mac, mac, ip, claim })
+}
+
+fn segment(bytes: &mut Unstructured<'_>) -> Result<Segment> {
+    let vlans = Vlans::new([*bytes.choose(&[0, 0, 30])?, 0]);
+    Ok(Segment { iface: Iface::new("eth1").expect("a short name"), vlans })
+}
+
+/// What a host answers through a socket.
+fn answer(bytes: &mut Unstructured<'_>) -> Result<Claim> {
+    let rtt = Duration::from_millis(bytes.int_in_range(0..=9)?);
+    let some = |bytes: &mut Unstructured<'_>| Ok(if bytes.ratio(3, 4)? { Some(text(bytes)?) } else { None });
+    Ok(Claim::Answer(Box::new(match bytes.int_in_range(0..=6)? {
+        0 => Answer::Echo { rtt, hop_limit: None },
+        1 => Answer::Nbns { name: some(bytes)?, group: None, mac: None },
+        2 => Answer::Ptr { name: some(bytes)?, confirmed: true },
+        3 => Answer::Snmp { name: some(bytes)?, description: some(bytes)?, object_id: None },
+        4 => return Ok(Claim::Mdns(MdnsClaim::Address { name: text(bytes)?, addr: ip(bytes)? })),
+        _ => Answer::Port {
+            port: bytes.int_in_range(1..=4)?,
+            state: *bytes.choose(&[PortState::Closed, PortState::Open, PortState::Silent])?,
+            banner: some(bytes)?,
+            rtt,
+        },
+    })))
 }
 
 fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
@@ -253,7 +327,7 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
             ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes })))
         }
         3 => Ok((None, Claim::Ndp(NdpClaim::RouterSolicit))),
-        4 => ndp(NdpClaim::Advert { router: false }),
+        4 => ndp(NdpClaim::Advert { router: false, asked: bytes.ratio(1, 3)? }),
         5 => mdns(MdnsClaim::Address { name: text(bytes)?, addr: ip }),
         6 => mdns(MdnsClaim::Srv { name: instance(bytes)?, target: text(bytes)?, port: bytes.int_in_range(1..=2)? }),
         7 => {
@@ -268,7 +342,7 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
                 13 => ArpOperation::Reply,
                 _ => ArpOperation::Request,
             };
-            Ok((Some(ip), Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST })))
+            Ok((Some(ip), Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST, asked: bytes.ratio(1, 3)? })))
         }
     }
 }

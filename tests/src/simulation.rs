@@ -165,6 +165,8 @@ pub fn lan(seed: u64) -> Lan {
         settle: SETTLE,
         own_macs: [OWN].into(),
         prefixes: vec![(None, "10.0.0.0/8".parse().expect("a prefix"))],
+        allow: Vec::new(),
+        explain: None,
         history: false,
     };
     Lan { settings, steps: delivered(frames, &mut rng), told, known }
@@ -331,7 +333,7 @@ impl Teller {
             self.tell(Kind::NewHost, host.link_local, host.mac);
             self.pause(4_000, 9_000);
         }
-        self.ndp(host.mac, Some(host.global), NdpClaim::Advert { router: false });
+        self.ndp(host.mac, Some(host.global), NdpClaim::Advert { router: false, asked: false });
         self.tell(if late { Kind::NewAddress } else { Kind::NewHost }, host.global, host.mac);
         self.holds(host.global, host.mac);
     }
@@ -363,7 +365,7 @@ impl Teller {
         let ip = if self.rng.one_in(2) { a.ip } else { a.global };
         let claim = |teller: &mut Self, host: &Someone| match ip {
             IpAddr::V4(_) => teller.arp(host.mac, ip, ArpOperation::Request),
-            IpAddr::V6(_) => teller.ndp(host.mac, Some(ip), NdpClaim::Advert { router: false }),
+            IpAddr::V6(_) => teller.ndp(host.mac, Some(ip), NdpClaim::Advert { router: false, asked: false }),
         };
         // Each is known before, so that the moves stand alone.
         for host in [&b, &c] {
@@ -751,7 +753,7 @@ fn delivered(frames: Vec<Sent>, rng: &mut Rng) -> Vec<Step> {
 }
 
 fn arp(operation: ArpOperation) -> Claim {
-    Claim::Arp(ArpClaim { operation, target: Ipv4Addr::new(10, 1, 0, 1) })
+    Claim::Arp(ArpClaim { operation, target: Ipv4Addr::new(10, 1, 0, 1), asked: false })
 }
 
 fn solicit() -> NdpClaim {

@@ -15,7 +15,7 @@ const ROOMS: [&[&str]; 6] = [
     &["types"],
 ];
 /// Siblings that may be asked all the same.
-const ALLOWED: [(&str, &str); 2] = [("capture", "clock"), ("export", "vendor")];
+const ALLOWED: [(&str, &str); 3] = [("capture", "clock"), ("export", "vendor"), ("probe", "clock")];
 /// What each room must not mention, because it has no business there.
 const FORBIDDEN: [(&str, &[&str]); 3] = [("inventory", OUTSIDE), ("wire", OUTSIDE), ("types", OUTSIDE)];
 const OUTSIDE: &[&str] = &[

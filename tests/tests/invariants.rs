@@ -192,6 +192,7 @@ impl Gate {
     fn passes(&mut self, step: &Step) -> bool {
         let Step::Observe(sighting, _) = step else { return true };
         let is_question = match &sighting.claim {
+            Claim::Answer(_) => false,
             Claim::Arp(claim) => claim.operation == ArpOperation::ConflictCheck,
             Claim::Ndp(NdpClaim::RouterAdvert(_)) | Claim::Dhcp(_) | Claim::Mdns(_) => return true,
             Claim::Ndp(claim) => *claim == NdpClaim::Dad,
@@ -214,6 +215,6 @@ fn noise(rng: &mut Rng, segment: Segment, at: Timestamp) -> Sighting {
     let [d, e, ..] = rng.number().to_le_bytes();
     let frame_mac = if rng.one_in(10) { Mac([2, 1, 0, 0, d, e]) } else { mac };
     let operation = ArpOperation::Request;
-    let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST });
+    let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST, asked: false });
     Sighting { at, segment, frame_mac, mac, ip: Some(IpAddr::V4(Ipv4Addr::new(10, 0, d, e))), claim }
 }

@@ -122,7 +122,7 @@ fn words_of_events() {
     check_words(EVENT_SCHEMA, "/properties/arpwatch/enum", Kind::ALL.into_iter().filter_map(Kind::arpwatch));
     let severities = [Severity::Info, Severity::Notice, Severity::Warning, Severity::Alert];
     check_words(EVENT_SCHEMA, "/properties/severity/enum", severities.map(Severity::name));
-    check_words(EVENT_SCHEMA, "/properties/reason/enum", [Reason::Dhcp, Reason::Unknown].map(Reason::name));
+    check_words(EVENT_SCHEMA, "/properties/reason/enum", Reason::ALL.map(Reason::name));
 }
 
 #[test]
@@ -173,7 +173,11 @@ fn full_address() -> AddressRecord {
         vendor: some("ICANN, IANA Department"),
         ports: Some(vec![22, 631]),
         banners: Some(BTreeMap::from([(22, "SSH-2.0".to_owned())])),
-        snmp: Some(SnmpRecord { sys_name: some("printer"), sys_descr: some("A printer") }),
+        snmp: Some(SnmpRecord {
+            sys_name: some("printer"),
+            sys_descr: some("A printer"),
+            sys_object_id: some("1.3.6.1.4.1.11"),
+        }),
         host: some("00000000000000aa"),
         segment: "eth1.100.30".to_owned(),
         vlan: Some(vec![100, 30]),
@@ -272,6 +276,7 @@ fn rows() -> Rows {
         first_seen,
         last_seen,
         announced: true,
+        gone_since: None,
         names: vec![Name { name: hostile.clone(), source: Source::Mdns, first_seen, last_seen }],
         services: [true, false]
             .map(|closed| Service {

@@ -1,7 +1,7 @@
 //! Facts about this machine's interfaces, in the network namespace of the thread that asks.
 
 use std::collections::BTreeSet;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -32,6 +32,36 @@ pub fn attached_prefixes(iface: Iface) -> io::Result<Vec<IpNet>> {
         })
         .collect();
     Ok(prefixes.into_iter().collect())
+}
+
+/// The kernel's own table of IPv4 neighbours that answered: `/proc/net/arp`.
+pub fn neighbours() -> Vec<(Iface, Ipv4Addr, Mac)> {
+    let table = std::fs::read_to_string("/proc/thread-self/net/arp").unwrap_or_default();
+    neighbours_in(&table)
+}
+
+/// IP address, HW type, Flags, HW address, Mask, Device.
+fn neighbours_in(table: &str) -> Vec<(Iface, Ipv4Addr, Mac)> {
+    const COMPLETE: u32 = 2;
+    let rows = table.lines().skip(1).filter_map(|line| {
+        let columns: Vec<_> = line.split_ascii_whitespace().collect();
+        let [ip, _, flags, mac, _, name] = columns[..] else { return None };
+        let flags = u32::from_str_radix(flags.trim_start_matches("0x"), 16).ok()?;
+        let mac = Mac::parse(mac).filter(|mac| mac.is_station() && flags & COMPLETE != 0)?;
+        Some((Iface::new(name)?, ip.parse().ok()?, mac))
+    });
+    rows.collect()
+}
+
+/// Whether the interface is there, up, and has a carrier.
+pub fn is_running(iface: Iface) -> bool {
+    let flags = control_socket().and_then(|socket| {
+        let mut request = Request::new(iface);
+        request.call(&socket, libc::SIOCGIFFLAGS as libc::Ioctl)?;
+        Ok(i32::from(i16::from_ne_bytes(request.value())))
+    });
+    let wanted = libc::IFF_UP | libc::IFF_RUNNING;
+    flags.is_ok_and(|flags| flags & wanted == wanted)
 }
 
 /// The interface of the default route: of IPv4 with the lowest metric, else of IPv6.
@@ -265,8 +295,69 @@ fn default_ipv6(table: &str) -> Option<Iface> {
     routes.min_by_key(|&(metric, _)| metric).map(|(_, iface)| iface)
 }
 
+/// What the kernel knows an interface by, and what it is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its number.
+    pub index: u32,
+    /// Its station, where it has one.
+    pub mac: Option<Mac>,
+    /// Its addresses, each with its prefix.
+    pub addresses: Vec<IpNet>,
+    /// The kind of a link that software makes: `veth`, `bridge`, `tun`, `wireguard`, `vlan`, ... Absent for hardware.
+    pub kind: Option<String>,
+}
+
+impl Link {
+    /// Reads it.
+    pub fn of(iface: Iface) -> io::Result<Self> {
+        let name = CString::new(iface.as_str()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        // SAFETY: `name` is a C string that outlives the call.
+        let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+        if index == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let (mut mac, mut own) = (None, BTreeSet::new());
+        for address in addresses()?.into_iter().filter(|address| address.name == iface.as_str()) {
+            match address.value {
+                Value::Mac(station) if station.is_station() => mac = Some(station),
+                Value::Net(net) => drop(own.insert(net)),
+                Value::Mac(_) | Value::Other => {}
+            }
+        }
+        let attributes = link_attributes(index)?;
+        let kind = attribute(&attributes, libc::IFLA_LINKINFO).and_then(|info| attribute(info, IFLA_INFO_KIND));
+        let kind =
+            kind.map(|kind| String::from_utf8_lossy(kind.split(|&b| b == 0).next().unwrap_or_default()).into_owned());
+        Ok(Self { index, mac, addresses: own.into_iter().collect(), kind })
+    }
+
+    /// Whether it leads to other machines only by way of software: containers, virtual machines, tunnels. A VLAN, a bond
+    /// or a team is as real as what is below it.
+    pub fn is_virtual(&self) -> bool {
+        self.kind.as_deref().is_some_and(|kind| !matches!(kind, "vlan" | "bond" | "team" | "macvlan" | "ipvlan"))
+    }
+}
+
+/// Every interface that is up, by name.
+pub fn names() -> io::Result<Vec<Iface>> {
+    let names: BTreeSet<_> = addresses()?.into_iter().filter_map(|address| Iface::new(&address.name)).collect();
+    Ok(names.into_iter().collect())
+}
+
 /// Asks rtnetlink for an interface's `IFLA_XDP_PROG_ID`.
 fn xdp_program(index: u32) -> io::Result<Option<u32>> {
+    let attributes = link_attributes(index)?;
+    let xdp = attribute(&attributes, libc::IFLA_XDP);
+    Ok(xdp
+        .and_then(|xdp| attribute(xdp, IFLA_XDP_PROG_ID))
+        .and_then(|id| id.first_chunk())
+        .copied()
+        .map(u32::from_ne_bytes))
+}
+
+/// Asks rtnetlink for an interface's attributes (rtnetlink(7), `RTM_GETLINK`).
+fn link_attributes(index: u32) -> io::Result<Vec<u8>> {
     let socket = socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
     let mut request = [0_u8; 32];
     request[0..4].copy_from_slice(&32_u32.to_ne_bytes());
@@ -284,17 +375,12 @@ fn xdp_program(index: u32) -> io::Result<Option<u32>> {
     let got = unsafe { libc::recv(socket.as_raw_fd(), answer.as_mut_ptr().cast(), answer.len(), libc::MSG_DONTWAIT) };
     let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
     // Behind the message's header (16 bytes) and `struct ifinfomsg` (16) stand the attributes.
-    let attributes = answer.get(32..got).unwrap_or_default();
-    let xdp = attribute(attributes, libc::IFLA_XDP);
-    Ok(xdp
-        .and_then(|xdp| attribute(xdp, IFLA_XDP_PROG_ID))
-        .and_then(|id| id.first_chunk())
-        .copied()
-        .map(u32::from_ne_bytes))
+    Ok(answer.get(32..got).unwrap_or_default().to_vec())
 }
 
 /// `linux/if_link.h`.
 const IFLA_XDP_PROG_ID: u16 = 4;
+const IFLA_INFO_KIND: u16 = 1;
 
 fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
     while let Some((head, _)) = attributes.split_first_chunk::<4>() {
@@ -338,6 +424,16 @@ mod tests {
         let route = format!("{zeros} 00 {zeros} 00 fe80{} 00000400 1 0 00000003 eth2\n", "0".repeat(28));
         check(HEAD, &format!("{unreachable}{route}"), Some("eth2"));
         check(HEAD, &unreachable, None);
+    }
+
+    #[test]
+    fn neighbours_that_answered() {
+        let table = "IP address       HW type     Flags       HW address            Mask     Device\n\
+                     10.0.0.1         0x1         0x2         02:00:00:00:00:01     *        eth0\n\
+                     10.0.0.2         0x1         0x0         00:00:00:00:00:00     *        eth0\n\
+                     nonsense\n";
+        let iface = Iface::new("eth0").expect("a name");
+        assert_eq!(neighbours_in(table), [(iface, Ipv4Addr::new(10, 0, 0, 1), Mac([2, 0, 0, 0, 0, 1]))]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A live capture: ports, each in its mode, drained by one loop.
 
 use std::future::{Future as _, poll_fn};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::packet::{Drained, PacketSocket};
 use super::promisc::Promiscuous;
 use super::xdp::{Attached, Xdp};
 use super::{Method, Mode, Options, Port, PortStatus, Role};
-use crate::types::Frame;
+use crate::types::{Frame, Segment};
 
 /// After a drain that found something the program may hold wake-ups back for a while: look again after this.
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
@@ -127,6 +128,13 @@ impl Live {
             return Err(CaptureError::Vanished { iface: socket.iface().as_str().to_owned() });
         }
         Ok(self.more)
+    }
+
+    /// An address is about to be asked: its next claim is told even if it repeats what the kernel told before.
+    pub fn forget(&mut self, segment: Segment, ip: IpAddr) {
+        if let Some(xdp) = &mut self.xdp {
+            xdp.forget(segment, ip);
+        }
     }
 
     /// Counters since the start, over all CPUs and sockets. Frames that a packet socket had no room for have no

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
+use std::net::IpAddr;
 use std::task::{Context, Poll};
 
-use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramError, Xdp as Program, XdpMode};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, Header};
-use sensor_ebpf::gate;
+use sensor_ebpf::classify::{Claim, kind};
+use sensor_ebpf::gate::{self, Bucket};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -17,7 +19,7 @@ use super::error::{Capability, CaptureError};
 use super::harvest::frame;
 use super::iface::xdp_owner;
 use super::{Mode, Options, Port, Role};
-use crate::types::{Frame, Iface, Timestamp};
+use crate::types::{Frame, Iface, Segment, Timestamp};
 
 /// Programs, ring and counters.
 pub(super) struct Xdp {
@@ -25,6 +27,9 @@ pub(super) struct Xdp {
     ebpf: Option<Ebpf>,
     ring: AsyncFd<RingBuf<MapData>>,
     counters: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
+    gate: Array<MapData, Bucket>,
+    /// The gate's secret.
+    seed: u64,
     ifaces: BTreeMap<u32, Iface>,
     /// Records that could not be delivered, by class: of an interface that is not ours, or not understood.
     skipped: [u64; Class::COUNT],
@@ -72,6 +77,8 @@ impl Xdp {
         let ring = RingBuf::try_from(ring).map_err(|error| unusable(error.to_string()))?;
         let counters = ebpf.take_map("COUNTERS").ok_or_else(|| missing("COUNTERS"))?;
         let counters = PerCpuArray::try_from(counters).map_err(|error| unusable(error.to_string()))?;
+        let gate = ebpf.take_map("GATE").ok_or_else(|| missing("GATE"))?;
+        let gate = Array::try_from(gate).map_err(|error| unusable(error.to_string()))?;
         // SAFETY: the ring owns its descriptor, and keeps it open and the same until it is dropped.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }.map_err(|error| {
             CaptureError::Socket {
@@ -88,6 +95,8 @@ impl Xdp {
             ebpf: Some(ebpf),
             ring,
             counters,
+            gate,
+            seed,
             ifaces: BTreeMap::new(),
             skipped: [0; Class::COUNT],
         })
@@ -156,6 +165,29 @@ impl Xdp {
             }
         }
         records_max
+    }
+
+    /// Lets the gate forget an address, so that an answer to a question about it is told though it is a repeat. Its
+    /// neighbours in the bucket are forgotten with it, and told once more than they had to be.
+    pub(super) fn forget(&mut self, segment: Segment, ip: IpAddr) {
+        let Some(ifindex) = self.ifaces.iter().find(|(_, iface)| **iface == segment.iface).map(|(index, _)| *index)
+        else {
+            return;
+        };
+        let [high, low] = match ip {
+            IpAddr::V4(ip) => [u64::from(u32::from(ip)), 0],
+            IpAddr::V6(ip) => {
+                let bits = u128::from(ip);
+                [(bits >> 64) as u64, (bits & u128::from(u64::MAX)) as u64]
+            }
+        };
+        let kind = if ip.is_ipv4() { kind::ARP_REPLY } else { kind::NEIGHBOR_ADVERTISEMENT };
+        let vlans = segment.vlans.ids();
+        let vlans = [0, 1].map(|place| vlans.get(place).copied().unwrap_or(0));
+        let claim = Claim { kind, address: [high, low], mac: 0, frame_mac: 0 };
+        let bucket = gate::mark(self.seed, ifindex, vlans, &claim).bucket;
+        // At worst the answer is held back, which is one missed reply.
+        drop(self.gate.set(bucket, [0_u64; 8], 0));
     }
 
     /// The program's counters, over all CPUs. What was skipped counts as lost, not as passed.

@@ -45,6 +45,9 @@ pub const fn message_id(kind: Kind) -> &'static str {
         Kind::Bogon => "7a55a7909810455183b7efc43025614c",
         Kind::ChangedMac => "1b9d2383a823486a8b6d7d96e11fa4e4",
         Kind::FlipFlop => "16c3bdb6e9bf48978e518b0ef3bca6b0",
+        Kind::HostBack => "fc111a26b8c946508bca94872d083238",
+        Kind::HostGone => "98755c1ae46a4b1eb5d212121e4a6280",
+        Kind::IpConflict => "53ef458f65a34b1e8812c92c51844771",
         Kind::MacMismatch => "4cb5d8ceb6bc47e9bfcfd66be4b4355f",
         Kind::NameChanged => "5fc168545a5e4996a9a405816c98cd28",
         Kind::NewAddress => "0d959dbe2b274f969f18299a930ccc68",
@@ -52,9 +55,13 @@ pub const fn message_id(kind: Kind) -> &'static str {
         Kind::NewHost => "079d919f182941389c510b0ab6b42931",
         Kind::NewRouter => "2b8cc3af38324a859e2fccc34a390995",
         Kind::ReusedMac => "dbef057a78a947a992f09adf3ce7ba5e",
+        Kind::RogueDhcpServer => "bd5f76b585ff4a02a2a0604b65794a19",
+        Kind::RogueRouter => "98fa3ebca88a423b962e835372e58e28",
         Kind::SensorLoss => "daed95f0b7f440eebe9564cc052c5a72",
         Kind::SensorStarted => "6ebbec1f416c43aabc516dca1db08ed2",
         Kind::SensorStopped => "a4059bcc4a6549589c0dc42b2dda7872",
+        Kind::ServiceClosed => "97105847004845eda89d1f2c98121a72",
+        Kind::ServiceOpened => "8b6137a48bd244b185b85b24c4b9d3d0",
     }
 }
 

@@ -24,6 +24,17 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
         }
         Kind::ChangedMac => format!("{who} moved from {old}{heard}, to {station}{on}{}", because(record, &facts)),
         Kind::FlipFlop => format!("{who} flipped back from {old}{heard}, to {station}{on}"),
+        Kind::HostBack => {
+            let gone = facts.number("gone_s").map_or(String::new(), |s| format!(" after {}", span(s)));
+            format!("{who} is back{on}{gone}")
+        }
+        Kind::HostGone => {
+            let unheard = facts.number("unheard_s").map_or(String::new(), |s| format!(", unheard for {}", span(s)));
+            let silent = facts.texts("unanswered");
+            let silent = if silent.is_empty() { String::new() } else { format!(", no answer by {silent}") };
+            format!("{who} is gone{on}{unheard}{silent}")
+        }
+        Kind::IpConflict => format!("{who} is claimed by two stations{on}: {old} and {station}"),
         Kind::MacMismatch => {
             let sender = facts.text("frame_mac").unwrap_or("another station");
             format!("{address} is claimed for {station} in a frame sent by {sender}{on}")
@@ -37,6 +48,7 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
         }
         Kind::NewAddress => format!("known host at {station}{named} has new address {address}{on}"),
         Kind::NewDhcpServer => format!("new DHCP server {address} at {station}{named}{on}"),
+        Kind::NewHost if record.mac.is_none() && record.ip.is_some() => format!("new host{newcomer}{named}{on}"),
         Kind::NewHost => format!("new host{newcomer} at {station}{named}{on}"),
         Kind::NewRouter => {
             let prefixes = facts.texts("prefixes");
@@ -44,6 +56,12 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
             format!("new router {address} at {station}{named}{on}{advertised}")
         }
         Kind::ReusedMac => format!("{who} returned from {old}{heard}, to {station}, which held it earlier{on}"),
+        Kind::RogueDhcpServer => format!("DHCP server {address} at {station}{named} is not allowed{on}"),
+        Kind::RogueRouter => {
+            let prefixes = facts.texts("prefixes");
+            let advertised = if prefixes.is_empty() { String::new() } else { format!(", advertises {prefixes}") };
+            format!("router {address} at {station}{named} is not allowed{on}{advertised}")
+        }
         Kind::SensorLoss => format!("the sensor lost {} frames{on}: {}", facts.sum("lost_"), facts.parts("lost_")),
         Kind::SensorStarted => {
             let version = facts.text("version").map_or(String::new(), |version| format!(" {version}"));
@@ -53,6 +71,11 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
         }
         Kind::SensorStopped => {
             format!("the sensor stopped; frames: {} seen, {} lost", facts.sum("seen_"), facts.sum("lost_"))
+        }
+        Kind::ServiceClosed => format!("{} of {who} is closed now{on}", port(&facts)),
+        Kind::ServiceOpened => {
+            let banner = facts.text("banner").map_or(String::new(), |banner| format!(", greets with {banner}"));
+            format!("{} of {who} is open now{on}{banner}", port(&facts))
         }
     }
 }
@@ -65,10 +88,19 @@ fn station(mac: Option<&str>, vendor: Option<&str>) -> String {
     }
 }
 
+fn port(facts: &Facts<'_>) -> String {
+    facts.number("port").map_or_else(|| "a port".to_owned(), |port| format!("TCP port {port}"))
+}
+
 fn because(record: &EventRecord, facts: &Facts<'_>) -> String {
     match (record.reason.as_deref(), facts.text("dhcp_server")) {
         (Some("dhcp"), Some(server)) => format!(": DHCP server {server} gave it away"),
         (Some("dhcp"), None) => ": a DHCP server gave it away".to_owned(),
+        (Some("conflict"), _) => ": both answer for it".to_owned(),
+        (Some("failover"), _) => ": a virtual router moved".to_owned(),
+        (Some("proxy-arp"), _) => ": the new one answers for many addresses".to_owned(),
+        (Some("replaced"), _) => ": only the new one answers for it".to_owned(),
+        (Some("spoof-suspected"), _) => ": only the old one answers for it, so the new one is not believed".to_owned(),
         _ => String::new(),
     }
 }
@@ -186,6 +218,52 @@ mod tests {
     }
 
     #[test]
+    fn host_back() {
+        check(
+            Kind::HostBack,
+            json!({"gone_s": 7_200}),
+            "10.0.0.5 (nas) is back on eth1.30 after 2 h",
+            "an unknown address is back",
+        );
+    }
+
+    #[test]
+    fn host_gone() {
+        check(
+            Kind::HostGone,
+            json!({"unanswered": ["arp", "icmp"], "unheard_s": 3_600}),
+            "10.0.0.5 (nas) is gone on eth1.30, unheard for 60 min, no answer by arp, icmp",
+            "an unknown address is gone",
+        );
+    }
+
+    #[test]
+    fn ip_conflict() {
+        check(
+            Kind::IpConflict,
+            json!({}),
+            "10.0.0.5 (nas) is claimed by two stations on eth1.30: 00:00:5e:00:53:02 (IANA) and aa:00:00:00:00:01",
+            "an unknown address is claimed by two stations: an unknown station and an unknown station",
+        );
+    }
+
+    #[test]
+    fn services() {
+        check(
+            Kind::ServiceOpened,
+            json!({"port": 22, "banner": "SSH-2.0-x"}),
+            "TCP port 22 of 10.0.0.5 (nas) is open now on eth1.30, greets with SSH-2.0-x",
+            "a port of an unknown address is open now",
+        );
+        check(
+            Kind::ServiceClosed,
+            json!({"port": 22}),
+            "TCP port 22 of 10.0.0.5 (nas) is closed now on eth1.30",
+            "a port of an unknown address is closed now",
+        );
+    }
+
+    #[test]
     fn mac_mismatch() {
         check(
             Kind::MacMismatch,
@@ -253,6 +331,22 @@ mod tests {
             "10.0.0.5 (nas) returned from 00:00:5e:00:53:02 (IANA), last heard there 2 days ago, to \
              aa:00:00:00:00:01, which held it earlier on eth1.30",
             "an unknown address returned from an unknown station, to an unknown station, which held it earlier",
+        );
+    }
+
+    #[test]
+    fn rogues() {
+        check(
+            Kind::RogueDhcpServer,
+            json!({}),
+            "DHCP server 10.0.0.5 at aa:00:00:00:00:01 named nas is not allowed on eth1.30",
+            "DHCP server an unknown address at an unknown station is not allowed",
+        );
+        check(
+            Kind::RogueRouter,
+            json!({"prefixes": ["fd00::/64"]}),
+            "router 10.0.0.5 at aa:00:00:00:00:01 named nas is not allowed on eth1.30, advertises fd00::/64",
+            "router an unknown address at an unknown station is not allowed",
         );
     }
 

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use super::escape::escape;
 use super::message::message;
 use crate::inventory::event::{Detail, Event};
-use crate::inventory::state::{Binding, DhcpFacts, Host, HostId, Rows, Source, Station};
+use crate::inventory::state::{
+    Asked, Binding, DhcpFacts, Host, HostId, Name, OpenPort, Rows, SnmpFacts, Source, Station,
+};
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 use crate::vendor::Vendors;
 
@@ -90,6 +92,10 @@ pub struct SnmpRecord {
     #[serde(rename = "sysDescr")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sys_descr: Option<String>,
+    /// `sysObjectID`, dotted.
+    #[serde(rename = "sysObjectID")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sys_object_id: Option<String>,
 }
 
 /// A name and where it came from.
@@ -212,6 +218,8 @@ pub fn address_records(rows: &Rows, vendors: &Vendors) -> Vec<AddressRecord> {
     let hosts: HashMap<HostId, &Host> = rows.hosts.iter().map(|host| (host.id, host)).collect();
     let stations: HashMap<(Segment, Mac), &Station> =
         rows.stations.iter().map(|station| ((station.segment, station.mac), station)).collect();
+    let asked: HashMap<(Segment, IpAddr), &Asked> =
+        rows.asked.iter().map(|asked| ((asked.segment, asked.ip), asked)).collect();
     let mut keyed = Vec::with_capacity(rows.bindings.len());
     let mut holding = HashSet::new();
     for binding in &rows.bindings {
@@ -224,9 +232,25 @@ pub fn address_records(rows: &Rows, vendors: &Vendors) -> Vec<AddressRecord> {
         record.ip = Some(binding.ip);
         record.sources = sorted(&holder.sources);
         record.previous_macs = previous(binding, holder.mac);
+        // A frame that answers a question is an answer.
+        let is_answer = holder.sources.iter().any(|source| matches!(source, Source::ArpProbe | Source::NdpProbe));
+        record.alive = is_answer.then_some(true);
+        if let Some(asked) = asked.get(&(binding.segment, binding.ip)) {
+            add_asked(&mut record, asked, host.copied(), Some(holder.last_seen));
+        }
         keyed.push((order(binding.segment, Some(binding.ip), Some(holder.mac)), record));
     }
+    let bound: HashSet<_> = rows.bindings.iter().map(|binding| (binding.segment, binding.ip)).collect();
     let mut with_station = HashSet::new();
+    // What only answers, from behind a router or where no frame is heard, has no station.
+    for asked in rows.asked.iter().filter(|row| !row.sources.is_empty() && !bound.contains(&(row.segment, row.ip))) {
+        let host = asked.host.and_then(|id| hosts.get(&id)).copied();
+        with_station.extend(asked.host);
+        let mut record = record(asked.segment, None, (asked.first_seen, asked.last_seen), host, vendors);
+        record.ip = Some(asked.ip);
+        add_asked(&mut record, asked, host, None);
+        keyed.push((order(asked.segment, Some(asked.ip), None), record));
+    }
     for station in &rows.stations {
         with_station.insert(station.host);
         if !holding.contains(&(station.segment, station.mac)) {
@@ -289,7 +313,7 @@ fn record(
     vendors: &Vendors,
 ) -> AddressRecord {
     AddressRecord {
-        hostname: host.and_then(hostname),
+        hostname: host.and_then(|host| hostname(&host.names)),
         mac: mac.map(|mac| mac.to_string()),
         vendor: mac.and_then(|mac| vendors.lookup(mac)).map(|name| escape(name).into_owned()),
         host: host.map(|host| host_id(host.id)),
@@ -302,6 +326,57 @@ fn record(
         services: host.and_then(services),
         dhcp: host.and_then(|host| host.dhcp.as_ref()).map(dhcp),
         ..AddressRecord::default()
+    }
+}
+
+/// Puts in what probes found out. `heard`: when a frame last showed the address.
+fn add_asked(record: &mut AddressRecord, asked: &Asked, host: Option<&Host>, heard: Option<Timestamp>) {
+    let answered = (!asked.sources.is_empty()).then_some(asked.last_seen);
+    let is_silent = asked.silent_at.is_some_and(|silent| heard.max(answered).is_none_or(|last| silent >= last));
+    record.alive = if is_silent { Some(false) } else { record.alive.or(answered.map(|_| true)) };
+    record.rtt_ms = asked.rtt_us.filter(|_| !is_silent).map(|us| f64::from(us) / 1000.0);
+    record.reverse_dns = asked.reverse_dns.as_deref().map(|name| escape(name).into_owned());
+    let open = || asked.ports.iter().filter(|port| !port.closed);
+    record.ports = filled(open().map(|open| open.port).collect());
+    let banners = open().filter_map(|open| Some((open.port, escape(open.banner.as_deref()?).into_owned())));
+    record.banners = Some(banners.collect()).filter(|map: &BTreeMap<_, _>| !map.is_empty());
+    record.snmp = asked.snmp.as_ref().map(snmp);
+    let names = host.into_iter().flat_map(|host| &host.names).chain(&asked.names);
+    record.hostname = hostname(names.clone());
+    let mut written: Vec<NameRecord> = Vec::new();
+    for name in names.map(name) {
+        if !written.contains(&name) {
+            written.push(name);
+        }
+    }
+    record.names = filled(written);
+    let mut services = record.services.take().unwrap_or_default();
+    services.extend(asked.ports.iter().map(port));
+    record.services = filled(services);
+    record.sources.extend(sorted(&asked.sources));
+    record.sources.extend(asked.reverse_dns.is_some().then(|| Source::Ptr.name().to_owned()));
+    record.sources.sort();
+    record.sources.dedup();
+}
+
+fn snmp(facts: &SnmpFacts) -> SnmpRecord {
+    let text = |text: &Option<String>| text.as_deref().map(|text| escape(text).into_owned());
+    SnmpRecord {
+        sys_name: text(&facts.name),
+        sys_descr: text(&facts.description),
+        sys_object_id: text(&facts.object_id),
+    }
+}
+
+fn port(open: &OpenPort) -> ServiceRecord {
+    ServiceRecord {
+        port: open.port,
+        protocol: "tcp".to_owned(),
+        state: if open.closed { "closed" } else { "open" }.to_owned(),
+        source: Source::Tcp.name().to_owned(),
+        banner: open.banner.as_deref().map(|banner| escape(banner).into_owned()),
+        first_seen: rfc3339(open.first_seen),
+        last_seen: rfc3339(open.last_seen),
     }
 }
 
@@ -320,19 +395,14 @@ fn sorted<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<String> {
     names
 }
 
-/// First label of the name that is trusted most: DHCP's, then mDNS's, then any.
-fn hostname(host: &Host) -> Option<String> {
-    let rank = |source| match source {
-        Source::Dhcp => 0,
-        Source::Mdns => 1,
-        _ => 2,
-    };
-    let best = host.names.iter().min_by_key(|name| rank(name.source))?;
+/// First label of the name that is trusted most.
+fn hostname<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
+    let best = names.into_iter().min_by_key(|name| name.source.name_rank())?;
     let label = best.name.split('.').find(|label| !label.is_empty())?;
     Some(escape(label).into_owned())
 }
 
-fn name(name: &crate::inventory::state::Name) -> NameRecord {
+fn name(name: &Name) -> NameRecord {
     NameRecord { name: escape(&name.name).into_owned(), source: name.source.name().to_owned() }
 }
 
@@ -434,8 +504,9 @@ mod tests {
 
     #[track_caller]
     fn check_hostname(names: &[(Source, &str)], expected: Option<&str>) {
-        let names = names.iter().map(|&(source, name)| Name { name: name.to_owned(), source, ..any_name() }).collect();
-        assert_eq!(hostname(&Host { names, ..host() }).as_deref(), expected);
+        let names = names.iter().map(|&(source, name)| Name { name: name.to_owned(), source, ..any_name() });
+        let names: Vec<Name> = names.collect();
+        assert_eq!(hostname(&names).as_deref(), expected);
     }
 
     #[track_caller]
@@ -655,6 +726,7 @@ mod tests {
             first_seen: Timestamp::from_secs(1),
             last_seen: Timestamp::from_secs(2),
             announced: true,
+            gone_since: None,
             names: Vec::new(),
             services: Vec::new(),
             dhcp: None,

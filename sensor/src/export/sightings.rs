@@ -234,7 +234,7 @@ mod tests {
 
     #[track_caller]
     fn check_arp(operation: ArpOperation, expected: &str) {
-        let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::UNSPECIFIED });
+        let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::UNSPECIFIED, asked: false });
         check("arp", claim, &format!(r#""op":"{expected}""#));
     }
 
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn ndp() {
         let target = IpAddr::from([0; 16]);
-        check_ndp(NdpClaim::Advert { router: true }, r#""op":"advert""#);
+        check_ndp(NdpClaim::Advert { router: true, asked: false }, r#""op":"advert""#);
         check_ndp(NdpClaim::Dad, r#""op":"dad""#);
         check_ndp(NdpClaim::Redirect { target, destination: target }, r#""op":"redirect""#);
         check_ndp(NdpClaim::RouterSolicit, r#""op":"solicit""#);

@@ -24,8 +24,12 @@ pub const WIDTH: u16 = 120;
 /// A row a record, in the order given, and a last line that counts hosts and addresses. Wider than [`WIDTH`] only when
 /// a segment's name, an IPv6 address and a MAC leave no room at all. Fails when `out` does.
 pub fn write_hosts(records: &[AddressRecord], paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    write_table(records, &HOSTS, paint, out)
+}
+
+fn write_table(records: &[AddressRecord], columns: &Columns, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     if !records.is_empty() {
-        for (index, line) in table(records).lines().enumerate() {
+        for (index, line) in table(records, columns).lines().enumerate() {
             let line = line.trim_end();
             match paint {
                 Paint::Colour if index == 0 => writeln!(out, "{BOLD}{line}{RESET}")?,
@@ -36,6 +40,12 @@ pub fn write_hosts(records: &[AddressRecord], paint: Paint, out: &mut dyn Write)
     let hosts: BTreeSet<_> = records.iter().map(identity).collect();
     let addresses = records.iter().filter(|record| record.ip.is_some()).count();
     writeln!(out, "{}, {}", counted(hosts.len(), "host", "hosts"), counted(addresses, "address", "addresses"))
+}
+
+/// What a scan found: a row a record, in the order given, and a last line that counts hosts and addresses. Fails when
+/// `out` does.
+pub fn write_scan(records: &[AddressRecord], paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    write_table(records, &SCAN, paint, out)
 }
 
 /// One line: time to the second, severity, kind, message. Fails when `out` does.
@@ -50,9 +60,24 @@ pub fn write_event(record: &EventRecord, paint: Paint, out: &mut dyn Write) -> i
     writeln!(out, "{at}  {on}{severity:<7}{off}  {kind:<15}  {}", escape(&record.message))
 }
 
-const COLUMNS: [&str; 7] = ["segment", "ip", "mac", "vendor", "name", "sources", "last seen"];
-/// Addresses and times stay in one piece, to be copied from the screen; the words around them wrap.
-const UNBROKEN: [usize; 3] = [1, 2, 6];
+/// A table's heading and what stands below it.
+struct Columns {
+    heading: [&'static str; 7],
+    /// Addresses and times stay in one piece, to be copied from the screen; the words around them wrap.
+    unbroken: &'static [usize],
+    row: fn(&AddressRecord) -> [String; 7],
+}
+
+const HOSTS: Columns = Columns {
+    heading: ["segment", "ip", "mac", "vendor", "name", "sources", "last seen"],
+    unbroken: &[1, 2, 6],
+    row: host_row,
+};
+const SCAN: Columns = Columns {
+    heading: ["ip", "mac", "vendor", "name", "rtt", "ports", "greets with"],
+    unbroken: &[0, 1, 4],
+    row: scan_row,
+};
 /// Between two columns, blanks.
 const GAP: u16 = 2;
 
@@ -62,21 +87,41 @@ const BOLD_RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[33m";
 const RESET: &str = "\x1b[0m";
 
-fn table(records: &[AddressRecord]) -> Table {
+fn table(records: &[AddressRecord], columns: &Columns) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    table.set_header(COLUMNS).add_rows(records.iter().map(row));
+    table.set_header(columns.heading).add_rows(records.iter().map(columns.row));
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if index + 1 == COLUMNS.len() { 0 } else { GAP }));
-        if UNBROKEN.contains(&index) {
+        column.set_padding((0, if index + 1 == columns.heading.len() { 0 } else { GAP }));
+        if columns.unbroken.contains(&index) {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
     table
 }
 
-fn row(record: &AddressRecord) -> [String; COLUMNS.len()] {
-    let shown = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), |text| escape(text).into_owned());
+fn shown(text: Option<&str>) -> String {
+    text.map_or_else(|| "-".to_owned(), |text| escape(text).into_owned())
+}
+
+fn scan_row(record: &AddressRecord) -> [String; 7] {
+    let ports = record.ports.iter().flatten().map(u16::to_string).collect::<Vec<_>>().join(" ");
+    let banners = record.banners.iter().flatten().map(|(port, banner)| format!("{port}: {banner}"));
+    let system = record.snmp.as_ref().and_then(|snmp| snmp.sys_descr.as_ref()).map(|text| format!("snmp: {text}"));
+    let greetings = banners.chain(system).collect::<Vec<_>>().join("; ");
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    [
+        record.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string()),
+        shown(record.mac.as_deref()),
+        shown(record.vendor.as_deref()),
+        shown(record.hostname.as_deref().or(record.reverse_dns.as_deref())),
+        record.rtt_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1} ms")),
+        shown(some(ports).as_deref()),
+        shown(some(greetings).as_deref()),
+    ]
+}
+
+fn host_row(record: &AddressRecord) -> [String; 7] {
     [
         shown(Some(&record.segment)),
         record.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string()),

@@ -2,13 +2,14 @@
 //! It decides which rule applies (the rules stand in `event.rs`, at each kind); `memory.rs` and the leaves below it
 //! compute. No clock, socket, file, thread or task: time is an argument.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv6Net};
 
-use super::binding::{How, Previous, Verdict, Weight, Word};
+use self::dispute::{Dispute, Feud};
+use super::binding::{How, Previous, Verdict, Weight};
 use super::event::{Detail, Event, Kind, Reason, Severity};
 use super::host::{self, Renamed};
 use super::limits::Limits;
@@ -18,6 +19,14 @@ use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, Nd
 use super::state::{Changes, HostId, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
 use super::table::Mark;
 use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
+
+/// Answers to probes.
+mod answer;
+/// Who has the address?
+mod dispute;
+
+pub use answer::{Doubt, Missed};
+pub use dispute::Check;
 
 /// What the owner or the world decided about correlating.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +39,42 @@ pub struct Settings {
     pub own_macs: BTreeSet<Mac>,
     /// Prefixes that live on an interface (untagged segment), or on every segment where none is named.
     pub prefixes: Vec<(Option<Iface>, IpNet)>,
+    /// Who may serve and route, where the owner said so.
+    pub allow: Vec<Allow>,
+    /// How long a claim by another MAC may wait for the answers of both stations; `None`: nobody can be asked.
+    pub explain: Option<Duration>,
     /// Sightings may be older than what is known (a capture file): an old claim that is already known tells nothing.
     pub history: bool,
+}
+
+/// Who may serve and route on a segment. An empty list allows everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// The segment; every one, where none is named.
+    pub segment: Option<Segment>,
+    /// DHCP servers.
+    pub dhcp_servers: Members,
+    /// Routers.
+    pub routers: Members,
+}
+
+/// Addresses and stations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// By address.
+    pub ips: BTreeSet<IpAddr>,
+    /// By station.
+    pub macs: BTreeSet<Mac>,
+}
+
+impl Members {
+    fn is_empty(&self) -> bool {
+        self.ips.is_empty() && self.macs.is_empty()
+    }
+
+    fn has(&self, ip: IpAddr, mac: Mac) -> bool {
+        self.ips.contains(&ip) || self.macs.contains(&mac)
+    }
 }
 
 /// The state machine.
@@ -41,6 +84,14 @@ pub struct Correlator {
     limits: Limits,
     memory: Memory,
     next_event_id: u64,
+    /// Until when not everything was heard.
+    deaf_until: Option<Timestamp>,
+    disputes: BTreeMap<(Segment, IpAddr), Dispute>,
+    feuds: BTreeMap<(Segment, IpAddr), Feud>,
+    /// The verdict on the move that is being made.
+    verdict: Option<(Reason, Vec<(&'static str, Detail)>)>,
+    checks: Vec<Check>,
+    doubts: Vec<Doubt>,
 }
 
 /// A clock that goes back by less than this is jitter; by more, hosts that wait are told at once, not after it caught up.
@@ -50,7 +101,18 @@ impl Correlator {
     /// Starts from what was saved (or from nothing: `Rows::default()`), with the next event's id.
     pub fn new(settings: Settings, limits: Limits, saved: Rows, next_event_id: u64) -> Self {
         let memory = Memory::restore(saved, limits, settings.history);
-        Self { settings, limits, memory, next_event_id }
+        Self {
+            settings,
+            limits,
+            memory,
+            next_event_id,
+            deaf_until: None,
+            disputes: BTreeMap::new(),
+            feuds: BTreeMap::new(),
+            verdict: None,
+            checks: Vec::new(),
+            doubts: Vec::new(),
+        }
     }
 
     /// Moves the end of the learning period: a capture file's begins with its first frame.
@@ -66,23 +128,30 @@ impl Correlator {
             return;
         }
         match &sighting.claim {
-            Claim::Answer(_) => {}
+            Claim::Answer(answer) => self.observe_answer(sighting, answer, events),
             Claim::Arp(claim) => {
                 let meaning = match claim.operation {
                     ArpOperation::ConflictCheck => Meaning::Question,
                     ArpOperation::Gratuitous | ArpOperation::Reply | ArpOperation::Request => Meaning::Claim,
                 };
-                self.observe_neighbour(sighting, Source::Arp, meaning, events);
+                let source = if claim.asked { Source::ArpProbe } else { Source::Arp };
+                self.observe_neighbour(sighting, source, meaning, events);
             }
             Claim::Dhcp(claim) => self.observe_dhcp(sighting, claim, events),
+            Claim::Mdns(claim) if sighting.mac == Mac::ZERO => self.observe_mdns_answer(sighting, claim, events),
             Claim::Mdns(claim) => self.observe_mdns(sighting, claim, events),
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
         }
+        self.tell_returned(events);
     }
 
     /// Does what is due at `now`; appends what it tells.
     pub fn handle_timeout(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        if self.memory.first_pending().is_none() {
+        // A verdict may give a new host its address, so it comes before the host is told.
+        if !self.disputes.is_empty() {
+            self.decide_due(Some(now), events);
+        }
+        if self.memory.first_pending().is_none() && self.memory.first_homeless().is_none() {
             return;
         }
         let settle_ns = i64::try_from(self.settings.settle.as_nanos()).unwrap_or(i64::MAX);
@@ -90,19 +159,24 @@ impl Correlator {
         for id in self.memory.due(settled, now.after(CLOCK_STEP_MIN)) {
             self.announce(id, events);
         }
+        self.settle_answers(settled, events);
     }
 
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.memory.first_pending().map(|first_seen| first_seen.after(self.settings.settle))
+        let settling = [self.memory.first_pending(), self.memory.first_homeless()].into_iter().flatten().min();
+        let settled = settling.map(|first_seen| first_seen.after(self.settings.settle));
+        [settled, self.next_verdict()].into_iter().flatten().min()
     }
 
     /// Tells everything that still waits for more evidence: the input has ended.
     pub fn finish(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        self.decide_due(None, events);
         self.handle_timeout(now, events);
         for id in self.memory.pending() {
             self.announce(id, events);
         }
+        self.settle_answers(Some(Timestamp::from_nanos(i64::MAX)), events);
     }
 
     /// An event about the sensor itself, with the next id.
@@ -145,7 +219,11 @@ impl Correlator {
             | NdpClaim::RouterSolicit
             | NdpClaim::Solicit { .. } => Meaning::Claim,
         };
-        self.observe_neighbour(s, Source::Ndp, meaning, events);
+        let source = match claim {
+            NdpClaim::Advert { asked: true, .. } => Source::NdpProbe,
+            _ => Source::Ndp,
+        };
+        self.observe_neighbour(s, source, meaning, events);
         if let NdpClaim::RouterAdvert(advert) = claim {
             self.observe_router(s, advert, events);
         }
@@ -283,10 +361,14 @@ impl Correlator {
     }
 
     fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
-        if !prefix::is_holdable(ip) {
-            return;
+        let is_held_back = weight == Weight::Claim && self.is_disputed(s, ip, source, events);
+        if prefix::is_holdable(ip) && !is_held_back {
+            self.weigh_undisputed(s, ip, source, weight, events);
         }
-        let verdict = self.memory.hold(s.segment, ip, &Word { mac: s.mac, at: s.at, source, weight });
+    }
+
+    fn weigh_undisputed(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
+        let verdict = self.memory.hold(s.segment, ip, &dispute::word(s, source, weight));
         if verdict == Verdict::Kept {
             return;
         }
@@ -318,12 +400,9 @@ impl Correlator {
         event.old_mac = Some(previous.mac);
         event.details.push(("previous_age_s", Detail::Number(s.at.since(previous.last_seen).as_secs())));
         if kind == Kind::ChangedMac {
-            event.reason = Some(Reason::Unknown);
-            if let Some(lease) = self.memory.lease(s.segment, ip, s.mac, s.at) {
-                event.reason = Some(Reason::Dhcp);
-                event.severity = Severity::Info;
-                event.details.extend(lease.server.map(|server| ("dhcp_server", Detail::Text(server.to_string()))));
-            }
+            let (reason, evidence) = self.reason_of_move(s, ip, previous.mac);
+            self.give_reason(&mut event, reason);
+            event.details.extend(evidence);
         }
         self.push(event, events);
     }
@@ -333,6 +412,8 @@ impl Correlator {
             // A bogon is told once for its address and MAC, whoever carries it.
             Oddity::Bogon => (Kind::Bogon, s.mac),
             Oddity::MacMismatch => (Kind::MacMismatch, s.frame_mac),
+            Oddity::RogueDhcpServer => (Kind::RogueDhcpServer, s.frame_mac),
+            Oddity::RogueRouter => (Kind::RogueRouter, s.frame_mac),
         };
         let (segment, mac) = (s.segment, s.mac);
         if self.memory.is_odd_anew(Told { segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }) {
@@ -356,7 +437,21 @@ impl Correlator {
         events: &mut Vec<Event>,
     ) {
         let (segment, mac) = (s.segment, s.frame_mac);
-        if self.memory.play(RoleHolder { segment, role, ip, mac, first_seen: s.at, last_seen: s.at, prefixes }) {
+        let is_new =
+            self.memory.play(RoleHolder { segment, role, ip, mac, first_seen: s.at, last_seen: s.at, prefixes });
+        if self.is_rogue(segment, role, ip, mac) {
+            let (oddity, kind) = match role {
+                Role::DhcpServer => (Oddity::RogueDhcpServer, Kind::RogueDhcpServer),
+                Role::Router => (Oddity::RogueRouter, Kind::RogueRouter),
+            };
+            let told = Told { segment, oddity, ip, mac, frame_mac: mac, first_seen: s.at, last_seen: s.at };
+            if self.memory.is_odd_anew(told) {
+                let event = Event { ip: Some(ip), details, ..self.about_host(kind, s.at, segment, mac) };
+                self.push(event, events);
+            }
+            return;
+        }
+        if is_new {
             let kind = match role {
                 Role::DhcpServer => Kind::NewDhcpServer,
                 Role::Router => Kind::NewRouter,
@@ -369,16 +464,27 @@ impl Correlator {
         }
     }
 
+    /// Whether somebody is allowed to play the role there, and this one is not.
+    fn is_rogue(&self, segment: Segment, role: Role, ip: IpAddr, mac: Mac) -> bool {
+        let here = self.settings.allow.iter().filter(|allow| allow.segment.is_none_or(|at| at == segment));
+        let lists = here.map(|allow| match role {
+            Role::DhcpServer => &allow.dhcp_servers,
+            Role::Router => &allow.routers,
+        });
+        let mut lists = lists.filter(|list| !list.is_empty()).peekable();
+        lists.peek().is_some() && !lists.any(|list| list.has(ip, mac))
+    }
+
     fn learn_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
         let names_max = self.limits.names_max;
         let is_known_history = self.memory.is_known_history(id, s.at);
         let renamed = self.memory.update_host(id, |known| {
             // A capture file read again brings back names that a full list lost; they are no news.
             let is_listed = known.names.iter().any(|n| n.source == source && n.name.eq_ignore_ascii_case(&name));
-            if is_known_history && !is_listed && host::names_are_full(known, source, names_max) {
+            if is_known_history && !is_listed && host::names_are_full(&known.names, source, names_max) {
                 return (Mark::Same, Renamed::No);
             }
-            host::learn_name(known, name.clone(), source, s.at, names_max)
+            host::learn_name(&mut known.names, name.clone(), source, s.at, names_max)
         });
         if let Some(Renamed::From(old_name)) = renamed {
             let mut event = self.about_host(Kind::NameChanged, s.at, s.segment, s.mac);
@@ -421,7 +527,7 @@ impl Correlator {
         Event {
             segment: Some(segment),
             mac: Some(mac),
-            hostname: host.and_then(host::hostname),
+            hostname: host.and_then(|host| host::hostname(&host.names)),
             host: host.map(|host| host.id),
             ..bare(kind, at)
         }
@@ -444,7 +550,8 @@ enum Meaning {
 
 /// A router's own MAC may carry the word of the virtual router that it stands for (RFC 9568, section 8.2), or the reverse.
 fn is_virtual_router(s: &Sighting, source: Source) -> bool {
-    source == Source::Ndp && (s.mac.kind() == MacKind::Virtual || s.frame_mac.kind() == MacKind::Virtual)
+    matches!(source, Source::Ndp | Source::NdpProbe)
+        && (s.mac.kind() == MacKind::Virtual || s.frame_mac.kind() == MacKind::Virtual)
 }
 
 /// RFC 2131, section 3.3: all ones is infinity, which is far enough away.

@@ -11,7 +11,8 @@
 //! - Checks of a claim stand in arpwatch's order, and one that fires ends it: `bogon`, `mac-mismatch`, then the binding.
 //! - 0/8, 127/8, 224/4, 255.255.255.255, `::`, `::1` and ff00::/8 are never bound.
 //! - `at` is the time of the sighting that shows the event; for a host that settled (see `new-host`), of its first
-//!   sighting, so there `at` goes back by up to the settle time while ids rise.
+//!   sighting, and for a move that was explained (see `changed-mac`), of the claim; so there `at` goes back by up to
+//!   three seconds while ids rise.
 //! - What limits evict is forgotten, and new when it comes back. With `Settings::history`, what restored rows already
 //!   say of a time is no news.
 
@@ -70,12 +71,27 @@ pub enum Kind {
     /// while remembered (`Limits::told_max`). Binds nothing. No details.
     Bogon,
     /// An address passed to a MAC that never held it, as far as remembered (`Limits::holders_max`). `old_mac` is the
-    /// holder before. `reason` is `dhcp`, and severity info, when a lease that has not ended names the new MAC.
-    /// Details: `previous_age_s` (whole seconds since the holder before was last heard with it; 0 when time went back),
-    /// `dhcp_server` (with reason `dhcp`, where the ACK named it).
+    /// holder before. `reason` (see [`Reason`]) is found in this order: a lease that has not ended names the new MAC
+    /// (`dhcp`, info); either MAC is a virtual router's (`failover`, info); else both stations are asked, where the
+    /// sensor may ask, and the event waits for their answers, at most `Settings::explain`. Meanwhile the address stays
+    /// with the old MAC; with `spoof-suspected` (alert) it goes on to. Details: `previous_age_s` (whole seconds since the
+    /// holder before was last heard with it; 0 when time went back), `dhcp_server` (with reason `dhcp`, where the ACK
+    /// named it), and where both were asked `old_answered` and `new_answered` (`yes` or `no`) and `new_addresses` (how
+    /// many IPv4 addresses the new MAC holds).
     ChangedMac,
     /// An address passed back to the MAC before the present one, however long ago. Details: `previous_age_s`.
     FlipFlop,
+    /// A host that was gone was heard again, by any frame or answer. Details: `gone_s` (since `host-gone`).
+    HostBack,
+    /// A host is gone: nothing was heard of it, by any protocol, for `gone_after`, and questions by at least two
+    /// techniques stayed unanswered. Not while the sensor itself did not hear well for as long: since its start, since
+    /// frames were lost, since the interface was down (`Correlator::set_deaf`). Once, until it is back. `ip` is the address
+    /// that was asked. Details: `unheard_s`, `unanswered` (techniques).
+    HostGone,
+    /// Two stations claim one address at the same time: both answered a conflict check (RFC 5227, section 2.1.1) after it
+    /// passed from `old_mac` to `mac`. While both go on, their claims neither move the address nor are told again.
+    /// Details as of `changed-mac`.
+    IpConflict,
     /// The ARP or ND payload's MAC (`mac`) is not the frame's; not for NDP where either is a virtual router's. Once for
     /// (segment, address, both MACs) while remembered (`Limits::told_max`). Binds nothing, and makes no host of the
     /// payload's MAC: `host` and `hostname` are the frame's. Details: `frame_mac`.
@@ -101,20 +117,33 @@ pub enum Kind {
     NewRouter,
     /// An address passed back to a MAC that held it before the one before. Details: `previous_age_s`.
     ReusedMac,
+    /// As `new-dhcp-server`, of a server that is not on its segment's allow list, where there is one (`Settings::allow`).
+    /// Once for (segment, address, MAC) while remembered (`Limits::told_max`), in place of `new-dhcp-server`. No details.
+    RogueDhcpServer,
+    /// As `new-router`, of a router that is not on its segment's allow list, where there is one. Once as
+    /// `rogue-dhcp-server`, in place of `new-router`. Details as of `new-router`.
+    RogueRouter,
     /// Frames were lost.
     SensorLoss,
     /// The sensor started.
     SensorStarted,
     /// The sensor stopped.
     SensorStopped,
+    /// A TCP port of a living host that was open was found closed, and two confirmations agreed. Details: `port`.
+    ServiceClosed,
+    /// A TCP port that was asked before and was closed is open. Details: `port`, `banner` (where it greeted).
+    ServiceOpened,
 }
 
 impl Kind {
     /// Every kind, in alphabetical order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::Bogon,
         Self::ChangedMac,
         Self::FlipFlop,
+        Self::HostBack,
+        Self::HostGone,
+        Self::IpConflict,
         Self::MacMismatch,
         Self::NameChanged,
         Self::NewAddress,
@@ -122,9 +151,13 @@ impl Kind {
         Self::NewHost,
         Self::NewRouter,
         Self::ReusedMac,
+        Self::RogueDhcpServer,
+        Self::RogueRouter,
         Self::SensorLoss,
         Self::SensorStarted,
         Self::SensorStopped,
+        Self::ServiceClosed,
+        Self::ServiceOpened,
     ];
 
     /// The kind in every written form.
@@ -133,6 +166,9 @@ impl Kind {
             Self::Bogon => "bogon",
             Self::ChangedMac => "changed-mac",
             Self::FlipFlop => "flip-flop",
+            Self::HostBack => "host-back",
+            Self::HostGone => "host-gone",
+            Self::IpConflict => "ip-conflict",
             Self::MacMismatch => "mac-mismatch",
             Self::NameChanged => "name-changed",
             Self::NewAddress => "new-address",
@@ -140,9 +176,13 @@ impl Kind {
             Self::NewHost => "new-host",
             Self::NewRouter => "new-router",
             Self::ReusedMac => "reused-mac",
+            Self::RogueDhcpServer => "rogue-dhcp-server",
+            Self::RogueRouter => "rogue-router",
             Self::SensorLoss => "sensor-loss",
             Self::SensorStarted => "sensor-started",
             Self::SensorStopped => "sensor-stopped",
+            Self::ServiceClosed => "service-closed",
+            Self::ServiceOpened => "service-opened",
         }
     }
 
@@ -168,13 +208,20 @@ impl Kind {
     pub const fn severity(self) -> Severity {
         match self {
             Self::Bogon
+            | Self::HostBack
             | Self::MacMismatch
             | Self::NameChanged
             | Self::NewAddress
             | Self::SensorStarted
-            | Self::SensorStopped => Severity::Info,
-            Self::NewDhcpServer | Self::NewHost | Self::NewRouter => Severity::Notice,
-            Self::ChangedMac | Self::FlipFlop | Self::ReusedMac | Self::SensorLoss => Severity::Warning,
+            | Self::SensorStopped
+            | Self::ServiceClosed => Severity::Info,
+            Self::HostGone | Self::NewDhcpServer | Self::NewHost | Self::NewRouter | Self::ServiceOpened => {
+                Severity::Notice
+            }
+            Self::ChangedMac | Self::FlipFlop | Self::IpConflict | Self::ReusedMac | Self::SensorLoss => {
+                Severity::Warning
+            }
+            Self::RogueDhcpServer | Self::RogueRouter => Severity::Alert,
         }
     }
 }
@@ -217,18 +264,64 @@ impl Severity {
 /// Why an address changed its MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
+    /// The old and the new station both answer for it.
+    Conflict,
     /// A DHCP server gave it to the new station.
     Dhcp,
+    /// It moved between virtual routers, or between a router and its virtual MAC.
+    Failover,
+    /// The new station answers for many addresses.
+    ProxyArp,
+    /// Only the new station answers for it.
+    Replaced,
+    /// Only the old station answers for it: the new one lied.
+    SpoofSuspected,
     /// Not explained.
     Unknown,
 }
 
 impl Reason {
+    /// Every reason, in alphabetical order.
+    pub const ALL: [Self; 7] = [
+        Self::Conflict,
+        Self::Dhcp,
+        Self::Failover,
+        Self::ProxyArp,
+        Self::Replaced,
+        Self::SpoofSuspected,
+        Self::Unknown,
+    ];
+
     /// The reason in every written form.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Conflict => "conflict",
             Self::Dhcp => "dhcp",
+            Self::Failover => "failover",
+            Self::ProxyArp => "proxy-arp",
+            Self::Replaced => "replaced",
+            Self::SpoofSuspected => "spoof-suspected",
             Self::Unknown => "unknown",
+        }
+    }
+
+    /// How much a `changed-mac` with this reason matters.
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::Dhcp | Self::Failover => Severity::Info,
+            Self::SpoofSuspected => Severity::Alert,
+            Self::Conflict | Self::ProxyArp | Self::Replaced | Self::Unknown => Severity::Warning,
+        }
+    }
+
+    /// How sure the verdict is, percent: what one unanswered question, or one forged answer, could change.
+    pub const fn confidence(self) -> Option<u8> {
+        match self {
+            Self::Dhcp | Self::Failover => Some(95),
+            Self::Conflict | Self::SpoofSuspected => Some(90),
+            Self::Replaced => Some(80),
+            Self::ProxyArp => Some(70),
+            Self::Unknown => None,
         }
     }
 }

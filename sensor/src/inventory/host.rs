@@ -5,10 +5,9 @@ use super::state::{DhcpFacts, Host, Name, Service, Source};
 use super::table::Mark;
 use crate::types::{Text, Timestamp};
 
-/// The host's best name: DHCP before mDNS, the first label of the most recent one.
-pub(super) fn hostname(host: &Host) -> Option<String> {
-    let best = |source| host.names.iter().find(|name| name.source == source);
-    let name = best(Source::Dhcp).or_else(|| best(Source::Mdns))?;
+/// The best of these names ([`Source::name_rank`]): the first label of the most recent one.
+pub(super) fn hostname<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
+    let name = names.into_iter().min_by_key(|name| name.source.name_rank())?;
     name.name.split('.').find(|label| !label.is_empty()).map(str::to_owned)
 }
 
@@ -43,39 +42,39 @@ pub(super) enum Renamed {
 
 /// Puts `name` first among its source's names. `names_max` counts per source.
 pub(super) fn learn_name(
-    host: &mut Host,
+    names: &mut Vec<Name>,
     name: String,
     source: Source,
     at: Timestamp,
     names_max: usize,
 ) -> (Mark, Renamed) {
-    let of_source = |host: &Host| host.names.iter().position(|name| name.source == source);
-    let front = of_source(host);
+    let of_source = |names: &[Name]| names.iter().position(|name| name.source == source);
+    let front = of_source(names);
     let same = |known: &Name| known.source == source && known.name.eq_ignore_ascii_case(&name);
-    if let Some(position) = host.names.iter().position(same) {
-        let known = &mut host.names[position];
+    if let Some(position) = names.iter().position(same) {
+        let known = &mut names[position];
         known.first_seen = known.first_seen.min(at);
         known.last_seen = known.last_seen.max(at);
         if front == Some(position) {
             return (Mark::Same, Renamed::No);
         }
-        host.names[..=position].rotate_right(1);
+        names[..=position].rotate_right(1);
         return (Mark::Changed, Renamed::No);
     }
-    let renamed = front.map_or(Renamed::No, |position| Renamed::From(host.names[position].name.clone()));
-    host.names.insert(0, Name { name, source, first_seen: at, last_seen: at });
+    let renamed = front.map_or(Renamed::No, |position| Renamed::From(names[position].name.clone()));
+    names.insert(0, Name { name, source, first_seen: at, last_seen: at });
     let of_source = |name: &Name| name.source == source;
-    if host.names.iter().filter(|name| of_source(name)).count() > names_max.max(1)
-        && let Some(oldest) = host.names.iter().rposition(of_source)
+    if names.iter().filter(|name| of_source(name)).count() > names_max.max(1)
+        && let Some(oldest) = names.iter().rposition(of_source)
     {
-        host.names.remove(oldest);
+        names.remove(oldest);
     }
     (Mark::Changed, renamed)
 }
 
 /// Whether one more name of `source` would push out another.
-pub(super) fn names_are_full(host: &Host, source: Source, names_max: usize) -> bool {
-    host.names.iter().filter(|name| name.source == source).count() >= names_max.max(1)
+pub(super) fn names_are_full(names: &[Name], source: Source, names_max: usize) -> bool {
+    names.iter().filter(|name| name.source == source).count() >= names_max.max(1)
 }
 
 /// Takes in an SRV record that the host sent. One that points to another name than the host's own is another host's.

@@ -1,15 +1,28 @@
 //! A host's stable number. A fixed hash, so that the same network has the same numbers in every run and database.
 
 use std::fmt::{self, Write as _};
+use std::net::IpAddr;
 
 use super::state::HostId;
 use crate::types::{Mac, Segment};
 
 /// The id of the host first seen as `mac` on `segment`; never zero.
 pub fn host_id(segment: Segment, mac: Mac) -> HostId {
+    stirred(segment, &mac.0)
+}
+
+/// The id of a host that is known by an address only, because a router stands before it; never zero.
+pub fn distant_host_id(segment: Segment, ip: IpAddr) -> HostId {
+    match ip {
+        IpAddr::V4(ip) => stirred(segment, &ip.octets()),
+        IpAddr::V6(ip) => stirred(segment, &ip.octets()),
+    }
+}
+
+fn stirred(segment: Segment, bytes: &[u8]) -> HostId {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     write!(hash, "{segment}").expect("hashing cannot fail");
-    hash.add(&mac.0);
+    hash.add(bytes);
     // FNV's high bits depend little on the last octets: stir (the finisher of MurmurHash3).
     let mut h = hash.0;
     h = (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);

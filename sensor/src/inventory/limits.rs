@@ -21,6 +21,12 @@ pub struct Limits {
     pub roles_max: usize,
     /// Oddities told.
     pub told_max: usize,
+    /// Addresses with what probes found out about them.
+    pub asked_max: usize,
+    /// TCP ports remembered for one address, open or not.
+    pub ports_max: usize,
+    /// Addresses whose move is being explained, or whose holders quarrel.
+    pub disputes_max: usize,
 }
 
 impl Default for Limits {
@@ -36,6 +42,9 @@ impl Default for Limits {
             leases_max: 65_536,
             roles_max: 1024,
             told_max: 16_384,
+            asked_max: 65_536,
+            ports_max: 64,
+            disputes_max: 1024,
         }
     }
 }

@@ -4,14 +4,27 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::asked;
 use super::binding::{self, How, Known, Previous, Verdict, Word};
-use super::identity::host_id;
+use super::identity::{distant_host_id, host_id};
 use super::limits::Limits;
 use super::state::{
-    Binding, Changes, Host, HostId, Lease, Oddity, Presence, Removed, Role, RoleHolder, Rows, Source, Station, Told,
+    Asked, Binding, Changes, Host, HostId, Lease, Oddity, Presence, Removed, Role, RoleHolder, Rows, Source, Station,
+    Told,
 };
 use super::table::{Mark, Row, Table, see};
 use crate::types::{Mac, Segment, Timestamp};
+
+/// A host that was gone and was heard again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Returned {
+    /// Which.
+    pub(super) host: HostId,
+    /// When it was heard again.
+    pub(super) at: Timestamp,
+    /// When it was told to be gone.
+    pub(super) gone_since: Timestamp,
+}
 
 /// Everything known.
 #[derive(Debug)]
@@ -27,6 +40,13 @@ pub(super) struct Memory {
     leases: Table<Lease, Option<Timestamp>>,
     roles: Table<RoleHolder, ()>,
     told: Table<Told, ()>,
+    asked: Table<Asked, ()>,
+    /// Addresses that answered and have neither a known station nor a host, by `first_seen`: they may still get one.
+    homeless: BTreeSet<(Timestamp, Segment, IpAddr)>,
+    /// Hosts that are known by an address only, and which.
+    distant: HashMap<HostId, (Segment, IpAddr)>,
+    /// Hosts that were gone and were heard again, not told yet.
+    returned: Vec<Returned>,
     /// Hosts whose `new-host` is not told yet, by first sighting.
     pending: BTreeSet<(Timestamp, HostId)>,
     /// With `Settings::history`: the hosts' `last_seen` as restored.
@@ -46,6 +66,10 @@ impl Memory {
             leases: Table::new(limits.leases_max),
             roles: Table::new(limits.roles_max),
             told: Table::new(limits.told_max),
+            asked: Table::new(limits.asked_max),
+            homeless: BTreeSet::new(),
+            distant: HashMap::new(),
+            returned: Vec::new(),
             pending: BTreeSet::new(),
             known_until: HashMap::new(),
             history,
@@ -58,6 +82,8 @@ impl Memory {
         memory.drop_bindings(over);
         let over = memory.leases.fit().len() + memory.roles.fit().len() + memory.told.fit().len();
         memory.count(over);
+        let over = memory.asked.fit();
+        memory.drop_asked(over);
         memory
     }
 
@@ -80,8 +106,10 @@ impl Memory {
                 None => self.stations.refuse(station.key()),
             }
         }
+        let answering: BTreeSet<HostId> = rows.asked.iter().filter_map(|asked| asked.host).collect();
         for id in self.hosts.keys() {
-            if self.hosts.note(&id).is_some_and(BTreeSet::is_empty)
+            if !answering.contains(&id)
+                && self.hosts.note(&id).is_some_and(BTreeSet::is_empty)
                 && let Some((host, _)) = self.hosts.remove(&id)
             {
                 self.pending.remove(&(host.first_seen, id));
@@ -105,6 +133,19 @@ impl Memory {
         }
         rows.roles.into_iter().for_each(|role| self.roles.restore(role, ()));
         rows.told.into_iter().for_each(|told| self.told.restore(told, ()));
+        for mut asked in rows.asked {
+            asked.host = asked.host.filter(|id| self.hosts.get(id).is_some());
+            match asked.host {
+                Some(id) => {
+                    self.distant.insert(id, asked.key());
+                }
+                None if !asked.sources.is_empty() && self.bindings.get(&asked.key()).is_none() => {
+                    self.homeless.insert((asked.first_seen, asked.segment, asked.ip));
+                }
+                None => {}
+            }
+            self.asked.restore(asked, ());
+        }
     }
 
     /// A station was heard: it and its host are known from now on.
@@ -122,10 +163,15 @@ impl Memory {
     fn see_host(&mut self, id: HostId, at: Timestamp) -> HostId {
         let waited = self.hosts.update(&id, |host, _| {
             let before = host.first_seen;
-            let mark = see(&mut host.first_seen, &mut host.last_seen, at);
-            (mark, (!host.announced && host.first_seen != before).then_some(before))
+            let mut mark = see(&mut host.first_seen, &mut host.last_seen, at);
+            let gone_since = host.gone_since.take_if(|since| at > *since);
+            mark = mark.max(Mark::changed_if(gone_since.is_some()));
+            (mark, ((!host.announced && host.first_seen != before).then_some(before), gone_since))
         });
-        if let Some(Some(before)) = waited {
+        if let Some((_, Some(gone_since))) = waited {
+            self.returned.push(Returned { host: id, at, gone_since });
+        }
+        if let Some((Some(before), _)) = waited {
             self.pending.remove(&(before, id));
             self.pending.insert((at, id));
         }
@@ -155,6 +201,7 @@ impl Memory {
                     first_seen: at,
                     last_seen: at,
                     announced: false,
+                    gone_since: None,
                     names: Vec::new(),
                     services: Vec::new(),
                     dhcp: None,
@@ -220,9 +267,17 @@ impl Memory {
 
     /// The address to know a host by: IPv4, then global IPv6, then link-local; the lowest among equals.
     pub(super) fn best_address(&self, id: HostId) -> Option<IpAddr> {
+        if let Some((_, ip)) = self.distant.get(&id) {
+            return Some(*ip);
+        }
         let segment = self.hosts.get(&id)?.segment;
         let held = |mac: &Mac| self.stations.note(&(segment, *mac)).into_iter().flatten();
         self.hosts.note(&id)?.iter().flat_map(held).min_by_key(|ip| (reach(ip), **ip)).copied()
+    }
+
+    /// The first of a host's stations; none when it is known by an address only.
+    pub(super) fn first_mac(&self, id: HostId) -> Option<Mac> {
+        self.hosts.note(&id)?.first().copied()
     }
 
     /// Whether one of the host's stations held `ip` at `at` already: a capture file read again knows later addresses too.
@@ -263,6 +318,7 @@ impl Memory {
         self.drop_bindings(oldest);
         self.bindings.insert(Binding { segment, ip, holders: vec![binding::holder(word)] }, Vec::new());
         self.give(segment, ip, word.mac);
+        self.adopt(segment, ip, word.mac);
         Verdict::Bound
     }
 
@@ -358,6 +414,182 @@ impl Memory {
         known.is_none()
     }
 
+    /// An address answered a question: its row is known from now on, and whoever holds it was heard.
+    pub(super) fn answer<T>(
+        &mut self,
+        segment: Segment,
+        ip: IpAddr,
+        source: Source,
+        at: Timestamp,
+        change: impl FnOnce(&mut Asked) -> (Mark, T),
+    ) -> Option<T> {
+        let key = (segment, ip);
+        self.know_asked(key, at);
+        let before = self.asked.get(&key).map(|asked| asked.first_seen);
+        let known = self.asked.update(&key, |asked, ()| {
+            let learned =
+                Mark::changed_if(asked.sources.insert(source) | asked.silent_at.take_if(|s| *s < at).is_some());
+            let seen = see(&mut asked.first_seen, &mut asked.last_seen, at);
+            let (mark, answer) = change(asked);
+            (mark.max(learned).max(seen), (asked.host, asked.first_seen, answer))
+        });
+        let (own_host, first_seen, answer) = known?;
+        let holder = self.bindings.update(&key, |binding, _| {
+            let holder = &mut binding.holders[0];
+            // An answer from before the holder's time may be another's.
+            let at = at.max(holder.first_seen);
+            (see(&mut holder.first_seen, &mut holder.last_seen, at), holder.mac)
+        });
+        match holder.map_or(own_host, |mac| self.stations.get(&(segment, mac)).map(|station| station.host)) {
+            Some(host) => {
+                self.see_host(host, at);
+            }
+            None => {
+                before.map(|before| self.homeless.remove(&(before, segment, ip)));
+                self.homeless.insert((first_seen, segment, ip));
+            }
+        }
+        Some(answer)
+    }
+
+    /// Changes what is known of an address without its having answered, such as a name that a name server gave.
+    pub(super) fn update_asked<T>(
+        &mut self,
+        segment: Segment,
+        ip: IpAddr,
+        at: Timestamp,
+        change: impl FnOnce(&mut Asked) -> (Mark, T),
+    ) -> Option<T> {
+        self.know_asked((segment, ip), at);
+        self.asked.update(&(segment, ip), |asked, ()| change(asked))
+    }
+
+    fn know_asked(&mut self, key: (Segment, IpAddr), at: Timestamp) {
+        if self.asked.get(&key).is_none() {
+            let over = self.asked.make_room();
+            self.drop_asked(over);
+            self.asked.insert(asked::unknown(key.0, key.1, at), ());
+        }
+    }
+
+    /// What probes know of an address.
+    pub(super) fn asked(&self, segment: Segment, ip: IpAddr) -> Option<&Asked> {
+        self.asked.get(&(segment, ip))
+    }
+
+    /// The station that holds an address at present.
+    pub(super) fn holder(&self, segment: Segment, ip: IpAddr) -> Option<&super::state::Holder> {
+        self.bindings.get(&(segment, ip)).map(|binding| &binding.holders[0])
+    }
+
+    /// Whether the station ever held the address, as far as remembered.
+    pub(super) fn ever_held(&self, segment: Segment, ip: IpAddr, mac: Mac) -> bool {
+        self.bindings.get(&(segment, ip)).is_some_and(|binding| binding.holders.iter().any(|h| h.mac == mac))
+    }
+
+    /// How many IPv4 addresses a station holds at present.
+    pub(super) fn ipv4_count(&self, segment: Segment, mac: Mac) -> usize {
+        self.stations.note(&(segment, mac)).map_or(0, |held| held.iter().take_while(|ip| ip.is_ipv4()).count())
+    }
+
+    /// The host that an address belongs to: of its holder, or the one that is known by the address only.
+    pub(super) fn host_at(&self, segment: Segment, ip: IpAddr) -> Option<&Host> {
+        match self.holder(segment, ip) {
+            Some(holder) => self.host_of(segment, holder.mac),
+            None => self.hosts.get(&self.asked.get(&(segment, ip))?.host?),
+        }
+    }
+
+    /// The earliest answer of an address whose station is not known yet.
+    pub(super) fn first_homeless(&self) -> Option<Timestamp> {
+        self.homeless.first().map(|(at, ..)| *at)
+    }
+
+    /// Addresses that answered until `until` and still have no station: each is a host of its own from now on.
+    pub(super) fn settle_homeless(&mut self, until: Timestamp) -> Vec<(Timestamp, Segment, IpAddr, HostId)> {
+        let mut settled = Vec::new();
+        while let Some(&(first_seen, segment, ip)) = self.homeless.first().filter(|(first, ..)| *first <= until) {
+            self.homeless.remove(&(first_seen, segment, ip));
+            let Some((last_seen, None)) = self.asked.get(&(segment, ip)).map(|row| (row.last_seen, row.host)) else {
+                continue;
+            };
+            if self.bindings.get(&(segment, ip)).is_some() {
+                continue;
+            }
+            let id = distant_host_id(segment, ip);
+            let over = self.hosts.make_room();
+            self.drop_hosts(over);
+            self.asked.update(&(segment, ip), |asked, ()| {
+                asked.host = Some(id);
+                (Mark::Changed, ())
+            });
+            let host = Host {
+                id,
+                segment,
+                first_seen,
+                last_seen,
+                announced: true,
+                gone_since: None,
+                names: Vec::new(),
+                services: Vec::new(),
+                dhcp: None,
+            };
+            self.hosts.insert(host, BTreeSet::new());
+            self.distant.insert(id, (segment, ip));
+            settled.push((first_seen, segment, ip, id));
+        }
+        settled
+    }
+
+    /// A host that was known by its address only turns out to be a station's: it was told already, and is one host.
+    fn adopt(&mut self, segment: Segment, ip: IpAddr, mac: Mac) {
+        let asked = self.asked.update(&(segment, ip), |asked, ()| {
+            let distant = asked.host.take();
+            (Mark::changed_if(distant.is_some()), (asked.first_seen, distant))
+        });
+        let Some((first_seen, distant)) = asked else { return };
+        self.homeless.remove(&(first_seen, segment, ip));
+        let Some(distant) = distant else { return };
+        self.distant.remove(&distant);
+        let Some(distant) = self.hosts.remove(&distant) else { return };
+        let Some(id) = self.stations.get(&(segment, mac)).map(|station| station.host) else { return };
+        let waited = self.hosts.update(&id, |host, _| {
+            let waited = (!host.announced).then_some(host.first_seen);
+            host.announced = true;
+            host.first_seen = host.first_seen.min(distant.0.first_seen);
+            (Mark::Changed, waited)
+        });
+        if let Some(Some(first_seen)) = waited {
+            self.pending.remove(&(first_seen, id));
+        }
+    }
+
+    /// Marks a host as gone; whether it was not before.
+    pub(super) fn lose(&mut self, id: HostId, at: Timestamp) -> bool {
+        let lost = self.hosts.update(&id, |host, _| {
+            let is_new = host.gone_since.is_none();
+            host.gone_since.get_or_insert(at);
+            (Mark::changed_if(is_new), is_new)
+        });
+        lost == Some(true)
+    }
+
+    /// Hosts that were gone and were heard since the last call.
+    pub(super) fn take_returned(&mut self) -> Vec<Returned> {
+        std::mem::take(&mut self.returned)
+    }
+
+    fn drop_asked(&mut self, rows: Vec<(Asked, ())>) {
+        self.count(rows.len());
+        for (asked, ()) in rows {
+            self.homeless.remove(&(asked.first_seen, asked.segment, asked.ip));
+            if let Some(id) = asked.host {
+                self.distant.remove(&id);
+                self.hosts.remove(&id);
+            }
+        }
+    }
+
     /// Rows that changed since the last call.
     pub(super) fn take_changes(&mut self) -> Changes {
         Changes {
@@ -368,6 +600,7 @@ impl Memory {
                 leases: self.leases.take_changed(),
                 roles: self.roles.take_changed(),
                 told: self.told.take_changed(),
+                asked: self.asked.take_changed(),
             },
             removed: Removed {
                 hosts: self.hosts.take_removed(),
@@ -376,6 +609,7 @@ impl Memory {
                 leases: self.leases.take_removed(),
                 roles: self.roles.take_removed(),
                 told: self.told.take_removed(),
+                asked: self.asked.take_removed(),
             },
         }
     }
@@ -404,6 +638,7 @@ impl Memory {
             leases: self.leases.rows(),
             roles: self.roles.rows(),
             told: self.told.rows(),
+            asked: self.asked.rows(),
         }
     }
 
@@ -418,10 +653,15 @@ impl Memory {
         for (host, macs) in hosts {
             self.pending.remove(&(host.first_seen, host.id));
             self.known_until.remove(&host.id);
+            if let Some(key) = self.distant.remove(&host.id) {
+                let gone = usize::from(self.asked.remove(&key).is_some());
+                self.count(gone);
+            }
             for mac in macs {
                 let Some((_, held)) = self.stations.remove(&(host.segment, mac)) else { continue };
                 let gone = held.iter().filter(|ip| self.bindings.remove(&(host.segment, **ip)).is_some()).count();
-                self.count(gone + 1);
+                let asked = held.iter().filter(|ip| self.asked.remove(&(host.segment, **ip)).is_some()).count();
+                self.count(gone + asked + 1);
             }
         }
     }
@@ -432,6 +672,9 @@ impl Memory {
             if let Some(held) = self.stations.note_mut(&(binding.segment, binding.holders[0].mac)) {
                 held.remove(&binding.ip);
             }
+            // What was asked about an address that is forgotten would make it somebody else's.
+            let gone = usize::from(self.asked.remove(&binding.key()).is_some());
+            self.count(gone);
         }
     }
 
@@ -524,6 +767,19 @@ impl Row for Told {
 
     fn key(&self) -> Self::Key {
         (self.segment, self.oddity, self.ip, self.mac, self.frame_mac)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
+}
+
+impl Row for Asked {
+    type Key = (Segment, IpAddr);
+    const HAS_PRESENCE: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.ip)
     }
 
     fn last_seen(&self) -> Timestamp {

@@ -1,6 +1,8 @@
 //! The pure core: messages become sightings, the correlator turns sightings into events. No clock, socket, file,
 //! thread or task lives here; time is an argument.
 
+/// What probes know of an address.
+mod asked;
 /// Who holds an address.
 mod binding;
 /// From sightings to events: which rule applies.
@@ -15,6 +17,8 @@ pub mod identity;
 pub mod limits;
 /// The tables together.
 mod memory;
+/// Whether, whom, when and how to ask.
+pub mod planner;
 /// What may be asked.
 pub mod policy;
 /// What is asked.

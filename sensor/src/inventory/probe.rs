@@ -38,6 +38,11 @@ pub enum Question {
     },
     /// ICMP or ICMPv6 echo.
     Echo,
+    /// TCP connections, each closed as soon as it stands: whether the ports are open, and nothing more.
+    Knock {
+        /// The ports, in this order.
+        ports: Arc<[u16]>,
+    },
     /// mDNS: which name has this address, asked of the host itself (RFC 6762, section 5.5).
     Mdns,
     /// NetBIOS node status (RFC 1002, section 4.2.17).
@@ -105,7 +110,7 @@ impl Question {
         match self {
             Self::AllNodes | Self::Echo => Technique::Icmp,
             Self::Arp { .. } | Self::ConflictCheck { .. } => Technique::Arp,
-            Self::Connect { .. } => Technique::Tcp,
+            Self::Connect { .. } | Self::Knock { .. } => Technique::Tcp,
             Self::Mdns => Technique::Mdns,
             Self::Nbns => Technique::Nbns,
             Self::Ndp { .. } => Technique::Ndp,

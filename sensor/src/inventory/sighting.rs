@@ -105,6 +105,8 @@ pub struct ArpClaim {
     pub operation: ArpOperation,
     /// The address asked for or answered to.
     pub target: Ipv4Addr,
+    /// It answers a probe of ours.
+    pub asked: bool,
 }
 
 /// What an ARP message does.
@@ -127,6 +129,8 @@ pub enum NdpClaim {
     Advert {
         /// The sender says that it routes.
         router: bool,
+        /// It answers a probe of ours.
+        asked: bool,
     },
     /// Solicitation from `::`: "does anybody hold this address?" (RFC 4862, section 5.4). Binds nothing.
     Dad,
@@ -287,6 +291,34 @@ pub enum MdnsClaim {
     },
 }
 
+impl Sighting {
+    /// An echo reply that came through a socket.
+    pub fn of_echo(segment: Segment, ip: IpAddr, rtt: Duration, hop_limit: Option<u8>, at: Timestamp) -> Self {
+        let claim = Claim::Answer(Box::new(Answer::Echo { rtt, hop_limit }));
+        Self { at, segment, frame_mac: Mac::ZERO, mac: Mac::ZERO, ip: Some(ip), claim }
+    }
+
+    /// What the kernel learned of a neighbour when it asked for it by ARP.
+    pub fn of_neighbour(segment: Segment, ip: Ipv4Addr, mac: Mac, at: Timestamp) -> Self {
+        let claim = ArpClaim { operation: ArpOperation::Reply, target: Ipv4Addr::UNSPECIFIED, asked: true };
+        Self { at, segment, frame_mac: mac, mac, ip: Some(ip.into()), claim: Claim::Arp(claim) }
+    }
+
+    /// The address that somebody has, by this; not one that is only asked about, or that a name server speaks of.
+    pub fn shows_life(&self) -> Option<IpAddr> {
+        let is_alive = match &self.claim {
+            Claim::Answer(answer) => {
+                !matches!(**answer, Answer::Ptr { .. } | Answer::Port { state: PortState::Silent, .. })
+            }
+            Claim::Arp(claim) => claim.operation != ArpOperation::ConflictCheck,
+            Claim::Dhcp(claim) => claim.message == DhcpMessage::Ack || !claim.from_server,
+            Claim::Mdns(_) => true,
+            Claim::Ndp(claim) => *claim != NdpClaim::Dad,
+        };
+        self.ip.filter(|_| is_alive)
+    }
+}
+
 /// Turns a message into its facts, appended to `out`. What binds nothing and names nobody makes no sighting.
 pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) {
     match message {
@@ -311,7 +343,7 @@ fn arp_sighting(frame: &Frame<'_>, message: &arp::Message) -> Option<Sighting> {
     if !message.sender_mac.is_station() || !is_usable(ip) {
         return None;
     }
-    let claim = Claim::Arp(ArpClaim { operation, target: message.target_ip });
+    let claim = Claim::Arp(ArpClaim { operation, target: message.target_ip, asked: false });
     Some(sighting(frame, message.sender_mac, Some(ip.into()), claim))
 }
 
@@ -333,7 +365,7 @@ fn ndp_sighting(frame: &Frame<'_>, message: &ndp::Message) -> Option<Sighting> {
         ndp::Kind::Advert { target, router } => {
             // Without the option the frame's own source answers, if it answers for itself (RFC 4861, section 4.4).
             let own = (target == source).then_some(frame.source_mac);
-            (station(message.target_mac).or(own), target, NdpClaim::Advert { router })
+            (station(message.target_mac).or(own), target, NdpClaim::Advert { router, asked: false })
         }
         ndp::Kind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
         ndp::Kind::RouterAdvert { lifetime_s } => {
@@ -424,6 +456,11 @@ fn mdns_sightings(frame: &Frame<'_>, message: &dns::Message, out: &mut Vec<Sight
             _ => claim,
         });
     }
+}
+
+/// What a response says, one claim a record; goodbyes are left out.
+pub fn mdns_claims(message: &dns::Message) -> impl Iterator<Item = MdnsClaim> {
+    message.records.iter().filter(|record| record.ttl_s > 0).map(mdns_claim)
 }
 
 fn mdns_claim(record: &dns::Record) -> MdnsClaim {

@@ -12,36 +12,80 @@ use crate::types::{Mac, Segment, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub u64);
 
-/// By which protocol something was learned. In the order in which names are trusted last to first.
+/// By which protocol something was learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// ARP.
     Arp,
+    /// ARP, in answer to a probe.
+    ArpProbe,
     /// DHCPv4.
     Dhcp,
+    /// ICMP or ICMPv6 echo.
+    Icmp,
     /// mDNS.
     Mdns,
+    /// NetBIOS node status.
+    Nbns,
     /// NDP.
     Ndp,
+    /// NDP, in answer to a probe.
+    NdpProbe,
+    /// Reverse DNS.
+    Ptr,
+    /// SNMP.
+    Snmp,
+    /// A TCP connection.
+    Tcp,
 }
 
 impl Source {
     /// Every source, in alphabetical order of its written name.
-    pub const ALL: [Self; 4] = [Self::Arp, Self::Dhcp, Self::Mdns, Self::Ndp];
+    pub const ALL: [Self; 11] = [
+        Self::Arp,
+        Self::ArpProbe,
+        Self::Dhcp,
+        Self::Icmp,
+        Self::Mdns,
+        Self::Nbns,
+        Self::Ndp,
+        Self::NdpProbe,
+        Self::Ptr,
+        Self::Snmp,
+        Self::Tcp,
+    ];
 
     /// The source in exports and in the database.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Arp => "arp",
+            Self::ArpProbe => "arp-probe",
             Self::Dhcp => "dhcp",
+            Self::Icmp => "icmp",
             Self::Mdns => "mdns",
+            Self::Nbns => "nbns",
             Self::Ndp => "ndp",
+            Self::NdpProbe => "ndp-probe",
+            Self::Ptr => "ptr",
+            Self::Snmp => "snmp",
+            Self::Tcp => "tcp",
         }
     }
 
     /// The reverse of [`Source::name`].
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+
+    /// How far a name from here is trusted, the smallest most: what a host says of itself before what others say of it.
+    pub const fn name_rank(self) -> u8 {
+        match self {
+            Self::Dhcp => 0,
+            Self::Mdns => 1,
+            Self::Nbns => 2,
+            Self::Snmp => 3,
+            _ => 4,
+        }
     }
 }
 
@@ -58,6 +102,8 @@ pub struct Host {
     pub last_seen: Timestamp,
     /// Whether `new-host` was told.
     pub announced: bool,
+    /// Since when it is gone: `host-gone` was told, and it was not heard since.
+    pub gone_since: Option<Timestamp>,
     /// What it calls itself, by source, most recent first within a source.
     pub names: Vec<Name>,
     /// What it announces.
@@ -208,6 +254,10 @@ pub enum Oddity {
     Bogon,
     /// Payload's MAC is not the frame's.
     MacMismatch,
+    /// A DHCP server that does not belong there.
+    RogueDhcpServer,
+    /// A router that does not belong there.
+    RogueRouter,
 }
 
 /// An oddity's memory.
@@ -229,6 +279,65 @@ pub struct Told {
     pub last_seen: Timestamp,
 }
 
+/// What probes found out about an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Where.
+    pub segment: Segment,
+    /// The address.
+    pub ip: IpAddr,
+    /// The host that answers, when no station is known that holds the address (it lies behind a router).
+    pub host: Option<HostId>,
+    /// First answer, or first time that one was missed.
+    pub first_seen: Timestamp,
+    /// Last answer; the same as `first_seen` when there never was one.
+    pub last_seen: Timestamp,
+    /// The techniques that were answered.
+    pub sources: BTreeSet<Source>,
+    /// The end of the last round of questions that nobody answered.
+    pub silent_at: Option<Timestamp>,
+    /// Last round-trip time, microseconds.
+    pub rtt_us: Option<u32>,
+    /// The name that DNS gives for the address, escaped.
+    pub reverse_dns: Option<String>,
+    /// Names that were learned by asking, by source, most recent first within a source.
+    pub names: Vec<Name>,
+    /// TCP ports that are or were open, rising.
+    pub ports: Vec<OpenPort>,
+    /// TCP ports that were asked and never open, rising.
+    pub closed_ports: Vec<u16>,
+    /// What SNMP said.
+    pub snmp: Option<SnmpFacts>,
+}
+
+/// A TCP port that is or was open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenPort {
+    /// Its number.
+    pub port: u16,
+    /// `service-closed` was told, or the port was found closed as often as that needs.
+    pub closed: bool,
+    /// How often in succession it was found closed.
+    pub misses: u8,
+    /// What it greeted with, escaped.
+    pub banner: Option<String>,
+    /// First time open.
+    pub first_seen: Timestamp,
+    /// Last time open.
+    pub last_seen: Timestamp,
+}
+
+/// What SNMP said (RFC 3418), escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SnmpFacts {
+    /// `sysName`.
+    pub name: Option<String>,
+    /// `sysDescr`.
+    pub description: Option<String>,
+    /// `sysObjectID`, dotted.
+    pub object_id: Option<String>,
+}
+
 /// Everything, or everything that changed. Rows are whole: saving one replaces the saved one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
@@ -244,6 +353,8 @@ pub struct Rows {
     pub roles: Vec<RoleHolder>,
     /// Oddities told, by segment, oddity, address and both MACs.
     pub told: Vec<Told>,
+    /// What probes found out, by segment and address.
+    pub asked: Vec<Asked>,
 }
 
 /// A moment at which something known was seen again: all that a quiet network writes.
@@ -281,4 +392,6 @@ pub struct Removed {
     pub roles: Vec<(Segment, Role, IpAddr)>,
     /// Oddities.
     pub told: Vec<(Segment, Oddity, IpAddr, Mac, Mac)>,
+    /// What probes found out.
+    pub asked: Vec<(Segment, IpAddr)>,
 }

@@ -3,6 +3,8 @@
 
 /// What a service greets with.
 pub mod banner;
+/// Keyed cookies.
+pub mod cookie;
 /// Reverse DNS.
 pub mod dns;
 /// ICMP and ICMPv6 echo.
@@ -11,6 +13,10 @@ pub mod icmp;
 pub mod mdns;
 /// NetBIOS node status.
 pub mod nbns;
+/// All of them on a thread.
+pub mod prober;
+/// Frames of our own making.
+pub mod raw;
 /// SNMP's system group.
 pub mod snmp;
 /// TCP connect.

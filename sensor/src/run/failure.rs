@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::capture::CaptureError;
 use crate::capture::file::FileError;
 use crate::config::ConfigError;
+use crate::probe::snmp::CredentialsError;
 use crate::store::StoreError;
 use crate::vendor::VendorError;
 
@@ -37,6 +38,9 @@ pub enum Failure {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// SNMP credentials.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The list of vendors.
     #[error(transparent)]
     Vendor(#[from] VendorError),
@@ -52,7 +56,7 @@ impl Failure {
     /// 2 usage or configuration, 3 missing privilege, 4 the world, 5 data was lost.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Credentials(_) => 2,
             Self::Capture(error) if error.is_privilege() => 3,
             Self::Damaged(_) | Self::Lost(_) => 5,
             Self::Capture(_) | Self::File(_) | Self::Store(_) | Self::System { .. } | Self::Vendor(_) => 4,

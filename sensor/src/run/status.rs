@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::capture::{Mode, PortStatus, Role};
 use crate::inventory::event::Detail;
+use crate::inventory::planner::Answers;
+use crate::probe::prober::Counted;
 use crate::types::{Class, Timestamp};
 
 /// The counters that are not zero, as `<outcome>_<class>`: the details of `sensor-stopped`.
@@ -46,6 +48,8 @@ pub struct Status<'a> {
     pub evictions_total: u64,
     /// Events that wait for the database or a sink.
     pub events_waiting: usize,
+    /// Questions and answers, where anybody may be asked.
+    pub asking: Option<(Counted, Answers)>,
     /// Sightings that their log missed.
     pub sightings_dropped_total: u64,
     /// Events that a dead sink missed.
@@ -60,6 +64,16 @@ pub fn line(status: &Status<'_>) -> String {
         let counts = counts.map(|(class, count)| (class.name().to_owned(), Value::from(*count)));
         frames.insert(outcome.to_owned(), Value::Object(counts.collect()));
     }
+    let asking = status.asking.map(|(counted, answers)| {
+        json!({
+            "asked": counted.asked_total,
+            "failed": counted.failed_total,
+            "answered": counted.answered_total + answers.in_time,
+            "late": answers.late,
+            "duplicate": answers.duplicate,
+            "unasked": answers.unasked,
+        })
+    });
     json!({"status": {
         "at": crate::export::record::rfc3339(status.at),
         "uptime_s": status.uptime_s,
@@ -68,6 +82,7 @@ pub fn line(status: &Status<'_>) -> String {
         "gate_evictions": status.counters.gate_evictions,
         "malformed": status.malformed_total,
         "evictions": status.evictions_total,
+        "probes": asking,
         "events_waiting": status.events_waiting,
         "events_missed": status.events_missed_total,
         "sightings_dropped": status.sightings_dropped_total,

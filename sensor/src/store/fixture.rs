@@ -10,8 +10,8 @@ use ipnet::IpNet;
 
 use super::{Batch, Saved, StoredEvent, Writer};
 use crate::inventory::state::{
-    Binding, Changes, DhcpFacts, Holder, Host, HostId, Lease, Name, Oddity, Presence, Removed, Role, RoleHolder, Rows,
-    Service, Source, Station, Told,
+    Asked, Binding, Changes, DhcpFacts, Holder, Host, HostId, Lease, Name, Oddity, OpenPort, Presence, Removed, Role,
+    RoleHolder, Rows, Service, SnmpFacts, Source, Station, Told,
 };
 use crate::types::{Iface, Mac, Segment, Timestamp, Vlans};
 
@@ -90,6 +90,7 @@ pub(super) fn network(count: u16) -> Rows {
             first_seen: NOW,
             last_seen: NOW,
             announced: true,
+            gone_since: None,
             names: Vec::new(),
             services: Vec::new(),
             dhcp: None,
@@ -135,6 +136,7 @@ pub(super) fn apply(model: &mut Rows, batch: &Batch) {
     merge(&mut model.told, rows.told, &removed.told, |told| {
         (told.segment, told.oddity, told.ip, told.mac, told.frame_mac)
     });
+    merge(&mut model.asked, rows.asked, &removed.asked, |asked| (asked.segment, asked.ip));
     for presence in &batch.presence {
         let seen = match *presence {
             Presence::Binding(segment, ip, at) => {
@@ -168,6 +170,7 @@ pub(super) fn sorted(mut rows: Rows) -> Rows {
     rows.leases.sort_by_key(|lease| (lease.segment, lease.ip));
     rows.roles.sort_by_key(|role| (role.segment, role.role, role.ip));
     rows.told.sort_by_key(|told| (told.segment, told.oddity, told.ip, told.mac, told.frame_mac));
+    rows.asked.sort_by_key(|asked| (asked.segment, asked.ip));
     rows
 }
 
@@ -204,6 +207,7 @@ impl Random {
             leases: self.some(Self::lease),
             roles: self.some(Self::role),
             told: self.some(Self::told),
+            asked: self.some(Self::asked),
         };
         // One after another, so that a key is in the batch once.
         new.hosts.into_iter().for_each(|row| merge(&mut rows.hosts, vec![row], &[], |host| host.id));
@@ -215,6 +219,7 @@ impl Random {
         new.roles
             .into_iter()
             .for_each(|row| merge(&mut rows.roles, vec![row], &[], |row| (row.segment, row.role, row.ip)));
+        new.asked.into_iter().for_each(|row| merge(&mut rows.asked, vec![row], &[], |row| (row.segment, row.ip)));
         new.told.into_iter().for_each(|row| {
             merge(&mut rows.told, vec![row], &[], |row| (row.segment, row.oddity, row.ip, row.mac, row.frame_mac));
         });
@@ -229,6 +234,7 @@ impl Random {
             leases: self.some(|random| (random.segment(), random.ipv4())),
             roles: self.some(|random| (random.segment(), random.role_kind(), random.ip())),
             told: self.some(|random| (random.segment(), random.oddity(), random.ip(), random.mac(), random.mac())),
+            asked: self.some(|random| (random.segment(), random.ip())),
         }
     }
 
@@ -239,6 +245,7 @@ impl Random {
             first_seen: self.at(),
             last_seen: self.at(),
             announced: self.coin(),
+            gone_since: self.coin().then(|| self.at()),
             names: self.some(|random| Name {
                 name: random.text(),
                 source: random.source(),
@@ -323,6 +330,43 @@ impl Random {
             frame_mac: self.mac(),
             first_seen: self.at(),
             last_seen: self.at(),
+        }
+    }
+
+    fn asked(&mut self) -> Asked {
+        let mut ports = self.some(|random| OpenPort {
+            port: random.next() as u16,
+            closed: random.coin(),
+            misses: random.next() as u8,
+            banner: random.coin().then(|| random.text()),
+            first_seen: random.at(),
+            last_seen: random.at(),
+        });
+        ports.sort_by_key(|open| open.port);
+        ports.dedup_by_key(|open| open.port);
+        Asked {
+            segment: self.segment(),
+            ip: self.ip(),
+            host: self.coin().then(|| self.host_id()),
+            first_seen: self.at(),
+            last_seen: self.at(),
+            sources: self.some(Self::source).into_iter().collect(),
+            silent_at: self.coin().then(|| self.at()),
+            rtt_us: self.coin().then(|| self.next() as u32),
+            reverse_dns: self.coin().then(|| self.text()),
+            names: self.some(|random| Name {
+                name: random.text(),
+                source: random.source(),
+                first_seen: random.at(),
+                last_seen: random.at(),
+            }),
+            ports,
+            closed_ports: self.some(|random| random.next() as u16),
+            snmp: self.coin().then(|| SnmpFacts {
+                name: self.coin().then(|| self.text()),
+                description: self.coin().then(|| self.text()),
+                object_id: self.coin().then(|| self.text()),
+            }),
         }
     }
 

@@ -6,9 +6,10 @@ use ipnet::IpNet;
 use rusqlite::{Connection, Params, Row};
 
 use super::StoredEvent;
-use super::value::{Ip, Protocol, Sources, damage, from_event_id, ipv4};
+use super::value::{Ip, Ports, Protocol, Sources, damage, from_event_id, ipv4};
 use crate::inventory::state::{
-    Binding, DhcpFacts, Holder, Host, HostId, Lease, Name, RoleHolder, Rows, Service, Station, Told,
+    Asked, Binding, DhcpFacts, Holder, Host, HostId, Lease, Name, OpenPort, RoleHolder, Rows, Service, SnmpFacts,
+    Station, Told,
 };
 use crate::types::{Iface, Segment, Vlans};
 
@@ -25,6 +26,7 @@ pub(super) fn rows(connection: &Connection) -> rusqlite::Result<Rows> {
         leases: load.leases()?,
         roles: load.roles()?,
         told: load.told()?,
+        asked: load.asked()?,
     })
 }
 
@@ -92,7 +94,7 @@ impl Load<'_> {
         )?;
         // LEFT JOIN: a missing presence shows as damage, where JOIN would lose the row in silence.
         self.all(
-            "SELECT id, number, segment, first_seen, last_seen, announced
+            "SELECT id, number, segment, first_seen, last_seen, announced, gone_since
              FROM hosts LEFT JOIN host_presence ON host = id ORDER BY id",
             |row| {
                 let id = row.get(0)?;
@@ -102,6 +104,7 @@ impl Load<'_> {
                     first_seen: row.get(3)?,
                     last_seen: row.get(4)?,
                     announced: row.get(5)?,
+                    gone_since: row.get(6)?,
                     names: names.remove(&id).unwrap_or_default(),
                     services: services.remove(&id).unwrap_or_default(),
                     dhcp: dhcp.remove(&id).and_then(|facts| facts.into_iter().next()),
@@ -194,6 +197,50 @@ impl Load<'_> {
                     frame_mac: row.get(4)?,
                     first_seen: row.get(5)?,
                     last_seen: row.get(6)?,
+                })
+            },
+        )
+    }
+
+    fn asked(&self) -> rusqlite::Result<Vec<Asked>> {
+        let mut names = self.children(
+            "SELECT asked, name, source, first_seen, last_seen FROM asked_names ORDER BY asked, place",
+            |row| Ok(Name { name: row.get(1)?, source: row.get(2)?, first_seen: row.get(3)?, last_seen: row.get(4)? }),
+        )?;
+        let mut ports = self.children(
+            "SELECT asked, port, closed, misses, banner, first_seen, last_seen FROM ports ORDER BY asked, port",
+            |row| {
+                Ok(OpenPort {
+                    port: row.get(1)?,
+                    closed: row.get(2)?,
+                    misses: row.get(3)?,
+                    banner: row.get(4)?,
+                    first_seen: row.get(5)?,
+                    last_seen: row.get(6)?,
+                })
+            },
+        )?;
+        self.all(
+            "SELECT id, segment, ip, host, first_seen, last_seen, sources, silent_at, rtt_us, reverse_dns,
+               closed_ports, has_snmp, snmp_name, snmp_description, snmp_object_id
+             FROM asked ORDER BY id",
+            |row| {
+                let id = row.get(0)?;
+                let snmp = SnmpFacts { name: row.get(12)?, description: row.get(13)?, object_id: row.get(14)? };
+                Ok(Asked {
+                    segment: self.segment(row.get(1)?)?,
+                    ip: row.get::<_, Ip>(2)?.0,
+                    host: row.get(3)?,
+                    first_seen: row.get(4)?,
+                    last_seen: row.get(5)?,
+                    sources: row.get::<_, Sources>(6)?.0,
+                    silent_at: row.get(7)?,
+                    rtt_us: row.get(8)?,
+                    reverse_dns: row.get(9)?,
+                    names: names.remove(&id).unwrap_or_default(),
+                    ports: ports.remove(&id).unwrap_or_default(),
+                    closed_ports: row.get::<_, Ports>(10)?.0,
+                    snmp: row.get::<_, bool>(11)?.then_some(snmp),
                 })
             },
         )

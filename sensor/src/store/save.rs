@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Params, params};
 
-use super::value::{Ip, Protocol, Sources, event_id};
+use super::value::{Ip, Ports, Protocol, Sources, event_id};
 use super::{Batch, StoredEvent};
-use crate::inventory::state::{Binding, Host, HostId, Lease, Presence, Removed, RoleHolder, Rows, Station, Told};
+use crate::inventory::state::{
+    Asked, Binding, Host, HostId, Lease, OpenPort, Presence, Removed, RoleHolder, Rows, Station, Told,
+};
 use crate::types::Segment;
 
 /// The numbers of segments that were looked up before; emptied when a transaction fails, for it may have made them.
@@ -55,6 +57,10 @@ impl Save<'_> {
                 params![segment, oddity, Ip(ip), mac, frame_mac],
             )?;
         }
+        for &(segment, ip) in &removed.asked {
+            let segment = self.segment(segment)?;
+            self.run("DELETE FROM asked WHERE segment = ? AND ip = ?", params![segment, Ip(ip)])?;
+        }
         Ok(())
     }
 
@@ -64,18 +70,20 @@ impl Save<'_> {
         rows.bindings.iter().try_for_each(|binding| self.binding(binding))?;
         rows.leases.iter().try_for_each(|lease| self.lease(lease))?;
         rows.roles.iter().try_for_each(|role| self.role(role))?;
-        rows.told.iter().try_for_each(|told| self.told(told))
+        rows.told.iter().try_for_each(|told| self.told(told))?;
+        rows.asked.iter().try_for_each(|asked| self.asked(asked))
     }
 
     fn host(&mut self, host: &Host) -> rusqlite::Result<()> {
-        let Host { id, segment, first_seen, last_seen, announced, names, services, dhcp } = host;
+        let Host { id, segment, first_seen, last_seen, announced, gone_since, names, services, dhcp } = host;
         let segment = self.segment(*segment)?;
         let row = self.row(
-            "INSERT INTO hosts (number, segment, first_seen, announced) VALUES (?, ?, ?, ?)
+            "INSERT INTO hosts (number, segment, first_seen, announced, gone_since) VALUES (?, ?, ?, ?, ?)
              ON CONFLICT (number) DO UPDATE SET
-               segment = excluded.segment, first_seen = excluded.first_seen, announced = excluded.announced
+               segment = excluded.segment, first_seen = excluded.first_seen, announced = excluded.announced,
+               gone_since = excluded.gone_since
              RETURNING id",
-            params![id, segment, first_seen, announced],
+            params![id, segment, first_seen, announced, gone_since],
         )?;
         self.run("INSERT OR REPLACE INTO host_presence (host, last_seen) VALUES (?, ?)", params![row, last_seen])?;
         self.run("DELETE FROM names WHERE host = ?", [row])?;
@@ -200,6 +208,57 @@ impl Save<'_> {
              VALUES (?, ?, ?, ?, ?, ?, ?)",
             params![segment, oddity, Ip(*ip), mac, frame_mac, first_seen, last_seen],
         )
+    }
+
+    fn asked(&mut self, asked: &Asked) -> rusqlite::Result<()> {
+        let Asked { segment, ip, host, first_seen, last_seen, sources, silent_at, .. } = asked;
+        let snmp = asked.snmp.clone();
+        let segment = self.segment(*segment)?;
+        let row = self.row(
+            "INSERT INTO asked (segment, ip, host, first_seen, last_seen, sources, silent_at, rtt_us, reverse_dns,
+               closed_ports, has_snmp, snmp_name, snmp_description, snmp_object_id)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (segment, ip) DO UPDATE SET
+               host = excluded.host, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
+               sources = excluded.sources, silent_at = excluded.silent_at, rtt_us = excluded.rtt_us,
+               reverse_dns = excluded.reverse_dns, closed_ports = excluded.closed_ports,
+               has_snmp = excluded.has_snmp, snmp_name = excluded.snmp_name,
+               snmp_description = excluded.snmp_description, snmp_object_id = excluded.snmp_object_id
+             RETURNING id",
+            params![
+                segment,
+                Ip(*ip),
+                host,
+                first_seen,
+                last_seen,
+                Sources(sources.clone()),
+                silent_at,
+                asked.rtt_us,
+                asked.reverse_dns,
+                Ports(asked.closed_ports.clone()),
+                snmp.is_some(),
+                snmp.as_ref().and_then(|snmp| snmp.name.as_ref()),
+                snmp.as_ref().and_then(|snmp| snmp.description.as_ref()),
+                snmp.as_ref().and_then(|snmp| snmp.object_id.as_ref())
+            ],
+        )?;
+        self.run("DELETE FROM asked_names WHERE asked = ?", [row])?;
+        for (place, name) in (0_i64..).zip(&asked.names) {
+            self.run(
+                "INSERT INTO asked_names (asked, place, name, source, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?)",
+                params![row, place, name.name, name.source, name.first_seen, name.last_seen],
+            )?;
+        }
+        self.run("DELETE FROM ports WHERE asked = ?", [row])?;
+        for open in &asked.ports {
+            let OpenPort { port, closed, misses, banner, first_seen, last_seen } = open;
+            self.run(
+                "INSERT INTO ports (asked, port, closed, misses, banner, first_seen, last_seen)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                params![row, port, closed, misses, banner, first_seen, last_seen],
+            )?;
+        }
+        Ok(())
     }
 
     fn presence(&mut self, presence: &Presence) -> rusqlite::Result<()> {

@@ -18,6 +18,9 @@ pub(super) struct Protocol(pub(super) &'static str);
 /// A set of sources, in alphabetical order with commas.
 pub(super) struct Sources(pub(super) BTreeSet<Source>);
 
+/// Port numbers, two bytes each, big-endian.
+pub(super) struct Ports(pub(super) Vec<u16>);
+
 /// An event's id as SQLite orders it. Ids count up from 1; only a filter can ask for one beyond 2^63.
 pub(super) fn event_id(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
@@ -119,6 +122,22 @@ impl FromSql for Sources {
     }
 }
 
+impl ToSql for Ports {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.iter().flat_map(|port| port.to_be_bytes()).collect::<Vec<u8>>().into())
+    }
+}
+
+impl FromSql for Ports {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let (ports, rest) = value.as_blob()?.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(unknown("ports", rest));
+        }
+        Ok(Self(ports.iter().map(|port| u16::from_be_bytes(*port)).collect()))
+    }
+}
+
 impl ToSql for Protocol {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.0.into())
@@ -160,6 +179,8 @@ impl ToSql for Oddity {
         Ok(match self {
             Self::Bogon => "bogon",
             Self::MacMismatch => "mac-mismatch",
+            Self::RogueDhcpServer => "rogue-dhcp-server",
+            Self::RogueRouter => "rogue-router",
         }
         .into())
     }
@@ -170,6 +191,8 @@ impl FromSql for Oddity {
         match value.as_str()? {
             "bogon" => Ok(Self::Bogon),
             "mac-mismatch" => Ok(Self::MacMismatch),
+            "rogue-dhcp-server" => Ok(Self::RogueDhcpServer),
+            "rogue-router" => Ok(Self::RogueRouter),
             word => Err(unknown("an oddity", word.as_bytes())),
         }
     }

@@ -69,6 +69,61 @@ pub fn parse(body: &[u8]) -> Result<Message, WireError> {
     Ok(message)
 }
 
+/// A question to be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// The name: labels joined by `.`, no final dot.
+    name: &'a [u8],
+    kind: u16,
+}
+
+impl<'a> Question<'a> {
+    /// "Where does it point?"
+    pub fn pointer(name: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        Self { name: name.as_ref(), kind: PTR }
+    }
+}
+
+/// A query of these questions, each asking for a unicast answer (RFC 6762, section 5.4). `None`: a name that is none.
+pub fn query(id: u16, questions: &[Question<'_>]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(64 * questions.len());
+    out.extend(id.to_be_bytes());
+    out.extend([0, 0]);
+    out.extend(u16::try_from(questions.len()).ok()?.to_be_bytes());
+    out.extend([0; 6]);
+    for question in questions {
+        if question.name.is_empty() || question.name.len() > NAME_MAX {
+            return None;
+        }
+        for label in question.name.split(|&b| b == b'.') {
+            out.push(u8::try_from(label.len()).ok().filter(|len| (1..64).contains(len))?);
+            out.extend(label);
+        }
+        out.push(0);
+        out.extend(question.kind.to_be_bytes());
+        out.extend((UNICAST | IN).to_be_bytes());
+    }
+    Some(out)
+}
+
+/// The address's name below `in-addr.arpa` (RFC 1035, section 3.5) or `ip6.arpa` (RFC 3596, section 2.5).
+pub fn reverse_name(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(ip) => {
+            let nibbles = ip.octets().into_iter().rev().map(|byte| format!("{:x}.{:x}.", byte & 0xf, byte >> 4));
+            nibbles.chain(["ip6.arpa".to_owned()]).collect()
+        }
+    }
+}
+
+const IN: u16 = 1;
+/// The top bit of a question's class (RFC 6762, section 18.12).
+const UNICAST: u16 = 0x8000;
+
 impl Message {
     fn read(
         &mut self,
@@ -228,6 +283,26 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
     use super::*;
+
+    #[test]
+    fn a_query_is_read_as_it_was_meant() {
+        let questions =
+            [super::Question::pointer("5.0.0.10.in-addr.arpa"), super::Question::pointer(b"_ipp._tcp.local")];
+        let message = super::parse(&super::query(7, &questions).expect("two names")).expect("sound");
+        let names: Vec<_> = message.questions.iter().map(|name| name.escaped()).collect();
+        assert_eq!(names, ["5.0.0.10.in-addr.arpa", "_ipp._tcp.local"]);
+        assert!(!message.is_response && !message.is_damaged);
+        assert_eq!(super::query(7, &[super::Question::pointer("a..b")]), None);
+        assert_eq!(super::query(7, &[super::Question::pointer(&[b'a'; 64])]), None);
+        assert_eq!(super::query(7, &[super::Question::pointer("")]), None);
+    }
+
+    #[test]
+    fn reverse_names() {
+        let name = |ip: &str| super::reverse_name(ip.parse().expect("an address"));
+        assert_eq!(name("192.0.2.1"), "1.2.0.192.in-addr.arpa");
+        assert_eq!(name("2001:db8::1"), format!("1.{}8.b.d.0.1.0.0.2.ip6.arpa", "0.".repeat(23)));
+    }
 
     /// A response with `answers` records whose bytes follow the header.
     fn message(answers: u16, records: &[u8]) -> Vec<u8> {

@@ -11,6 +11,8 @@ pub mod dhcp;
 pub mod dns;
 /// mDNS.
 pub mod mdns;
+/// NetBIOS name service.
+pub mod nbns;
 /// NDP.
 pub mod ndp;
 

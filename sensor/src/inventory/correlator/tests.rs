@@ -44,7 +44,7 @@ fn step(correlator: &mut Correlator, settings: &Settings, limits: Limits, line: 
 
 fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sighting {
     let ip = |i: usize| words.get(i).and_then(|word| word.parse::<IpAddr>().ok());
-    let arp = |operation| Claim::Arp(ArpClaim { operation, target: [10, 0, 0, 254].into() });
+    let arp = |operation| Claim::Arp(ArpClaim { operation, target: [10, 0, 0, 254].into(), asked: false });
     let target = "fe80::99".parse().unwrap();
     let (who, ip, claim) = match verb {
         "arp" => (words[1], ip(0), arp(ArpOperation::Request)),
@@ -52,7 +52,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "announce" => (words[1], ip(0), arp(ArpOperation::Gratuitous)),
         "probe" => (words[1], ip(0), arp(ArpOperation::ConflictCheck)),
         "ns" => (words[1], ip(0), Claim::Ndp(NdpClaim::Solicit { target })),
-        "na" => (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false })),
+        "na" => (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, asked: false })),
         "dad" => (words[1], ip(0), Claim::Ndp(NdpClaim::Dad)),
         "rs" => (words[0], None, Claim::Ndp(NdpClaim::RouterSolicit)),
         "redirect" => (words[1], ip(0), Claim::Ndp(NdpClaim::Redirect { target, destination: target })),

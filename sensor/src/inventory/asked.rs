@@ -1,0 +1,110 @@
+//! What probes know of one address: ports and their history. Only compares and stores.
+
+use super::sighting::PortState;
+use super::state::{Asked, OpenPort, Source};
+use super::table::Mark;
+use crate::types::{Segment, Timestamp};
+
+/// What an answer about a port tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PortNews {
+    /// It was found closed so often that it is.
+    Closed,
+    /// It was open and was found closed: to be asked again soon.
+    Doubt,
+    /// It was asked before and was closed, and is open.
+    Opened,
+    /// Nothing.
+    Same,
+}
+
+/// A port that was open is closed when it is found closed and this many confirmations agree.
+const CONFIRMATIONS: u8 = 2;
+
+/// An address of which nothing is known yet.
+pub(super) fn unknown(segment: Segment, ip: std::net::IpAddr, at: Timestamp) -> Asked {
+    Asked {
+        segment,
+        ip,
+        host: None,
+        first_seen: at,
+        last_seen: at,
+        sources: std::collections::BTreeSet::new(),
+        silent_at: None,
+        rtt_us: None,
+        reverse_dns: None,
+        names: Vec::new(),
+        ports: Vec::new(),
+        closed_ports: Vec::new(),
+        snmp: None,
+    }
+}
+
+/// Takes in what came of connecting to `port`. Silence says nothing of a host that does not speak otherwise
+/// (`is_alive`), and nothing of a port that never was open.
+pub(super) fn hear_port(
+    asked: &mut Asked,
+    port: u16,
+    state: PortState,
+    banner: Option<String>,
+    at: Timestamp,
+    is_alive: bool,
+    ports_max: usize,
+) -> (Mark, PortNews) {
+    let known = asked.ports.binary_search_by_key(&port, |open| open.port);
+    match (state, known) {
+        (PortState::Open, Ok(place)) => reopen(&mut asked.ports[place], banner, at),
+        (PortState::Open, Err(place)) => {
+            let was_closed = asked.closed_ports.binary_search(&port).map(|at| asked.closed_ports.remove(at)).is_ok();
+            if asked.ports.len() >= ports_max.max(1) {
+                return (Mark::Same, PortNews::Same);
+            }
+            asked
+                .ports
+                .insert(place, OpenPort { port, closed: false, misses: 0, banner, first_seen: at, last_seen: at });
+            (Mark::Changed, if was_closed { PortNews::Opened } else { PortNews::Same })
+        }
+        (PortState::Silent, Ok(_)) if !is_alive => (Mark::Same, PortNews::Same),
+        (PortState::Closed | PortState::Silent, Ok(place)) => miss(&mut asked.ports[place]),
+        (PortState::Closed | PortState::Silent, Err(_)) => match asked.closed_ports.binary_search(&port) {
+            Err(place) if asked.closed_ports.len() < ports_max => {
+                asked.closed_ports.insert(place, port);
+                (Mark::Changed, PortNews::Same)
+            }
+            _ => (Mark::Same, PortNews::Same),
+        },
+    }
+}
+
+fn reopen(open: &mut OpenPort, banner: Option<String>, at: Timestamp) -> (Mark, PortNews) {
+    let was_closed = std::mem::take(&mut open.closed);
+    let had_misses = std::mem::take(&mut open.misses) > 0;
+    open.last_seen = open.last_seen.max(at);
+    // A greeting that did not come this time says nothing about the one that did.
+    let is_new = banner.is_some() && open.banner != banner;
+    if is_new {
+        open.banner = banner;
+    }
+    (Mark::changed_if(was_closed || had_misses || is_new), if was_closed { PortNews::Opened } else { PortNews::Same })
+}
+
+fn miss(open: &mut OpenPort) -> (Mark, PortNews) {
+    if open.closed {
+        return (Mark::Same, PortNews::Same);
+    }
+    open.misses = open.misses.saturating_add(1);
+    open.closed = open.misses > CONFIRMATIONS;
+    (Mark::Changed, if open.closed { PortNews::Closed } else { PortNews::Doubt })
+}
+
+/// The source that an answer of each kind counts as.
+pub(super) const fn source(answer: &super::sighting::Answer) -> Source {
+    use super::sighting::Answer;
+    match answer {
+        Answer::Echo { .. } => Source::Icmp,
+        Answer::Nbns { .. } => Source::Nbns,
+        Answer::Port { .. } => Source::Tcp,
+        Answer::Ptr { .. } => Source::Ptr,
+        Answer::Snmp { .. } => Source::Snmp,
+    }
+}

@@ -1,0 +1,1 @@
+//! Each rule of the planner on a fake clock.

@@ -1,0 +1,219 @@
+//! Subject and names of a TLS server's certificate (RFC 5280, sections 4.1.2.6 and 4.2.1.6).
+//!
+//! It authenticates nothing: any certificate is accepted, its signature is not looked at, and nothing is told to the
+//! server afterwards. What the certificate says is what a stranger says of itself.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use x509_parser::extensions::GeneralName;
+use x509_parser::parse_x509_certificate;
+
+use super::super::tcp::{read, write};
+use super::GREETING_MAX;
+use crate::types::Text;
+
+/// What a TLS question brings.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The server's own certificate, as DER.
+    Certificate(Vec<u8>),
+    /// Nothing that could be read.
+    Nothing,
+    /// It does not speak TLS, but this.
+    Plain(Vec<u8>),
+}
+
+/// What is read of a handshake, in bytes: long chains are some ten thousand.
+const HANDSHAKE_MAX: usize = 64 << 10;
+
+/// Shakes hands until the deadline, for the certificate alone, and says goodbye (close_notify).
+pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> Answer {
+    let Some(config) = CONFIG.clone() else { return Answer::Nothing };
+    let Ok(mut tls) = ClientConnection::new(config, ServerName::IpAddress(ip.into())) else { return Answer::Nothing };
+    let mut heard = Vec::new();
+    let mut buffer = [0; 4096];
+    let mut taken = 0;
+    while tls.is_handshaking() && taken < HANDSHAKE_MAX {
+        if flush(&mut tls, stream, deadline).await.is_none() {
+            break;
+        }
+        let Some(len @ 1..) = read(stream, &mut buffer, deadline).await else { break };
+        taken += len;
+        heard.extend_from_slice(&buffer[..len.min(GREETING_MAX.saturating_sub(heard.len()))]);
+        if heard.first().is_some_and(|kind| !is_record(*kind)) {
+            return Answer::Plain(heard);
+        }
+        if feed(&mut tls, &buffer[..len]).is_none() {
+            break;
+        }
+    }
+    tls.send_close_notify();
+    // The server has told all that is of use, whether or not it hears the goodbye.
+    let _ = flush(&mut tls, stream, deadline).await;
+    let certificate = tls.peer_certificates().and_then(<[_]>::first);
+    certificate.map_or(Answer::Nothing, |certificate| Answer::Certificate(certificate.to_vec()))
+}
+
+/// Alert and handshake, the only kinds of record that a server starts with (RFC 8446, section 5.1).
+const fn is_record(kind: u8) -> bool {
+    matches!(kind, 21 | 22)
+}
+
+/// Sends what the library has to say.
+async fn flush(tls: &mut ClientConnection, stream: &TcpStream, deadline: Instant) -> Option<()> {
+    let mut bytes = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut bytes).ok()?;
+    }
+    write(stream, &bytes, deadline).await
+}
+
+/// Tells the library what came; `None`: it makes no sense of it.
+fn feed(tls: &mut ClientConnection, mut bytes: &[u8]) -> Option<()> {
+    while !bytes.is_empty() {
+        tls.read_tls(&mut bytes).ok()?;
+        tls.process_new_packets().ok()?;
+    }
+    Some(())
+}
+
+/// `subject: nas.example; names: nas.example, 192.0.2.1`, or what there is of it.
+pub(super) fn summary(certificate: &[u8]) -> Option<Text> {
+    let (_, certificate) = parse_x509_certificate(certificate).ok()?;
+    let subject = certificate.subject().iter_common_name().next().map(|name| name.as_slice()).unwrap_or_default();
+    let alternatives = certificate.subject_alternative_name().ok().flatten();
+    let names: Vec<Vec<u8>> = alternatives
+        .iter()
+        .flat_map(|names| &names.value.general_names)
+        .filter_map(alternative)
+        .take(NAMES_MAX)
+        .collect();
+    let mut parts = Vec::new();
+    if !subject.is_empty() {
+        // Both are told, however long the first one is.
+        parts.push([b"subject: ", &subject[..subject.len().min(SUBJECT_MAX)]].concat());
+    }
+    if !names.is_empty() {
+        parts.push([&b"names: "[..], &names.join(&b", "[..])].concat());
+    }
+    (!parts.is_empty()).then(|| Text::new(&parts.join(&b"; "[..])))
+}
+
+/// What is told of the subject, in bytes: a common name's limit (RFC 5280, appendix A.1, ub-common-name).
+const SUBJECT_MAX: usize = 64;
+/// Names that are looked at: more do not fit into the text.
+const NAMES_MAX: usize = 64;
+
+fn alternative(name: &GeneralName<'_>) -> Option<Vec<u8>> {
+    match name {
+        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => {
+            Some(name.as_bytes().to_vec())
+        }
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(|bytes| IpAddr::V4(Ipv4Addr::from(bytes)));
+            let ip = v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(|bytes| IpAddr::V6(Ipv6Addr::from(bytes))));
+            ip.ok().map(|ip| ip.to_string().into_bytes())
+        }
+        _ => None,
+    }
+}
+
+/// TLS 1.2 and 1.3. `None` cannot happen: the provider speaks both.
+static CONFIG: LazyLock<Option<Arc<ClientConfig>>> = LazyLock::new(|| {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().ok()?;
+    let mut config =
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptsAnything)).with_no_client_auth();
+    // Each handshake is for the certificate, which a resumed one does not show.
+    config.resumption = rustls::client::Resumption::disabled();
+    config.enable_sni = false;
+    Some(Arc::new(config))
+});
+
+/// Accepts any certificate and any signature: the certificate is looked at, and nothing is entrusted to its holder.
+#[derive(Debug)]
+struct AcceptsAnything;
+
+impl ServerCertVerifier for AcceptsAnything {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        use SignatureScheme::*;
+        vec![
+            ECDSA_NISTP256_SHA256,
+            ECDSA_NISTP384_SHA384,
+            ECDSA_NISTP521_SHA512,
+            ED25519,
+            ED448,
+            RSA_PSS_SHA256,
+            RSA_PSS_SHA384,
+            RSA_PSS_SHA512,
+            RSA_PKCS1_SHA256,
+            RSA_PKCS1_SHA384,
+            RSA_PKCS1_SHA512,
+            ECDSA_SHA1_Legacy,
+            RSA_PKCS1_SHA1,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CERTIFICATE: &[u8] = include_bytes!("fixture/certificate.der");
+
+    #[test]
+    fn subject_and_names() {
+        let text = summary(CERTIFICATE).map(|text| text.escaped());
+        assert_eq!(
+            text.as_deref(),
+            Some("subject: nas.example; names: nas.example, *.nas.example, 192.0.2.1, 2001:db8::1")
+        );
+    }
+
+    #[test]
+    fn what_is_no_certificate() {
+        assert_eq!(summary(b""), None);
+        (0..CERTIFICATE.len()).for_each(|len| assert_eq!(summary(&CERTIFICATE[..len]), None, "{len}"));
+        for (i, mask) in (0..CERTIFICATE.len()).flat_map(|i| [0x01, 0x10, 0x80, 0xff].map(|mask| (i, mask))) {
+            let mut damaged = CERTIFICATE.to_vec();
+            damaged[i] ^= mask;
+            assert!(summary(&damaged).is_none_or(|text| text.as_bytes().len() <= 255), "{i}");
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! Raw and ping sockets, many messages a system call. A ping socket (Linux 3.0, IPv6 3.12) needs no privilege but the
+//! user's group in `net.ipv4.ping_group_range`; the kernel chooses its identifier and hands it its own replies only.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::mem;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd};
+
+use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::{Family, IcmpError};
+use crate::probe::cookie::COOKIE_LEN;
+
+/// How echo is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketKind {
+    /// Without privilege, by `net.ipv4.ping_group_range`.
+    Ping,
+    /// With `CAP_NET_RAW`.
+    Raw,
+}
+
+/// Messages sent or received by one system call.
+pub(super) const BATCH: usize = 64;
+/// Room for replies that come faster than they are read, in bytes: 16,384 small messages as the kernel counts them.
+const BUFFER: i32 = 16 << 20;
+
+/// One family's socket.
+#[derive(Debug)]
+pub(super) struct EchoSocket {
+    socket: AsyncFd<Socket>,
+    family: Family,
+    kind: SocketKind,
+    ident: u16,
+}
+
+/// A reply as it came.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reply<'a> {
+    pub from: IpAddr,
+    pub hop_limit: Option<u8>,
+    pub payload: &'a [u8],
+}
+
+impl EchoSocket {
+    pub(super) fn open(family: Family, iface: Option<&str>) -> Result<Self, IcmpError> {
+        let (domain, protocol) = match family {
+            Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
+            Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
+        };
+        let opened = |kind| Socket::new(domain, kind, Some(protocol));
+        let (kind, socket) = match opened(Type::RAW) {
+            Ok(socket) => (SocketKind::Raw, socket),
+            Err(raw) => match opened(Type::DGRAM) {
+                Ok(socket) => (SocketKind::Ping, socket),
+                Err(ping) => return Err(IcmpError::Refused { family: family.number(), raw, ping }),
+            },
+        };
+        if let Some(iface) = iface {
+            socket.bind_device(Some(iface.as_bytes())).map_err(|source| IcmpError::Iface {
+                family: family.number(),
+                iface: iface.to_owned(),
+                source,
+            })?;
+        }
+        let fail = |call| move |source| failed(family, call, source);
+        raise_buffers(&socket);
+        only_replies(&socket, family, kind).map_err(fail("filter"))?;
+        tell_hop_limit(&socket, family).map_err(fail("hop limit"))?;
+        let ident = identifier(&socket, family, kind).map_err(fail("bind"))?;
+        only_ours(&socket, family, kind, ident).map_err(fail("filter"))?;
+        socket.set_nonblocking(true).map_err(fail("non-blocking"))?;
+        // SAFETY: the `Socket` owns its descriptor, and keeps it open and the same until it is dropped.
+        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE.add(Interest::WRITABLE)) }
+            .map_err(|error| failed(family, "epoll", io::Error::other(error.to_string())))?;
+        Ok(Self { socket, family, kind, ident })
+    }
+
+    pub(super) fn kind(&self) -> SocketKind {
+        self.kind
+    }
+
+    pub(super) fn as_socket(&self) -> &Socket {
+        self.socket.get_ref()
+    }
+
+    /// Ready when replies are waiting. The readiness is taken: the caller receives until there is nothing.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await.map(|mut guard| guard.clear_ready())
+    }
+
+    /// Ready when the socket has room for questions again.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        self.socket.writable().await.map(|mut guard| guard.clear_ready())
+    }
+
+    /// A question that carries the cookie.
+    pub(super) fn question(&self, sequence: u16, cookie: &[u8; COOKIE_LEN]) -> [u8; QUESTION_LEN] {
+        question(self.family, self.ident, sequence, cookie)
+    }
+
+    /// Sends the first [`BATCH`] of the questions; answers how many went out. An error speaks of the first one.
+    pub(super) fn send(&self, questions: &[([u8; QUESTION_LEN], SockAddr)]) -> io::Result<usize> {
+        // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
+        let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
+        let count = questions.len().min(BATCH);
+        for ((question, to), (message, part)) in questions.iter().zip(messages.iter_mut().zip(&mut parts)) {
+            part.iov_base = question.as_ptr().cast_mut().cast();
+            part.iov_len = question.len();
+            message.msg_hdr.msg_iov = part;
+            message.msg_hdr.msg_iovlen = 1;
+            message.msg_hdr.msg_name = to.as_ptr().cast_mut().cast();
+            message.msg_hdr.msg_namelen = to.len();
+        }
+        let fd = self.socket.get_ref().as_raw_fd();
+        // SAFETY: the first `count` heads point to questions and addresses that outlive the call, which only reads them.
+        let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count as _, libc::MSG_DONTWAIT as _) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Receives up to [`BATCH`] messages; answers how many, of which those to our questions go to `sink`.
+    pub(super) fn receive(&self, inbox: &mut Inbox, mut sink: impl FnMut(Reply<'_>)) -> io::Result<usize> {
+        let got = inbox.receive(self.socket.get_ref())?;
+        for slot in 0..got {
+            let (bytes, control, name) = inbox.message(slot);
+            let Some((ident, payload)) = answer(self.family, self.kind, bytes) else { continue };
+            if ident == self.ident {
+                sink(Reply { from: source(self.family, name), hop_limit: hop_limit(control), payload });
+            }
+        }
+        Ok(got)
+    }
+}
+
+/// Where a question goes; `scope` is the interface's index, for a link-local address.
+pub(super) fn destination(ip: IpAddr, scope: Option<u32>) -> SockAddr {
+    SockAddr::from(match ip {
+        IpAddr::V4(_) => SocketAddr::new(ip, 0),
+        IpAddr::V6(ip) => SocketAddr::V6(SocketAddrV6::new(ip, 0, 0, scope.unwrap_or(0))),
+    })
+}
+
+pub(super) fn failed(family: Family, call: &'static str, source: io::Error) -> IcmpError {
+    IcmpError::Call { family: family.number(), call, source }
+}
+
+/// As much room as is allowed: beyond the system's limit (net.core.rmem_max) with `CAP_NET_ADMIN` only. More than
+/// some hundred replies at once overflow what a socket has by default.
+pub(super) fn raise_buffers(socket: &impl AsFd) {
+    let pairs = [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)];
+    for (force, ask) in pairs {
+        if set_option(socket, libc::SOL_SOCKET, force, &BUFFER).is_err() {
+            drop(set_option(socket, libc::SOL_SOCKET, ask, &BUFFER));
+        }
+    }
+}
+
+/// A raw socket hears every ICMP message of the box (icmp(7), raw(7)); from now on echo replies only.
+pub(super) fn only_replies(socket: &impl AsFd, family: Family, kind: SocketKind) -> io::Result<()> {
+    const ICMP_FILTER: i32 = 1;
+    const ICMPV6_FILTER: i32 = 1;
+    match (kind, family) {
+        (SocketKind::Ping, _) => Ok(()),
+        // A set bit is a type that is kept out.
+        (SocketKind::Raw, Family::V4) => set_option(socket, libc::SOL_RAW, ICMP_FILTER, &!(1_u32 << ECHO_REPLY_V4)),
+        (SocketKind::Raw, Family::V6) => {
+            let mut kept_out = [u32::MAX; 8];
+            kept_out[usize::from(ECHO_REPLY_V6 / 32)] &= !(1 << (ECHO_REPLY_V6 % 32));
+            set_option(socket, libc::IPPROTO_ICMPV6, ICMPV6_FILTER, &kept_out)
+        }
+    }
+}
+
+/// A raw socket hears the replies to everybody's questions; from now on those with our identifier only, so that no
+/// other program's can fill its buffer.
+pub(super) fn only_ours(socket: &impl AsFd, family: Family, kind: SocketKind, ident: u16) -> io::Result<()> {
+    if kind == SocketKind::Ping {
+        return Ok(());
+    }
+    let step = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
+    // The filter of IPv4 sees the IP header first; X becomes its length. That of IPv6 starts at the message.
+    let to_message = match family {
+        Family::V4 => step(libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH, 0, 0, 0),
+        Family::V6 => step(libc::BPF_LDX | libc::BPF_W | libc::BPF_IMM, 0, 0, 0),
+    };
+    let program = [
+        to_message,
+        step(libc::BPF_LD | libc::BPF_H | libc::BPF_IND, 0, 0, 4),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, ident.into()),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+    ];
+    SockRef::from(socket).attach_filter(&program)
+}
+
+/// IP_RECVTTL (ip(7)), IPV6_RECVHOPLIMIT (RFC 3542, section 6.3).
+fn tell_hop_limit(socket: &Socket, family: Family) -> io::Result<()> {
+    match family {
+        Family::V4 => set_option(socket, libc::IPPROTO_IP, libc::IP_RECVTTL, &1_i32),
+        Family::V6 => set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, &1_i32),
+    }
+}
+
+/// A ping socket's identifier is the port that the kernel gives it; a raw one's is ours to choose.
+fn identifier(socket: &Socket, family: Family, kind: SocketKind) -> io::Result<u16> {
+    if kind == SocketKind::Raw {
+        let [high, low, ..] = RandomState::new().hash_one("identifier").to_be_bytes();
+        return Ok(u16::from_be_bytes([high, low]));
+    }
+    let any: IpAddr = match family {
+        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = SockRef::from(socket);
+    socket.bind(&SocketAddr::new(any, 0).into())?;
+    Ok(socket.local_addr()?.as_socket().map_or(0, |address| address.port()))
+}
+
+fn set_option<T>(socket: &impl AsFd, level: i32, name: i32, value: &T) -> io::Result<()> {
+    let fd = socket.as_fd().as_raw_fd();
+    let len = mem::size_of::<T>() as libc::socklen_t;
+    // SAFETY: the kernel reads `len` bytes from a value of that size.
+    let result = unsafe { libc::setsockopt(fd, level, name, (&raw const *value).cast(), len) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+const ECHO_REPLY_V4: u8 = 0;
+const ECHO_REQUEST_V4: u8 = 8;
+const ECHO_REQUEST_V6: u8 = 128;
+const ECHO_REPLY_V6: u8 = 129;
+
+/// Type, code, checksum, identifier, sequence number.
+const HEAD: usize = 8;
+/// A question's length in bytes.
+pub(super) const QUESTION_LEN: usize = HEAD + COOKIE_LEN;
+
+fn question(family: Family, ident: u16, sequence: u16, cookie: &[u8; COOKIE_LEN]) -> [u8; QUESTION_LEN] {
+    let mut question = [0; QUESTION_LEN];
+    question[0] = match family {
+        Family::V4 => ECHO_REQUEST_V4,
+        Family::V6 => ECHO_REQUEST_V6,
+    };
+    question[4..6].copy_from_slice(&ident.to_be_bytes());
+    question[6..8].copy_from_slice(&sequence.to_be_bytes());
+    question[HEAD..].copy_from_slice(cookie);
+    // The kernel fills in the checksum of ICMPv6 (RFC 3542, section 3.1), and of ping sockets.
+    if family == Family::V4 {
+        let sum = checksum(&question);
+        question[2..4].copy_from_slice(&sum.to_be_bytes());
+    }
+    question
+}
+
+/// RFC 1071, over an even number of bytes.
+fn checksum(bytes: &[u8]) -> u16 {
+    let sum: u32 = bytes.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    !((folded + (folded >> 16)) as u16)
+}
+
+/// Identifier and payload of an echo reply; a raw IPv4 socket hands out the IP header too (raw(7)).
+fn answer(family: Family, kind: SocketKind, bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let message = match (family, kind) {
+        (Family::V4, SocketKind::Raw) => bytes.get(usize::from(bytes.first()? & 0xf) * 4..)?,
+        _ => bytes,
+    };
+    let (head, payload) = message.split_first_chunk::<HEAD>()?;
+    let reply = match family {
+        Family::V4 => ECHO_REPLY_V4,
+        Family::V6 => ECHO_REPLY_V6,
+    };
+    (head[..2] == [reply, 0]).then_some((u16::from_be_bytes([head[4], head[5]]), payload))
+}
+
+/// The address in a `sockaddr_in` or `sockaddr_in6`.
+fn source(family: Family, name: &[u8; NAME]) -> IpAddr {
+    match family {
+        Family::V4 => <[u8; 4]>::try_from(&name[4..8]).map_or(Ipv4Addr::UNSPECIFIED, Ipv4Addr::from).into(),
+        Family::V6 => <[u8; 16]>::try_from(&name[8..24]).map_or(Ipv6Addr::UNSPECIFIED, Ipv6Addr::from).into(),
+    }
+}
+
+/// The hop limit, the only thing that was asked to be told beside a message: length, level, type, a C `int`.
+fn hop_limit(control: &[u8]) -> Option<u8> {
+    const HEAD: usize = mem::size_of::<libc::cmsghdr>();
+    let kind: [u8; 8] = control.get(HEAD - 8..HEAD)?.try_into().ok()?;
+    let (level, kind) = (i32::from_ne_bytes(*kind.first_chunk()?), i32::from_ne_bytes(*kind.last_chunk()?));
+    let value = i32::from_ne_bytes(*control.get(HEAD..)?.first_chunk()?);
+    match (level, kind) {
+        (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => u8::try_from(value).ok(),
+        _ => None,
+    }
+}
+
+/// A longest IPv4 header and our question; what follows is not looked at.
+const SNAP: usize = 60 + QUESTION_LEN;
+/// Room for one `int` with its head.
+const CONTROL: usize = 32;
+/// Size of a `sockaddr_in6`, the larger of the two.
+const NAME: usize = mem::size_of::<libc::sockaddr_in6>();
+
+/// The buffers of one `recvmmsg`.
+pub(super) struct Inbox {
+    controls: [Control; BATCH],
+    messages: [[u8; SNAP]; BATCH],
+    names: [[u8; NAME]; BATCH],
+    lens: [(usize, usize); BATCH],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+struct Control([u8; CONTROL]);
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inbox")
+    }
+}
+
+impl Inbox {
+    pub(super) fn new() -> Box<Self> {
+        // SAFETY: every field is made of integers, for which zeros are a value.
+        unsafe { Box::<Self>::new_zeroed().assume_init() }
+    }
+
+    fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
+        // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
+        let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
+        for slot in 0..BATCH {
+            parts[slot].iov_base = self.messages[slot].as_mut_ptr().cast();
+            parts[slot].iov_len = SNAP;
+            let head = &mut messages[slot].msg_hdr;
+            head.msg_iov = &raw mut parts[slot];
+            head.msg_iovlen = 1;
+            head.msg_name = self.names[slot].as_mut_ptr().cast();
+            head.msg_namelen = NAME as libc::socklen_t;
+            head.msg_control = self.controls[slot].0.as_mut_ptr().cast();
+            head.msg_controllen = CONTROL as _;
+        }
+        let (fd, flags) = (socket.as_raw_fd(), libc::MSG_DONTWAIT);
+        // SAFETY: the heads point to buffers of the lengths they state, all of which outlive the call.
+        let got = unsafe { libc::recvmmsg(fd, messages.as_mut_ptr(), BATCH as _, flags as _, std::ptr::null_mut()) };
+        let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
+        for (slot, message) in messages[..got].iter().enumerate() {
+            #[allow(clippy::unnecessary_cast, reason = "the field is 32 bits wide with some C libraries")]
+            let control_len = (message.msg_hdr.msg_controllen as usize).min(CONTROL);
+            self.lens[slot] = ((message.msg_len as usize).min(SNAP), control_len);
+        }
+        Ok(got)
+    }
+
+    fn message(&self, slot: usize) -> (&[u8], &[u8], &[u8; NAME]) {
+        let (len, control_len) = self.lens[slot];
+        (&self.messages[slot][..len], &self.controls[slot].0[..control_len], &self.names[slot])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COOKIE: [u8; COOKIE_LEN] = [7; COOKIE_LEN];
+
+    /// The question as its target sends it back.
+    fn echoed(family: Family) -> Vec<u8> {
+        let mut message = question(family, 0x1234, 1, &COOKIE).to_vec();
+        message[0] = match family {
+            Family::V4 => ECHO_REPLY_V4,
+            Family::V6 => ECHO_REPLY_V6,
+        };
+        message
+    }
+
+    #[test]
+    fn the_checksum_of_a_question_is_right() {
+        // Over a right checksum the sum is zero (RFC 1071, section 1).
+        assert_eq!(checksum(&question(Family::V4, 0xffff, 0xffff, &[0xff; COOKIE_LEN])), 0);
+        assert_eq!(checksum(&question(Family::V4, 1, 2, &COOKIE)), 0);
+    }
+
+    #[test]
+    fn replies_with_and_without_an_ip_header() {
+        let (v4, v6) = (echoed(Family::V4), echoed(Family::V6));
+        let expected = Some((0x1234, &COOKIE[..]));
+        assert_eq!(answer(Family::V4, SocketKind::Ping, &v4), expected);
+        assert_eq!(answer(Family::V6, SocketKind::Ping, &v6), expected);
+        assert_eq!(answer(Family::V6, SocketKind::Raw, &v6), expected);
+        for header_len in [20, 24, 60_u8] {
+            let header = [vec![0x40 + header_len / 4], vec![0; usize::from(header_len) - 1]].concat();
+            assert_eq!(answer(Family::V4, SocketKind::Raw, &[header, v4.clone()].concat()), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply() {
+        for kind in [SocketKind::Ping, SocketKind::Raw] {
+            assert_eq!(answer(Family::V4, kind, &[]), None);
+            assert_eq!(answer(Family::V4, kind, &[0x4f; 30]), None);
+            assert_eq!(answer(Family::V6, kind, &echoed(Family::V6)[..7]), None);
+        }
+        // Our own question on loopback, and "destination unreachable".
+        assert_eq!(answer(Family::V4, SocketKind::Ping, &question(Family::V4, 1, 1, &COOKIE)), None);
+        assert_eq!(answer(Family::V4, SocketKind::Ping, &[3, 1, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(answer(Family::V6, SocketKind::Ping, &[1, 0, 0, 0, 0, 0, 0, 0]), None);
+    }
+}

@@ -1,0 +1,199 @@
+//! Many hosts, without a table: the question's cookie says of a reply to whom and when it was asked. The pace is the
+//! caller's.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use super::socket::{BATCH, EchoSocket, Inbox, SocketKind, destination};
+use super::{Echo, Family, IcmpError};
+use crate::probe::cookie::{Cookies, Doubts, Verdict};
+
+/// Asks many hosts of one family.
+#[derive(Debug)]
+pub struct EchoSweep {
+    pub(super) socket: EchoSocket,
+    inbox: Box<Inbox>,
+    pub(super) cookies: Cookies,
+    sequence: u16,
+    unsendable_total: u64,
+    /// The last drain stopped at its limit.
+    has_more: bool,
+}
+
+/// Who answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EchoReply {
+    /// Who.
+    pub ip: IpAddr,
+    /// What came back.
+    pub echo: Echo,
+}
+
+/// Messages taken by one drain, so that a flood of them cannot hold the caller.
+const DRAIN_MAX: usize = 64 * BATCH;
+
+impl EchoSweep {
+    /// Opens a socket, on one interface or on all. Within a tokio runtime only. An answer that takes longer than
+    /// `patience` counts as late.
+    pub fn open(family: Family, iface: Option<&str>, patience: Duration) -> Result<Self, IcmpError> {
+        Ok(Self {
+            socket: EchoSocket::open(family, iface)?,
+            inbox: Inbox::new(),
+            cookies: Cookies::new(patience),
+            sequence: 0,
+            unsendable_total: 0,
+            has_more: false,
+        })
+    }
+
+    /// Which kind of socket speaks.
+    pub fn kind(&self) -> SocketKind {
+        self.socket.kind()
+    }
+
+    /// Asks the targets, in their order; answers how many are done with, which is fewer than all when the system has
+    /// no room: then [`EchoSweep::writable`] is to be waited for. A target that the system refuses to send to (no
+    /// route, a firewall's rule, the other family) is done with, and counted.
+    pub fn send(&mut self, targets: &[IpAddr]) -> io::Result<usize> {
+        let mut done = 0;
+        for batch in targets.chunks(BATCH) {
+            let now = self.cookies.now();
+            let questions: Vec<_> = batch.iter().map(|ip| self.question(*ip, now)).collect();
+            let mut sent = 0;
+            while sent < questions.len() {
+                match self.socket.send(&questions[sent..]) {
+                    Ok(count) => sent += count,
+                    Err(error) => match error.raw_os_error() {
+                        Some(libc::EINTR) => {}
+                        Some(libc::EAGAIN | libc::ENOBUFS) => return Ok(done + sent),
+                        Some(libc::EBADF | libc::ENOMEM) => return Err(error),
+                        _ => {
+                            sent += 1;
+                            self.unsendable_total += 1;
+                        }
+                    },
+                }
+            }
+            done += sent;
+        }
+        Ok(done)
+    }
+
+    /// Waits until replies are there; [`EchoSweep::drain`] takes them.
+    pub async fn readable(&self) -> io::Result<()> {
+        if self.has_more { Ok(()) } else { self.socket.readable().await }
+    }
+
+    /// Waits until there is room for questions again.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.socket.writable().await
+    }
+
+    /// Takes the replies that are there. Late ones are handed out too, with their time: they prove as much.
+    pub fn drain(&mut self, out: &mut Vec<EchoReply>) -> io::Result<()> {
+        self.drain_of(None, out)
+    }
+
+    /// Replies that were late, came again or were forged, since the start.
+    pub fn doubts(&self) -> Doubts {
+        self.cookies.doubts()
+    }
+
+    /// Targets that the system refused to send to, since the start.
+    pub fn unsendable_total(&self) -> u64 {
+        self.unsendable_total
+    }
+
+    /// The replies to questions that went to their senders, or to a group.
+    pub(super) fn drain_of(&mut self, group: Option<Ipv6Addr>, out: &mut Vec<EchoReply>) -> io::Result<()> {
+        let mut taken = 0;
+        self.has_more = false;
+        loop {
+            let now = self.cookies.now();
+            let cookies = &mut self.cookies;
+            let received = self.socket.receive(&mut self.inbox, |reply| {
+                let target = group.map_or(reply.from, IpAddr::V6);
+                if let Verdict::Answer { rtt } | Verdict::Late { rtt } =
+                    cookies.judge(target, reply.from, reply.payload, now)
+                {
+                    out.push(EchoReply { ip: reply.from, echo: Echo { rtt, hop_limit: reply.hop_limit } });
+                }
+            });
+            match received {
+                Ok(got) if got < BATCH => return Ok(()),
+                Ok(got) => taken += got,
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EINTR) => continue,
+                    Some(libc::EAGAIN) => return Ok(()),
+                    _ => return Err(error),
+                },
+            }
+            if taken >= DRAIN_MAX {
+                self.has_more = true;
+                return Ok(());
+            }
+        }
+    }
+
+    fn question(&mut self, ip: IpAddr, now: Duration) -> ([u8; super::socket::QUESTION_LEN], socket2::SockAddr) {
+        self.sequence = self.sequence.wrapping_add(1);
+        (self.socket.question(self.sequence, &self.cookies.seal(ip, now)), destination(ip, None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, timeout_at};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    /// Sweeps the targets; `None` where this box lets us open no socket.
+    async fn sweep(family: Family, targets: &[IpAddr]) -> Option<(EchoSweep, Vec<EchoReply>)> {
+        let mut sweep = match EchoSweep::open(family, None, PATIENCE) {
+            Ok(sweep) => sweep,
+            Err(error) => {
+                assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
+                eprintln!("skipped: {error}");
+                return None;
+            }
+        };
+        assert_eq!(sweep.send(targets).expect("room"), targets.len());
+        let deadline = Instant::now() + PATIENCE;
+        let mut replies = Vec::new();
+        while replies.len() < targets.len() && timeout_at(deadline, sweep.readable()).await.is_ok() {
+            sweep.drain(&mut replies).expect("a socket");
+        }
+        replies.sort_by_key(|reply| reply.ip);
+        Some((sweep, replies))
+    }
+
+    #[tokio::test]
+    async fn loopback_answers_once_each() {
+        let targets: Vec<IpAddr> = (1..=200).map(|n| IpAddr::from([127, 0, 0, n])).collect();
+        let Some((sweep, replies)) = sweep(Family::V4, &targets).await else { return };
+        assert_eq!(replies.iter().map(|reply| reply.ip).collect::<Vec<_>>(), targets);
+        assert!(replies.iter().all(|reply| reply.echo.rtt < PATIENCE && reply.echo.hop_limit.is_some()));
+        assert_eq!((sweep.doubts(), sweep.unsendable_total()), (Doubts::default(), 0));
+    }
+
+    #[tokio::test]
+    async fn loopback_answers_over_ipv6() {
+        let Some((sweep, replies)) = sweep(Family::V6, &[Ipv6Addr::LOCALHOST.into()]).await else { return };
+        // A box without IPv6 cannot send, and says so.
+        assert_eq!(replies.len() as u64 + sweep.unsendable_total(), 1);
+    }
+
+    /// A target of the other family is counted and does not hold up those after it.
+    #[tokio::test]
+    async fn what_cannot_be_asked_is_passed_over() {
+        let Ok(mut sweep) = EchoSweep::open(Family::V4, None, PATIENCE) else {
+            return eprintln!("skipped: this box lets us open no ICMP socket");
+        };
+        let targets = [Ipv6Addr::LOCALHOST.into(), IpAddr::from([127, 0, 0, 1])];
+        assert_eq!(sweep.send(&targets).expect("room"), 2);
+        assert_eq!(sweep.unsendable_total(), 1);
+    }
+}

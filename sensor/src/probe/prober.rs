@@ -1,0 +1,394 @@
+//! The probers together, on a thread of their own: what asks must never keep the passive path from draining its ring.
+//! Questions come in through a bounded queue, answers leave through another; at most so many questions through sockets
+//! are open at a time, and when that many are, the queue fills and the planner waits.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::dns::{NameAnswer, Names};
+use super::icmp::{Icmp, all_nodes};
+use super::raw::{BATCH, Raw, Speaker};
+use super::snmp::{self, Credentials};
+use super::tcp::{self, Permits, PortAnswer, Target};
+use super::{mdns, nbns};
+use crate::clock::Clock;
+use crate::inventory::probe::{Probe, Question};
+use crate::inventory::sighting::{Answer, Claim, Sighting};
+use crate::types::{Iface, Mac, Segment};
+
+/// How to ask.
+#[derive(Debug)]
+pub struct Equipment {
+    /// Who speaks for the segments of each interface.
+    pub voices: Vec<Voice>,
+    /// How long an answer is waited for.
+    pub timeout: Duration,
+    /// Questions through sockets at the same time.
+    pub concurrency: usize,
+    /// Name servers and credentials by network; the longest prefix counts, and the system's name servers elsewhere.
+    pub scopes: Vec<Scope>,
+}
+
+/// Who speaks for the segments of an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voice {
+    /// The interface as segments name it: a mirror port, or the speaker's own.
+    pub iface: Iface,
+    /// Who speaks.
+    pub speaker: Speaker,
+}
+
+/// What a network has of its own.
+#[derive(Debug)]
+pub struct Scope {
+    /// The network.
+    pub prefix: IpNet,
+    /// Its name servers; the system's when there are none.
+    pub nameservers: Vec<std::net::SocketAddr>,
+    /// Its SNMP credentials.
+    pub credentials: Vec<Credentials>,
+}
+
+/// The handle of the thread. Dropping it ends what is being asked.
+#[derive(Debug)]
+pub struct Prober {
+    asks: Option<Sender<Probe>>,
+    answers: Receiver<Sighting>,
+    counts: Arc<Counts>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What became of questions.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Questions that were sent.
+    pub asked_total: AtomicU64,
+    /// Answers that came through sockets.
+    pub answered_total: AtomicU64,
+    /// Questions that were taken and are not done with.
+    pub open: AtomicU64,
+    /// Questions that could not be sent: no voice there, or the system refused.
+    pub failed_total: AtomicU64,
+}
+
+/// [`Counts`] at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Questions that were sent.
+    pub asked_total: u64,
+    /// Answers that came through sockets.
+    pub answered_total: u64,
+    /// Questions that could not be sent.
+    pub failed_total: u64,
+}
+
+impl Counts {
+    /// The counts as they are now.
+    pub fn read(&self) -> Counted {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counted {
+            asked_total: read(&self.asked_total),
+            answered_total: read(&self.answered_total),
+            failed_total: read(&self.failed_total),
+        }
+    }
+}
+
+/// Questions and answers that wait.
+const QUEUE: usize = 1024;
+/// A device whose queue is full is tried again after this.
+const BUSY: Duration = Duration::from_millis(1);
+
+impl Prober {
+    /// Starts the thread, in the network namespace of the caller. Raw sockets that cannot be opened (no `CAP_NET_RAW`) leave
+    /// their questions unasked.
+    pub fn spawn(equipment: Equipment) -> io::Result<Self> {
+        let (asks, asked) = mpsc::channel(QUEUE);
+        let (answer, answers) = mpsc::channel(QUEUE);
+        let counts = Arc::new(Counts::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let shared = Arc::clone(&counts);
+        // Sockets are opened inside the runtime that serves them.
+        let work = move || runtime.block_on(async { Desk::new(equipment, answer, shared).work(asked).await });
+        let thread = std::thread::Builder::new().name("prober".to_owned()).spawn(work)?;
+        Ok(Self { asks: Some(asks), answers, counts, thread: Some(thread) })
+    }
+
+    /// How many questions can be taken now.
+    pub fn room(&self) -> usize {
+        self.asks.as_ref().map_or(0, Sender::capacity)
+    }
+
+    /// Hands a question over; gives it back when there is no room.
+    pub fn ask(&self, probe: Probe) -> Result<(), Probe> {
+        self.counts.open.fetch_add(1, Ordering::Relaxed);
+        match self.asks.as_ref().map(|asks| asks.try_send(probe)) {
+            Some(Err(TrySendError::Full(probe) | TrySendError::Closed(probe))) => {
+                self.counts.open.fetch_sub(1, Ordering::Relaxed);
+                Err(probe)
+            }
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+
+    /// Whether every question is done with and every answer taken.
+    pub fn is_idle(&self) -> bool {
+        self.counts.open.load(Ordering::Acquire) == 0 && self.answers.is_empty()
+    }
+
+    /// The next answer; for ever pending when the thread is gone. Cancel-safe.
+    pub async fn answer(&mut self) -> Sighting {
+        match self.answers.recv().await {
+            Some(sighting) => sighting,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// An answer that is here already.
+    pub fn try_answer(&mut self) -> Option<Sighting> {
+        self.answers.try_recv().ok()
+    }
+
+    /// What became of questions so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+impl Drop for Prober {
+    fn drop(&mut self) {
+        // The thread sees that nobody asks any more, drops what is open, and ends.
+        self.asks = None;
+        self.answers.close();
+        if let Some(thread) = self.thread.take() {
+            // It does not panic; if it did, there is nothing left to save.
+            drop(thread.join());
+        }
+    }
+}
+
+/// What the thread works with.
+struct Desk {
+    raws: BTreeMap<Iface, Raw>,
+    tools: Arc<Tools>,
+    open_max: usize,
+    counts: Arc<Counts>,
+}
+
+/// A network's own tools.
+struct Ready {
+    prefix: IpNet,
+    names: Arc<Names>,
+    credentials: Arc<[Credentials]>,
+}
+
+/// What questions through sockets need.
+struct Tools {
+    icmp: Icmp,
+    permits: Permits,
+    /// The longest prefix first.
+    scopes: Vec<Ready>,
+    system: Arc<Names>,
+    indexes: BTreeMap<Iface, u32>,
+    names_of: BTreeMap<Iface, Iface>,
+    timeout: Duration,
+    answers: Sender<Sighting>,
+    counts: Arc<Counts>,
+}
+
+impl Desk {
+    fn new(equipment: Equipment, answers: Sender<Sighting>, counts: Arc<Counts>) -> Self {
+        let Equipment { voices, timeout, concurrency, scopes } = equipment;
+        let indexes = voices.iter().map(|voice| (voice.iface, voice.speaker.index)).collect();
+        let names_of = voices.iter().map(|voice| (voice.iface, voice.speaker.iface)).collect();
+        let raws = voices.into_iter().filter_map(|voice| Some((voice.iface, Raw::open(voice.speaker).ok()?)));
+        let system = Arc::new(Names::system());
+        let scopes = scopes.into_iter().map(|scope| {
+            let own = (!scope.nameservers.is_empty()).then(|| Arc::new(Names::new(&scope.nameservers)));
+            let names = own.unwrap_or_else(|| Arc::clone(&system));
+            Ready { prefix: scope.prefix, names, credentials: scope.credentials.into() }
+        });
+        let mut scopes: Vec<_> = scopes.collect();
+        scopes.sort_by_key(|scope| std::cmp::Reverse(scope.prefix.prefix_len()));
+        let tools = Tools {
+            icmp: Icmp::open(None),
+            permits: Permits::new(concurrency),
+            scopes,
+            system,
+            indexes,
+            names_of,
+            timeout,
+            answers,
+            counts: Arc::clone(&counts),
+        };
+        Self { raws: raws.collect(), tools: Arc::new(tools), open_max: concurrency.max(1), counts }
+    }
+
+    async fn work(mut self, mut asked: Receiver<Probe>) {
+        let mut open = JoinSet::new();
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            while open.try_join_next().is_some() {}
+            if open.len() >= self.open_max {
+                open.join_next().await;
+                continue;
+            }
+            tokio::select! {
+                taken = asked.recv_many(&mut batch, BATCH.min(self.open_max - open.len())) => {
+                    if taken == 0 {
+                        return;
+                    }
+                }
+                // A question that ends makes room.
+                Some(_) = open.join_next(), if !open.is_empty() => continue,
+            }
+            self.send_frames(&mut batch).await;
+            for probe in batch.drain(..) {
+                let tools = Arc::clone(&self.tools);
+                open.spawn(async move {
+                    tools.ask(probe).await;
+                    tools.counts.open.fetch_sub(1, Ordering::Release);
+                });
+            }
+        }
+    }
+
+    /// Sends the questions that are frames, and leaves the others.
+    async fn send_frames(&mut self, batch: &mut Vec<Probe>) {
+        let is_frame = |probe: &Probe| {
+            matches!(probe.question, Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. })
+        };
+        let mut frames: Vec<Probe> = batch.extract_if(.., |probe| is_frame(probe)).collect();
+        let count = frames.len() as u64;
+        while let Some(iface) = frames.first().map(|probe| probe.segment.iface) {
+            let run = frames.iter().take_while(|probe| probe.segment.iface == iface).count();
+            let sent = match self.raws.get_mut(&iface) {
+                Some(raw) => raw.send(&frames[..run]),
+                None => Err(io::ErrorKind::NotConnected.into()),
+            };
+            match sent {
+                Ok(0) => sleep(BUSY).await,
+                Ok(sent) => {
+                    self.counts.asked_total.fetch_add(sent as u64, Ordering::Relaxed);
+                    frames.drain(..sent);
+                }
+                Err(_) => {
+                    self.counts.failed_total.fetch_add(run as u64, Ordering::Relaxed);
+                    frames.drain(..run);
+                }
+            }
+        }
+        self.counts.open.fetch_sub(count, Ordering::Release);
+    }
+}
+
+impl Tools {
+    async fn ask(&self, probe: Probe) {
+        self.counts.asked_total.fetch_add(1, Ordering::Relaxed);
+        let Probe { segment, ip, question } = probe;
+        let scope = if is_link_local(ip) { self.indexes.get(&segment.iface).copied() } else { None };
+        match question {
+            Question::AllNodes => {
+                let Some(name) = self.names_of.get(&segment.iface) else { return };
+                for reply in all_nodes(name.as_str(), self.timeout).await.unwrap_or_default() {
+                    let answer = Answer::Echo { rtt: reply.echo.rtt, hop_limit: reply.echo.hop_limit };
+                    self.tell(segment, reply.ip, Claim::Answer(Box::new(answer))).await;
+                }
+            }
+            Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. } => {}
+            Question::Connect { ports } => {
+                for &port in &*ports {
+                    let target = Target { ip, port, scope };
+                    self.tell_port(segment, target, tcp::connect(target, self.timeout, &self.permits).await).await;
+                }
+            }
+            Question::Echo => {
+                if let Some(echo) = self.icmp.echo(ip, scope, self.timeout).await {
+                    let answer = Answer::Echo { rtt: echo.rtt, hop_limit: echo.hop_limit };
+                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                }
+            }
+            Question::Knock { ports } => {
+                for &port in &*ports {
+                    let target = Target { ip, port, scope };
+                    self.tell_port(segment, target, tcp::knock(target, self.timeout, &self.permits).await).await;
+                }
+            }
+            Question::Mdns => {
+                for claim in mdns::ask(ip, scope, self.timeout).await {
+                    self.tell(segment, ip, Claim::Mdns(claim)).await;
+                }
+            }
+            Question::Nbns => {
+                let IpAddr::V4(address) = ip else { return };
+                if let Some(status) = nbns::status(address, self.timeout).await {
+                    let answer = Answer::Nbns { name: status.name, group: status.group, mac: status.mac };
+                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                }
+            }
+            Question::Ptr => {
+                let answer = match self.names(ip).name(ip).await {
+                    NameAnswer::Name { name, confirmed } => Answer::Ptr { name: Some(name), confirmed },
+                    NameAnswer::None => Answer::Ptr { name: None, confirmed: false },
+                    // No answer is not "no name".
+                    NameAnswer::Silent => return,
+                };
+                self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+            }
+            Question::Snmp => {
+                let Some(credentials) = self.scope(ip).map(|scope| Arc::clone(&scope.credentials)) else { return };
+                if let Some(system) = snmp::system(&credentials, ip, self.timeout).await {
+                    let answer = Answer::Snmp {
+                        name: system.name,
+                        description: system.description,
+                        object_id: system.object_id,
+                    };
+                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                }
+            }
+        }
+    }
+
+    async fn tell_port(&self, segment: Segment, target: Target, answer: io::Result<PortAnswer>) {
+        match answer {
+            Ok(answer) => {
+                let answer =
+                    Answer::Port { port: target.port, state: answer.state, banner: answer.banner, rtt: answer.rtt };
+                self.tell(segment, target.ip, Claim::Answer(Box::new(answer))).await;
+            }
+            Err(_) => {
+                self.counts.failed_total.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn scope(&self, ip: IpAddr) -> Option<&Ready> {
+        self.scopes.iter().find(|scope| scope.prefix.contains(&ip))
+    }
+
+    fn names(&self, ip: IpAddr) -> &Names {
+        self.scope(ip).map_or(&self.system, |scope| &scope.names)
+    }
+
+    async fn tell(&self, segment: Segment, ip: IpAddr, claim: Claim) {
+        self.counts.answered_total.fetch_add(1, Ordering::Relaxed);
+        let at = Clock::new().now();
+        let sighting = Sighting { at, segment, frame_mac: Mac::ZERO, mac: Mac::ZERO, ip: Some(ip), claim };
+        // Nobody listens any more at the end.
+        drop(self.answers.send(sighting).await);
+    }
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
+}

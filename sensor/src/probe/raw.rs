@@ -1,0 +1,305 @@
+//! Frames of our own making: ARP and NDP questions, built with pnet and sent many at a time (`sendmmsg(2)`). Nothing is
+//! received here: answers are frames like any other and are heard by the capture.
+
+use std::io;
+use std::mem;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use ipnet::IpNet;
+use pnet::packet::Packet as _;
+use pnet::packet::arp::{ArpHardwareTypes, ArpOperations, MutableArpPacket};
+use pnet::packet::ethernet::{EtherType, EtherTypes, MutableEthernetPacket};
+use pnet::packet::icmpv6::ndp::{MutableNdpOptionPacket, MutableNeighborSolicitPacket, NdpOptionTypes};
+use pnet::packet::icmpv6::{self, Icmpv6Packet, Icmpv6Types};
+use pnet::packet::ip::IpNextHeaderProtocols;
+use pnet::packet::ipv6::MutableIpv6Packet;
+use pnet::util::MacAddr;
+use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
+
+use crate::inventory::probe::{Probe, Question};
+use crate::types::{Iface, Mac};
+
+/// Who we are on an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    /// The interface.
+    pub iface: Iface,
+    /// The kernel's number for it.
+    pub index: u32,
+    /// Our station.
+    pub mac: Mac,
+    /// Our addresses, with their prefixes.
+    pub addresses: Vec<IpNet>,
+}
+
+/// A packet socket that only sends.
+#[derive(Debug)]
+pub struct Raw {
+    speaker: Speaker,
+    socket: OwnedFd,
+    frames: Vec<Frame>,
+}
+
+/// Frames that one system call hands over.
+pub const BATCH: usize = 64;
+/// Two VLAN tags and a neighbour solicitation with its option.
+const FRAME_MAX: usize = 14 + 8 + 40 + 32;
+/// Ethernet's least, without the checksum (IEEE 802.3, section 3.2.8).
+const FRAME_MIN: usize = 60;
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    bytes: [u8; FRAME_MAX],
+    len: usize,
+}
+
+impl Raw {
+    /// Opens the socket; needs `CAP_NET_RAW`.
+    pub fn open(speaker: Speaker) -> io::Result<Self> {
+        // Protocol 0 receives nothing.
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
+        let mut storage = SockAddrStorage::zeroed();
+        // SAFETY: the storage is large enough for any address, and all zeros is a valid `sockaddr_ll`.
+        let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
+        address.sll_family = libc::AF_PACKET as u16;
+        address.sll_ifindex = speaker.index.cast_signed();
+        let len = mem::size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        // SAFETY: the family and the length are those of the `sockaddr_ll` just written.
+        socket.bind(&unsafe { SockAddr::new(storage, len) })?;
+        // A sweep hands over thousands of frames at once; without the privilege the system's limit has to do.
+        drop(socket.set_send_buffer_size(4 << 20));
+        Ok(Self { speaker, socket: socket.into(), frames: Vec::with_capacity(BATCH) })
+    }
+
+    /// Who speaks.
+    pub fn speaker(&self) -> &Speaker {
+        &self.speaker
+    }
+
+    /// Sends the questions that are frames (ARP, conflict check, NDP), at most [`BATCH`] of them; others are passed over.
+    /// Answers how many of `probes`, from the first, need no more attention; fewer than all when the device is busy.
+    pub fn send<'a>(&mut self, probes: impl IntoIterator<Item = &'a Probe>) -> io::Result<usize> {
+        self.frames.clear();
+        let mut taken = 0;
+        let mut ends = [0_usize; BATCH];
+        for probe in probes.into_iter().take(BATCH) {
+            taken += 1;
+            if let Some(frame) = frame(&self.speaker, probe) {
+                self.frames.push(frame);
+                ends[self.frames.len() - 1] = taken;
+            }
+        }
+        if self.frames.is_empty() {
+            return Ok(taken);
+        }
+        match self.send_frames() {
+            Ok(sent) if sent == self.frames.len() => Ok(taken),
+            Ok(0) => Ok(0),
+            Ok(sent) => Ok(ends[sent - 1]),
+            // The device's queue is full for a moment.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::EAGAIN | libc::EINTR)) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn send_frames(&mut self) -> io::Result<usize> {
+        // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
+        let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
+        for (slot, frame) in self.frames.iter_mut().enumerate() {
+            parts[slot].iov_base = frame.bytes.as_mut_ptr().cast();
+            parts[slot].iov_len = frame.len;
+            messages[slot].msg_hdr.msg_iov = &raw mut parts[slot];
+            messages[slot].msg_hdr.msg_iovlen = 1;
+        }
+        let (fd, count) = (self.socket.as_raw_fd(), self.frames.len());
+        // SAFETY: the first `count` heads point to buffers of the lengths they state, all of which outlive the call.
+        let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count as _, libc::MSG_DONTWAIT as _) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+/// The frame that asks, where the question is one.
+fn frame(speaker: &Speaker, probe: &Probe) -> Option<Frame> {
+    let mut frame = Frame { bytes: [0; FRAME_MAX], len: FRAME_MIN };
+    match (&probe.question, probe.ip) {
+        (Question::Arp { to }, IpAddr::V4(target)) => {
+            let at = head(&mut frame, speaker, probe, *to, EtherTypes::Arp)?;
+            arp(&mut frame.bytes[at..], speaker.mac, own_ipv4(speaker, target), target)?;
+        }
+        (Question::ConflictCheck { to }, IpAddr::V4(target)) => {
+            let at = head(&mut frame, speaker, probe, *to, EtherTypes::Arp)?;
+            arp(&mut frame.bytes[at..], speaker.mac, Ipv4Addr::UNSPECIFIED, target)?;
+        }
+        (Question::Ndp { to }, IpAddr::V6(target)) => {
+            let source = own_ipv6(speaker, target)?;
+            let (to, destination) = match to {
+                Some(mac) => (*mac, target),
+                None => (solicited_mac(target), solicited_node(target)),
+            };
+            let at = head(&mut frame, speaker, probe, to, EtherTypes::Ipv6)?;
+            ndp(&mut frame.bytes[at..], speaker.mac, source, destination, target)?;
+            frame.len = at + NDP_LEN;
+        }
+        _ => return None,
+    }
+    Some(frame)
+}
+
+/// Writes the Ethernet header with the segment's tags; answers where the rest begins.
+fn head(frame: &mut Frame, speaker: &Speaker, probe: &Probe, to: Mac, kind: EtherType) -> Option<usize> {
+    let mut ethernet = MutableEthernetPacket::new(&mut frame.bytes)?;
+    ethernet.set_destination(mac_addr(to));
+    ethernet.set_source(mac_addr(speaker.mac));
+    let vlans = probe.segment.vlans.ids();
+    let mut at = 12;
+    for (place, vlan) in vlans.iter().enumerate() {
+        // The outer of two is the provider's (802.1ad).
+        let tag: u16 = if place + 1 < vlans.len() { 0x88a8 } else { 0x8100 };
+        frame.bytes[at..at + 2].copy_from_slice(&tag.to_be_bytes());
+        frame.bytes[at + 2..at + 4].copy_from_slice(&vlan.to_be_bytes());
+        at += 4;
+    }
+    frame.bytes[at..at + 2].copy_from_slice(&kind.0.to_be_bytes());
+    Some(at + 2)
+}
+
+fn arp(bytes: &mut [u8], mac: Mac, sender: Ipv4Addr, target: Ipv4Addr) -> Option<()> {
+    let mut arp = MutableArpPacket::new(bytes)?;
+    arp.set_hardware_type(ArpHardwareTypes::Ethernet);
+    arp.set_protocol_type(EtherTypes::Ipv4);
+    arp.set_hw_addr_len(6);
+    arp.set_proto_addr_len(4);
+    arp.set_operation(ArpOperations::Request);
+    arp.set_sender_hw_addr(mac_addr(mac));
+    arp.set_sender_proto_addr(sender);
+    arp.set_target_proto_addr(target);
+    Some(())
+}
+
+const NDP_LEN: usize = 40 + 32;
+
+fn ndp(bytes: &mut [u8], mac: Mac, source: Ipv6Addr, destination: Ipv6Addr, target: Ipv6Addr) -> Option<()> {
+    let mut ip = MutableIpv6Packet::new(bytes.get_mut(..NDP_LEN)?)?;
+    ip.set_version(6);
+    ip.set_payload_length(32);
+    ip.set_next_header(IpNextHeaderProtocols::Icmpv6);
+    // Receivers refuse anything less (RFC 4861, section 7.1.1).
+    ip.set_hop_limit(255);
+    ip.set_source(source);
+    ip.set_destination(destination);
+    let body = &mut bytes[40..NDP_LEN];
+    let mut solicit = MutableNeighborSolicitPacket::new(body)?;
+    solicit.set_icmpv6_type(Icmpv6Types::NeighborSolicit);
+    solicit.set_target_addr(target);
+    let mut option = MutableNdpOptionPacket::new(&mut body[24..32])?;
+    option.set_option_type(NdpOptionTypes::SourceLLAddr);
+    option.set_length(1);
+    option.set_data(&mac.0);
+    let checksum = icmpv6::checksum(&Icmpv6Packet::new(body)?, &source, &destination);
+    body[2..4].copy_from_slice(&checksum.to_be_bytes());
+    debug_assert_eq!(Icmpv6Packet::new(body)?.packet().len(), 32);
+    Some(())
+}
+
+/// Our address in the target's prefix, so that the answer needs no question back; else none, which is as good as a
+/// conflict check.
+fn own_ipv4(speaker: &Speaker, target: Ipv4Addr) -> Ipv4Addr {
+    let own = speaker.addresses.iter().find_map(|net| match net {
+        IpNet::V4(net) if net.contains(&target) => Some(net.addr()),
+        _ => None,
+    });
+    own.unwrap_or(Ipv4Addr::UNSPECIFIED)
+}
+
+/// Our address in the target's prefix, else our link-local one.
+fn own_ipv6(speaker: &Speaker, target: Ipv6Addr) -> Option<Ipv6Addr> {
+    let six = || speaker.addresses.iter().filter_map(|net| if let IpNet::V6(net) = net { Some(net) } else { None });
+    let near = six().find(|net| net.contains(&target));
+    near.or_else(|| six().find(|net| net.addr().is_unicast_link_local())).map(|net| net.addr())
+}
+
+/// RFC 4291, section 2.7.1.
+fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
+    let [.., a, b, c] = target.octets();
+    Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
+}
+
+/// RFC 2464, section 7.
+fn solicited_mac(target: Ipv6Addr) -> Mac {
+    let [.., a, b, c] = target.octets();
+    Mac([0x33, 0x33, 0xff, a, b, c])
+}
+
+fn mac_addr(mac: Mac) -> MacAddr {
+    let [a, b, c, d, e, f] = mac.0;
+    MacAddr::new(a, b, c, d, e, f)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+    use crate::types::{Segment, Vlans};
+
+    const OWN: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const OTHER: Mac = Mac([2, 0, 0, 0, 0, 2]);
+
+    fn hex(question: Question, ip: &str, vlans: [u16; 2]) -> Option<String> {
+        let iface = Iface::new("eth0").unwrap();
+        let addresses = ["192.168.1.9/24", "fe80::9/64"].map(|net| net.parse().unwrap()).to_vec();
+        let speaker = Speaker { iface, index: 1, mac: OWN, addresses };
+        let segment = Segment { iface, vlans: Vlans::new(vlans) };
+        let frame = frame(&speaker, &Probe { segment, ip: ip.parse().unwrap(), question })?;
+        Some(frame.bytes[..frame.len].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    #[track_caller]
+    fn check(question: Question, ip: &str, vlans: [u16; 2], expected: &str) {
+        let got = hex(question, ip, vlans).unwrap();
+        assert_eq!(got.trim_end_matches("00"), expected.replace(' ', ""));
+        assert!(got.len() >= 2 * FRAME_MIN);
+    }
+
+    #[test]
+    fn arp_questions() {
+        check(
+            Question::Arp { to: Mac::BROADCAST },
+            "192.168.1.77",
+            [0, 0],
+            "ffffffffffff 020000000001 0806 0001 0800 06 04 0001 020000000001 c0a80109 000000000000 c0a8014d",
+        );
+        check(
+            Question::ConflictCheck { to: OTHER },
+            "192.168.1.77",
+            [0, 0],
+            "020000000002 020000000001 0806 0001 0800 06 04 0001 020000000001 00000000 000000000000 c0a8014d",
+        );
+        // Nothing of ours is in the target's prefix.
+        check(
+            Question::Arp { to: Mac::BROADCAST },
+            "10.9.9.7",
+            [100, 30],
+            "ffffffffffff 020000000001 88a80064 8100001e 0806 0001 0800 06 04 0001 020000000001 00000000 000000000000 \
+             0a090907",
+        );
+    }
+
+    #[test]
+    fn neighbour_questions() {
+        check(
+            Question::Ndp { to: None },
+            "fe80::aa:bbcc",
+            [0, 0],
+            "3333ffaabbcc 020000000001 86dd 60000000 0020 3a ff fe800000000000000000000000000009 \
+             ff0200000000000000000001ffaabbcc 8700 01a6 00000000 fe8000000000000000000000 00aabbcc 0101 020000000001",
+        );
+    }
+
+    #[test]
+    fn other_questions_are_no_frames() {
+        assert_eq!(hex(Question::Echo, "192.168.1.77", [0, 0]), None);
+        assert_eq!(hex(Question::Arp { to: OTHER }, "fe80::1", [0, 0]), None);
+    }
+}

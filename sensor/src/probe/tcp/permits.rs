@@ -1,0 +1,97 @@
+//! How many connections may be open at once: as many as are wanted, within the limit on descriptors.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Descriptors that are left to the rest of the process.
+const RESERVED: u64 = 64;
+/// Connections that are tried even under a very low limit; what then goes wrong is waited for.
+const PERMITS_MIN: usize = 8;
+
+/// Permission to open one connection each.
+#[derive(Debug)]
+pub struct Permits {
+    semaphore: Semaphore,
+    size: usize,
+    shortage_total: AtomicU64,
+}
+
+impl Permits {
+    /// For `wanted` connections at once, or fewer if the limit on descriptors (`RLIMIT_NOFILE`), which is raised as
+    /// far as that needs and the system allows, has no room for them; at least 8.
+    pub fn new(wanted: usize) -> Self {
+        let needed = (wanted as u64).saturating_add(RESERVED);
+        Self::within(wanted, raise_limit(needed).saturating_sub(RESERVED))
+    }
+
+    fn within(wanted: usize, room: u64) -> Self {
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let size = wanted.min(room).clamp(PERMITS_MIN, Semaphore::MAX_PERMITS);
+        Self { semaphore: Semaphore::new(size), size, shortage_total: AtomicU64::new(0) }
+    }
+
+    /// So many, whatever the limit is.
+    #[cfg(test)]
+    pub(super) fn for_test(size: usize) -> Self {
+        Self::within(size, u64::MAX)
+    }
+
+    /// How many there are.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// How often a connection had to wait because this box was short of descriptors, ports or memory.
+    pub fn shortage_total(&self) -> u64 {
+        self.shortage_total.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn take(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed, and without a permit nothing worse happens than a wait.
+        self.semaphore.acquire().await.ok()
+    }
+
+    pub(super) fn count_shortage(&self) {
+        self.shortage_total.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Raises the soft limit on descriptors to what is needed, within the hard one; answers what it is then.
+fn raise_limit(needed: u64) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one `rlimit` through a pointer to one.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
+        return 0;
+    }
+    if limit.rlim_cur >= needed {
+        return limit.rlim_cur;
+    }
+    let raised = libc::rlimit { rlim_cur: needed.min(limit.rlim_max), ..limit };
+    // SAFETY: the kernel reads one `rlimit` through a pointer to one.
+    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } {
+        0 => raised.rlim_cur,
+        _ => limit.rlim_cur,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let size = |wanted, room| Permits::within(wanted, room).size();
+        assert_eq!(size(100, 1000), 100);
+        assert_eq!(size(2000, 1000), 1000);
+        assert_eq!(size(2000, 0), PERMITS_MIN);
+        assert_eq!(size(0, 1000), PERMITS_MIN);
+        assert_eq!(size(usize::MAX, u64::MAX), Semaphore::MAX_PERMITS);
+    }
+
+    #[test]
+    fn what_is_granted_fits_the_limit() {
+        let permits = Permits::new(100);
+        assert!(permits.size() as u64 + RESERVED <= raise_limit(0) || permits.size() == PERMITS_MIN);
+    }
+}

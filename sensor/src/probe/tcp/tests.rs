@@ -1,0 +1,178 @@
+//! Connections to services on loopback.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream as Visitor};
+use std::thread::JoinHandle;
+
+use super::*;
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A service on a port of its own, for one visitor; what `serve` answers is what it has to say of the visit.
+fn service<T: Send + 'static>(serve: impl FnOnce(Visitor) -> T + Send + 'static) -> (Target, JoinHandle<T>) {
+    let listener = TcpListener::bind((LOCAL, 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let thread = std::thread::spawn(move || serve(listener.accept().expect("a visitor").0));
+    (Target { ip: LOCAL, port, scope: None }, thread)
+}
+
+/// Waits for the visitor's end: its data, or the error that a reset makes.
+fn farewell(mut visitor: Visitor) -> Result<Vec<u8>, ErrorKind> {
+    let mut heard = Vec::new();
+    visitor.read_to_end(&mut heard).map(|_| heard).map_err(|error| error.kind())
+}
+
+async fn ask(target: Target) -> PortAnswer {
+    connect(target, PATIENCE, &Permits::new(8)).await.expect("this box can ask")
+}
+
+/// The banner of a service that says this; it hears nothing of us, and a clean end.
+async fn check(greeting: &'static [u8], expected: Option<&str>) {
+    let (target, service) = service(move |mut visitor| {
+        visitor.write_all(greeting).expect("a greeting");
+        farewell(visitor)
+    });
+    let answer = ask(target).await;
+    assert_eq!(answer.state, PortState::Open);
+    assert_eq!(answer.banner.map(|text| text.escaped()).as_deref(), expected);
+    assert_eq!(service.join().expect("the service ends"), Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn greetings() {
+    check(b"SSH-2.0-OpenSSH_9.2p1\r\n", Some("SSH-2.0-OpenSSH_9.2p1")).await;
+    check(b"220 ready\r\nand more\r\n", Some("220 ready")).await;
+    check(b"\xff\xfb\x01\xff\xfb\x03", Some("\\xff\\xfb\\x01\\xff\\xfb\\x03")).await;
+    check(b"", None).await;
+}
+
+#[tokio::test]
+async fn a_slow_greeter_is_waited_for() {
+    let (target, service) = service(|mut visitor| {
+        std::thread::sleep(Duration::from_millis(300));
+        visitor.write_all(b"220 at ").and_then(|()| visitor.write_all(b"last\r\n")).expect("a greeting");
+        farewell(visitor)
+    });
+    assert_eq!(ask(target).await.banner, Some(Text::new(b"220 at last")));
+    assert_eq!(service.join().expect("the service ends"), Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_megabyte_of_greeting_is_not_read() {
+    let (target, service) = service(|mut visitor| {
+        // Past what we take of it our close resets it, which is its own doing.
+        let _ = visitor.write_all(&vec![b'x'; 1 << 20]);
+    });
+    let begin = Instant::now();
+    let answer = ask(target).await;
+    assert_eq!(answer.banner, Some(Text::new(&[b'x'; 255])));
+    assert!(begin.elapsed() < GREETING + FAREWELL + PATIENCE);
+    service.join().expect("the service ends");
+}
+
+#[tokio::test]
+async fn a_port_that_hangs_up_at_once() {
+    let (target, service) = service(drop);
+    assert_eq!(ask(target).await.state, PortState::Open);
+    service.join().expect("the service ends");
+}
+
+#[tokio::test]
+async fn closed_ports() {
+    for ip in [LOCAL, Ipv6Addr::LOCALHOST.into()] {
+        // Bound without a listener, so that nobody else opens it meanwhile.
+        let Ok(socket) = TcpSocket::new_v4().and_then(|v4| if ip == LOCAL { Ok(v4) } else { TcpSocket::new_v6() })
+        else {
+            continue;
+        };
+        if socket.bind((ip, 0).into()).is_err() {
+            assert_ne!(ip, LOCAL, "a box may be without IPv6, not without IPv4");
+            continue;
+        }
+        let port = socket.local_addr().expect("an address").port();
+        let answer = ask(Target { ip, port, scope: None }).await;
+        assert_eq!((answer.state, answer.banner), (PortState::Closed, None));
+        assert!(answer.rtt < PATIENCE);
+    }
+}
+
+/// A listener whose queue is full drops what more comes, as a filter does.
+#[tokio::test]
+async fn a_silent_port() {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((LOCAL, 0).into()).expect("a port");
+    let listener = socket.listen(1).expect("a listener");
+    let target = Target { ip: LOCAL, port: listener.local_addr().expect("an address").port(), scope: None };
+    let short = Duration::from_millis(100);
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        if let Ok(Ok(stream)) = timeout(short, TcpStream::connect(address(target))).await {
+            waiting.push(stream);
+        }
+    }
+    let answer = connect(target, short, &Permits::new(8)).await.expect("this box can ask");
+    assert_eq!((answer.state, answer.banner), (PortState::Silent, None));
+    assert!(answer.rtt >= short);
+}
+
+#[tokio::test]
+async fn a_knock_says_nothing_and_leaves_cleanly() {
+    let (target, service) = service(|mut visitor| {
+        visitor.write_all(b"SSH-2.0-x\r\n").expect("a greeting");
+        farewell(visitor)
+    });
+    let answer = knock(target, PATIENCE, &Permits::new(8)).await.expect("this box can ask");
+    assert_eq!((answer.state, answer.banner), (PortState::Open, None));
+    assert_eq!(service.join().expect("the service ends"), Ok(Vec::new()));
+}
+
+#[test]
+fn printers() {
+    let printers: Vec<u16> = (0..=u16::MAX).filter(|port| is_printer(*port)).collect();
+    assert_eq!(printers, [515, 631, 9100, 9101, 9102, 9103, 9104, 9105, 9106, 9107]);
+}
+
+/// Set for the child that runs under a low limit.
+const LOW_LIMIT: &str = "SENSOR_TEST_LOW_LIMIT";
+
+/// Forty questions at once to a slow service with twenty descriptors: some wait, none is lost.
+#[test]
+fn few_descriptors_are_coped_with() {
+    if std::env::var_os(LOW_LIMIT).is_some() {
+        return with_few_descriptors();
+    }
+    // In a process of its own: the limit is the whole process's.
+    let name = "probe::tcp::tests::few_descriptors_are_coped_with";
+    let child = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args([name, "--exact", "--nocapture"])
+        .env(LOW_LIMIT, "1")
+        .output()
+        .expect("a child");
+    let told = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && told.contains("1 passed"), "{told}{}", String::from_utf8_lossy(&child.stderr));
+}
+
+fn with_few_descriptors() {
+    let listener = TcpListener::bind((LOCAL, 0)).expect("a port");
+    let target = Target { ip: LOCAL, port: listener.local_addr().expect("an address").port(), scope: None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let limit = libc::rlimit { rlim_cur: 20, rlim_max: 20 };
+    // SAFETY: the kernel reads one `rlimit` through a pointer to one.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    assert_eq!(Permits::new(1000).size(), 8);
+    let permits = std::sync::Arc::new(Permits::for_test(40));
+    runtime.block_on(async {
+        let questions: Vec<_> = (0..40)
+            .map(|_| {
+                let permits = permits.clone();
+                tokio::spawn(async move { knock(target, PATIENCE, &permits).await })
+            })
+            .collect();
+        for question in questions {
+            let answer = question.await.expect("no panic").expect("this box can ask");
+            assert_eq!(answer.state, PortState::Open);
+        }
+    });
+    assert!(permits.shortage_total() > 0);
+}

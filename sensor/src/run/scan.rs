@@ -1,0 +1,369 @@
+//! `sensor scan`: one sweep of networks and addresses, as fast as it was allowed, and what the hosts found say of
+//! themselves. The same probers, the same correlator and the same records as of `sensor run`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
+
+use self::budget::Budget;
+use self::lane::{Lane, Way};
+use self::plan::Plan;
+use super::failure::Failure;
+use super::intake::{Intake, SETTLE};
+use super::{notice, screen, voices};
+use crate::capture::{CaptureError, Live, Method, Options, Port, Role, iface};
+use crate::clock::Clock;
+use crate::config::{Scan, Screen};
+use crate::export::record::{AddressRecord, address_records};
+use crate::export::{csv, json, table};
+use crate::inventory::correlator::Settings;
+use crate::inventory::probe::{Probe, Question, Technique};
+use crate::inventory::sighting::Sighting;
+use crate::inventory::state::Rows;
+use crate::probe::icmp::{EchoReply, EchoSweep, Family};
+use crate::probe::prober::{Prober, Voice};
+use crate::probe::raw::Raw;
+use crate::store::{Batch, Writer};
+use crate::types::{Frame, Iface, Segment, Timestamp};
+
+/// How fast.
+mod budget;
+/// One network, by one technique.
+mod lane;
+/// What is asked, of whom.
+mod plan;
+/// The line that moves.
+mod progress;
+
+/// Sweeps, describes, shows.
+pub fn scan(config: &Scan, clock: Clock) -> Result<(), Failure> {
+    let runtime = super::runtime().map_err(Failure::system("the runtime cannot start"))?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("cannot wait for SIGINT"))?;
+        let mut scanner = Scanner::open(config, clock)?;
+        let was_interrupted = scanner.work(&mut interrupt).await?;
+        let shown = scanner.finish()?;
+        if was_interrupted {
+            notice::warning("interrupted: this is what was found so far");
+        }
+        show(&shown, config.screen)
+    })
+}
+
+/// Frames taken from the capture before anything else is looked at.
+const FRAMES_PER_TURN: usize = 4096;
+/// While something is to be sent, the loop looks this often; else so often.
+const TICK: Duration = Duration::from_millis(1);
+const IDLE: Duration = Duration::from_millis(20);
+
+struct Scanner {
+    clock: Clock,
+    intake: Intake,
+    writer: Option<Writer>,
+    /// Absent without the privilege to hear frames.
+    capture: Option<Live>,
+    raws: BTreeMap<Iface, Raw>,
+    echoes: Vec<EchoSweep>,
+    prober: Prober,
+    plan: Plan,
+    lanes: Vec<Lane>,
+    budget: Budget,
+    /// What is to be asked of hosts that were found.
+    questions: VecDeque<Probe>,
+    /// In packets.
+    questions_cost: u64,
+    /// Who answered, or was heard, among those that were to be asked.
+    found: BTreeSet<(Segment, IpAddr)>,
+    /// What the current turn heard.
+    heard: Vec<(Segment, IpAddr)>,
+    replies: Vec<EchoReply>,
+    progress: progress::Progress,
+}
+
+impl Scanner {
+    fn open(config: &Scan, clock: Clock) -> Result<Self, Failure> {
+        let plan = Plan::new(config)?;
+        let voices = plan.voices.clone();
+        let (capture, raws) = listen(&voices, config)?;
+        let echoes = plan.echo_sweeps(config);
+        let lanes = plan.lanes(config, !raws.is_empty(), &echoes, super::secret());
+        if lanes.is_empty() {
+            return Err(Failure::Config(crate::config::ConfigError::NothingToScan));
+        }
+        let equipment = voices::equipment(voices, &config.asking)?;
+        let prober = Prober::spawn(equipment).map_err(Failure::system("the prober's thread cannot start"))?;
+        let (writer, rows, next_event_id) = match &config.db {
+            None => (None, Rows::default(), 1),
+            Some(path) => {
+                let (writer, saved) = Writer::open(path, clock.now())?;
+                (Some(writer), saved.rows, saved.next_event_id)
+            }
+        };
+        let settings = Settings {
+            settle: SETTLE,
+            own_macs: iface::own_macs().map_err(Failure::system("interfaces cannot be listed"))?,
+            ..Settings::default()
+        };
+        let vendors = super::open_vendors(config.inventory.oui.as_deref())?;
+        Ok(Self {
+            intake: Intake::new(settings, rows, next_event_id, vendors, &config.inventory, None),
+            writer,
+            capture,
+            raws,
+            echoes,
+            prober,
+            budget: Budget::new(config.asking.rate_per_s, clock.now()),
+            progress: progress::Progress::new(config.asking.rate_per_s),
+            clock,
+            plan,
+            lanes,
+            questions: VecDeque::new(),
+            questions_cost: 0,
+            found: BTreeSet::new(),
+            heard: Vec::new(),
+            replies: Vec::new(),
+        })
+    }
+
+    /// Until everything is asked and the time for answers is over; true when Ctrl-C ended it.
+    async fn work(&mut self, interrupt: &mut Signal) -> Result<bool, Failure> {
+        for probe in self.plan.first_questions() {
+            self.push(probe);
+        }
+        loop {
+            let now = self.clock.now();
+            let is_busy = self.send(now)?;
+            self.progress.show(progress::Look {
+                found: self.found.len(),
+                sent: self.budget.taken(),
+                left: self.lanes.iter().map(Lane::left).sum::<u64>() + self.questions_cost,
+            });
+            if !is_busy && self.is_over(now) {
+                return Ok(false);
+            }
+            let pause = if is_busy { TICK } else { IDLE };
+            tokio::select! {
+                biased;
+                _ = interrupt.recv() => return Ok(true),
+                ready = readable(&mut self.capture) => self.take_frames(ready)?,
+                () = any_echo(&self.echoes) => self.take_echoes(now),
+                sighting = self.prober.answer() => self.take_answer(sighting),
+                () = sleep(pause) => {}
+            }
+            self.meet();
+        }
+    }
+
+    fn push(&mut self, probe: Probe) {
+        self.questions_cost += plan::cost(&probe.question) as u64;
+        self.questions.push_back(probe);
+    }
+
+    /// Sends what the budget allows; whether more is to be sent as soon as it allows.
+    fn send(&mut self, now: Timestamp) -> Result<bool, Failure> {
+        self.budget.refill(now);
+        let mut is_busy = false;
+        let gap = self.plan.gap;
+        for lane in &mut self.lanes {
+            while self.budget.is_left() && lane.is_ready(now) {
+                let asked = match lane.way() {
+                    Way::Echo(sweep) => lane.echo(&mut self.echoes[sweep], &self.plan, &mut self.budget, now),
+                    Way::Frame => match self.raws.get_mut(&lane.segment().iface) {
+                        Some(raw) => lane.frames(raw, &self.plan, &mut self.budget, now),
+                        None => Ok(false),
+                    },
+                    Way::Knock => Ok(lane.knock(&self.prober, &self.plan, &mut self.budget, now)),
+                };
+                let iface = lane.segment().iface;
+                if !asked.map_err(Failure::system(format!("{iface} cannot be sent on; is it up?")))? {
+                    break;
+                }
+            }
+            lane.turn(now, gap);
+            is_busy |= lane.is_ready(now);
+        }
+        while self.budget.is_left() && self.prober.room() > 0 {
+            let Some(probe) = self.questions.pop_front() else { break };
+            let cost = plan::cost(&probe.question);
+            self.questions_cost = self.questions_cost.saturating_sub(cost as u64);
+            self.budget.take(cost);
+            // There was room, and nobody else asks.
+            drop(self.prober.ask(probe));
+        }
+        Ok(is_busy || !self.questions.is_empty())
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.questions.is_empty()
+            && self.prober.is_idle()
+            && self.lanes.iter().all(|lane| lane.is_over(now, self.plan.wait))
+    }
+
+    fn take_frames(&mut self, ready: Result<(), CaptureError>) -> Result<(), Failure> {
+        ready?;
+        let Self { clock, intake, capture: Some(capture), heard, lanes, plan, .. } = self else { return Ok(()) };
+        let now = clock.now();
+        let mut answers = |sighting: &Sighting| {
+            let Some(ip) = sighting.shows_life() else { return false };
+            heard.push((sighting.segment, ip));
+            lanes.iter().any(|lane| lane.was_asked(sighting.segment, ip, now, plan.wait)) || ip.is_ipv6()
+        };
+        let mut sink = |frame: Frame<'_>| intake.take_with(&frame, now, &mut answers);
+        capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)?;
+        Ok(())
+    }
+
+    fn take_echoes(&mut self, now: Timestamp) {
+        for (number, sweep) in self.echoes.iter_mut().enumerate() {
+            self.replies.clear();
+            // A socket that fails has no more answers; the other techniques go on.
+            drop(sweep.drain(&mut self.replies));
+            for reply in &self.replies {
+                let Some(segment) = self.plan.segment_of(reply.ip) else { continue };
+                self.intake
+                    .observe(Sighting::of_echo(segment, reply.ip, reply.echo.rtt, reply.echo.hop_limit, now), now);
+                self.heard.push((segment, reply.ip));
+                for lane in self.lanes.iter_mut().filter(|lane| lane.way() == Way::Echo(number)) {
+                    lane.answered(reply.ip);
+                }
+            }
+        }
+    }
+
+    fn take_answer(&mut self, first: Sighting) {
+        let now = self.clock.now();
+        let mut next = Some(first);
+        while let Some(sighting) = next {
+            if let Some(ip) = sighting.shows_life() {
+                self.heard.push((sighting.segment, ip));
+            }
+            self.intake.observe(sighting, now);
+            next = self.prober.try_answer();
+        }
+    }
+
+    /// Whoever was heard and was to be asked is found: once, and is asked the rest.
+    fn meet(&mut self) {
+        for (segment, ip) in std::mem::take(&mut self.heard) {
+            for lane in &mut self.lanes {
+                lane.answered(ip);
+            }
+            if self.plan.is_wanted(segment, ip) && self.found.insert((segment, ip)) {
+                for probe in self.plan.questions(segment, ip) {
+                    self.push(probe);
+                }
+            }
+        }
+        // Old news are not kept; what is found is in the inventory.
+        self.intake.handle_timeout(self.clock.now());
+    }
+
+    /// Saves, where that is wanted, and gives the records of what was found.
+    fn finish(mut self) -> Result<Vec<AddressRecord>, Failure> {
+        self.progress.clear();
+        let now = self.clock.now();
+        if self.capture.is_none() {
+            self.learn_neighbours(now);
+        }
+        self.intake.finish(now);
+        let told = self.intake.take_told();
+        if let Some(mut writer) = self.writer {
+            writer.commit(&Batch {
+                changes: self.intake.correlator.take_changes(),
+                presence: self.intake.correlator.take_presence(),
+                published_to: told.last().map(|told| told.stored.id),
+                events: told.into_iter().map(|told| told.stored).collect(),
+            })?;
+            writer.close()?;
+        }
+        let found: BTreeSet<(String, IpAddr)> = self.found.iter().map(|(at, ip)| (at.to_string(), *ip)).collect();
+        let mut records = address_records(&self.intake.correlator.snapshot(), &self.intake.vendors);
+        records.retain(|record| record.ip.is_some_and(|ip| found.contains(&(record.segment.clone(), ip))));
+        Ok(records)
+    }
+
+    /// Without the privilege to hear frames the kernel's own table tells the stations.
+    fn learn_neighbours(&mut self, now: Timestamp) {
+        for (iface, ip, mac) in iface::neighbours() {
+            let segment = Segment { iface, vlans: Default::default() };
+            if self.found.contains(&(segment, ip.into())) {
+                self.intake.observe(Sighting::of_neighbour(segment, ip, mac, now), now);
+            }
+        }
+    }
+}
+
+/// The capture and the raw sockets; neither, with a word about it, for want of privilege.
+fn listen(voices: &[Voice], config: &Scan) -> Result<(Option<Live>, BTreeMap<Iface, Raw>), Failure> {
+    let wants_frames =
+        [Technique::Arp, Technique::Ndp].iter().any(|way| config.asking.defaults.techniques.contains(way));
+    let ports: Vec<Port> = voices.iter().map(|voice| Port { iface: voice.iface, role: Role::Host }).collect();
+    if ports.is_empty() || !wants_frames {
+        return Ok((None, BTreeMap::new()));
+    }
+    // A sensor that runs here may have the interfaces' XDP.
+    let options = Options { method: Method::Packet, ..Options::default() };
+    match Live::open(&ports, &options) {
+        Ok(capture) => {
+            let mut raws = BTreeMap::new();
+            for voice in voices {
+                let raw = Raw::open(voice.speaker.clone());
+                raws.insert(voice.iface, raw.map_err(Failure::system(format!("{} cannot be asked on", voice.iface)))?);
+            }
+            Ok((Some(capture), raws))
+        }
+        Err(error) if error.is_privilege() => {
+            notice::warning(
+                "without the capability CAP_NET_RAW there is no ARP and no NDP: ping and TCP are used; run as root to find silent hosts",
+            );
+            Ok((None, BTreeMap::new()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn readable(capture: &mut Option<Live>) -> Result<(), CaptureError> {
+    match capture {
+        Some(capture) => capture.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ready when a socket has answers.
+async fn any_echo(sweeps: &[EchoSweep]) {
+    match sweeps {
+        // An error shows when the answers are taken.
+        [sweep, ..] => drop(sweep.readable().await),
+        [] => std::future::pending().await,
+    }
+}
+
+fn show(records: &[AddressRecord], screen: Screen) -> Result<(), Failure> {
+    screen::print(|mut out| match screen {
+        Screen::Csv => csv::write_csv(records, &mut out),
+        Screen::Json => json::write_array(records, &mut out),
+        Screen::Quiet => Ok(()),
+        Screen::Text => table::write_scan(records, screen::paint(), out),
+    })
+    .map_err(Failure::system("standard output"))
+}
+
+/// The family of a prefix.
+fn family(prefix: IpNet) -> Family {
+    Family::of(prefix.addr())
+}
+
+/// Ports, one question each, so that a silent one holds up nobody; and what they greet with.
+fn connects(segment: Segment, ip: IpAddr, ports: &[u16]) -> impl Iterator<Item = Probe> {
+    ports.iter().map(move |&port| Probe { segment, ip, question: Question::Connect { ports: Arc::from([port]) } })
+}
+
+/// Ports, one question each.
+fn knocks(segment: Segment, ip: IpAddr, ports: &[u16]) -> impl Iterator<Item = Probe> {
+    ports.iter().map(move |&port| Probe { segment, ip, question: Question::Knock { ports: Arc::from([port]) } })
+}

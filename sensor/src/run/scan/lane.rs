@@ -1,0 +1,189 @@
+//! One network, by one technique: pass after pass over the addresses that have not answered.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::budget::Budget;
+use super::plan::Plan;
+use crate::inventory::planner::sweep::{Standing, Sweep};
+use crate::inventory::probe::{Probe, Question};
+use crate::probe::icmp::EchoSweep;
+use crate::probe::prober::Prober;
+use crate::probe::raw::{BATCH, Raw};
+use crate::types::{Mac, Segment, Timestamp};
+
+/// How a lane asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Echo, through the sweep of that number.
+    Echo(usize),
+    /// ARP frames.
+    Frame,
+    /// TCP connections.
+    Knock,
+}
+
+/// A pass, or several, over a network.
+#[derive(Debug)]
+pub(super) struct Lane {
+    segment: Segment,
+    way: Way,
+    sweep: Sweep,
+    passes_left: u32,
+    state: State,
+    /// Addresses that were taken from the sweep and not sent yet.
+    waiting: Vec<Ipv4Addr>,
+    ports: Arc<[u16]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// In a pass.
+    Asking,
+    /// The pass is over; answers have time until then.
+    Pausing(Timestamp),
+    /// The last pass ended then.
+    Ended(Timestamp),
+}
+
+impl Lane {
+    /// Over `sweep`, `passes` times at most. `ports` are for [`Way::Knock`].
+    pub(super) fn new(segment: Segment, way: Way, sweep: Sweep, passes: u32, ports: Arc<[u16]>) -> Self {
+        let state = State::Asking;
+        Self { segment, way, sweep, passes_left: passes.max(1), state, waiting: Vec::with_capacity(BATCH), ports }
+    }
+
+    pub(super) fn segment(&self) -> Segment {
+        self.segment
+    }
+
+    pub(super) fn way(&self) -> Way {
+        self.way
+    }
+
+    /// Addresses that will be asked yet, if none answers.
+    pub(super) fn left(&self) -> u64 {
+        match self.state {
+            State::Ended(_) => 0,
+            _ => self.sweep.remaining() + self.sweep.total() * u64::from(self.passes_left.saturating_sub(1)),
+        }
+    }
+
+    /// The address has answered, by whatever technique.
+    pub(super) fn answered(&mut self, ip: IpAddr) {
+        if let IpAddr::V4(ip) = ip {
+            self.sweep.answered(ip);
+        }
+    }
+
+    /// Whether this lane's question is what the address answers, in time, late or once more.
+    pub(super) fn was_asked(&self, segment: Segment, ip: IpAddr, now: Timestamp, wait: Duration) -> bool {
+        let IpAddr::V4(ip) = ip else { return false };
+        segment == self.segment
+            && self.sweep.asked_between(ip).is_some()
+            && self.sweep.standing(ip, now, wait) != Standing::Unasked
+    }
+
+    /// Whether there is somebody to ask now.
+    pub(super) fn is_ready(&self, now: Timestamp) -> bool {
+        match self.state {
+            State::Asking => true,
+            State::Pausing(until) => now >= until,
+            State::Ended(_) => false,
+        }
+    }
+
+    /// Whether the last pass ended `wait` ago.
+    pub(super) fn is_over(&self, now: Timestamp, wait: Duration) -> bool {
+        // What TCP waits for is the prober's affair.
+        let wait = if self.way == Way::Knock { Duration::ZERO } else { wait };
+        match self.state {
+            State::Ended(at) => now.since(at) >= wait || self.sweep.answered_count() >= self.sweep.total(),
+            _ => false,
+        }
+    }
+
+    /// Goes on to the next pass when this one is over.
+    pub(super) fn turn(&mut self, now: Timestamp, gap: Duration) {
+        match self.state {
+            State::Asking if self.waiting.is_empty() && self.sweep.remaining() == 0 => {
+                self.passes_left -= 1;
+                self.state = match self.passes_left {
+                    0 => State::Ended(now),
+                    _ => State::Pausing(now.after(gap)),
+                };
+            }
+            // Nobody is left to be asked again.
+            State::Pausing(_) if self.sweep.answered_count() >= self.sweep.total() => self.state = State::Ended(now),
+            State::Pausing(until) if now >= until => {
+                self.sweep.retry();
+                self.state = State::Asking;
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks a batch by ARP; false when nothing was sent.
+    pub(super) fn frames(
+        &mut self,
+        raw: &mut Raw,
+        plan: &Plan,
+        budget: &mut Budget,
+        now: Timestamp,
+    ) -> io::Result<bool> {
+        self.fill(plan, budget.up_to(BATCH), now);
+        let segment = self.segment;
+        let question = Question::Arp { to: Mac::BROADCAST };
+        let probes: Vec<Probe> =
+            self.waiting.iter().map(|&ip| Probe { segment, ip: ip.into(), question: question.clone() }).collect();
+        let sent = raw.send(&probes)?;
+        budget.take(sent);
+        self.waiting.drain(..sent);
+        Ok(sent > 0)
+    }
+
+    /// Asks a batch by echo; false when nothing was sent.
+    pub(super) fn echo(
+        &mut self,
+        sweep: &mut EchoSweep,
+        plan: &Plan,
+        budget: &mut Budget,
+        now: Timestamp,
+    ) -> io::Result<bool> {
+        self.fill(plan, budget.up_to(BATCH), now);
+        let targets: Vec<IpAddr> = self.waiting.iter().map(|&ip| ip.into()).collect();
+        let sent = if targets.is_empty() { 0 } else { sweep.send(&targets)? };
+        budget.take(sent);
+        self.waiting.drain(..sent);
+        Ok(sent > 0)
+    }
+
+    /// Asks one address by TCP; false when the prober has no room or nobody is left.
+    pub(super) fn knock(&mut self, prober: &Prober, plan: &Plan, budget: &mut Budget, now: Timestamp) -> bool {
+        if prober.room() < self.ports.len() {
+            return false;
+        }
+        self.fill(plan, 1, now);
+        let Some(ip) = self.waiting.pop() else { return false };
+        for probe in super::knocks(self.segment, ip.into(), &self.ports) {
+            budget.take(super::plan::cost(&probe.question));
+            // There was room, and nobody else asks.
+            drop(prober.ask(probe));
+        }
+        true
+    }
+
+    fn fill(&mut self, plan: &Plan, max: usize, now: Timestamp) {
+        if let State::Pausing(_) = self.state {
+            self.turn(now, Duration::ZERO);
+        }
+        while self.waiting.len() < max {
+            match self.sweep.next(now, |ip| plan.may_ask(ip.into())) {
+                Some(ip) => self.waiting.push(ip),
+                None => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! The sensor asks: who took over an address, who is gone and who is back, with real hosts on a switch.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::net::Ipv4Addr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use sensor::types::Mac;
+use sensor_tests::lab::crowd::{Crowd, IFACE, Way};
+use sensor_tests::lab::namespace::Namespace;
+use sensor_tests::lab::sensor_process::{SensorProcess, of_kind};
+use sensor_tests::lab::{self, sender};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const FLAGS: [&str; 16] = [
+    "-i",
+    IFACE,
+    "--learning",
+    "0",
+    "--gone-after",
+    "6s",
+    "--rate",
+    "200",
+    "--host-per-hour",
+    "5000",
+    "--timeout-ms",
+    "500",
+    "--ports",
+    "80",
+    "--refresh",
+    "1",
+];
+
+/// A switch with the sensor on it, and nobody else yet.
+struct Scene {
+    crowd: Crowd,
+    folder: TempDir,
+    sensor: Option<SensorProcess>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let crowd = Crowd::build("10.66.0.0/24".parse().unwrap(), Way::Switch, |_| None).unwrap();
+        let mut scene = Self { crowd, folder: TempDir::new().unwrap(), sensor: None };
+        scene.start();
+        scene
+    }
+
+    fn start(&mut self) {
+        self.sensor = Some(SensorProcess::start(&self.crowd.prober, self.folder.path(), &FLAGS).unwrap());
+    }
+
+    fn sensor(&self) -> &SensorProcess {
+        self.sensor.as_ref().unwrap()
+    }
+
+    /// A host that is plugged in, says who it is, and is known.
+    fn host(&self, name: &str, last_mac: u8, last: u8) -> Namespace {
+        let namespace = self.plug_in(name, last_mac, last);
+        self.speak(&namespace);
+        let ip = ip(last).to_string();
+        let is_it = |event: &&Value| event["kind"] == "new-host" && event["ip"] == ip.as_str();
+        self.sensor().wait_for(name, |events| events.iter().any(|event| is_it(&event))).unwrap();
+        namespace
+    }
+
+    fn plug_in(&self, name: &str, last_mac: u8, last: u8) -> Namespace {
+        let address = IpNet::new(ip(last).into(), 24).unwrap();
+        self.crowd.plug_in(name, mac(last_mac), &[address]).unwrap()
+    }
+
+    /// It asks for its neighbour, so that everybody hears who has its address.
+    fn speak(&self, host: &Namespace) {
+        let prober = self.crowd.prober_address();
+        host.sh(&format!("ip neigh flush dev {IFACE}; ping -n -q -c 1 -W 2 {prober} >/dev/null || true")).unwrap();
+    }
+
+    /// The one move of an address that is told.
+    fn moved(&self, last: u8) -> Value {
+        let ip = ip(last).to_string();
+        let is_it = |event: &&Value| event["kind"] == "changed-mac" && event["ip"] == ip.as_str();
+        let events = self
+            .sensor()
+            .wait_for(&format!("{ip} to move"), |events| events.iter().any(|event| is_it(&event)))
+            .unwrap();
+        let moves: Vec<&Value> = events.iter().filter(is_it).collect();
+        assert_eq!(moves.len(), 1, "{moves:#?}");
+        moves[0].clone()
+    }
+
+    fn holder(&self, last: u8) -> String {
+        let records = self.sensor().export().unwrap();
+        let ip = ip(last).to_string();
+        let record = records.iter().find(|record| record["ip"] == ip.as_str()).unwrap();
+        record["mac"].as_str().unwrap().to_owned()
+    }
+
+    fn of(&self, kind: &str, last: u8) -> Vec<Value> {
+        let ip = ip(last).to_string();
+        let events = self.sensor().events().unwrap();
+        of_kind(&events, kind).into_iter().filter(|event| event["ip"] == ip.as_str()).cloned().collect()
+    }
+}
+
+fn ip(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 66, 0, last)
+}
+
+fn mac(last: u8) -> Mac {
+    Mac([0x00, 0x14, 0x22, 1, 1, last])
+}
+
+fn unplug(host: &Namespace) {
+    host.sh(&format!("ip link set {IFACE} down")).unwrap();
+}
+
+#[track_caller]
+fn check_move(event: &Value, reason: &str, severity: &str, [old, new]: [u8; 2]) {
+    let told = ["reason", "severity", "old_mac", "mac"].map(|key| event[key].as_str().unwrap_or_default().to_owned());
+    assert_eq!(told, [reason.to_owned(), severity.to_owned(), mac(old).to_string(), mac(new).to_string()], "{event:#}");
+}
+
+#[test]
+fn a_replaced_card_is_told_as_such() {
+    if !lab::possible() {
+        return;
+    }
+    let scene = Scene::new();
+    let old = scene.host("old", 1, 10);
+    unplug(&old);
+    let new = scene.plug_in("new", 2, 10);
+    scene.speak(&new);
+    let event = scene.moved(10);
+    check_move(&event, "replaced", "warning", [1, 2]);
+    assert_eq!((&event["details"]["old_answered"], &event["details"]["new_answered"]), (&"no".into(), &"yes".into()));
+    assert_eq!(scene.holder(10), mac(2).to_string());
+}
+
+#[test]
+fn two_hosts_with_one_address_are_a_conflict_told_once() {
+    if !lab::possible() {
+        return;
+    }
+    let scene = Scene::new();
+    let one = scene.host("one", 1, 11);
+    let other = scene.plug_in("other", 2, 11);
+    for _ in 0..6 {
+        scene.speak(&other);
+        scene.speak(&one);
+        std::thread::sleep(Duration::from_millis(700));
+    }
+    check_move(&scene.moved(11), "conflict", "warning", [1, 2]);
+    assert_eq!(scene.of("ip-conflict", 11).len(), 1);
+    assert!(scene.of("flip-flop", 11).is_empty() && scene.of("reused-mac", 11).is_empty());
+}
+
+#[test]
+fn a_liar_is_suspected_and_not_believed() {
+    if !lab::possible() {
+        return;
+    }
+    let scene = Scene::new();
+    let _victim = scene.host("victim", 1, 12);
+    let liar = scene.host("liar", 2, 13);
+    let forged = sender::arp_request(mac(2), ip(12), ip(12), &[]);
+    for _ in 0..6 {
+        sender::send(&liar, IFACE, std::slice::from_ref(&forged)).unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    check_move(&scene.moved(12), "spoof-suspected", "alert", [1, 2]);
+    assert_eq!(scene.holder(12), mac(1).to_string(), "the liar is not believed");
+    assert!(scene.of("flip-flop", 12).is_empty() && scene.of("ip-conflict", 12).is_empty());
+}
+
+#[test]
+fn a_lease_explains_a_hand_over() {
+    if !lab::possible() {
+        return;
+    }
+    let scene = Scene::new();
+    let server = scene.host("server", 1, 1);
+    let folder = scene.folder.path().display().to_string();
+    let _dnsmasq = daemon(
+        &server,
+        &format!(
+            "dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface={IFACE} --bind-interfaces --no-ping \
+             --dhcp-authoritative --dhcp-broadcast --dhcp-range={0},{0},1h --dhcp-leasefile={folder}/leases",
+            ip(20)
+        ),
+    );
+    for (number, name) in [(2, "first"), (3, "second")] {
+        let client = scene.crowd.plug_in(name, mac(number), &[]).unwrap();
+        let files = format!("-sf /bin/true -pf {folder}/{name}.pid -lf {folder}/{name}.leases {IFACE}");
+        client.sh(&format!("dhclient -1 -q {files} >/dev/null 2>&1")).unwrap();
+        client.sh(&format!("ip addr add {}/24 dev {IFACE}", ip(20))).unwrap();
+        scene.speak(&client);
+        let mac = mac(number).to_string();
+        scene
+            .sensor()
+            .wait_for(name, |events| {
+                events.iter().any(|event| event["ip"] == ip(20).to_string() && event["mac"] == mac)
+            })
+            .unwrap();
+        if number == 2 {
+            client.sh(&format!("dhclient -r -q {files} >/dev/null 2>&1; ip addr flush dev {IFACE}")).unwrap();
+            unplug(&client);
+        }
+        std::mem::forget(client);
+    }
+    let event = scene.moved(20);
+    check_move(&event, "dhcp", "info", [2, 3]);
+    assert_eq!(event["details"]["dhcp_server"], ip(1).to_string());
+}
+
+#[test]
+fn a_virtual_router_that_moves_is_a_failover() {
+    if !lab::possible() {
+        return;
+    }
+    let scene = Scene::new();
+    let folder = scene.folder.path().display().to_string();
+    let virtual_ip = ip(254 - 4);
+    // The master speaks for the address with the virtual MAC, its partner with its own.
+    let master = scene.host("master", 1, 31);
+    let backup = scene.host("backup", 2, 32);
+    let configure = |name: &str, state: &str, priority: u8, vmac: &str| {
+        let text = format!(
+            "global_defs {{ vrrp_garp_master_refresh 1 }}\nvrrp_instance v {{ state {state}\n interface {IFACE}\n \
+             virtual_router_id 51\n priority {priority}\n advert_int 1\n {vmac}\n virtual_ipaddress {{ {virtual_ip}/24 }} }}\n"
+        );
+        std::fs::write(format!("{folder}/{name}.conf"), text).unwrap();
+        format!(
+            "keepalived -n -D -l -f {folder}/{name}.conf -p {folder}/{name}.pid -r {folder}/{name}.vrrp.pid \
+             -c {folder}/{name}.check.pid"
+        )
+    };
+    let command = configure("master", "MASTER", 200, "use_vmac");
+    let mut running = daemon(&master, &command);
+    let ip = virtual_ip.to_string();
+    let held =
+        |events: &[Value], mac: &str| events.iter().any(|event| event["ip"] == ip.as_str() && event["mac"] == mac);
+    scene.sensor().wait_for("the virtual router", |events| held(events, "00:00:5e:00:01:33")).unwrap();
+    let _second = daemon(&backup, &configure("backup", "BACKUP", 100, ""));
+    std::thread::sleep(Duration::from_secs(2));
+    unplug(&master);
+    let event = scene.moved(250);
+    let told = ["reason", "severity", "old_mac", "mac"].map(|key| event[key].as_str().unwrap_or_default().to_owned());
+    assert_eq!(told, ["failover", "info", "00:00:5e:00:01:33", &mac(2).to_string()], "{event:#}");
+    drop(running.kill());
+    drop(running.wait());
+}
+
+#[test]
+fn a_router_that_answers_for_many_is_told_as_proxy_arp() {
+    if !lab::possible() {
+        return;
+    }
+    let scene = Scene::new();
+    let mover = scene.host("mover", 1, 60);
+    let router = scene.host("router", 2, 2);
+    // What is behind the router answers through it.
+    router.sh("ip link add behind type veth peer name far && ip link set behind up && ip link set far up").unwrap();
+    for last in 61..66 {
+        router.sh(&format!("ip route add {}/32 dev behind", ip(last))).unwrap();
+    }
+    router
+        .sh(&format!(
+            "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.{IFACE}.proxy_arp=1 net.ipv4.conf.all.forwarding=1"
+        ))
+        .unwrap();
+    // Gratuitous words of the router's for what is behind it, as mobile-IP home agents and load balancers send them.
+    for last in 61..66 {
+        let claim = sender::arp_request(mac(2), ip(last), ip(last), &[]);
+        sender::send(&router, IFACE, &[claim]).unwrap();
+    }
+    unplug(&mover);
+    router.sh(&format!("ip route add {}/32 dev behind", ip(60))).unwrap();
+    check_move(&scene.moved(60), "proxy-arp", "warning", [1, 2]);
+}
+
+#[test]
+fn who_is_unplugged_is_gone_once_and_back_once() {
+    if !lab::possible() {
+        return;
+    }
+    let mut scene = Scene::new();
+    let leaver = scene.host("leaver", 1, 40);
+    let deaf_to_ping = scene.host("deaf", 2, 41);
+    deaf_to_ping.sh("sysctl -qw net.ipv4.icmp_echo_ignore_all=1").unwrap();
+    let _web = daemon(&deaf_to_ping, "python3 -m http.server 80");
+    unplug(&leaver);
+    scene.sensor().wait_for("host-gone", |events| !of_kind(events, "host-gone").is_empty()).unwrap();
+    let gone = scene.of("host-gone", 40);
+    assert_eq!(gone.len(), 1);
+    assert!(gone[0]["details"]["unanswered"].as_array().unwrap().len() >= 2, "{gone:#?}");
+    let record = |scene: &Scene| {
+        let records = scene.sensor().export().unwrap();
+        records.into_iter().find(|record| record["ip"] == ip(40).to_string()).unwrap()
+    };
+    assert_eq!(record(&scene)["alive"], false);
+    // A while longer than it takes to be gone: silence is no news twice, and who answers by TCP and ARP is there.
+    std::thread::sleep(Duration::from_secs(14));
+    assert_eq!(scene.of("host-gone", 40).len(), 1);
+
+    // The sensor is not there for longer than it takes to be gone: its own silence is nobody else's.
+    assert!(scene.sensor.take().unwrap().stop().unwrap().success());
+    std::thread::sleep(Duration::from_secs(8));
+    scene.start();
+    leaver.sh(&format!("ip link set {IFACE} up")).unwrap();
+    scene.speak(&leaver);
+    scene.sensor().wait_for("host-back", |events| !of_kind(events, "host-back").is_empty()).unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(scene.of("host-back", 40).len(), 1);
+    assert_ne!(record(&scene)["alive"], false);
+    assert_eq!(of_kind(&scene.sensor().events().unwrap(), "host-gone").len(), 1, "nobody else is gone");
+    assert!(scene.of("host-gone", 41).is_empty());
+}
+
+#[test]
+fn passive_is_silent() {
+    if !lab::possible() {
+        return;
+    }
+    let mut scene = Scene::new();
+    assert!(scene.sensor.take().unwrap().stop().unwrap().success());
+    let tap = scene.crowd.tap().unwrap();
+    let flags: Vec<&str> = FLAGS.into_iter().chain(["--passive", "--network", "10.66.0.0/24"]).collect();
+    scene.sensor = Some(SensorProcess::start(&scene.crowd.prober, scene.folder.path(), &flags).unwrap());
+    // Nothing that would make the prober's own kernel speak.
+    let host = scene.plug_in("host", 1, 50);
+    let claim = sender::arp_request(mac(1), ip(50), ip(51), &[]);
+    sender::send(&host, IFACE, &[claim]).unwrap();
+    scene.sensor().wait_for("new-host", |events| !of_kind(events, "new-host").is_empty()).unwrap();
+    std::thread::sleep(Duration::from_secs(8));
+    let heard = tap.frames().unwrap();
+    assert!(heard.is_empty(), "{} frames left the prober", heard.len());
+}
+
+/// A program of Debian's in a namespace; dropping it ends it.
+fn daemon(namespace: &Namespace, command: &str) -> Daemon {
+    let child = namespace
+        .command("/bin/sh")
+        .args(["-c", &format!("exec {command}")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    Daemon(child)
+}
+
+struct Daemon(Child);
+
+impl Daemon {
+    fn kill(&mut self) -> std::io::Result<()> {
+        // Its children as well.
+        Command::new("pkill").args(["-KILL", "-P", &self.0.id().to_string()]).status()?;
+        self.0.kill()
+    }
+
+    fn wait(&mut self) -> std::io::Result<()> {
+        self.0.wait().map(drop)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.kill());
+        drop(self.wait());
+    }
+}
