@@ -28,6 +28,8 @@ pub mod crowd;
 mod responder;
 /// What arrives at an interface.
 pub mod tap;
+/// Hosts with real daemons beside them.
+pub mod services;
 
 /// A switch, its mirror port, and the hosts on it.
 pub struct Lab {
@@ -356,6 +358,11 @@ impl Drop for Lab {
 /// Whether the lab can be built here: as root, with its daemons installed. Under `CI=true` it must be.
 pub fn possible() -> bool {
     crate::bpf::require_root() && has(&tools::missing())
+}
+
+/// Whether the hosts with daemons can be run beside a crowd here. Under `CI=true` they must be.
+pub fn has_services() -> bool {
+    has(&tools::missing_services())
 }
 
 /// Whether there is a journal daemon to start. Under `CI=true` there must be.

@@ -6,6 +6,9 @@ use std::net::Ipv4Addr;
 
 use sensor_tests::lab;
 use sensor_tests::lab::crowd::{Crowd, Kind, PAGE, Way};
+use sensor_tests::lab::services::{
+    NETBIOS_NAME, SNMP_PASSWORD, SNMP_USER, SYS_NAME, Service, Services, TITLE, TLS_NAMES,
+};
 
 /// One of each kind, by the last octet.
 fn mixed(ip: Ipv4Addr) -> Option<Kind> {
@@ -48,6 +51,34 @@ fn behind_a_router_there_is_no_arp() {
     if lab::possible() {
         check(Way::Router, &[1, 20, 23, 24], &[1, 20, 22]);
     }
+}
+
+#[test]
+fn daemons_say_what_they_are() {
+    if !lab::possible() || !lab::has_services() {
+        return;
+    }
+    let crowd = Crowd::build("10.66.0.0/24".parse().unwrap(), Way::Switch, |_| None).unwrap();
+    let services = Services::start(&crowd).unwrap();
+    let says = |service: Service, line: &str, word: &str| {
+        let ip = services.host(service).ip.to_string();
+        let said = crowd.prober.output(&format!("({}) 2>&1 || true", line.replace("IP", &ip))).unwrap();
+        assert!(said.contains(word), "{service:?} does not say {word}: {said}");
+    };
+    says(Service::Web, "curl -s -m 3 -i http://IP/", "Server: nginx");
+    says(Service::Web, "curl -s -m 3 -i http://IP/", TITLE);
+    says(Service::Ssh, "timeout 3 bash -c 'read -r line </dev/tcp/IP/22; echo $line'", "SSH-2.0-OpenSSH");
+    for name in TLS_NAMES {
+        let line = "openssl s_client -connect IP:443 </dev/null | openssl x509 -noout -subject -ext subjectAltName";
+        says(Service::Tls, line, name);
+    }
+    let snmpget = "snmpget -t 2 -Oqv -On IP .1.3.6.1.2.1.1.5.0";
+    let three = format!("-v3 -l authPriv -u {SNMP_USER} -a SHA -A {SNMP_PASSWORD} -x AES -X {SNMP_PASSWORD}");
+    if std::path::Path::new("/usr/bin/snmpget").exists() {
+        says(Service::Snmp, &snmpget.replace("-t 2", "-t 2 -v2c -c lab-community"), SYS_NAME);
+        says(Service::Snmp, &snmpget.replace("-t 2", &format!("-t 2 {three}")), SYS_NAME);
+    }
+    says(Service::Netbios, "nmblookup -A IP", NETBIOS_NAME);
 }
 
 /// Who answers `ping` within three seconds and who lets `nc` connect, of a crowd of all kinds.

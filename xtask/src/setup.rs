@@ -9,15 +9,22 @@ use anyhow::{Context as _, bail};
 use crate::run;
 
 /// What the tests run: namespaces and mirror ports, real daemons and hosts, a journal.
-const TEST_PACKAGES: [&str; 10] = [
+const TEST_PACKAGES: [&str; 17] = [
     "avahi-daemon",
+    "curl",
     "dnsmasq-base",
     "ethtool",
     "iproute2",
     "iputils-arping",
     "iputils-ping",
     "isc-dhcp-client",
+    "keepalived",
+    "nginx-light",
+    "openssh-server",
+    "openssl",
     "procps",
+    "samba",
+    "snmpd",
     "systemd",
     "util-linux",
 ];
@@ -47,7 +54,7 @@ pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// No question is asked, and no daemon starts: avahi and dnsmasq are for the lab's namespaces, and must not speak on the
+/// No question is asked, and no daemon starts: avahi, samba and the others are for the lab's namespaces, and must not speak on the
 /// machine's own network. `policy-rc.d` is Debian's way to say so; one that the owner has is left alone.
 const INSTALL: &str = r#"
 policy=/usr/sbin/policy-rc.d

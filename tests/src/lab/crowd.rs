@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -125,8 +126,20 @@ impl Crowd {
     /// The station behind the prober's cable that answers for what is beyond it.
     pub fn gateway(&self) -> anyhow::Result<Mac> {
         let namespace = self.between.as_ref().unwrap_or(&self.far);
-        let macs = namespace.output("cat /sys/class/net/eth0/address")?;
-        Mac::parse(macs.trim()).context("the gateway has a MAC")
+        let text = namespace.output(&format!("ip -o link show dev {IFACE}"))?;
+        let (_, mac) = text.split_once("link/ether ").context("the gateway has a MAC")?;
+        mac.get(..17).and_then(Mac::parse).context("the gateway has a MAC")
+    }
+
+    /// A command by which the prober hears something five times a second: some programs only look at the clock when a frame
+    /// arrives.
+    pub fn murmur(&self) -> Command {
+        let mut command = self.between.as_ref().unwrap_or(&self.far).command("ping");
+        command
+            .args(["-q", "-i", "0.2", &self.prober_address().to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
     }
 
     /// Hears every frame that leaves the prober from now on.

@@ -11,8 +11,20 @@ const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /// The journal daemon, which is no program to call by its name.
 pub const JOURNALD: &str = "/lib/systemd/systemd-journald";
 
+/// Daemons that describe themselves, and what they need.
+const SERVICES: [&str; 6] = ["nginx", "nmbd", "openssl", "snmpd", "ssh-keygen", "sshd"];
+
 /// What of the lab's programs this machine has not.
 pub(super) fn missing() -> Vec<&'static str> {
+    not_here(&PROGRAMS)
+}
+
+/// What of the daemons that describe themselves this machine has not.
+pub(super) fn missing_services() -> Vec<&'static str> {
+    not_here(&SERVICES)
+}
+
+fn not_here(programs: &[&'static str]) -> Vec<&'static str> {
     let here = |program: &str| FOLDERS.iter().any(|folder| Path::new(folder).join(program).exists());
-    PROGRAMS.into_iter().filter(|program| !here(program)).collect()
+    programs.iter().copied().filter(|program| !here(program)).collect()
 }

@@ -59,7 +59,17 @@ struct Runs {
 
 pub(super) fn run() -> anyhow::Result<String> {
     anyhow::ensure!(require_root(), "the sweep bench builds network namespaces: run it as root");
-    setup::install(&["arp-scan", "fping", "iproute2", "iputils-ping", "masscan", "nmap", "util-linux", "zmap"])?;
+    setup::install(&[
+        "arp-scan",
+        "fping",
+        "iproute2",
+        "iputils-ping",
+        "masscan",
+        "nmap",
+        "time",
+        "util-linux",
+        "zmap",
+    ])?;
     let ours = match std::env::var_os("SENSOR_BINARY") {
         Some(path) => PathBuf::from(path),
         None => run::build_release()?,
@@ -79,7 +89,10 @@ pub(super) fn run() -> anyhow::Result<String> {
                     let runs = run_all(tools, *family, &crowd, &folder)?;
                     let cell =
                         Cell { family: *family, size: crowd.prefix, density, members: &crowd.members, runs: &runs };
-                    text += &cell.table();
+                    let table = cell.table();
+                    // It takes minutes: each table is shown when it is there.
+                    eprintln!("{table}");
+                    text += &table;
                     goals += &cell.goals();
                 }
             }
@@ -109,7 +122,7 @@ fn run_all(tools: Vec<Tool>, family: Family, crowd: &Crowd, folder: &Path) -> an
                 continue;
             }
             if crowd.prefix.prefix_len() < runs.tool.shortest_prefix {
-                runs.failure = Some("not run: it takes minutes".to_owned());
+                runs.failure = Some("not run on this size: it takes too long".to_owned());
             } else if let Err(error) = run_once(runs, family, crowd, folder) {
                 eprintln!("{} on {}: {error:#}", runs.tool.name, crowd.prefix);
                 runs.failure = Some(format!("{error:#}"));
@@ -121,11 +134,24 @@ fn run_all(tools: Vec<Tool>, family: Family, crowd: &Crowd, folder: &Path) -> an
 
 fn run_once(runs: &mut Runs, family: Family, crowd: &Crowd, folder: &Path) -> anyhow::Result<()> {
     let (said, complained) = (folder.join("sweep.out"), folder.join("sweep.err"));
+    let peak = folder.join("sweep.peak");
     let tap = crowd.tap()?;
+    // A child's peak memory starts from that of the process that it was forked from: GNU time is small, and this is not.
     let mut command = crowd.prober.command("timeout");
-    command.arg(LIMIT_S).args(&runs.tool.words).env("PATH", PATH).current_dir(folder);
+    command
+        .args([LIMIT_S, "/usr/bin/time", "-q", "-f", "%M", "-o"])
+        .arg(&peak)
+        .args(&runs.tool.words)
+        .env("PATH", PATH)
+        .current_dir(folder);
     command.stdin(Stdio::null()).stdout(File::create(&said)?).stderr(File::create(&complained)?);
-    let (turn, status) = measure(&mut command)?;
+    let murmur = runs.tool.needs_traffic.then(|| crowd.murmur().spawn()).transpose()?;
+    let measured = measure(&mut command);
+    if let Some(mut murmur) = murmur {
+        murmur.kill()?;
+        murmur.wait()?;
+    }
+    let (mut turn, status) = measured?;
     std::thread::sleep(SETTLE);
     anyhow::ensure!(status.code() != Some(124), "stopped after {LIMIT_S} s");
     let silent_fails = runs.tool.fails_for_silent && status.code() == Some(1);
@@ -133,6 +159,7 @@ fn run_once(runs: &mut Runs, family: Family, crowd: &Crowd, folder: &Path) -> an
         let words = std::fs::read_to_string(&complained).unwrap_or_default();
         anyhow::bail!("{status}: {}", words.lines().find(|line| !line.trim().is_empty()).unwrap_or_default());
     }
+    turn.rss_kib = std::fs::read_to_string(&peak)?.trim().parse().context("peak memory")?;
     let mut found = (runs.tool.hits)(&std::fs::read_to_string(&said)?)?;
     found.remove(&crowd.prober_address());
     let counted = count(&tap.frames()?, family, crowd)?;

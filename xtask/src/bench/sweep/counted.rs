@@ -14,7 +14,7 @@ pub(super) struct Counted {
     pub(super) silent: u64,
     /// To addresses where somebody is.
     pub(super) answering: u64,
-    /// To neither: the router, or something else.
+    /// To neither: the router, the broadcast address, or something else.
     pub(super) other: u64,
     /// The most within any second.
     pub(super) peak_per_s: u64,
@@ -27,7 +27,7 @@ pub(super) fn count(frames: &[Heard], family: Family, crowd: &Crowd) -> anyhow::
     for frame in frames {
         match target(&frame.bytes, family) {
             Some(ip) if crowd.members.contains_key(&ip) => counted.answering += 1,
-            Some(ip) if crowd.prefix.contains(&ip) => counted.silent += 1,
+            Some(ip) if is_silent(ip, crowd) => counted.silent += 1,
             _ => {
                 counted.other += 1;
                 continue;
@@ -43,6 +43,12 @@ pub(super) fn count(frames: &[Heard], family: Family, crowd: &Crowd) -> anyhow::
         counted.peak_per_s = counted.peak_per_s.max((at - first + 1) as u64);
     }
     Ok(counted)
+}
+
+/// Whether a host could be there. Some ask the network's and the broadcast address as well, which is another question.
+fn is_silent(ip: Ipv4Addr, crowd: &Crowd) -> bool {
+    let prefix = crowd.prefix;
+    prefix.contains(&ip) && ip != prefix.network() && ip != prefix.broadcast() && ip != crowd.prober_address()
 }
 
 /// The address that is asked about, or spoken to.

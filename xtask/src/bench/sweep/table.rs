@@ -86,14 +86,23 @@ impl Cell<'_> {
         };
         let at_most = |ours: f64, limit: f64| ours <= limit;
         let (own, opened) = (self.of(Whose::Ours), self.of(Whose::OursOpened));
+        if opened.is_none() {
+            let _ = writeln!(text, "| {}, {} | a figure of ours | none || **no** |", self.title(), self.density.name());
+            return text;
+        }
         let found = |figures: &Option<Figures>| figures.as_ref().map(|figures| figures.found as f64);
         let most = self.peers(|_| true).into_iter().map(|(_, figures)| figures.found).max().map(|most| most as f64);
         line("hosts found, at least", found(&own), most, |ours, limit| ours >= limit);
         line("hosts found, opened up, at least", found(&opened), most, |ours, limit| ours >= limit);
         let opened = opened.as_ref();
         if self.density == Density::Sparse {
-            let limit = self.best_tuned(|figures| figures.per_silent);
-            line("packets a silent address, opened up", opened.map(|figures| figures.per_silent), limit, at_most);
+            let limit = self.fastest_tuned().map(|figures| figures.per_silent);
+            line(
+                "packets a silent address, opened up, as the fastest tuned peer",
+                opened.map(|figures| figures.per_silent),
+                limit,
+                at_most,
+            );
         }
         line("wall s, opened up", opened.map(|it| it.wall_s), self.best_tuned(|it| it.wall_s), at_most);
         line("CPU s, opened up", opened.map(|it| it.cpu_s), self.best_tuned(|it| it.cpu_s), at_most);
@@ -122,13 +131,20 @@ impl Cell<'_> {
         meant.filter_map(|runs| Some((runs.tool.name, self.figures(runs)?))).collect()
     }
 
-    /// The smallest figure of the tuned peers that found everybody, or else of those that found most: losing hosts is no way
-    /// to be fast.
+    /// The smallest figure of the tuned peers that found everybody.
     fn best_tuned(&self, figure: fn(&Figures) -> f64) -> Option<f64> {
+        self.tuned().iter().map(figure).min_by(f64::total_cmp)
+    }
+
+    fn fastest_tuned(&self) -> Option<Figures> {
+        self.tuned().into_iter().min_by(|a, b| a.wall_s.total_cmp(&b.wall_s))
+    }
+
+    /// The tuned peers that found everybody, or else those that found most: losing hosts is no way to be fast.
+    fn tuned(&self) -> Vec<Figures> {
         let tuned = self.peers(|whose| whose == Whose::PeerTuned);
-        let most = tuned.iter().map(|(_, figures)| figures.found).max()?;
-        let best = tuned.iter().filter(|(_, figures)| figures.found == most).map(|(_, figures)| figure(figures));
-        best.min_by(f64::total_cmp)
+        let most = tuned.iter().map(|(_, figures)| figures.found).max().unwrap_or(0);
+        tuned.into_iter().map(|(_, figures)| figures).filter(|figures| figures.found == most).collect()
     }
 
     fn figures(&self, runs: &Runs) -> Option<Figures> {
@@ -138,7 +154,9 @@ impl Cell<'_> {
         let mut turns: Vec<Turn> = runs.turns.clone();
         let middle = median(&mut turns);
         let peak = turns.iter().map(|turn| turn.rss_kib).max().unwrap_or(0);
-        let silent = self.size.hosts().count().saturating_sub(self.members.len() + 1).max(1);
+        // On a link one of the addresses is the prober's own.
+        let own = usize::from(self.family == Family::Arp);
+        let silent = self.size.hosts().count().saturating_sub(self.members.len() + own).max(1);
         Some(Figures {
             found: runs.found.iter().filter(|ip| self.members.contains_key(ip)).count(),
             wall_s: middle.wall_s,

@@ -26,10 +26,12 @@ pub(super) struct Tool {
     pub(super) hits: fn(&str) -> anyhow::Result<BTreeSet<Ipv4Addr>>,
     /// One round is enough.
     pub(super) is_slow: bool,
-    /// Larger networks take it minutes.
+    /// Larger networks take it too long for a bench.
     pub(super) shortest_prefix: u8,
     /// Its exit status is 1 when somebody is silent.
     pub(super) fails_for_silent: bool,
+    /// It waits for its end until a frame arrives, and so for ever where nobody speaks.
+    pub(super) needs_traffic: bool,
 }
 
 /// What a figure is compared with.
@@ -82,7 +84,7 @@ pub(super) fn tools(family: Family, ours: &Path, crowd: &Crowd) -> anyhow::Resul
                 tool("sensor scan, opened up", Whose::OursOpened, &[&flags[..], &opened].concat(), records),
                 Tool { fails_for_silent: true, ..slow("fping", &["fping", "-a", "-q", "-g", &prefix], lines, 24) },
                 Tool { fails_for_silent: true, ..tool("fping, tuned", tuned, &fping_tuned, lines) },
-                slow("zmap", &[&zmap[..], &[&prefix]].concat(), lines, 0),
+                slow("zmap", &[&zmap[..], &[&prefix]].concat(), lines, 22),
                 tool("zmap, tuned", tuned, &[&zmap[..], &["-r", "100000", "-c", "1", &prefix]].concat(), lines),
                 slow("nmap -sn -PE", &["nmap", "-sn", "-PE", "-n", "-oG", "-", &prefix], grepable_up, 0),
                 tool("nmap -sn -PE, tuned", tuned, &[&["nmap", "-sn", "-PE"][..], &hurry].concat(), grepable_up),
@@ -97,8 +99,11 @@ pub(super) fn tools(family: Family, ours: &Path, crowd: &Crowd) -> anyhow::Resul
                 tool("sensor scan, opened up", Whose::OursOpened, &[&flags[..], &opened].concat(), records_with_port),
                 slow("nmap -sS", &[&nmap[..], &["-n", "-oG", "-", &prefix]].concat(), grepable_open, 0),
                 tool("nmap -sS -Pn, tuned", tuned, &[&nmap[..], &["-Pn"], &hurry].concat(), grepable_open),
-                slow("masscan", &masscan, list, 24),
-                tool("masscan, tuned", tuned, &[&masscan[..], &["--rate", "20000", "--wait", "1"]].concat(), list),
+                Tool { needs_traffic: true, ..slow("masscan", &masscan, list, 24) },
+                Tool {
+                    needs_traffic: true,
+                    ..tool("masscan, tuned", tuned, &[&masscan[..], &["--rate", "20000", "--wait", "1"]].concat(), list)
+                },
             ]
         }
     })
@@ -111,7 +116,7 @@ fn tool(
     hits: fn(&str) -> anyhow::Result<BTreeSet<Ipv4Addr>>,
 ) -> Tool {
     let words = words.iter().map(|&word| word.to_owned()).collect();
-    Tool { name, whose, words, hits, is_slow: false, shortest_prefix: 0, fails_for_silent: false }
+    Tool { name, whose, words, hits, is_slow: false, shortest_prefix: 0, fails_for_silent: false, needs_traffic: false }
 }
 
 /// A peer as it is installed.
