@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData};
 use tokio::sync::Semaphore;
@@ -45,6 +46,8 @@ pub enum NameAnswer {
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Questions at a time to one network's servers.
 const SLOTS: usize = 8;
+/// Servers that are asked at the same time.
+const SERVERS_MAX: usize = 3;
 const CACHE: u64 = 16_384;
 const POSITIVE_MIN: Duration = Duration::from_secs(60);
 const KEPT_MAX: Duration = Duration::from_secs(3600);
@@ -73,7 +76,8 @@ impl Names {
     }
 
     fn with(config: Option<ResolverConfig>) -> Self {
-        let build = |config| {
+        let build = |config: ResolverConfig| {
+            let servers = config.name_servers().len();
             let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
             let options = builder.options_mut();
             // Tries after the first; the deadline holds over all of them.
@@ -85,7 +89,8 @@ impl Names {
             options.negative_min_ttl = Some(KEPT_MAX);
             options.negative_max_ttl = Some(KEPT_MAX);
             options.use_hosts_file = ResolveHosts::Never;
-            options.num_concurrent_reqs = 1;
+            // A dead server beside a living one costs nothing.
+            options.num_concurrent_reqs = servers.clamp(1, SERVERS_MAX);
             builder.build().ok()
         };
         Self {
@@ -105,8 +110,9 @@ impl Names {
             self.skipped_total.fetch_add(1, Ordering::Relaxed);
             return NameAnswer::Silent;
         }
-        let answer = timeout(DEADLINE, look_up(resolver, ip)).await.unwrap_or(NameAnswer::Silent);
-        self.breaker.note(answer != NameAnswer::Silent, Instant::now());
+        let looked_up = timeout(DEADLINE, look_up(resolver, ip)).await;
+        let (answer, heard) = looked_up.unwrap_or((NameAnswer::Silent, false));
+        self.breaker.note(heard, Instant::now());
         answer
     }
 }
@@ -117,18 +123,19 @@ impl std::fmt::Debug for Names {
     }
 }
 
-async fn look_up(resolver: &TokioResolver, ip: IpAddr) -> NameAnswer {
+/// What came back, and whether a server spoke at all: one that refuses is alive.
+async fn look_up(resolver: &TokioResolver, ip: IpAddr) -> (NameAnswer, bool) {
     let lookup = match resolver.reverse_lookup(ip).await {
         Ok(lookup) => lookup,
-        Err(error) if error.is_nx_domain() || error.is_no_records_found() => return NameAnswer::None,
-        Err(_) => return NameAnswer::Silent,
+        Err(error) if error.is_nx_domain() || error.is_no_records_found() => return (NameAnswer::None, true),
+        Err(error) => return (NameAnswer::Silent, matches!(error, NetError::Dns(_))),
     };
     let names = lookup.answers().iter().filter_map(|record| match &record.data {
         RData::PTR(name) => Some(name.0.clone()),
         _ => None,
     });
     // Several names are in no order; the first by alphabet is the same every time.
-    let Some(name) = names.filter(|name| !name.is_root()).min() else { return NameAnswer::None };
+    let Some(name) = names.filter(|name| !name.is_root()).min() else { return (NameAnswer::None, true) };
     let text = text(&name);
     let confirmed = match ip {
         IpAddr::V4(_) => resolver.ipv4_lookup(name).await,
@@ -136,7 +143,7 @@ async fn look_up(resolver: &TokioResolver, ip: IpAddr) -> NameAnswer {
     };
     let confirmed =
         confirmed.is_ok_and(|lookup| lookup.answers().iter().any(|record| record.data.ip_addr() == Some(ip)));
-    NameAnswer::Name { name: text, confirmed }
+    (NameAnswer::Name { name: text, confirmed }, true)
 }
 
 /// The labels as they are, joined by dots.
@@ -207,7 +214,9 @@ mod tests {
                 let mut reply = buffer[..end].to_vec();
                 reply[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0]);
                 match answer(kind) {
+                    // No such name; refused.
                     Some(data) if data.is_empty() => reply[3] |= 3,
+                    Some(data) if data == [0xff] => reply[3] |= 5,
                     Some(data) => {
                         reply[7] = 1;
                         reply.extend([0xc0, 12, 0, kind as u8, 0, 1, 0, 0, 0, 60, 0, data.len() as u8]);
@@ -252,6 +261,16 @@ mod tests {
             assert_eq!(names.name(IP).await, NameAnswer::None);
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_is_alive() {
+        let (address, _) = server(|_| Some(vec![0xff])).await;
+        let names = Names::new(&[address]);
+        for last in 1..20 {
+            assert_eq!(names.name(IpAddr::from([10, 9, 8, last])).await, NameAnswer::Silent);
+        }
+        assert_eq!(names.skipped_total.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test(start_paused = true)]
