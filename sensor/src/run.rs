@@ -69,6 +69,8 @@ pub struct World {
 const FRAMES_PER_TURN: usize = 4096;
 /// Answers taken from the prober before the loop looks at anything else.
 const ANSWERS_PER_TURN: usize = 256;
+/// A prober without room is looked at again after this.
+const PROBER_FULL: Duration = Duration::from_millis(5);
 /// Questions handed to the prober in one turn.
 const PROBES_PER_TURN: usize = 256;
 /// State without an event reaches the disk within this time.
@@ -203,7 +205,12 @@ impl Sensor {
     }
 
     fn next_due(&self) -> Timestamp {
-        let timeout = self.world.intake.poll_timeout(self.world.clock.now());
+        let now = self.world.clock.now();
+        let timeout = match &self.world.prober {
+            // What is due waits until the prober has taken some of what it has.
+            Some(prober) if prober.room() == 0 => Some(now.after(PROBER_FULL)),
+            _ => self.world.intake.poll_timeout(now),
+        };
         timeout.map_or(self.commit_due, |timeout| timeout.min(self.commit_due))
     }
 
