@@ -78,6 +78,20 @@ fn daemons_say_what_they_are() {
         says(Service::Snmp, &snmpget.replace("-t 2", "-t 2 -v2c -c lab-community"), SYS_NAME);
         says(Service::Snmp, &snmpget.replace("-t 2", &format!("-t 2 {three}")), SYS_NAME);
     }
+    let dns = services.host(Service::Dns).ip;
+    let answer = crowd.prober.enter(|| {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(3)))?;
+        socket.send_to(
+            b"\0\x07\x01\0\0\x01\0\0\0\0\0\0\x03208\x010\x0266\x0210\x07in-addr\x04arpa\0\0\x0c\0\x01",
+            (dns, 53),
+        )?;
+        let mut buffer = [0; 512];
+        let len = socket.recv(&mut buffer)?;
+        Ok(String::from_utf8_lossy(&buffer[..len]).into_owned())
+    });
+    let answer = answer.unwrap();
+    assert!(answer.contains("web\u{5}crowd\u{4}test"), "{answer:?}");
     says(Service::Netbios, "nmblookup -A IP", NETBIOS_NAME);
 }
 

@@ -91,7 +91,7 @@ pub(super) fn tools(family: Family, ours: &Path, crowd: &Crowd) -> anyhow::Resul
             ]
         }
         Family::Tcp => {
-            let flags = [&scan[..], &["tcp", "--ports", &port]].concat();
+            let flags = [&scan[..], &["tcp", "--ports", &port, "--no-banners"]].concat();
             let masscan = ["masscan", &prefix, "-p", &port, "-i", IFACE, "--router-mac", &gateway, "-oL", "-"];
             let nmap = ["nmap", "-sS", "-p", &port];
             vec![
