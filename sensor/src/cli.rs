@@ -189,6 +189,9 @@ pub struct ScanArgs {
     /// SNMP credentials: a TOML file that only its owner may read
     #[arg(long, value_name = "FILE", env = "SENSOR_SNMP")]
     pub snmp: Option<PathBuf>,
+    /// Say what would be asked, and ask nothing
+    #[arg(long, conflicts_with_all = ["json", "csv", "db"])]
+    pub dry_run: bool,
     /// Print what was found as a JSON array
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,

@@ -124,8 +124,11 @@ impl Intake {
 
     /// Takes in one fact, of a frame or of an answer.
     pub fn observe(&mut self, mut sighting: Sighting, now: Timestamp) {
-        let is_own = self.is_own(&sighting);
-        if let Some(planner) = self.planner.as_mut().filter(|_| !is_own) {
+        // Our own words are no news, and no sighting.
+        if self.is_own(&sighting) {
+            return;
+        }
+        if let Some(planner) = &mut self.planner {
             let answers = planner.observe(&sighting, now);
             mark_asked(&mut sighting, answers);
         }

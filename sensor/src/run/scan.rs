@@ -45,6 +45,10 @@ pub fn scan(config: &Scan, clock: Clock) -> Result<(), Failure> {
     let runtime = super::runtime().map_err(Failure::system("the runtime cannot start"))?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("cannot wait for SIGINT"))?;
+        if config.dry_run {
+            let plan = Plan::new(config)?;
+            return screen::print(|out| plan.describe(config, out)).map_err(Failure::system("standard output"));
+        }
         let mut scanner = Scanner::open(config, clock)?;
         let was_interrupted = scanner.work(&mut interrupt).await?;
         let shown = scanner.finish()?;
@@ -87,6 +91,7 @@ struct Scanner {
 
 impl Scanner {
     fn open(config: &Scan, clock: Clock) -> Result<Self, Failure> {
+        let scopes = voices::scopes(&config.asking)?;
         let plan = Plan::new(config)?;
         let voices = plan.voices.clone();
         let (capture, raws) = listen(&voices, config)?;
@@ -95,7 +100,7 @@ impl Scanner {
         if lanes.is_empty() {
             return Err(Failure::Config(crate::config::ConfigError::NothingToScan));
         }
-        let equipment = voices::equipment(voices, &config.asking)?;
+        let equipment = voices::equipment(voices, scopes, &config.asking);
         let prober = Prober::spawn(equipment).map_err(Failure::system("the prober's thread cannot start"))?;
         let (writer, rows, next_event_id) = match &config.db {
             None => (None, Rows::default(), 1),
