@@ -151,7 +151,8 @@ impl Scanner {
             if !is_busy && self.is_over(now) {
                 return Ok(false);
             }
-            let pause = if is_busy { TICK } else { IDLE };
+            let due = self.lanes.iter().filter_map(|lane| lane.due(self.plan.wait)).filter(|due| *due > now).min();
+            let pause = if is_busy { TICK } else { due.map_or(IDLE, |due| due.since(now).min(IDLE)) };
             tokio::select! {
                 biased;
                 _ = interrupt.recv() => return Ok(true),
@@ -255,7 +256,8 @@ impl Scanner {
     /// Whoever was heard and was to be asked is found: once, and is asked the rest.
     fn meet(&mut self) {
         for (segment, ip) in std::mem::take(&mut self.heard) {
-            for lane in &mut self.lanes {
+            // One that may not be asked is not among those that are waited for.
+            for lane in self.lanes.iter_mut().filter(|_| self.plan.may_ask(ip)) {
                 lane.answered(ip);
             }
             if self.plan.is_wanted(segment, ip) && self.found.insert((segment, ip)) {
