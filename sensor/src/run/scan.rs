@@ -61,6 +61,8 @@ pub fn scan(config: &Scan, clock: Clock) -> Result<(), Failure> {
 
 /// Frames taken from the capture before anything else is looked at.
 const FRAMES_PER_TURN: usize = 4096;
+/// Room for the answers of a whole /16 that come at once.
+const ANSWERS_BYTES: u32 = 64 << 20;
 /// While something is to be sent, the loop looks this often; else so often.
 const TICK: Duration = Duration::from_millis(1);
 const IDLE: Duration = Duration::from_millis(20);
@@ -314,7 +316,7 @@ fn listen(voices: &[Voice], config: &Scan) -> Result<(Option<Live>, BTreeMap<Ifa
         return Ok((None, BTreeMap::new()));
     }
     // A sensor that runs here may have the interfaces' XDP.
-    let options = Options { method: Method::Packet, ..Options::default() };
+    let options = Options { method: Method::Packet, ring_bytes: ANSWERS_BYTES, ..Options::default() };
     match Live::open(&ports, &options) {
         Ok(capture) => {
             let mut raws = BTreeMap::new();
