@@ -353,10 +353,10 @@ impl Sensor {
     }
 
     fn next_batch(&mut self, now: Timestamp) -> Batch {
-        let mut batch = Batch { changes: self.world.intake.correlator.take_changes(), ..Batch::default() };
+        let mut batch = Batch { changes: self.world.intake.desk.correlator.take_changes(), ..Batch::default() };
         if now >= self.presence_due || now < self.started {
             self.presence_due = now.after(PRESENCE_EVERY);
-            batch.presence = self.world.intake.correlator.take_presence();
+            batch.presence = self.world.intake.desk.correlator.take_presence();
         }
         let mark = self.world.outbox.published_to();
         batch.published_to = (mark != self.saved_mark).then_some(mark);
@@ -401,7 +401,7 @@ impl Sensor {
             ports: self.world.capture.ports(),
             counters: &self.counters,
             malformed_total: self.world.intake.malformed_total,
-            evictions_total: self.world.intake.correlator.evictions_total(),
+            evictions_total: self.world.intake.desk.correlator.evictions_total(),
             events_waiting: self.waiting.len() + self.in_flight.len() + self.world.outbox.waiting(),
             asking: self.world.prober.as_ref().map(|prober| prober.counts().read()).zip(self.world.intake.answers()),
             sightings_dropped_total: self.world.intake.sightings_dropped_total(),

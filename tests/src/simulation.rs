@@ -17,6 +17,9 @@ use sensor::inventory::sighting::{
 use sensor::inventory::state::{Role, Rows, Source};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 
+/// Networks that answer questions.
+pub mod asking;
+
 /// A network's life as the sensor lives it, and the truth about it.
 #[derive(Clone, Debug)]
 pub struct Lan {

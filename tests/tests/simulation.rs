@@ -1,16 +1,98 @@
-//! Seeded networks: what the correlator tells and knows equals the truth. `SENSOR_SIM_SEED=N` repeats one.
+//! Seeded networks: what the correlator tells and knows equals the truth, and so does what correlator and planner tell
+//! together of networks that answer. `SENSOR_SIM_SEED=N` repeats one, `SENSOR_SIM_SEEDS=N` tries so many.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use sensor::inventory::event::Event;
+use sensor::inventory::probe::{Probe, Question};
+use sensor_tests::simulation::asking::{self, Script, Story, Told};
 use sensor_tests::simulation::{known, lan, live, told};
 
 /// How many seeds a plain test run tries.
 const SEEDS: u64 = 300;
+/// How many networks that answer.
+const ASKED: u64 = 100;
 
 #[test]
 fn inventory_and_events_equal_the_truth() {
-    match std::env::var("SENSOR_SIM_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        Some(seed) => check(seed),
-        None => (0..SEEDS).for_each(check),
+    for_each_seed(SEEDS, check);
+}
+
+#[test]
+fn what_is_told_of_hosts_that_answer_equals_the_truth() {
+    for_each_seed(ASKED, check_asked);
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..3 {
+        let script = asking::script(seed);
+        assert_eq!(asking::live(&script), asking::live(&script), "repeat with SENSOR_SIM_SEED={seed}");
     }
+}
+
+#[test]
+fn late_duplicate_and_forged_answers_occur() {
+    let mut answers = [0; 4];
+    for seed in 0..20 {
+        let run = asking::live(&asking::script(seed)).unwrap();
+        answers.iter_mut().zip(run.answers).for_each(|(sum, new)| *sum += new);
+    }
+    assert!(answers.iter().all(|count| *count > 20), "in time, duplicate, late, unasked: {answers:?}");
+}
+
+fn for_each_seed(seeds: u64, check: impl Fn(u64)) {
+    let number = |name| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    match number("SENSOR_SIM_SEED") {
+        Some(seed) => check(seed),
+        None => (0..number("SENSOR_SIM_SEEDS").unwrap_or(seeds)).for_each(check),
+    }
+}
+
+fn check_asked(seed: u64) {
+    let script = asking::script(seed);
+    let run = asking::live(&script).unwrap_or_else(|fault| panic!("{fault}; repeat with SENSOR_SIM_SEED={seed}"));
+    for (number, story) in script.stories.iter().enumerate() {
+        let mine = run.events.iter().filter(|event| story_of(&script, event) == Some(number));
+        let told: Vec<Told> =
+            mine.clone().map(|event| Told { kind: event.kind, mac: event.mac, reason: event.reason }).collect();
+        assert_eq!(
+            told,
+            story.told,
+            "{} ({:?}), told {:#?}; repeat with SENSOR_SIM_SEED={seed}",
+            story.name,
+            story.ips,
+            mine.map(line).collect::<Vec<_>>()
+        );
+        for (ip, mac) in &story.holders {
+            let holder =
+                run.rows.bindings.iter().find(|binding| binding.ip == *ip).map(|binding| binding.holders[0].mac);
+            assert_eq!(holder, Some(*mac), "{}: holder of {ip}; repeat with SENSOR_SIM_SEED={seed}", story.name);
+        }
+        for (ip, times) in &story.described {
+            let is_name = |probe: &Probe| probe.ip == *ip && probe.question == Question::Ptr;
+            let described = run.sent.iter().filter(|(_, probe)| is_name(probe)).count();
+            assert!(times.contains(&described), "{ip} described {described} times; repeat with SENSOR_SIM_SEED={seed}");
+        }
+    }
+    let invented: Vec<_> = run.events.iter().filter(|event| story_of(&script, event).is_none()).map(line).collect();
+    assert!(invented.is_empty(), "told of nobody: {invented:#?}; repeat with SENSOR_SIM_SEED={seed}");
+    assert!(run.events.windows(2).all(|pair| pair[0].id < pair[1].id), "ids rise; SENSOR_SIM_SEED={seed}");
+}
+
+/// The story to which an event belongs: by its address, else by its station.
+fn story_of(script: &Script, event: &Event) -> Option<usize> {
+    let by = |has: &dyn Fn(&Story) -> bool| script.stories.iter().position(has);
+    let by_ip = event.ip.and_then(|ip| by(&|story| story.ips.contains(&ip)));
+    by_ip.or_else(|| event.mac.and_then(|mac| by(&|story| story.macs.contains(&mac))))
+}
+
+/// An event as one can read it, with seconds since the begin.
+fn line(event: &Event) -> String {
+    let seconds = event.at.since(asking::START).as_secs();
+    let word = |what: Option<String>| what.map(|word| format!(" {word}")).unwrap_or_default();
+    let (ip, mac) = (word(event.ip.map(|ip| ip.to_string())), word(event.mac.map(|mac| mac.to_string())));
+    let reason = word(event.reason.map(|reason| reason.name().to_owned()));
+    format!("{seconds} {}{ip}{mac}{reason}", event.kind.name())
 }
 
 fn check(seed: u64) {

@@ -76,6 +76,20 @@ pub(super) fn hear_port(
     }
 }
 
+/// The address passed to another station: what its holder before answered is not the new one's. Reverse DNS names the
+/// address, whoever holds it.
+pub(super) fn forget_holder(asked: &mut Asked) -> Mark {
+    let was_known = asked.rtt_us.take().is_some()
+        | asked.snmp.take().is_some()
+        | !asked.ports.is_empty()
+        | !asked.closed_ports.is_empty();
+    asked.ports.clear();
+    asked.closed_ports.clear();
+    let names = asked.names.len();
+    asked.names.retain(|name| name.source == Source::Ptr);
+    Mark::changed_if(was_known || asked.names.len() != names)
+}
+
 fn reopen(open: &mut OpenPort, banner: Option<String>, at: Timestamp) -> (Mark, PortNews) {
     let was_closed = std::mem::take(&mut open.closed);
     let had_misses = std::mem::take(&mut open.misses) > 0;

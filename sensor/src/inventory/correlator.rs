@@ -368,14 +368,13 @@ impl Correlator {
     }
 
     fn weigh_undisputed(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
+        // Before the address is bound: a host that was known by it only, and told, may become this one.
+        let host = self.memory.host_of(s.segment, s.mac).map(|host| (host.id, host.announced));
         let verdict = self.memory.hold(s.segment, ip, &dispute::word(s, source, weight));
         if verdict == Verdict::Kept {
             return;
         }
-        let Some((id, was_announced)) = self.memory.host_of(s.segment, s.mac).map(|host| (host.id, host.announced))
-        else {
-            return;
-        };
+        let Some((id, was_announced)) = host else { return };
         if !was_announced && ip.is_ipv4() {
             self.announce_at(id, s.at, events);
         }

@@ -307,6 +307,7 @@ impl Memory {
             held.remove(&ip);
         }
         self.give(segment, ip, to);
+        self.asked.update(&(segment, ip), |asked, ()| (asked::forget_holder(asked), ()));
         Verdict::Moved(how, previous)
     }
 

@@ -7,6 +7,8 @@ mod asked;
 mod binding;
 /// From sightings to events: which rule applies.
 pub mod correlator;
+/// Correlator and planner together.
+pub mod desk;
 /// What is told.
 pub mod event;
 /// What a host says of itself.

@@ -118,13 +118,13 @@ impl Player {
 
     fn take(&mut self, frame: &Frame<'_>) -> Result<(), Failure> {
         if std::mem::take(&mut self.is_new) {
-            self.intake.correlator.set_learning_until(Some(frame.at.after(self.learning)));
+            self.intake.desk.correlator.set_learning_until(Some(frame.at.after(self.learning)));
             if let Some(writer) = &mut self.writer {
                 writer.set_created_at(frame.at)?;
             }
         }
         self.now = self.now.max(frame.at);
-        if self.intake.correlator.poll_timeout().is_some_and(|due| due <= self.now) {
+        if self.intake.desk.correlator.poll_timeout().is_some_and(|due| due <= self.now) {
             self.intake.handle_timeout(self.now);
         }
         self.intake.take(frame, self.now);
@@ -140,7 +140,7 @@ impl Player {
     /// To the database first, then to the sinks.
     fn flush(&mut self) -> Result<(), Failure> {
         if let Some(writer) = &mut self.writer {
-            let correlator = &mut self.intake.correlator;
+            let correlator = &mut self.intake.desk.correlator;
             writer.commit(&Batch {
                 changes: correlator.take_changes(),
                 presence: correlator.take_presence(),
@@ -170,7 +170,7 @@ impl Player {
         if self.outbox.waiting() > 0 {
             return Err(Failure::Lost(format!("{} events could not be written: see above", self.outbox.waiting())));
         }
-        let records = || address_records(&self.intake.correlator.snapshot(), &self.intake.vendors);
+        let records = || address_records(&self.intake.desk.correlator.snapshot(), &self.intake.vendors);
         screen::print(|mut out| match screen {
             Screen::Csv => csv::write_csv(&records(), &mut out),
             Screen::Json => json::write_array(&records(), &mut out),

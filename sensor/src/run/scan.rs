@@ -283,15 +283,15 @@ impl Scanner {
         let told = self.intake.take_told();
         if let Some(mut writer) = self.writer {
             writer.commit(&Batch {
-                changes: self.intake.correlator.take_changes(),
-                presence: self.intake.correlator.take_presence(),
+                changes: self.intake.desk.correlator.take_changes(),
+                presence: self.intake.desk.correlator.take_presence(),
                 published_to: told.last().map(|told| told.stored.id),
                 events: told.into_iter().map(|told| told.stored).collect(),
             })?;
             writer.close()?;
         }
         let found: BTreeSet<(String, IpAddr)> = self.found.iter().map(|(at, ip)| (at.to_string(), *ip)).collect();
-        let mut records = address_records(&self.intake.correlator.snapshot(), &self.intake.vendors);
+        let mut records = address_records(&self.intake.desk.correlator.snapshot(), &self.intake.vendors);
         records.retain(|record| record.ip.is_some_and(|ip| found.contains(&(record.segment.clone(), ip))));
         Ok(records)
     }
