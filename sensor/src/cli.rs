@@ -159,7 +159,7 @@ pub struct ScanArgs {
     /// TCP ports to look at, such as 22,80,8000-8010
     #[arg(long, value_name = "LIST", env = "SENSOR_TCP_SAMPLE_PORTS")]
     pub ports: Option<String>,
-    /// Packets a second, at most [default: 5000]
+    /// Packets a second, at most [default: 25000]
     #[arg(long, value_name = "N", env = "SENSOR_RATE")]
     pub rate: Option<u32>,
     /// What to use: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]

@@ -342,7 +342,7 @@ impl Scan {
     }
 }
 
-const SCAN_RATE: u32 = 5000;
+const SCAN_RATE: u32 = 25_000;
 const SCAN_CONCURRENCY: usize = 4096;
 const SCAN_TRIES: u32 = 2;
 /// Slow hosts answer within two seconds or so; a look by one technique is a quick one.

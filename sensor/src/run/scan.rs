@@ -63,6 +63,8 @@ pub fn scan(config: &Scan, clock: Clock) -> Result<(), Failure> {
 const FRAMES_PER_TURN: usize = 4096;
 /// Room for the answers of a whole /16 that come at once.
 const ANSWERS_BYTES: u32 = 64 << 20;
+/// Packets sent before answers are looked at.
+const PACKETS_PER_TURN: u64 = 512;
 /// While something is to be sent, the loop looks this often; else so often.
 const TICK: Duration = Duration::from_millis(1);
 const IDLE: Duration = Duration::from_millis(20);
@@ -154,14 +156,19 @@ impl Scanner {
                 return Ok(false);
             }
             let due = self.lanes.iter().filter_map(|lane| lane.due(self.plan.wait)).filter(|due| *due > now).min();
-            let pause = if is_busy { TICK } else { due.map_or(IDLE, |due| due.since(now).min(IDLE)) };
+            let pause = match is_busy {
+                // What was sent this turn is answered before more goes out, so that no buffer overflows.
+                true if self.budget.is_left() => Duration::ZERO,
+                true => TICK,
+                false => due.map_or(IDLE, |due| due.since(now).min(IDLE)),
+            };
             tokio::select! {
                 biased;
                 _ = interrupt.recv() => return Ok(true),
                 ready = readable(&mut self.capture) => self.take_frames(ready)?,
                 () = any_echo(&self.echoes) => self.take_echoes(now),
                 sighting = self.prober.answer() => self.take_answer(sighting),
-                () = sleep(pause) => {}
+                () = wait(pause) => {}
             }
             self.meet();
         }
@@ -177,8 +184,9 @@ impl Scanner {
         self.budget.refill(now);
         let mut is_busy = false;
         let gap = self.plan.gap;
+        let until = self.budget.taken() + PACKETS_PER_TURN;
         for lane in &mut self.lanes {
-            while self.budget.is_left() && lane.is_ready(now) {
+            while self.budget.is_left() && self.budget.taken() < until && lane.is_ready(now) {
                 let asked = match lane.way() {
                     Way::Echo(sweep) => lane.echo(&mut self.echoes[sweep], &self.plan, &mut self.budget, now),
                     Way::Frame => match self.raws.get_mut(&lane.segment().iface) {
@@ -195,7 +203,7 @@ impl Scanner {
             lane.turn(now, gap);
             is_busy |= lane.is_ready(now);
         }
-        while self.budget.is_left() && self.prober.room() > 0 {
+        while self.budget.is_left() && self.budget.taken() < until && self.prober.room() > 0 {
             let Some(probe) = self.questions.pop_front() else { break };
             let cost = plan::cost(&probe.question);
             self.questions_cost = self.questions_cost.saturating_sub(cost as u64);
@@ -280,8 +288,8 @@ impl Scanner {
             self.learn_neighbours(now);
         }
         self.intake.finish(now);
-        let told = self.intake.take_told();
         if let Some(mut writer) = self.writer {
+            let told = self.intake.take_told();
             writer.commit(&Batch {
                 changes: self.intake.desk.correlator.take_changes(),
                 presence: self.intake.desk.correlator.take_presence(),
@@ -333,6 +341,14 @@ fn listen(voices: &[Voice], config: &Scan) -> Result<(Option<Live>, BTreeMap<Ifa
             Ok((None, BTreeMap::new()))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// No time at all lets everything else have a turn.
+async fn wait(pause: Duration) {
+    match pause.is_zero() {
+        true => tokio::task::yield_now().await,
+        false => sleep(pause).await,
     }
 }
 
