@@ -283,6 +283,10 @@ impl Scanner {
     /// Saves, where that is wanted, and gives the records of what was found.
     fn finish(mut self) -> Result<Vec<AddressRecord>, Failure> {
         self.progress.clear();
+        let forged: u64 = self.echoes.iter().map(|sweep| sweep.doubts().forged_total).sum();
+        if forged > 0 {
+            notice::warning(&format!("{forged} echo replies answered no question of ours and were not believed"));
+        }
         let now = self.clock.now();
         if self.capture.is_none() {
             self.learn_neighbours(now);
