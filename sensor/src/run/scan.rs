@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
+use self::asker::Asker;
 use self::budget::Budget;
 use self::lane::{Lane, Way};
 use self::plan::Plan;
@@ -26,11 +27,13 @@ use crate::inventory::probe::{Probe, Question, Technique};
 use crate::inventory::sighting::Sighting;
 use crate::inventory::state::Rows;
 use crate::probe::icmp::{EchoReply, EchoSweep, Family};
-use crate::probe::prober::{Prober, Voice};
+use crate::probe::prober::Voice;
 use crate::probe::raw::Raw;
 use crate::store::{Batch, Writer};
 use crate::types::{Frame, Iface, Segment, Timestamp};
 
+/// The prober, when it is needed.
+mod asker;
 /// How fast.
 mod budget;
 /// One network, by one technique.
@@ -77,7 +80,7 @@ struct Scanner {
     capture: Option<Live>,
     raws: BTreeMap<Iface, Raw>,
     echoes: Vec<EchoSweep>,
-    prober: Prober,
+    asker: Asker,
     plan: Plan,
     lanes: Vec<Lane>,
     budget: Budget,
@@ -105,7 +108,6 @@ impl Scanner {
             return Err(Failure::Config(crate::config::ConfigError::NothingToScan));
         }
         let equipment = voices::equipment(voices, scopes, &config.asking);
-        let prober = Prober::spawn(equipment).map_err(Failure::system("the prober's thread cannot start"))?;
         let (writer, rows, next_event_id) = match &config.db {
             None => (None, Rows::default(), 1),
             Some(path) => {
@@ -125,7 +127,7 @@ impl Scanner {
             capture,
             raws,
             echoes,
-            prober,
+            asker: Asker::new(equipment),
             budget: Budget::new(config.asking.rate_per_s, clock.now()),
             progress: progress::Progress::new(config.asking.rate_per_s),
             clock,
@@ -167,7 +169,7 @@ impl Scanner {
                 _ = interrupt.recv() => return Ok(true),
                 ready = readable(&mut self.capture) => self.take_frames(ready)?,
                 () = any_echo(&self.echoes) => self.take_echoes(now),
-                sighting = self.prober.answer() => self.take_answer(sighting),
+                sighting = self.asker.answer() => self.take_answer(sighting),
                 () = wait(pause) => {}
             }
             self.meet();
@@ -193,7 +195,7 @@ impl Scanner {
                         Some(raw) => lane.frames(raw, &self.plan, &mut self.budget, now),
                         None => Ok(false),
                     },
-                    Way::Knock => Ok(lane.knock(&self.prober, &self.plan, &mut self.budget, now)),
+                    Way::Knock => lane.knock(&mut self.asker, &self.plan, &mut self.budget, now),
                 };
                 let iface = lane.segment().iface;
                 if !asked.map_err(Failure::system(format!("{iface} cannot be sent on; is it up?")))? {
@@ -203,20 +205,19 @@ impl Scanner {
             lane.turn(now, gap);
             is_busy |= lane.is_ready(now);
         }
-        while self.budget.is_left() && self.budget.taken() < until && self.prober.room() > 0 {
+        while self.budget.is_left() && self.budget.taken() < until && self.asker.room() > 0 {
             let Some(probe) = self.questions.pop_front() else { break };
             let cost = plan::cost(&probe.question);
             self.questions_cost = self.questions_cost.saturating_sub(cost as u64);
             self.budget.take(cost);
-            // There was room, and nobody else asks.
-            drop(self.prober.ask(probe));
+            self.asker.ask(probe).map_err(Failure::system("the prober's thread cannot start"))?;
         }
         Ok(is_busy || !self.questions.is_empty())
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
         self.questions.is_empty()
-            && self.prober.is_idle()
+            && self.asker.is_idle()
             && self.lanes.iter().all(|lane| lane.is_over(now, self.plan.wait))
     }
 
@@ -259,7 +260,7 @@ impl Scanner {
                 self.heard.push((sighting.segment, ip));
             }
             self.intake.observe(sighting, now);
-            next = self.prober.try_answer();
+            next = self.asker.try_answer();
         }
     }
 

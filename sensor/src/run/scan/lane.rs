@@ -1,16 +1,17 @@
 //! One network, by one technique: pass after pass over the addresses that have not answered.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asker::Asker;
 use super::budget::Budget;
 use super::plan::Plan;
 use crate::inventory::planner::sweep::{Standing, Sweep};
 use crate::inventory::probe::{Probe, Question};
 use crate::probe::icmp::EchoSweep;
-use crate::probe::prober::Prober;
 use crate::probe::raw::{BATCH, Raw};
 use crate::types::{Mac, Segment, Timestamp};
 
@@ -39,6 +40,8 @@ pub(super) struct Lane {
     /// Addresses that were taken from the sweep and not sent yet.
     waiting: Vec<Ipv4Addr>,
     ports: Arc<[u16]>,
+    /// Questions about one address that wait for room.
+    knocks: VecDeque<Probe>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +137,7 @@ impl Lane {
     /// Goes on to the next pass when this one is over.
     pub(super) fn turn(&mut self, now: Timestamp, gap: Duration) {
         match self.state {
-            State::Asking if self.waiting.is_empty() && self.sweep.remaining() == 0 => {
+            State::Asking if self.waiting.is_empty() && self.knocks.is_empty() && self.sweep.remaining() == 0 => {
                 self.passes_left -= 1;
                 self.is_first_pass = false;
                 self.state = match self.passes_left {
@@ -187,19 +190,26 @@ impl Lane {
         Ok(sent > 0)
     }
 
-    /// Asks one address by TCP; false when the prober has no room or nobody is left.
-    pub(super) fn knock(&mut self, prober: &Prober, plan: &Plan, budget: &mut Budget, now: Timestamp) -> bool {
-        if prober.room() < self.ports.len() {
-            return false;
+    /// Asks one port of an address by TCP; false when the prober has no room or nobody is left.
+    pub(super) fn knock(
+        &mut self,
+        asker: &mut Asker,
+        plan: &Plan,
+        budget: &mut Budget,
+        now: Timestamp,
+    ) -> io::Result<bool> {
+        if self.knocks.is_empty() {
+            self.fill(plan, 1, now);
+            let Some(ip) = self.waiting.pop() else { return Ok(false) };
+            self.knocks.extend(super::knocks(self.segment, ip.into(), &self.ports));
         }
-        self.fill(plan, 1, now);
-        let Some(ip) = self.waiting.pop() else { return false };
-        for probe in super::knocks(self.segment, ip.into(), &self.ports) {
-            budget.take(super::plan::cost(&probe.question));
-            // There was room, and nobody else asks.
-            drop(prober.ask(probe));
+        if asker.room() == 0 {
+            return Ok(false);
         }
-        true
+        let Some(probe) = self.knocks.pop_front() else { return Ok(false) };
+        budget.take(super::plan::cost(&probe.question));
+        asker.ask(probe)?;
+        Ok(true)
     }
 
     fn fill(&mut self, plan: &Plan, max: usize, now: Timestamp) {
