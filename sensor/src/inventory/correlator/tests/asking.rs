@@ -33,8 +33,7 @@ fn a_claim_is_explained_by_who_answers() {
     // The answers of others, and what was not asked for, prove nothing.
     check_claim(
         &["10.1 asked 10.0.0.1 cc", "10.2 reply 10.0.0.1 bb", "13 wait"],
-        &["changed-mac 10.0.0.1 bb old aa unknown", "new-host 10.0.0.1 cc", "changed-mac 10.0.0.1 cc old bb unknown"]
-            [..1],
+        &["changed-mac 10.0.0.1 bb old aa unknown"],
     );
 }
 
@@ -42,7 +41,7 @@ fn a_claim_is_explained_by_who_answers() {
 fn a_neighbour_of_ipv6_is_asked_too() {
     check_explained(
         &["0 na 2001:db8::1 aa", "0 rs bb", "3 wait", "10 na 2001:db8::1 bb", "10.1 asked 2001:db8::1 aa", "13 wait"],
-        &["new-host 2001:db8::1 aa", "new-host bb", "changed-mac 2001:db8::1 bb old aa spoof-suspected alert"],
+        &["new-host bb", "new-host 2001:db8::1 aa", "changed-mac 2001:db8::1 bb old aa spoof-suspected alert"],
     );
 }
 
