@@ -159,7 +159,7 @@ pub struct ScanArgs {
     /// TCP ports to look at, such as 22,80,8000-8010
     #[arg(long, value_name = "LIST", env = "SENSOR_TCP_SAMPLE_PORTS")]
     pub ports: Option<String>,
-    /// Packets a second, at most [default: 5000]
+    /// Packets a second, at most [default: 25000]
     #[arg(long, value_name = "N", env = "SENSOR_RATE")]
     pub rate: Option<u32>,
     /// What to use: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]
@@ -189,6 +189,9 @@ pub struct ScanArgs {
     /// SNMP credentials: a TOML file that only its owner may read
     #[arg(long, value_name = "FILE", env = "SENSOR_SNMP")]
     pub snmp: Option<PathBuf>,
+    /// Say what would be asked, and ask nothing
+    #[arg(long, conflicts_with_all = ["json", "csv", "db"])]
+    pub dry_run: bool,
     /// Print what was found as a JSON array
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,

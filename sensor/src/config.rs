@@ -51,6 +51,8 @@ pub struct Scan {
     pub interface: Option<Iface>,
     /// How often a silent address is asked.
     pub tries: u32,
+    /// Only what would be asked is shown.
+    pub dry_run: bool,
     /// What open ports greet with is wanted.
     pub banners: bool,
     /// How long answers to the last question are waited for.
@@ -324,6 +326,7 @@ impl Scan {
         Ok(Self {
             asking: Asking::new(ask, General::default(), Keys::default(), Vec::new())?,
             interface: args.interface.as_deref().map(parse_iface).transpose()?,
+            dry_run: args.dry_run,
             banners: !args.no_banners,
             tries: args.tries.unwrap_or(SCAN_TRIES),
             wait: Duration::from_millis(wait_ms),
@@ -339,7 +342,7 @@ impl Scan {
     }
 }
 
-const SCAN_RATE: u32 = 5000;
+const SCAN_RATE: u32 = 25_000;
 const SCAN_CONCURRENCY: usize = 4096;
 const SCAN_TRIES: u32 = 2;
 /// Slow hosts answer within two seconds or so; a look by one technique is a quick one.

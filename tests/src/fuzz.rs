@@ -9,9 +9,10 @@ use sensor::inventory::correlator::{Correlator, Settings};
 use sensor::inventory::limits::Limits;
 use sensor::inventory::sighting::sightings;
 use sensor::inventory::state::Rows;
+use sensor::probe::banner::readings;
 use sensor::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
 use sensor::wire::{
-    self, WireError, arp as arp_message, dhcp as dhcp_message, dns, mdns as mdns_message, ndp as ndp_message,
+    self, WireError, arp as arp_message, dhcp as dhcp_message, dns, mdns as mdns_message, nbns, ndp as ndp_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
 use sensor_ebpf::classify::classify;
@@ -28,7 +29,8 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
+    Target { name: "answers", body: answers },
     Target { name: "arp", body: arp },
     Target { name: "capture_file", body: capture_file },
     Target { name: "classifier", body: classifier },
@@ -51,6 +53,20 @@ pub fn classifier(data: &[u8]) {
         assert_eq!(Header::from_bytes(&harvest.header.to_bytes()), harvest.header);
         let record = [&harvest.header.to_bytes()[..], &frame[harvest.body_at..end]].concat();
         assert_eq!(Header::split(&record), Some((harvest.header, &record[HEADER_LEN..])));
+    }
+}
+
+/// Answers to probes: NetBIOS node status, and what services greet with. Texts keep their limit.
+pub fn answers(data: &[u8]) {
+    if let Some((id, body)) = data.split_first_chunk::<2>() {
+        let whole = [id, body].concat();
+        if let Ok(Some(status)) = nbns::parse_node_status(u16::from_be_bytes(*id), &whole) {
+            assert!(status.names.len() <= 255 && status.names.iter().all(|name| name.name.as_bytes().len() <= 15));
+            assert!(status.unit_id.is_none_or(Mac::is_station));
+        }
+    }
+    for text in readings(data).into_iter().flatten() {
+        assert!(text.as_bytes().len() <= TEXT_MAX);
     }
 }
 

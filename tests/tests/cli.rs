@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -57,6 +58,15 @@ fn usage() {
     check(&mut sensor(&["run", "-i", "lo", "--ring", "1000"]), 2, &["1000", "power of two"]);
     check(&mut sensor(&["run", "-i", "lo", "--events", "-", "--sightings", "-"]), 2, &["--events -", "--sightings -"]);
     check(&mut sensor(&["events", "--kind", "new-hosts"]), 2, &["new-hosts", "new-host"]);
+    check(&mut sensor(&["scan", "10.0.0.0/33"]), 2, &["10.0.0.0/33", "192.168.1.0/24"]);
+    check(&mut sensor(&["scan", "10.0.0.1", "--ports", "http"]), 2, &["http", "22,80"]);
+    check(&mut sensor(&["scan", "10.0.0.1", "--techniques", "arp,imcp"]), 2, &["imcp", "icmp"]);
+    check(&mut sensor(&["scan", "10.0.0.1", "--rate", "0"]), 2, &["rate", "1 or more"]);
+    check(&mut sensor(&["scan", "10.0.0.1", "--json", "--csv"]), 2, &["--json", "--csv"]);
+    check(&mut sensor(&["run", "-i", "lo", "--gone-after", "soon"]), 2, &["gone_after", "soon", "15m"]);
+    check(&mut sensor(&["run", "-i", "lo", "--quiet-hours", "night"]), 2, &["night", "22:00-06:00"]);
+    check(&mut sensor(&["run", "-i", "lo", "--never-probe", "printer"]), 2, &["never_probe", "printer"]);
+    check(&mut sensor(&["run", "-i", "lo", "--nameservers", "dns"]), 2, &["dns", "192.168.1.1"]);
     let folder = TempDir::new().unwrap();
     let database = database(folder.path());
     check(&mut sensor(&["hosts", "--since", "yesterday", "--db", &database]), 2, &["yesterday", "15m"]);
@@ -75,6 +85,23 @@ fn configuration() {
     with("mirror = \"eth1\n", &[path, "line 1"]);
     with("learning_s = \"long\"\n", &[path, "line 1"]);
     with("mirror = [\"eth1\"]\n[[network]]\nprefix = \"10.0.0.0/40\"\n", &["10.0.0.0/40"]);
+    let network = |line: &str, words: &[&str]| {
+        with(&format!("interface = [\"lo\"]\n[[network]]\nprefix = \"10.0.0.0/24\"\n{line}\n"), words);
+    };
+    network("swep = true", &["swep", "did you mean 'sweep'"]);
+    network("sweep = \"often\"", &["sweep", "often", "15m"]);
+    network("ports = \"1-0\"", &["1-0", "22,80"]);
+    network("segment = \"eth1.9999\"", &["eth1.9999", "eth1.30"]);
+    network("allow_routers = [\"gateway\"]", &["allow_routers", "gateway"]);
+    network("techniques = [\"ping\"]", &["ping", "icmp"]);
+    let secrets = folder.path().join("snmp.toml");
+    std::fs::write(&secrets, "[[snmp]]\ncommunity = \"hunter2\"\n").unwrap();
+    std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o644)).unwrap();
+    check(
+        &mut sensor(&["scan", "127.0.0.1", "-i", "lo", "--techniques", "tcp", "--snmp", secrets.to_str().unwrap()]),
+        2,
+        &["snmp.toml", "chmod 600"],
+    );
     check(&mut sensor(&["run", "--config", "/no/such.toml"]), 2, &["/no/such.toml", "--config"]);
 }
 

@@ -32,7 +32,7 @@ fn everybody_is_found_once_and_described() {
         "[[snmp]]\nuser = \"{SNMP_USER}\"\nauth = \"sha-1\"\nauth_password = \"{SNMP_PASSWORD}\"\n\
          privacy = \"aes-128\"\nprivacy_password = \"{SNMP_PASSWORD}\"\n"
     );
-    let records = scan(&crowd, services.folder.path(), &[alive], &community);
+    let records = scan(&crowd, services.folder.path(), &[silent, alive], &community);
     check_crowd(&crowd, &records);
     check_services(&services, &records);
     for host in &services.hosts {

@@ -40,8 +40,11 @@ impl Desk {
     /// Takes in one fact, of a frame or of an answer, which is marked when it answers a question; appends what it tells.
     pub fn observe(&mut self, sighting: &mut Sighting, now: Timestamp, events: &mut Vec<Event>) {
         let from = events.len();
-        let is_own = self.is_own(sighting);
-        if let Some(planner) = self.planner.as_mut().filter(|_| !is_own) {
+        // Our own words are nobody's.
+        if self.is_own(sighting) {
+            return;
+        }
+        if let Some(planner) = &mut self.planner {
             let answers = planner.observe(sighting, now);
             mark_asked(sighting, answers);
         }

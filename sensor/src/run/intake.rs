@@ -113,6 +113,10 @@ impl Intake {
 
     /// Takes in one fact, of a frame or of an answer.
     pub fn observe(&mut self, mut sighting: Sighting, now: Timestamp) {
+        // Our own words are no news, and no sighting.
+        if self.desk.is_own(&sighting) {
+            return;
+        }
         self.desk.observe(&mut sighting, now, &mut self.events);
         if let Some(log) = &mut self.log {
             log.push(&sighting_line(&sighting));

@@ -45,6 +45,10 @@ pub fn scan(config: &Scan, clock: Clock) -> Result<(), Failure> {
     let runtime = super::runtime().map_err(Failure::system("the runtime cannot start"))?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("cannot wait for SIGINT"))?;
+        if config.dry_run {
+            let plan = Plan::new(config)?;
+            return screen::print(|out| plan.describe(config, out)).map_err(Failure::system("standard output"));
+        }
         let mut scanner = Scanner::open(config, clock)?;
         let was_interrupted = scanner.work(&mut interrupt).await?;
         let shown = scanner.finish()?;
@@ -57,6 +61,10 @@ pub fn scan(config: &Scan, clock: Clock) -> Result<(), Failure> {
 
 /// Frames taken from the capture before anything else is looked at.
 const FRAMES_PER_TURN: usize = 4096;
+/// Room for the answers of a whole /16 that come at once.
+const ANSWERS_BYTES: u32 = 64 << 20;
+/// Packets sent before answers are looked at.
+const PACKETS_PER_TURN: u64 = 512;
 /// While something is to be sent, the loop looks this often; else so often.
 const TICK: Duration = Duration::from_millis(1);
 const IDLE: Duration = Duration::from_millis(20);
@@ -87,6 +95,7 @@ struct Scanner {
 
 impl Scanner {
     fn open(config: &Scan, clock: Clock) -> Result<Self, Failure> {
+        let scopes = voices::scopes(&config.asking)?;
         let plan = Plan::new(config)?;
         let voices = plan.voices.clone();
         let (capture, raws) = listen(&voices, config)?;
@@ -95,7 +104,7 @@ impl Scanner {
         if lanes.is_empty() {
             return Err(Failure::Config(crate::config::ConfigError::NothingToScan));
         }
-        let equipment = voices::equipment(voices, &config.asking)?;
+        let equipment = voices::equipment(voices, scopes, &config.asking);
         let prober = Prober::spawn(equipment).map_err(Failure::system("the prober's thread cannot start"))?;
         let (writer, rows, next_event_id) = match &config.db {
             None => (None, Rows::default(), 1),
@@ -146,14 +155,20 @@ impl Scanner {
             if !is_busy && self.is_over(now) {
                 return Ok(false);
             }
-            let pause = if is_busy { TICK } else { IDLE };
+            let due = self.lanes.iter().filter_map(|lane| lane.due(self.plan.wait)).filter(|due| *due > now).min();
+            let pause = match is_busy {
+                // What was sent this turn is answered before more goes out, so that no buffer overflows.
+                true if self.budget.is_left() => Duration::ZERO,
+                true => TICK,
+                false => due.map_or(IDLE, |due| due.since(now).min(IDLE)),
+            };
             tokio::select! {
                 biased;
                 _ = interrupt.recv() => return Ok(true),
                 ready = readable(&mut self.capture) => self.take_frames(ready)?,
                 () = any_echo(&self.echoes) => self.take_echoes(now),
                 sighting = self.prober.answer() => self.take_answer(sighting),
-                () = sleep(pause) => {}
+                () = wait(pause) => {}
             }
             self.meet();
         }
@@ -169,8 +184,9 @@ impl Scanner {
         self.budget.refill(now);
         let mut is_busy = false;
         let gap = self.plan.gap;
+        let until = self.budget.taken() + PACKETS_PER_TURN;
         for lane in &mut self.lanes {
-            while self.budget.is_left() && lane.is_ready(now) {
+            while self.budget.is_left() && self.budget.taken() < until && lane.is_ready(now) {
                 let asked = match lane.way() {
                     Way::Echo(sweep) => lane.echo(&mut self.echoes[sweep], &self.plan, &mut self.budget, now),
                     Way::Frame => match self.raws.get_mut(&lane.segment().iface) {
@@ -187,7 +203,7 @@ impl Scanner {
             lane.turn(now, gap);
             is_busy |= lane.is_ready(now);
         }
-        while self.budget.is_left() && self.prober.room() > 0 {
+        while self.budget.is_left() && self.budget.taken() < until && self.prober.room() > 0 {
             let Some(probe) = self.questions.pop_front() else { break };
             let cost = plan::cost(&probe.question);
             self.questions_cost = self.questions_cost.saturating_sub(cost as u64);
@@ -250,7 +266,8 @@ impl Scanner {
     /// Whoever was heard and was to be asked is found: once, and is asked the rest.
     fn meet(&mut self) {
         for (segment, ip) in std::mem::take(&mut self.heard) {
-            for lane in &mut self.lanes {
+            // One that may not be asked is not among those that are waited for.
+            for lane in self.lanes.iter_mut().filter(|_| self.plan.may_ask(ip)) {
                 lane.answered(ip);
             }
             if self.plan.is_wanted(segment, ip) && self.found.insert((segment, ip)) {
@@ -266,13 +283,17 @@ impl Scanner {
     /// Saves, where that is wanted, and gives the records of what was found.
     fn finish(mut self) -> Result<Vec<AddressRecord>, Failure> {
         self.progress.clear();
+        let forged: u64 = self.echoes.iter().map(|sweep| sweep.doubts().forged_total).sum();
+        if forged > 0 {
+            notice::warning(&format!("{forged} echo replies answered no question of ours and were not believed"));
+        }
         let now = self.clock.now();
         if self.capture.is_none() {
             self.learn_neighbours(now);
         }
         self.intake.finish(now);
-        let told = self.intake.take_told();
         if let Some(mut writer) = self.writer {
+            let told = self.intake.take_told();
             writer.commit(&Batch {
                 changes: self.intake.desk.correlator.take_changes(),
                 presence: self.intake.desk.correlator.take_presence(),
@@ -307,7 +328,7 @@ fn listen(voices: &[Voice], config: &Scan) -> Result<(Option<Live>, BTreeMap<Ifa
         return Ok((None, BTreeMap::new()));
     }
     // A sensor that runs here may have the interfaces' XDP.
-    let options = Options { method: Method::Packet, ..Options::default() };
+    let options = Options { method: Method::Packet, ring_bytes: ANSWERS_BYTES, ..Options::default() };
     match Live::open(&ports, &options) {
         Ok(capture) => {
             let mut raws = BTreeMap::new();
@@ -324,6 +345,14 @@ fn listen(voices: &[Voice], config: &Scan) -> Result<(Option<Live>, BTreeMap<Ifa
             Ok((None, BTreeMap::new()))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// No time at all lets everything else have a turn.
+async fn wait(pause: Duration) {
+    match pause.is_zero() {
+        true => tokio::task::yield_now().await,
+        false => sleep(pause).await,
     }
 }
 

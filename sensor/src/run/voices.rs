@@ -1,7 +1,6 @@
 //! Who may ask whom: the interfaces that speak, the networks that they reach, and what the owner set for each.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -62,7 +61,7 @@ pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Option
         return Ok(None);
     }
     let policy = policy(&voices, asking);
-    let equipment = equipment(voices, asking)?;
+    let equipment = equipment(voices, scopes(asking)?, asking);
     Ok(Some(Voices { policy, equipment }))
 }
 
@@ -151,8 +150,13 @@ fn plain(iface: Iface) -> Segment {
     Segment { iface, vlans: Vlans::default() }
 }
 
-/// The tools: voices, name servers, credentials.
-pub fn equipment(voices: Vec<Voice>, asking: &Asking) -> Result<Equipment, Failure> {
+/// The tools.
+pub fn equipment(voices: Vec<Voice>, scopes: Vec<Scope>, asking: &Asking) -> Equipment {
+    Equipment { voices, timeout: asking.timeout, concurrency: asking.concurrency, scopes }
+}
+
+/// Name servers and credentials of each network.
+pub fn scopes(asking: &Asking) -> Result<Vec<Scope>, Failure> {
     let mut scopes = Vec::new();
     let everywhere = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|text| text.parse::<IpNet>().ok());
     let general = everywhere.map(|prefix| (prefix, &asking.defaults));
@@ -163,10 +167,5 @@ pub fn equipment(voices: Vec<Voice>, asking: &Asking) -> Result<Equipment, Failu
         };
         scopes.push(Scope { prefix, nameservers: settings.nameservers.clone(), credentials });
     }
-    Ok(Equipment { voices, timeout: asking.timeout, concurrency: asking.concurrency, scopes })
-}
-
-/// Our own addresses, which are no sightings.
-pub fn own_ips(voices: &[Voice]) -> BTreeSet<IpAddr> {
-    voices.iter().flat_map(|voice| &voice.speaker.addresses).map(IpNet::addr).collect()
+    Ok(scopes)
 }

@@ -183,6 +183,8 @@ fn dns(host: &ServiceHost, hosts: &[ServiceHost]) -> Command {
     let mut command = host.namespace.command("dnsmasq");
     command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--no-resolv", "--no-hosts"]);
     command.args([&format!("--interface={IFACE}"), "--bind-interfaces", "--pid-file=", &format!("--local=/{DOMAIN}/")]);
+    // As a router at home does: a private address without a name has none, rather than being refused.
+    command.arg("--bogus-priv");
     // A name and its way back in one.
     command.args(hosts.iter().map(|host| format!("--host-record={},{}", Services::dns_name(host.service), host.ip)));
     command

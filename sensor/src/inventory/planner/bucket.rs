@@ -16,8 +16,8 @@ pub struct Cost {
     pub sensor: u32,
 }
 
-/// Packets of a TCP connection that is opened and closed: SYN, ACK, FIN.
-pub(super) const CONNECT: u32 = 3;
+/// Packets of a TCP connection that is opened and closed: SYN, ACK, FIN, and the ACK of the other side's FIN.
+pub(super) const CONNECT: u32 = 4;
 
 impl Cost {
     /// What a question costs.

@@ -85,6 +85,11 @@ async fn listen(stream: &TcpStream, len_max: usize, deadline: Instant, is_comple
     heard
 }
 
+/// What each of the readers makes of any bytes: as HTTP, as SSH, as a certificate, as a line.
+pub fn readings(heard: &[u8]) -> [Option<Text>; 4] {
+    [http::summary(heard), ssh::identification(heard).map(Text::new), tls::summary(heard), line(heard)]
+}
+
 fn has_line(heard: &[u8]) -> bool {
     heard.trim_ascii_start().contains(&b'\n')
 }

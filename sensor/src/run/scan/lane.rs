@@ -32,6 +32,9 @@ pub(super) struct Lane {
     way: Way,
     sweep: Sweep,
     passes_left: u32,
+    /// Addresses that the first pass asked.
+    asked: u64,
+    is_first_pass: bool,
     state: State,
     /// Addresses that were taken from the sweep and not sent yet.
     waiting: Vec<Ipv4Addr>,
@@ -52,7 +55,17 @@ impl Lane {
     /// Over `sweep`, `passes` times at most. `ports` are for [`Way::Knock`].
     pub(super) fn new(segment: Segment, way: Way, sweep: Sweep, passes: u32, ports: Arc<[u16]>) -> Self {
         let state = State::Asking;
-        Self { segment, way, sweep, passes_left: passes.max(1), state, waiting: Vec::with_capacity(BATCH), ports }
+        Self {
+            segment,
+            way,
+            sweep,
+            passes_left: passes.max(1),
+            asked: 0,
+            is_first_pass: true,
+            state,
+            waiting: Vec::with_capacity(BATCH),
+            ports,
+        }
     }
 
     pub(super) fn segment(&self) -> Segment {
@@ -100,9 +113,22 @@ impl Lane {
         // What TCP waits for is the prober's affair.
         let wait = if self.way == Way::Knock { Duration::ZERO } else { wait };
         match self.state {
-            State::Ended(at) => now.since(at) >= wait || self.sweep.answered_count() >= self.sweep.total(),
+            State::Ended(at) => now.since(at) >= wait || self.have_all_answered(),
             _ => false,
         }
+    }
+
+    /// When this lane next has something to do, if nobody answers until then.
+    pub(super) fn due(&self, wait: Duration) -> Option<Timestamp> {
+        match self.state {
+            State::Asking => None,
+            State::Pausing(until) => Some(until),
+            State::Ended(at) => Some(at.after(wait)),
+        }
+    }
+
+    fn have_all_answered(&self) -> bool {
+        !self.is_first_pass && self.sweep.answered_count() >= self.asked
     }
 
     /// Goes on to the next pass when this one is over.
@@ -110,13 +136,14 @@ impl Lane {
         match self.state {
             State::Asking if self.waiting.is_empty() && self.sweep.remaining() == 0 => {
                 self.passes_left -= 1;
+                self.is_first_pass = false;
                 self.state = match self.passes_left {
                     0 => State::Ended(now),
                     _ => State::Pausing(now.after(gap)),
                 };
             }
             // Nobody is left to be asked again.
-            State::Pausing(_) if self.sweep.answered_count() >= self.sweep.total() => self.state = State::Ended(now),
+            State::Pausing(_) if self.have_all_answered() => self.state = State::Ended(now),
             State::Pausing(until) if now >= until => {
                 self.sweep.retry();
                 self.state = State::Asking;
@@ -181,7 +208,10 @@ impl Lane {
         }
         while self.waiting.len() < max {
             match self.sweep.next(now, |ip| plan.may_ask(ip.into())) {
-                Some(ip) => self.waiting.push(ip),
+                Some(ip) => {
+                    self.asked += u64::from(self.is_first_pass);
+                    self.waiting.push(ip);
+                }
                 None => return,
             }
         }

@@ -1,6 +1,7 @@
 //! What a scan asks, and of whom: networks by lanes, hosts that were found by questions.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,6 +135,41 @@ impl Plan {
             }
         }
         lanes
+    }
+
+    /// What would be asked, for a person: a line a target, and how long it takes at the least.
+    pub(super) fn describe(&self, config: &Scan, out: &mut dyn Write) -> io::Result<()> {
+        let words = self.techniques.iter().map(|technique| technique.name()).collect::<Vec<_>>().join(" ");
+        let mut packets = 0;
+        for target in &self.targets {
+            let (way, count) = match target.prefix {
+                IpNet::V4(prefix) => {
+                    let way = match (target.attached, self.techniques.contains(&Technique::Icmp)) {
+                        (true, _) if self.techniques.contains(&Technique::Arp) => "by ARP",
+                        (_, true) => "by ping",
+                        (_, false) => "by TCP",
+                    };
+                    (way, Sweep::new(prefix, 0).total())
+                }
+                IpNet::V6(prefix) if prefix.prefix_len() >= 128 - IPV6_BITS_MAX => {
+                    ("by NDP and ping", 1 << (128 - prefix.prefix_len()))
+                }
+                IpNet::V6(_) => ("by one ping to all nodes", 1),
+            };
+            packets += count * u64::from(config.tries.max(1));
+            writeln!(out, "{} on {}: {count} addresses {way}", target.prefix, target.segment)?;
+        }
+        let rate = config.asking.rate_per_s;
+        writeln!(
+            out,
+            "at most {rate} packets a second, each silent address {} times; techniques: {words}",
+            config.tries
+        )?;
+        writeln!(
+            out,
+            "{packets} packets at most, {} s, besides what hosts that are found are asked",
+            packets.div_ceil(u64::from(rate))
+        )
     }
 
     /// Questions to whole segments and to single IPv6 addresses.

@@ -54,7 +54,7 @@ pub(super) fn tools(family: Family, ours: &Path, crowd: &Crowd) -> anyhow::Resul
     let port = PORT.to_string();
     let sensor = ours.to_string_lossy().into_owned();
     let scan = [&sensor, "scan", &prefix, "--no-resolve", "--json", "--techniques"];
-    let opened = ["--rate", "1000000", "--timeout-ms", "200"];
+    let opened = ["--rate", "1000000", "--timeout-ms", "50"];
     let hurry = ["-n", "-T5", "--min-rate", "20000", "--min-parallelism", "2000", "-oG", "-", &prefix];
     let tuned = Whose::PeerTuned;
     Ok(match family {

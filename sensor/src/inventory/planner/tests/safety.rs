@@ -321,7 +321,7 @@ impl World {
                 .collect()
         };
         let rate = self.policy.rate_per_s;
-        self.check_window("sensor", &of(&|_| true, &packets), Duration::from_secs(1), rate, (rate / 4).max(3));
+        self.check_window("sensor", &of(&|_| true, &packets), Duration::from_secs(1), rate, (rate / 4).max(4));
         for network in &self.policy.networks {
             let has_twin = self.policy.networks.iter().filter(|other| other.prefix.contains(&network.prefix)).count()
                 > 1
@@ -329,7 +329,7 @@ impl World {
             if !has_twin {
                 let inside = of(&|probe| network.prefix.contains(&probe.ip), &host_packets);
                 let rate = network.rate_per_s;
-                self.check_window("network", &inside, Duration::from_secs(1), rate, (rate / 4).max(3));
+                self.check_window("network", &inside, Duration::from_secs(1), rate, (rate / 4).max(4));
             }
         }
         let hosts: BTreeSet<(Segment, IpAddr)> = self.sent.iter().map(|(_, probe)| (probe.segment, probe.ip)).collect();
@@ -353,7 +353,7 @@ impl World {
 
 fn packets(question: &Question) -> u32 {
     match question {
-        Question::Connect { ports } | Question::Knock { ports } => 3 * u32::try_from(ports.len()).unwrap(),
+        Question::Connect { ports } | Question::Knock { ports } => 4 * u32::try_from(ports.len()).unwrap(),
         Question::Mdns | Question::Nbns | Question::Ptr | Question::Snmp => 2,
         _ => 1,
     }
