@@ -1,5 +1,7 @@
 //! What probes know of one address: ports and their history. Only compares and stores.
 
+use std::time::Duration;
+
 use super::sighting::PortState;
 use super::state::{Asked, OpenPort, Source};
 use super::table::Mark;
@@ -21,6 +23,11 @@ pub(super) enum PortNews {
 /// A port that was open is closed when it is found closed and this many confirmations agree.
 const CONFIRMATIONS: u8 = 2;
 
+/// A host that spoke this recently is there, as far as a first suspicion needs it to be.
+const ALIVE_WITHIN: Duration = Duration::from_secs(60);
+/// And this recently for what confirms one: a host that left since is not taken for a service that closed.
+const THERE_WITHIN: Duration = Duration::from_secs(10);
+
 /// An address of which nothing is known yet.
 pub(super) fn unknown(segment: Segment, ip: std::net::IpAddr, at: Timestamp) -> Asked {
     Asked {
@@ -41,14 +48,14 @@ pub(super) fn unknown(segment: Segment, ip: std::net::IpAddr, at: Timestamp) -> 
 }
 
 /// Takes in what came of connecting to `port`. Silence says nothing of a host that does not speak otherwise
-/// (`is_alive`), and nothing of a port that never was open.
+/// (`heard_ago`), and nothing of a port that never was open.
 pub(super) fn hear_port(
     asked: &mut Asked,
     port: u16,
     state: PortState,
     banner: Option<String>,
     at: Timestamp,
-    is_alive: bool,
+    heard_ago: Option<Duration>,
     ports_max: usize,
 ) -> (Mark, PortNews) {
     let known = asked.ports.binary_search_by_key(&port, |open| open.port);
@@ -64,7 +71,12 @@ pub(super) fn hear_port(
                 .insert(place, OpenPort { port, closed: false, misses: 0, banner, first_seen: at, last_seen: at });
             (Mark::Changed, if was_closed { PortNews::Opened } else { PortNews::Same })
         }
-        (PortState::Silent, Ok(_)) if !is_alive => (Mark::Same, PortNews::Same),
+        (PortState::Silent, Ok(_)) if heard_ago.is_none_or(|ago| ago > ALIVE_WITHIN) => (Mark::Same, PortNews::Same),
+        (PortState::Silent, Ok(place))
+            if is_in_doubt(&asked.ports[place]) && heard_ago.is_some_and(|ago| ago > THERE_WITHIN) =>
+        {
+            (Mark::Same, PortNews::Doubt)
+        }
         (PortState::Closed | PortState::Silent, Ok(place)) => miss(&mut asked.ports[place]),
         (PortState::Closed | PortState::Silent, Err(_)) => match asked.closed_ports.binary_search(&port) {
             Err(place) if asked.closed_ports.len() < ports_max => {
@@ -100,6 +112,10 @@ fn reopen(open: &mut OpenPort, banner: Option<String>, at: Timestamp) -> (Mark, 
         open.banner = banner;
     }
     (Mark::changed_if(was_closed || had_misses || is_new), if was_closed { PortNews::Opened } else { PortNews::Same })
+}
+
+fn is_in_doubt(open: &OpenPort) -> bool {
+    open.misses > 0 && !open.closed
 }
 
 fn miss(open: &mut OpenPort) -> (Mark, PortNews) {

@@ -84,6 +84,8 @@ pub enum Happening {
     Say(usize, Word),
     /// The sensor is stopped, in order or not, and started so many milliseconds later.
     Restart(bool, u64),
+    /// From now on a machine answers plain questions about another's address.
+    Vouch(usize, IpAddr),
 }
 
 /// What a machine says unasked.

@@ -41,8 +41,6 @@ pub struct Missed<'a> {
     pub gone_after: Duration,
 }
 
-/// A host that spoke this recently is alive, so that a port that does not answer is closed.
-const ALIVE_WITHIN: Duration = Duration::from_secs(60);
 /// A host is gone when this many techniques went unanswered: one proves nothing.
 const TECHNIQUES_MIN: usize = 2;
 
@@ -142,10 +140,10 @@ impl Correlator {
     ) {
         let (segment, at, ports_max) = (s.segment, s.at, self.limits.ports_max);
         let heard = self.memory.host_at(segment, ip).map(|host| host.last_seen);
-        let is_alive = heard.is_some_and(|heard| at.since(heard) <= ALIVE_WITHIN);
+        let heard_ago = heard.map(|heard| at.since(heard));
         let banner = banner.map(Text::escaped).filter(|banner| !banner.is_empty());
         let greeting = banner.clone();
-        let learn = |asked: &mut _| asked::hear_port(asked, port, state, greeting, at, is_alive, ports_max);
+        let learn = |asked: &mut _| asked::hear_port(asked, port, state, greeting, at, heard_ago, ports_max);
         let news = match state {
             // Nobody spoke; of an address that never did there is nothing to remember.
             PortState::Silent if self.memory.asked(segment, ip).is_none() => None,

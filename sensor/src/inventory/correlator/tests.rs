@@ -2,13 +2,18 @@
 //!
 //! A sighting is `SECONDS [@SEGMENT] VERB ARGUMENTS`; MACs are two hex digits (the last octet of `02:00:00:00:00:..`) or
 //! whole; a MAC `aa/bb` is payload's `aa` in a frame of `bb`. Other verbs: `wait` (a timeout at that time), `finish`,
-//! `restart` (snapshot and restore). An event is `KIND [IP] [MAC] [old MAC] [reason] [hostname in quotes] [severity]`.
+//! `restart` (snapshot and restore), and of asking: `asked` (an ARP or ND reply to a probe), `echo`, `port`, `ptr`, `nbns`,
+//! `miss` (no answer since), `deaf`, `refuse` (nobody may be asked). An event is `KIND [IP] [MAC] [old MAC] [reason] [hostname in quotes] [severity]`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::*;
-use crate::inventory::sighting::ArpClaim;
+use crate::inventory::probe::Technique;
+use crate::inventory::sighting::{Answer, ArpClaim, PortState};
 use crate::types::{Text, Vlans};
+
+/// Answers, silence, and addresses that two stations claim.
+mod asking;
 
 /// Feeds the lines one by one, each at its own time, and compares what they tell.
 fn check(input: &[&str], expected: &[&str]) {
@@ -34,12 +39,26 @@ fn step(correlator: &mut Correlator, settings: &Settings, limits: Limits, line: 
     match verb {
         "wait" => correlator.handle_timeout(at, events),
         "finish" => correlator.finish(at, events),
+        "deaf" => correlator.set_deaf(at),
+        "miss" => miss(correlator, segment, at, &words, events),
+        "refuse" => correlator.take_checks().iter().for_each(|check| correlator.refuse_check(check, events)),
         "restart" => {
             let next = events.last().map_or(1, |event| event.id + 1);
             *correlator = Correlator::new(settings.clone(), limits, correlator.snapshot(), next);
         }
         _ => correlator.observe(&sighting(at, segment, verb, &words), at, events),
     }
+}
+
+/// `miss ADDRESS SINCE [TECHNIQUE]...`, by default by ARP and ICMP; gone after 300 seconds.
+fn miss(correlator: &mut Correlator, segment: Segment, at: Timestamp, words: &[&str], events: &mut Vec<Event>) {
+    let mut techniques: BTreeSet<_> = words[2..].iter().map(|word| Technique::parse(word).unwrap()).collect();
+    if techniques.is_empty() {
+        techniques = [Technique::Arp, Technique::Icmp].into();
+    }
+    let (ip, since) = (words[0].parse().unwrap(), time(words[1]));
+    let missed = Missed { segment, ip, techniques: &techniques, since, gone_after: Duration::from_secs(300) };
+    correlator.miss(&missed, at, events);
 }
 
 fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sighting {
@@ -67,10 +86,40 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
             (words[1], claim.ciaddr.map(IpAddr::V4), Claim::Dhcp(Box::new(claim)))
         }
         "mdns" => (words[1], ip(0), Claim::Mdns(mdns(&words[2..]))),
+        "asked" if ip(0).is_some_and(|ip| ip.is_ipv6()) => {
+            (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, asked: true }))
+        }
+        "asked" => {
+            let reply = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 254].into(), asked: true };
+            (words[1], ip(0), Claim::Arp(reply))
+        }
+        "echo" | "nbns" | "port" | "ptr" => {
+            ("00:00:00:00:00:00", ip(0), Claim::Answer(Box::new(answer(verb, &words[1..]))))
+        }
         other => panic!("no such verb: {other}"),
     };
     let (mac_word, frame_word) = who.split_once('/').unwrap_or((who, who));
     Sighting { at, segment, frame_mac: mac(frame_word), mac: mac(mac_word), ip, claim }
+}
+
+/// `echo`, `nbns NAME`, `port NUMBER STATE [BANNER]`, `ptr [NAME]`
+fn answer(verb: &str, words: &[&str]) -> Answer {
+    let text = |i: usize| words.get(i).map(|word| Text::new(word.as_bytes()));
+    let rtt = Duration::from_millis(1);
+    match verb {
+        "echo" => Answer::Echo { rtt, hop_limit: None },
+        "nbns" => Answer::Nbns { name: text(0), group: None, mac: None },
+        "ptr" => Answer::Ptr { name: text(0), confirmed: true },
+        _ => {
+            let state = match words[1] {
+                "open" => PortState::Open,
+                "closed" => PortState::Closed,
+                "silent" => PortState::Silent,
+                other => panic!("no such state: {other}"),
+            };
+            Answer::Port { port: words[0].parse().unwrap(), state, banner: text(2), rtt }
+        }
+    }
 }
 
 /// `dhcp TYPE CLIENT[/FRAME] [key=value]...`

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::bucket::CONNECT;
@@ -53,8 +52,13 @@ pub(super) enum Wait {
 /// What is being asked of a target.
 #[derive(Clone, Debug)]
 pub(super) enum Job {
-    /// Are these ports closed indeed?
-    Confirm,
+    /// Are these ports closed indeed? Only while the host is there does their silence say so, so that is asked first.
+    Confirm {
+        /// Whether it is there was asked.
+        is_begun: bool,
+        /// Ports that were open and were found closed.
+        ports: Vec<u16>,
+    },
     /// What is it? The step, and the ports that were asked already.
     Describe {
         /// Its place in [`DESCRIBE`].
@@ -201,7 +205,7 @@ impl Target {
     /// The class of its job.
     pub fn class(&self) -> Class {
         match self.job {
-            Job::Confirm => Class::New,
+            Job::Confirm { .. } => Class::New,
             Job::Describe { .. } | Job::Idle if self.is_new => Class::New,
             Job::Describe { .. } | Job::Idle => Class::Again,
             Job::Round(Round { step: 0, .. }) => Class::Presence,
@@ -235,7 +239,7 @@ impl Target {
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         let describe = Job::Describe { step: 0, ports_done: 0 };
         self.job = if is_due(confirm_at) {
-            Job::Confirm
+            Job::Confirm { is_begun: false, ports: std::mem::take(&mut self.doubted) }
         } else if self.is_new && is_due(describe_at) {
             describe
         } else if round_at <= now {
@@ -262,10 +266,15 @@ impl Target {
         let chunk = usize::try_from(packets_max / CONNECT).unwrap_or(usize::MAX).max(1);
         match &mut self.job {
             Job::Idle => None,
-            Job::Confirm => {
-                self.doubted.retain(|port| allowed.contains(port));
-                let ports: Arc<[u16]> = self.doubted.iter().copied().take(chunk).collect();
-                (has(network, Technique::Tcp) && !ports.is_empty()).then_some(Question::Connect { ports })
+            Job::Confirm { is_begun, ports } => {
+                ports.retain(|port| allowed.contains(port));
+                if ports.is_empty() || !has(network, Technique::Tcp) {
+                    return None;
+                }
+                match presence_ways(network, address.ip, false).first().filter(|_| !*is_begun) {
+                    Some(way) => presence_question(*way, self.mac),
+                    None => Some(Question::Connect { ports: ports.iter().copied().take(chunk).collect() }),
+                }
             }
             Job::Describe { step, ports_done } => {
                 let is_v4 = address.ip.is_ipv4();
@@ -297,16 +306,14 @@ impl Target {
                 }
                 // First to the station alone, which disturbs nobody; then to everybody, for it may have moved.
                 let to = self.mac.filter(|_| attempt == 0);
-                Some(match ways[round.step % ways.len()] {
-                    Technique::Arp => Question::Arp { to: to.unwrap_or(Mac::BROADCAST) },
-                    Technique::Ndp => Question::Ndp { to },
+                match ways[round.step % ways.len()] {
                     Technique::Tcp => {
                         let open = self.open_port.filter(|port| allowed.contains(port));
                         let port = open.or_else(|| allowed.first().copied())?;
-                        Question::Knock { ports: [port].into() }
+                        Some(Question::Knock { ports: [port].into() })
                     }
-                    _ => Question::Echo,
-                })
+                    way => presence_question(way, to),
+                }
             }
         }
     }
@@ -326,11 +333,10 @@ impl Target {
         }
         match &mut self.job {
             Job::Idle => {}
-            Job::Confirm => {
-                if let Question::Connect { ports } = question {
-                    self.doubted.retain(|port| !ports.contains(port));
-                }
-            }
+            Job::Confirm { is_begun, ports } => match question {
+                Question::Connect { ports: asked } => ports.retain(|port| !asked.contains(port)),
+                _ => *is_begun = true,
+            },
             Job::Describe { step, ports_done } => match question {
                 Question::Connect { ports } => *ports_done += ports.len(),
                 _ => *step += 1,
@@ -372,7 +378,8 @@ impl Target {
     /// Its job has no more questions.
     pub fn finish(&mut self, network: &Network, key: u64, address: Address, now: Timestamp) {
         match std::mem::replace(&mut self.job, Job::Idle) {
-            Job::Confirm => self.doubted.clear(),
+            // Ports that are doubted again meanwhile wait for their own time.
+            Job::Confirm { .. } => {}
             Job::Describe { .. } => {
                 self.is_new = false;
                 self.described = self.described.wrapping_add(1);
@@ -425,6 +432,23 @@ pub(super) fn presence_ways(network: &Network, ip: IpAddr, has_ports: bool) -> V
     let far = if has_ports && (near.is_none() || ip.is_ipv4()) { Some(Technique::Tcp) } else { None };
     let ways = [near, Some(Technique::Icmp), far];
     ways.into_iter().flatten().filter(|technique| has(network, *technique)).collect()
+}
+
+/// Whether a host is there, asked of its station alone where that is known.
+fn presence_question(way: Technique, to: Option<Mac>) -> Option<Question> {
+    match way {
+        Technique::Arp => Some(Question::Arp { to: to.unwrap_or(Mac::BROADCAST) }),
+        Technique::Ndp => Some(Question::Ndp { to }),
+        Technique::Icmp => Some(Question::Echo),
+        Technique::Mdns | Technique::Nbns | Technique::Ptr | Technique::Snmp | Technique::Tcp => None,
+    }
+}
+
+/// What a whole round costs a host, in packets.
+pub(super) fn round_cost(network: &Network, ip: IpAddr, has_ports: bool) -> u32 {
+    let cost = |way: &Technique| if *way == Technique::Tcp { CONNECT } else { 1 };
+    let attempts = u32::try_from(ROUND_S.len()).unwrap_or(u32::MAX);
+    attempts * presence_ways(network, ip, has_ports).iter().map(cost).sum::<u32>()
 }
 
 /// How long nothing has to be heard before the next round: twice as long after each silent one.

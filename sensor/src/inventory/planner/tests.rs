@@ -688,8 +688,28 @@ fn a_port_in_doubt_is_asked_again() {
     assert!(bench.planner.confirm(segment("eth0"), ip("10.0.0.5"), 80, bench.now));
     assert!(!bench.planner.confirm(segment("eth0"), ip("10.0.0.5"), 81, bench.now));
     let since = bench.now;
+    // Doubted once more while that is asked: it waits as long again.
+    bench.run(Duration::from_millis(11_500));
+    assert!(bench.planner.confirm(segment("eth0"), ip("10.0.0.5"), 80, bench.now));
     bench.run(MINUTE);
-    assert_eq!(bench.take("10.0.0.5", since), ["10 connect[80]"]);
+    assert_eq!(bench.take("10.0.0.5", since), ["10 arp-1", "11 connect[80]", "21 arp-1", "22 connect[80]"]);
+}
+
+#[test]
+fn a_round_is_asked_whole_or_waits() {
+    // A budget of 40 an hour holds 20, of which a round takes 15 and a description 7.
+    let mut bench = Bench::new(Policy { host_per_hour: 40, ..policy(vec![network("10.0.0.0/24")]) });
+    bench.hear(&request("10.0.0.5", 1));
+    bench.run(14 * MINUTE);
+    bench.sent.clear();
+    bench.run(12 * HOUR);
+    let asked = bench.take("10.0.0.5", START);
+    let whole = ["arp-1", "echo", "knock[22]", "arp", "echo", "knock[22]", "arp", "echo", "knock[22]"];
+    for round in asked.chunks(whole.len()) {
+        let words: Vec<_> = round.iter().map(|line| line.split_once(' ').unwrap().1).collect();
+        assert_eq!(words, whole);
+    }
+    assert!(bench.silences.len() > 3, "{asked:?}");
 }
 
 #[test]

@@ -191,12 +191,20 @@ impl Planner {
             self.agenda.put(address, place, &mut target.wait, until);
             return Turn::Over;
         }
+        let network = self.permit.network(place);
+        let has_ports = !self.permit.ports(place).is_empty();
         if let Job::Round(round @ Round { step: 0, .. }) = &mut target.job {
+            // A round from which the host's budget cuts questions would take one lost answer for silence.
+            let cost = target::round_cost(network, address.ip, has_ports);
+            if let Some(at) = self.hosts.ready_at(address, cost, now).filter(|at| *at > now) {
+                target.job = Job::Idle;
+                let until = Wait::Until(at.min(now.after(HOST_WAIT_MAX)));
+                self.agenda.put(address, place, &mut target.wait, until);
+                return Turn::Over;
+            }
             (round.begun, round.begun_wall, round.last_sent) = (now, self.clock.wall(), now);
         }
-        let network = self.permit.network(place);
         let packets_max = self.sensor.burst().min(self.networks[place].burst()).min(self.hosts.burst());
-        let has_ports = !self.permit.ports(place).is_empty();
         let Some(question) = target.question(address, &self.permit, packets_max) else {
             target.finish(network, self.key, address, now);
             self.agenda.put(address, place, &mut target.wait, Wait::Until(now));

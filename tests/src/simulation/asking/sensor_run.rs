@@ -142,6 +142,9 @@ impl<'a> World<'a> {
                     self.push(self.now.after(delay), Thing::Answer(sighting));
                 }
             }
+            Thing::Happening(Happening::Vouch(number, ip)) => {
+                self.machines[number].proxies.insert(ip);
+            }
             Thing::Happening(Happening::Serve(number, port, is_open)) => {
                 let open = &mut self.machines[number].open;
                 if is_open {

@@ -188,7 +188,10 @@ impl Teller {
         self.name("found");
         let place = if self.is_swept { Place::Plain } else { Place::Far };
         let host = self.host(place);
-        self.machines[host].lossy = false;
+        if place == Place::Plain && self.rng.one_in(2) {
+            // Too late for an answer, but it is heard.
+            self.machines[host].late_ms = 7000;
+        }
         self.happen(Happening::Join(host));
         self.tell_new(host);
         self.described(host, place, 0);
@@ -206,10 +209,10 @@ impl Teller {
         self.join(host, Place::Watched);
         self.tell_new(host);
         for _ in 0..1 + self.rng.below(2) {
-            self.pause(25 * MINUTE, 35 * MINUTE);
+            self.pause(40 * MINUTE, 50 * MINUTE);
             self.happen(Happening::Serve(host, 80, true));
             self.tell(Kind::ServiceOpened, host, None);
-            self.pause(35 * MINUTE, 45 * MINUTE);
+            self.pause(40 * MINUTE, 50 * MINUTE);
             self.happen(Happening::Serve(host, 80, false));
             self.tell(Kind::ServiceClosed, host, None);
         }
@@ -362,11 +365,11 @@ impl Teller {
             self.say(router, Word::Announce(further));
             self.tell(Kind::NewAddress, router, None);
         }
-        self.machines[router].proxies.insert(ip);
         self.delicate.push((self.now_ms - MINUTE, self.now_ms + 20 * MINUTE));
         self.chat(host, self.now_ms + MINUTE, 10 * SECOND);
         self.now_ms += MINUTE;
         self.happen(Happening::Leave(host));
+        self.happen(Happening::Vouch(router, ip));
         self.pause(SECOND, 30 * SECOND);
         self.say(router, Word::Forge(ip, Side::Other));
         self.tell(Kind::ChangedMac, router, Some(Reason::ProxyArp));
