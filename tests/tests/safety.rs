@@ -117,10 +117,9 @@ fn audit(rules: &Rules, shunned: &BTreeMap<Ipv4Addr, Duration>, frames: &[Heard]
     }
     let burst = (rules.rate / 4).max(3);
     if let Some((at, packets)) = fullest_second(&sent).filter(|(_, packets)| *packets > rules.rate + burst) {
-        wrong.push(format!(
-            "{packets} packets in the second from {at:?}, with a rate of {} and a burst of {burst}",
-            rules.rate
-        ));
+        wrong.push(format!("{packets} packets in a second, with a rate of {} and a burst of {burst}:", rules.rate));
+        let second = frames.iter().filter(|frame| frame.at >= at && frame.at < at + Duration::from_secs(1));
+        wrong.extend(second.map(|frame| format!("  {:?} {:?}", frame.at - at, outgoing::read(&frame.bytes).1)));
     }
     for (ip, packets) in to_hosts.into_iter().filter(|(_, packets)| *packets > rules.host_per_hour) {
         wrong.push(format!("{packets} packets to {ip}, which may have {}", rules.host_per_hour));
