@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use ipnet::IpNet;
 
 use sensor::capture::{Live, Role, iface};
 use sensor::cli::{Cli, Command};
@@ -20,6 +21,7 @@ use sensor::run::outbox::Outbox;
 use sensor::run::voices::{self, Voices};
 use sensor::run::{self, World, notice, replay, scan, show};
 use sensor::store::{Writer, WriterThread};
+use sensor::types::Iface;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -80,7 +82,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     let capture = Live::open(&ports, &config.capture)?;
     make_default_folder(&config.db)?;
     let (writer, saved) = Writer::open(&config.db, clock.now())?;
-    let mut settings = settings(&config.inventory, &config.ports, saved.created_at)?;
+    let mut settings = settings(&config.inventory, &config.ports, alias, saved.created_at)?;
     settings.allow = config.asking.networks.iter().map(config::asking::Named::allow).collect();
     settings.explain = voices.is_some().then_some(EXPLAIN);
     let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
@@ -114,12 +116,26 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
 fn settings(
     inventory: &Inventory,
     ports: &[sensor::capture::Port],
+    alias: Option<(Iface, Iface)>,
     created_at: sensor::types::Timestamp,
 ) -> Result<Settings, Failure> {
     let mut prefixes = inventory.networks.clone();
     for port in ports.iter().filter(|port| port.role == Role::Host) {
         let attached = iface::attached_prefixes(port.iface).map_err(Failure::system("addresses cannot be listed"))?;
         prefixes.extend(attached.into_iter().map(|prefix| (Some(port.iface), prefix)));
+    }
+    if let Some((speaker, mirror)) = alias {
+        let attached = iface::attached_prefixes(speaker).map_err(Failure::system("addresses cannot be listed"))?;
+        // The speaker's neighbours are filed under the mirror port. Where no prefix bounds that, they need none, and theirs
+        // alone would shut out whatever else passes it.
+        let is_bounded = |new: &IpNet| {
+            let bounds = |on: Option<Iface>, known: IpNet| {
+                on.is_none_or(|on| on == mirror) && known.addr().is_ipv4() == new.addr().is_ipv4()
+            };
+            prefixes.iter().any(|&(on, known)| bounds(on, known))
+        };
+        let near: Vec<IpNet> = attached.into_iter().filter(is_bounded).collect();
+        prefixes.extend(near.into_iter().map(|prefix| (Some(mirror), prefix)));
     }
     Ok(Settings {
         learning_until: Some(created_at.after(inventory.learning)),

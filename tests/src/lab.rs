@@ -21,6 +21,8 @@ pub mod interrupt;
 pub mod tools;
 /// Frames from a packet socket inside a namespace.
 pub mod sender;
+/// Programs of Debian's.
+pub mod daemon;
 /// The program under test.
 pub mod sensor_process;
 /// Very many hosts from one namespace.

@@ -14,5 +14,7 @@ pub mod lab;
 pub mod operations;
 /// An independent decoder's answers, and how ours compare.
 pub mod oracle;
+/// What may leave a prober, and what left it.
+pub mod safety;
 /// Seeded networks whose truth is known.
 pub mod simulation;

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::net::Ipv4Addr;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use sensor::types::Mac;
 use sensor_tests::lab::crowd::{Crowd, IFACE, Way};
+use sensor_tests::lab::daemon::Daemon;
 use sensor_tests::lab::namespace::Namespace;
 use sensor_tests::lab::sensor_process::{SensorProcess, of_kind};
 use sensor_tests::lab::{self, sender};
@@ -237,7 +237,7 @@ fn a_virtual_router_that_moves_is_a_failover() {
         )
     };
     let command = configure("master", "MASTER", 200, "use_vmac");
-    let mut running = daemon(&master, &command);
+    let running = daemon(&master, &command);
     let ip = virtual_ip.to_string();
     let held =
         |events: &[Value], mac: &str| events.iter().any(|event| event["ip"] == ip.as_str() && event["mac"] == mac);
@@ -248,8 +248,7 @@ fn a_virtual_router_that_moves_is_a_failover() {
     let event = scene.moved(250);
     let told = ["reason", "severity", "old_mac", "mac"].map(|key| event[key].as_str().unwrap_or_default().to_owned());
     assert_eq!(told, ["failover", "info", "00:00:5e:00:01:33", &mac(2).to_string()], "{event:#}");
-    drop(running.kill());
-    drop(running.wait());
+    drop(running);
 }
 
 #[test]
@@ -345,36 +344,6 @@ fn passive_is_silent() {
     assert!(heard.is_empty(), "{} frames left the prober", heard.len());
 }
 
-/// A program of Debian's in a namespace; dropping it ends it.
 fn daemon(namespace: &Namespace, command: &str) -> Daemon {
-    let child = namespace
-        .command("/bin/sh")
-        .args(["-c", &format!("exec {command}")])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    Daemon(child)
-}
-
-struct Daemon(Child);
-
-impl Daemon {
-    fn kill(&mut self) -> std::io::Result<()> {
-        // Its children as well.
-        Command::new("pkill").args(["-KILL", "-P", &self.0.id().to_string()]).status()?;
-        self.0.kill()
-    }
-
-    fn wait(&mut self) -> std::io::Result<()> {
-        self.0.wait().map(drop)
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.kill());
-        drop(self.wait());
-    }
+    Daemon::start(namespace, command).unwrap()
 }

@@ -1,9 +1,11 @@
 //! Frames from a packet socket inside a namespace: what no daemon of Debian's sends on request.
 
 use std::ffi::CString;
-use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use std::{io, mem};
 
 use anyhow::Context as _;
 use sensor::types::Mac;
@@ -51,6 +53,57 @@ pub fn storm(namespace: &Namespace, iface: &str, frames: &[Vec<u8>], times: u32)
         }
         Ok(())
     })
+}
+
+/// Sends frames in order, over and over and many with one system call, at most so many a second, until it is told to
+/// stop. How many it sent.
+pub fn flood(
+    namespace: &Namespace,
+    iface: &str,
+    frames: &[Vec<u8>],
+    per_s: u32,
+    stop: &AtomicBool,
+) -> anyhow::Result<u64> {
+    namespace.enter(|| {
+        let socket = open(iface, 0).context("packet socket")?;
+        let begun = Instant::now();
+        let mut sent = 0_u64;
+        while !stop.load(Ordering::Relaxed) {
+            let due = (begun.elapsed().as_secs_f64() * f64::from(per_s)) as u64;
+            if sent >= due {
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+            let from = (sent % frames.len() as u64) as usize;
+            match send_many(&socket, &frames[from..frames.len().min(from + TOGETHER)]) {
+                Ok(count) => sent += count as u64,
+                Err(error) => {
+                    anyhow::ensure!(error.raw_os_error() == Some(libc::ENOBUFS), "send: {error}");
+                    std::thread::yield_now();
+                }
+            }
+        }
+        Ok(sent)
+    })
+}
+
+/// Frames that one system call hands over.
+const TOGETHER: usize = 64;
+
+/// How many of the frames, from the first, were sent.
+fn send_many(socket: &Socket, frames: &[Vec<u8>]) -> io::Result<usize> {
+    // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
+    let (mut messages, mut parts): ([libc::mmsghdr; TOGETHER], [libc::iovec; TOGETHER]) = unsafe { mem::zeroed() };
+    for ((frame, part), message) in frames.iter().zip(&mut parts).zip(&mut messages) {
+        part.iov_base = frame.as_ptr().cast_mut().cast();
+        part.iov_len = frame.len();
+        message.msg_hdr.msg_iov = part;
+        message.msg_hdr.msg_iovlen = 1;
+    }
+    let count = frames.len().min(TOGETHER) as libc::c_uint;
+    // SAFETY: the first `count` heads point to frames of the lengths they state, which are only read and outlive the call.
+    let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), count, 0) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 /// A packet socket on `iface` that hears frames of the protocol (`linux/if_ether.h`).

@@ -19,8 +19,14 @@ pub struct SensorProcess {
 impl SensorProcess {
     /// Starts `sensor run` with `flags` and its database, events and output in `folder`; returns when it listens.
     pub fn start(namespace: &Namespace, folder: &Path, flags: &[&str]) -> anyhow::Result<Self> {
+        Self::start_by(namespace.command(sensor_binary()), folder, flags)
+    }
+
+    /// Starts it as [`SensorProcess::start`] does, by a command that becomes the program.
+    pub fn start_by(command: Command, folder: &Path, flags: &[&str]) -> anyhow::Result<Self> {
         let started_before = count(&events(folder)?, "sensor-started");
-        let sensor = Self::spawn(namespace, folder, flags)?;
+        let child = Self::command(command, folder, flags)?.spawn()?;
+        let sensor = Self { child, folder: folder.to_owned() };
         wait::until("the sensor to listen", || {
             Ok((count(&sensor.events()?, "sensor-started") > started_before).then_some(()))
         })?;

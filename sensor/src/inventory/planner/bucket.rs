@@ -34,8 +34,9 @@ impl Cost {
             }
             // Asked once, and once more when nothing comes back.
             Question::Mdns | Question::Nbns => both(2),
-            // The name server is asked, not the host: the name, and the name's address.
-            Question::Ptr => Self { host: 0, sensor: 2 },
+            // The name server is asked, not the host: the name, and the name's address; one that is silent hears the first
+            // question three times.
+            Question::Ptr => Self { host: 0, sensor: 3 },
             // Version 3 asks for the engine first.
             Question::Snmp => both(2),
         }

@@ -68,6 +68,7 @@ impl Lane {
             state,
             waiting: Vec::with_capacity(BATCH),
             ports,
+            knocks: VecDeque::new(),
         }
     }
 

@@ -354,7 +354,8 @@ impl World {
 fn packets(question: &Question) -> u32 {
     match question {
         Question::Connect { ports } | Question::Knock { ports } => 4 * u32::try_from(ports.len()).unwrap(),
-        Question::Mdns | Question::Nbns | Question::Ptr | Question::Snmp => 2,
+        Question::Mdns | Question::Nbns | Question::Snmp => 2,
+        Question::Ptr => 3,
         _ => 1,
     }
 }

@@ -1,0 +1,31 @@
+//! A program of Debian's that runs in a namespace for as long as a test needs it.
+
+use std::process::{Child, Command, Stdio};
+
+use super::namespace::Namespace;
+
+/// A running program; dropping it ends it and its children.
+pub struct Daemon(Child);
+
+impl Daemon {
+    /// Starts a shell command in the foreground; what it says is thrown away.
+    pub fn start(namespace: &Namespace, command: &str) -> anyhow::Result<Self> {
+        let child = namespace
+            .command("/bin/sh")
+            .args(["-c", &format!("exec {command}")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Those that it started as well; what has ended already is as good as killed.
+        drop(Command::new("pkill").args(["-KILL", "-P", &self.0.id().to_string()]).status());
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}

@@ -1,0 +1,222 @@
+//! Whatever the rules are and whatever strangers say: every frame that leaves the prober is within them.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+
+use sensor::types::Mac;
+use sensor_tests::binary::sensor_binary;
+use sensor_tests::frames::Random;
+use sensor_tests::lab::crowd::{Crowd, IFACE, Kind, Way};
+use sensor_tests::lab::daemon::Daemon;
+use sensor_tests::lab::namespace::Namespace;
+use sensor_tests::lab::sensor_process::{SensorProcess, of_kind};
+use sensor_tests::lab::tap::Heard;
+use sensor_tests::lab::{self, sender};
+use sensor_tests::safety::lure;
+use sensor_tests::safety::outgoing::{self, Outgoing};
+use sensor_tests::safety::rules::{ATTACHED, NAME_SERVER, ROUTER, Rules, SYSTEM_NAME_SERVER, member_mac, pick};
+
+/// Runs with rules of their own.
+const RUNS: u64 = 5;
+/// How long strangers talk in each.
+const TALK: Duration = Duration::from_secs(10);
+/// Between two of their words.
+const BREATH: Duration = Duration::from_millis(40);
+/// What was asked before a rule could be known to apply is over by then: the ports of one question, one after another.
+const UNDER_WAY: Duration = Duration::from_secs(2);
+/// Local times that are not the machine's, in minutes east of UTC.
+const ZONES: [(&str, u16); 3] = [("UTC0", 0), ("LAB-5:30", 330), ("LAB+3", 1440 - 180)];
+
+#[test]
+fn nothing_leaves_outside_the_rules() {
+    if !lab::possible() {
+        return;
+    }
+    let chosen = std::env::var("SENSOR_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
+    let first = chosen.unwrap_or_else(|| now().as_nanos() as u64 >> 10);
+    let seeds = first..first + chosen.map_or(RUNS, |_| 1);
+    let asked: usize = seeds.map(run).sum();
+    assert!(asked > 0 || chosen.is_some(), "nobody was asked anything");
+}
+
+/// One run. How many questions left.
+fn run(seed: u64) -> usize {
+    let mut random = Random(seed);
+    let (zone, east) = pick(&mut random, &ZONES);
+    let has_ipv6 = random.below(2) == 0;
+    let minute = (now().as_secs() / 60 % 1440) as u16 + east;
+    let rules = Rules::random(&mut random, minute % 1440, has_ipv6);
+    println!("SENSOR_SEED={seed}: TZ={zone}, IPv6 {has_ipv6}\n{}", rules.file());
+
+    let shift = random.below(8);
+    let crowd = Crowd::build(ATTACHED.parse().unwrap(), Way::Switch, |ip| kind(ip, shift, has_ipv6)).unwrap();
+    let (_router, _names) = router(&crowd);
+    let stranger = crowd.plug_in("stranger", Mac([2, 66, 0, 0, 0, 0]), &[]).unwrap();
+    stranger.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1").unwrap();
+    // What leaves for an address outside really leaves.
+    crowd.prober.sh(&format!("ip route add default via {ROUTER}")).unwrap();
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let tap = crowd.tap().unwrap();
+    let sensor = start(&crowd, folder.path(), &rules, zone);
+    // The stations that are never asked say who they are, and from then on it is known.
+    let cards: Vec<Vec<u8>> = rules.never_macs.iter().map(|mac| lure::announcement(*mac, address_of(*mac))).collect();
+    sender::send(&stranger, IFACE, &cards).unwrap();
+    let mut shunned: BTreeMap<Ipv4Addr, Duration> =
+        rules.never_macs.iter().map(|mac| (address_of(*mac), now())).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let begun = Instant::now();
+    while begun.elapsed() < TALK {
+        let words: Vec<Vec<u8>> = (0..=random.below(24)).map(|_| lure::frame(&mut random, &rules)).collect();
+        for (mac, ip) in words.iter().filter_map(|frame| claim(frame)) {
+            if rules.never_macs.contains(&mac) {
+                shunned.entry(ip).or_insert_with(now);
+            }
+        }
+        sender::send(&stranger, IFACE, &words).unwrap();
+        std::thread::sleep(BREATH);
+    }
+    let told = sensor.events().unwrap();
+    assert!(!of_kind(&told, "new-host").is_empty(), "the sensor hears");
+    assert!(sensor.stop().unwrap().success());
+    let frames = tap.frames().unwrap();
+    let asked = audit(&rules, &shunned, &frames).unwrap_or_else(|wrong| panic!("SENSOR_SEED={seed}: {wrong}"));
+    println!("SENSOR_SEED={seed}: {} frames, {asked} of them questions, all within the rules\n", frames.len());
+    asked
+}
+
+/// Checks every frame. How many were questions.
+fn audit(rules: &Rules, shunned: &BTreeMap<Ipv4Addr, Duration>, frames: &[Heard]) -> Result<usize, String> {
+    let mut wrong = Vec::new();
+    let mut sent: Vec<(Duration, u32)> = Vec::new();
+    let mut to_hosts: BTreeMap<IpAddr, u32> = BTreeMap::new();
+    for frame in frames {
+        let (mac, what) = outgoing::read(&frame.bytes);
+        let mut object = |why: &str| wrong.push(format!("{:?} {mac} {what:?}: {why}", frame.at));
+        let is_answer = matches!(what, Outgoing::ArpReply | Outgoing::Ipv6OfKernel);
+        if rules.never_macs.contains(&mac) && !is_answer {
+            object("a station that is never to be asked");
+        }
+        let ip = target(what);
+        if ip.and_then(|ip| shunned.get(&ip)).is_some_and(|since| frame.at > *since + UNDER_WAY) {
+            object("the address of a station that is never to be asked");
+        }
+        match rules.judge(what) {
+            Err(why) => object(why),
+            Ok(cost) => {
+                sent.extend(cost.is_question().then_some((frame.at, cost.sensor)));
+                if let Some((ip, packets)) = cost.host {
+                    *to_hosts.entry(ip).or_default() += packets;
+                }
+            }
+        }
+    }
+    let burst = (rules.rate / 4).max(3);
+    if let Some((at, packets)) = fullest_second(&sent).filter(|(_, packets)| *packets > rules.rate + burst) {
+        wrong.push(format!("{packets} packets in a second, with a rate of {} and a burst of {burst}:", rules.rate));
+        let second = frames.iter().filter(|frame| frame.at >= at && frame.at < at + Duration::from_secs(1));
+        wrong.extend(second.map(|frame| format!("  {:?} {:?}", frame.at - at, outgoing::read(&frame.bytes).1)));
+    }
+    for (ip, packets) in to_hosts.into_iter().filter(|(_, packets)| *packets > rules.host_per_hour) {
+        wrong.push(format!("{packets} packets to {ip}, which may have {}", rules.host_per_hour));
+    }
+    if wrong.is_empty() {
+        Ok(sent.len())
+    } else {
+        Err(format!("{} wrongs:\n{}", wrong.len(), wrong[..wrong.len().min(40)].join("\n")))
+    }
+}
+
+/// The second in which most packets left, and how many.
+fn fullest_second(sent: &[(Duration, u32)]) -> Option<(Duration, u32)> {
+    let mut from = 0;
+    let mut packets = 0;
+    let mut fullest = None;
+    for (at, cost) in sent {
+        packets += cost;
+        while sent[from].0 + Duration::from_secs(1) <= *at {
+            packets -= sent[from].1;
+            from += 1;
+        }
+        fullest = fullest.max(Some((packets, sent[from].0)));
+    }
+    fullest.map(|(packets, at)| (at, packets))
+}
+
+/// Whose address a question goes to.
+fn target(what: Outgoing) -> Option<Ipv4Addr> {
+    match what {
+        Outgoing::ArpOfKernel(ip) | Outgoing::ArpQuestion(ip) => Some(ip),
+        Outgoing::Echo(IpAddr::V4(ip))
+        | Outgoing::Syn(IpAddr::V4(ip), _)
+        | Outgoing::Tcp(IpAddr::V4(ip), _)
+        | Outgoing::Udp(IpAddr::V4(ip), _) => Some(ip),
+        _ => None,
+    }
+}
+
+/// The station and the address that a stranger's ARP claims.
+fn claim(frame: &[u8]) -> Option<(Mac, Ipv4Addr)> {
+    let packet = frame.get(14..).filter(|_| frame[12..14] == [8, 6])?;
+    Some((Mac(packet[8..14].try_into().ok()?), <[u8; 4]>::try_from(&packet[14..18]).ok()?.into()))
+}
+
+/// Who is where: every kind, each seed in another place.
+fn kind(ip: Ipv4Addr, shift: usize, has_ipv6: bool) -> Option<Kind> {
+    let last = ip.octets()[3];
+    let kinds = [
+        Some(Kind::Full),
+        Some(Kind::ArpOnly),
+        None,
+        Some(Kind::NoIcmp),
+        Some(Kind::Slow),
+        None,
+        Some(Kind::RateLimited(2)),
+        has_ipv6.then_some(Kind::NdpOnly),
+    ];
+    if ip == ROUTER { None } else { kinds[(usize::from(last) + shift) % kinds.len()] }
+}
+
+fn address_of(mac: Mac) -> Ipv4Addr {
+    let address = Ipv4Addr::new(10, 66, 0, mac.0[5]);
+    debug_assert_eq!(mac, member_mac(mac.0[5]));
+    address
+}
+
+/// The way outside: it answers for everything there, and has the name server behind it.
+fn router(crowd: &Crowd) -> (Namespace, Daemon) {
+    let address = format!("{ROUTER}/24").parse().unwrap();
+    let router = crowd.plug_in("router", Mac([2, 66, 2, 0, 0, 1]), &[address]).unwrap();
+    router.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv4.ip_forward=1").unwrap();
+    router.sh("ip route add local 10.96.0.0/12 dev lo && ip route add blackhole default").unwrap();
+    router
+        .sh(&format!(
+            "ip addr add {NAME_SERVER}/32 dev lo && ip route add blackhole {SYSTEM_NAME_SERVER}/32 table local"
+        ))
+        .unwrap();
+    let line = format!(
+        "dnsmasq --no-daemon --conf-file=/dev/null --user=root --no-resolv --no-hosts --bogus-priv --bind-interfaces \
+         --listen-address={NAME_SERVER}"
+    );
+    let names = Daemon::start(&router, &line).unwrap();
+    (router, names)
+}
+
+/// The sensor with the rules in its file, a resolv.conf of the lab's, and a local time.
+fn start(crowd: &Crowd, folder: &Path, rules: &Rules, zone: &str) -> SensorProcess {
+    let (file, resolv) = (folder.join("sensor.toml"), folder.join("resolv.conf"));
+    std::fs::write(&file, rules.file()).unwrap();
+    std::fs::write(&resolv, format!("nameserver {SYSTEM_NAME_SERVER}\n")).unwrap();
+    let mut command: Command = crowd.prober.command("unshare");
+    command.env("TZ", zone).args(["--mount", "sh", "-c", "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\""]);
+    command.arg(resolv).arg(sensor_binary());
+    SensorProcess::start_by(command, folder, &["--config", file.to_str().unwrap()]).unwrap()
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap()
+}
