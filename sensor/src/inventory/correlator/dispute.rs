@@ -161,7 +161,9 @@ impl Correlator {
                 ("new_addresses", Detail::Number(new_addresses as u64)),
             ];
         }
-        if matches!(reason, Reason::Conflict | Reason::SpoofSuspected) {
+        // A proxy that answers for a host that is there quarrels with it at every question.
+        let is_feud = old_answered && matches!(reason, Reason::Conflict | Reason::ProxyArp | Reason::SpoofSuspected);
+        if is_feud {
             self.remember_feud(key, [old, sighting.mac], sighting.at);
         }
         if reason == Reason::Conflict {

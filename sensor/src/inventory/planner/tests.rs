@@ -697,7 +697,7 @@ fn a_port_in_doubt_is_asked_again() {
 
 #[test]
 fn a_round_is_asked_whole_or_waits() {
-    // A budget of 40 an hour holds 20, of which a round takes 15 and a description 7.
+    // A budget of 40 an hour holds 20, of which a round takes 18.
     let mut bench = Bench::new(Policy { host_per_hour: 40, ..policy(vec![network("10.0.0.0/24")]) });
     bench.hear(&request("10.0.0.5", 1));
     bench.run(14 * MINUTE);

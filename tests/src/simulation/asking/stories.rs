@@ -226,6 +226,8 @@ impl Teller {
         let (old, new) = self.two();
         let ip = self.ip(old);
         self.machines[new].ips.insert(ip);
+        // Whose ports are looked at is a matter of luck, so both have none.
+        [old, new].iter().for_each(|&host| self.machines[host].open.clear());
         let end = self.now_ms + 2 * MINUTE + self.rng.below(20 * MINUTE);
         self.delicate.push((self.now_ms, end + MARGIN));
         self.say(new, Word::Announce(ip));

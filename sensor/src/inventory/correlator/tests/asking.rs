@@ -80,7 +80,12 @@ fn who_answers_for_many_is_a_proxy() {
     let many = ["1 arp 10.0.0.3 bb", "1 arp 10.0.0.4 bb", "1 arp 10.0.0.5 bb"];
     let input = [&BEFORE[..2], &many, &BEFORE[2..], &["10.1 asked 10.0.0.1 bb", "13 wait"]].concat();
     let further = ["new-address 10.0.0.3 bb", "new-address 10.0.0.4 bb", "new-address 10.0.0.5 bb"];
-    check_explained(&input, &[&TOLD[..], &further, &["changed-mac 10.0.0.1 bb old aa proxy-arp"]].concat());
+    let told = [&TOLD[..], &further, &["changed-mac 10.0.0.1 bb old aa proxy-arp"]].concat();
+    check_explained(&input, &told);
+    // The host is there too: both answer every question from now on, which is no news.
+    let both = ["10.1 asked 10.0.0.1 aa", "10.2 asked 10.0.0.1 bb", "20 asked 10.0.0.1 aa", "20 asked 10.0.0.1 bb"];
+    let input = [&BEFORE[..2], &many, &BEFORE[2..], &both, &["30 arp 10.0.0.1 aa", "31 arp 10.0.0.1 bb"]].concat();
+    check_explained(&input, &told);
 }
 
 #[test]
