@@ -162,6 +162,9 @@ pub enum ConfigError {
         "there is nothing to scan: no attached network, or no technique that reaches it; name a network or use -i IFACE"
     )]
     NothingToScan,
+    /// No interface to scan by.
+    #[error("no interface leads there, and there is no default route; name one with -i IFACE")]
+    NoWay,
     /// Nowhere to listen.
     #[error("there is no default route to find an interface by; name one with -i IFACE or --mirror IFACE")]
     NoInterface,

@@ -71,6 +71,17 @@ pub fn default_route_iface() -> Option<Iface> {
     default_ipv4(&read("route")).or_else(|| default_ipv6(&read("ipv6_route")))
 }
 
+/// The interface by which the kernel would send to an address; nothing is sent to find out.
+pub fn towards(ip: IpAddr) -> Option<Iface> {
+    let any: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    // A datagram socket that is connected has its route looked up, and its own address set to that of the way.
+    socket.connect((ip, 9)).ok()?;
+    let own = socket.local_addr().ok()?.ip();
+    let is_it = |address: &Address| matches!(address.value, Value::Net(net) if net.addr() == own);
+    addresses().ok()?.iter().find(|address| is_it(address)).and_then(|address| Iface::new(&address.name))
+}
+
 /// What a capture must know of an interface.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {

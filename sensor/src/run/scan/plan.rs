@@ -21,7 +21,7 @@ use crate::probe::icmp::{EchoSweep, Family};
 use crate::probe::prober::Voice;
 use crate::run::failure::Failure;
 use crate::run::{notice, voices};
-use crate::types::{Segment, Vlans};
+use crate::types::{Iface, Segment, Vlans};
 
 /// What is asked, of whom.
 #[derive(Debug)]
@@ -269,20 +269,25 @@ fn is_neighbourly(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-/// Interfaces to scan when none was named: that of the default route, and with targets every one that leads to them.
-fn every_interface(config: &Scan) -> Result<Vec<crate::types::Iface>, Failure> {
-    let default = iface::default_route_iface();
-    let mut found: Vec<_> = default.into_iter().collect();
-    for name in iface::names().map_err(Failure::system("interfaces cannot be listed"))? {
-        let Ok(link) = Link::of(name) else { continue };
-        let leads = link.mac.is_some()
-            && config.targets.iter().any(|target| link.addresses.iter().any(|own| own.trunc().contains(target)));
-        if leads && !found.contains(&name) {
-            found.push(name);
-        }
+/// Interfaces to scan when none was named: with targets those that lead to them, else that of the default route.
+fn every_interface(config: &Scan) -> Result<Vec<Iface>, Failure> {
+    let mut found = Vec::new();
+    let mut add = |iface: Option<Iface>| found.extend(iface.filter(|iface| !found.contains(iface)));
+    for target in &config.targets {
+        // The network's own address may be no host's, and one of ours leads to loopback.
+        let attached =
+            iface::names().map_err(Failure::system("interfaces cannot be listed"))?.into_iter().find(|name| {
+                Link::of(*name).is_ok_and(|link| {
+                    link.mac.is_some() && link.addresses.iter().any(|own| own.trunc().contains(target))
+                })
+            });
+        add(attached.or_else(|| iface::towards(target.hosts().next().unwrap_or(target.addr()))));
+    }
+    if config.targets.is_empty() {
+        add(iface::default_route_iface());
     }
     if found.is_empty() {
-        return Err(ConfigError::NoInterface.into());
+        return Err(ConfigError::NoWay.into());
     }
     Ok(found)
 }
@@ -309,7 +314,9 @@ fn targets(config: &Scan, voices: &[Voice], policy: &Policy) -> Result<Vec<Targe
     for &prefix in &config.targets {
         let here = |voice: &&Voice| voice.speaker.addresses.iter().any(|own| own.trunc().contains(&prefix));
         let near = voices.iter().find(here);
-        let Some(voice) = near.or_else(|| voices.first()) else { continue };
+        let way = || iface::towards(prefix.hosts().next().unwrap_or(prefix.addr()));
+        let far = || voices.iter().find(|voice| Some(voice.iface) == way()).or_else(|| voices.first());
+        let Some(voice) = near.or_else(far) else { continue };
         targets.push(Target { prefix, segment: plain(voice), attached: near.is_some() });
         if family(prefix) == Family::V6 && near.is_none() && prefix.prefix_len() < 128 - IPV6_BITS_MAX {
             notice::warning(&format!("{prefix} is too large to ask each address; name addresses, or a /116 at most"));
