@@ -575,6 +575,16 @@ impl Memory {
         lost == Some(true)
     }
 
+    /// A host spoke: what it left unanswered before says nothing any more.
+    pub(super) fn break_silence(&mut self, id: HostId) {
+        let Some(segment) = self.hosts.get(&id).map(|host| host.segment) else { return };
+        let held = |mac: &Mac| self.stations.note(&(segment, *mac)).into_iter().flatten().copied();
+        let addresses: Vec<IpAddr> = self.hosts.note(&id).into_iter().flatten().flat_map(held).collect();
+        for ip in addresses {
+            self.asked.update(&(segment, ip), |asked, ()| (Mark::changed_if(asked.silent_at.take().is_some()), ()));
+        }
+    }
+
     /// Hosts that were gone and were heard since the last call.
     pub(super) fn take_returned(&mut self) -> Vec<Returned> {
         std::mem::take(&mut self.returned)

@@ -232,6 +232,7 @@ impl Correlator {
 
     pub(super) fn tell_returned(&mut self, events: &mut Vec<Event>) {
         for returned in self.memory.take_returned() {
+            self.memory.break_silence(returned.host);
             let Some(segment) = self.memory.host(returned.host).map(|host| host.segment) else { continue };
             let mut event = match self.memory.first_mac(returned.host) {
                 Some(mac) => self.about_host(Kind::HostBack, returned.at, segment, mac),
