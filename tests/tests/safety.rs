@@ -94,6 +94,7 @@ fn audit(rules: &Rules, shunned: &BTreeMap<Ipv4Addr, Duration>, frames: &[Heard]
     let mut wrong = Vec::new();
     let mut sent: Vec<(Duration, u32)> = Vec::new();
     let mut to_hosts: BTreeMap<IpAddr, u32> = BTreeMap::new();
+    let mut held = Held::default();
     for frame in frames {
         let (mac, what) = outgoing::read(&frame.bytes);
         let mut object = |why: &str| wrong.push(format!("{:?} {mac} {what:?}: {why}", frame.at));
@@ -101,20 +102,22 @@ fn audit(rules: &Rules, shunned: &BTreeMap<Ipv4Addr, Duration>, frames: &[Heard]
         if rules.never_macs.contains(&mac) && !is_answer {
             object("a station that is never to be asked");
         }
-        let ip = target(what);
+        let ip = what.target();
         if ip.and_then(|ip| shunned.get(&ip)).is_some_and(|since| frame.at > *since + UNDER_WAY) {
             object("the address of a station that is never to be asked");
         }
+        let at = held.sent_at(frame.at, what);
         match rules.judge(what) {
             Err(why) => object(why),
             Ok(cost) => {
-                sent.extend(cost.is_question().then_some((frame.at, cost.sensor)));
+                sent.extend(cost.is_question().then_some((at, cost.sensor)));
                 if let Some((ip, packets)) = cost.host {
                     *to_hosts.entry(ip).or_default() += packets;
                 }
             }
         }
     }
+    sent.sort_unstable();
     let burst = (rules.rate / 4).max(3);
     if let Some((at, packets)) = fullest_second(&sent).filter(|(_, packets)| *packets > rules.rate + burst) {
         wrong.push(format!("{packets} packets in a second, with a rate of {} and a burst of {burst}:", rules.rate));
@@ -127,7 +130,40 @@ fn audit(rules: &Rules, shunned: &BTreeMap<Ipv4Addr, Duration>, frames: &[Heard]
     if wrong.is_empty() {
         Ok(sent.len())
     } else {
-        Err(format!("{} wrongs:\n{}", wrong.len(), wrong[..wrong.len().min(40)].join("\n")))
+        Err(format!("{} wrongs:\n{}", wrong.len(), wrong[..wrong.len().min(60)].join("\n")))
+    }
+}
+
+/// What the kernel holds until a neighbour has said where it is: since when, what left for it since it said so, and when.
+#[derive(Default)]
+struct Held(BTreeMap<Ipv4Addr, (Duration, u32, Option<Duration>)>);
+
+/// Everything that was held leaves within this.
+const FLUSH: Duration = Duration::from_millis(20);
+
+impl Held {
+    /// When the sensor sent it: of what the kernel held, the first when it asked for the neighbour, and each of the others a
+    /// second later than the one before, because no host gets more than one question a second.
+    fn sent_at(&mut self, left_at: Duration, what: Outgoing) -> Duration {
+        let Some(ip) = what.target() else { return left_at };
+        match what {
+            Outgoing::ArpQuestion(_) => left_at,
+            Outgoing::ArpOfKernel(_) => {
+                let (since, count, flushed_at) = self.0.entry(ip).or_insert((left_at, 0, None));
+                if flushed_at.is_some() {
+                    (*since, *count, *flushed_at) = (left_at, 0, None);
+                }
+                left_at
+            }
+            _ => {
+                let Some((since, count, flushed_at)) = self.0.get_mut(&ip) else { return left_at };
+                if left_at > *flushed_at.get_or_insert(left_at) + FLUSH {
+                    return left_at;
+                }
+                *count += 1;
+                left_at.min(*since + Duration::from_secs(1) * (*count - 1))
+            }
+        }
     }
 }
 
@@ -145,18 +181,6 @@ fn fullest_second(sent: &[(Duration, u32)]) -> Option<(Duration, u32)> {
         fullest = fullest.max(Some((packets, sent[from].0)));
     }
     fullest.map(|(packets, at)| (at, packets))
-}
-
-/// Whose address a question goes to.
-fn target(what: Outgoing) -> Option<Ipv4Addr> {
-    match what {
-        Outgoing::ArpOfKernel(ip) | Outgoing::ArpQuestion(ip) => Some(ip),
-        Outgoing::Echo(IpAddr::V4(ip))
-        | Outgoing::Syn(IpAddr::V4(ip), _)
-        | Outgoing::Tcp(IpAddr::V4(ip), _)
-        | Outgoing::Udp(IpAddr::V4(ip), _) => Some(ip),
-        _ => None,
-    }
 }
 
 /// The station and the address that a stranger's ARP claims.

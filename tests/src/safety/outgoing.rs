@@ -31,6 +31,20 @@ pub enum Outgoing {
     Unknown,
 }
 
+impl Outgoing {
+    /// The IPv4 address that is asked.
+    pub fn target(self) -> Option<Ipv4Addr> {
+        match self {
+            Self::ArpOfKernel(ip) | Self::ArpQuestion(ip) => Some(ip),
+            Self::Echo(IpAddr::V4(ip))
+            | Self::Syn(IpAddr::V4(ip), _)
+            | Self::Tcp(IpAddr::V4(ip), _)
+            | Self::Udp(IpAddr::V4(ip), _) => Some(ip),
+            _ => None,
+        }
+    }
+}
+
 /// Whom it goes to, and what it is.
 pub fn read(frame: &[u8]) -> (Mac, Outgoing) {
     let to = Mac(array(frame, 0).unwrap_or_default());
