@@ -57,9 +57,10 @@ fn address(random: &mut Random, rules: &Rules) -> Ipv4Addr {
 /// Any address of the prefix, the first and the last too.
 fn inside(random: &mut Random, prefix: IpNet) -> Ipv4Addr {
     let IpNet::V4(net) = prefix else { return PROBER };
-    // Few of a large network, so that some are claimed twice.
-    let span = (1_usize << (32 - net.prefix_len()).min(8)).min(256);
-    Ipv4Addr::from(u32::from(net.network()).wrapping_add(random.below(span) as u32))
+    let span = 1_usize << (32 - net.prefix_len()).min(8);
+    // Few as a rule, so that there is time to ask them everything.
+    let few = if random.below(4) > 0 { FEW.min(span) } else { span };
+    Ipv4Addr::from(u32::from(net.network()).wrapping_add((random.below(few) * STRIDE % span) as u32))
 }
 
 fn arp(random: &mut Random, mac: Mac, rules: &Rules) -> Vec<u8> {
@@ -132,6 +133,9 @@ fn padded(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
+/// Addresses of a network that are claimed again and again, and how far they are from each other.
+const FEW: usize = 24;
+const STRIDE: usize = 11;
 const OUTSIDE: [Ipv4Addr; 8] = [
     Ipv4Addr::new(8, 8, 8, 8),
     Ipv4Addr::new(10, 65, 255, 255),
