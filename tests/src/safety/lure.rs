@@ -10,11 +10,10 @@ use crate::frames::{self, Random};
 
 /// A stranger's frame.
 pub fn frame(random: &mut Random, rules: &Rules) -> Vec<u8> {
-    let mac = station(random);
-    match random.below(8) {
-        0..=4 => arp(random, mac, rules),
-        5 => ndp(random, mac),
-        6 => mdns(random, mac, rules),
+    match random.below(32) {
+        0..=23 => arp(random, rules),
+        24..=26 => ndp(random),
+        27..=30 => mdns(random, rules),
         _ => conflict(random, rules),
     }
 }
@@ -57,13 +56,15 @@ fn address(random: &mut Random, rules: &Rules) -> Ipv4Addr {
 /// Any address of the prefix, the first and the last too.
 fn inside(random: &mut Random, prefix: IpNet) -> Ipv4Addr {
     let IpNet::V4(net) = prefix else { return PROBER };
-    // Few of a large network, so that some are claimed twice.
-    let span = (1_usize << (32 - net.prefix_len()).min(8)).min(256);
-    Ipv4Addr::from(u32::from(net.network()).wrapping_add(random.below(span) as u32))
+    let span = 1_usize << (32 - net.prefix_len()).min(8);
+    // Few as a rule, so that there is time to ask them everything.
+    let few = if random.below(4) > 0 { FEW.min(span) } else { span };
+    Ipv4Addr::from(u32::from(net.network()).wrapping_add((random.below(few) * STRIDE % span) as u32))
 }
 
-fn arp(random: &mut Random, mac: Mac, rules: &Rules) -> Vec<u8> {
+fn arp(random: &mut Random, rules: &Rules) -> Vec<u8> {
     let ip = address(random, rules);
+    let mac = holder(random, ip);
     let target = pick(random, &[ip, PROBER, Ipv4Addr::UNSPECIFIED, Ipv4Addr::new(10, 66, 0, 200)]);
     // An answer says whose it is; a question and a gratuitous one do too (RFC 5227, section 3).
     let operation = pick(random, &[1, 1, 2]);
@@ -84,7 +85,8 @@ fn conflict(random: &mut Random, rules: &Rules) -> Vec<u8> {
     padded(frames::arp(1, mac.0, ip.octets(), [0; 6], ip.octets()))
 }
 
-fn ndp(random: &mut Random, mac: Mac) -> Vec<u8> {
+fn ndp(random: &mut Random) -> Vec<u8> {
+    let mac = station(random);
     let target = pick(random, &IPV6);
     let source =
         pick(random, &[target, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9), Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 9)]);
@@ -98,8 +100,9 @@ fn ndp(random: &mut Random, mac: Mac) -> Vec<u8> {
 }
 
 /// A printer that says where it is: an address, and a port that nobody may ask.
-fn mdns(random: &mut Random, mac: Mac, rules: &Rules) -> Vec<u8> {
+fn mdns(random: &mut Random, rules: &Rules) -> Vec<u8> {
     let (said, source) = (address(random, rules), address(random, rules));
+    let mac = holder(random, source);
     let mut message = vec![0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0];
     message.extend(b"\x04lure\x05local\0\0\x01\x80\x01\0\0\0\x78\0\x04");
     message.extend(said.octets());
@@ -108,6 +111,12 @@ fn mdns(random: &mut Random, mac: Mac, rules: &Rules) -> Vec<u8> {
     frame[..6].copy_from_slice(&[1, 0, 0x5e, 0, 0, 251]);
     frame[6..12].copy_from_slice(&mac.0);
     frame
+}
+
+/// Mostly the same for an address: whoever is contradicted all the time is asked for nothing but who it is.
+fn holder(random: &mut Random, ip: Ipv4Addr) -> Mac {
+    let [_, _, c, d] = ip.octets();
+    if random.below(24) > 0 { Mac([2, 66, 3, 0, c, d]) } else { station(random) }
 }
 
 /// Few, so that they contradict each other; some that no card has.
@@ -132,6 +141,9 @@ fn padded(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
+/// Addresses of a network that are claimed again and again, and how far they are from each other.
+const FEW: usize = 24;
+const STRIDE: usize = 11;
 const OUTSIDE: [Ipv4Addr; 8] = [
     Ipv4Addr::new(8, 8, 8, 8),
     Ipv4Addr::new(10, 65, 255, 255),

@@ -85,17 +85,17 @@ const PRINTERS: [u16; 10] = [515, 631, 9100, 9101, 9102, 9103, 9104, 9105, 9106,
 impl Rules {
     /// Rules of some kind. `minute` is the local minute of the day; the prober speaks IPv6 where `has_ipv6`.
     pub fn random(random: &mut Random, minute: u16, has_ipv6: bool) -> Self {
-        let quiet = random.below(6);
+        let quiet = random.below(8);
         let (from, to) = if quiet == 0 { (1430, 10) } else { (120, 180) };
         let clock = |after: u16| format!("{:02}:{:02}", (minute + after) % 1440 / 60, (minute + after) % 60);
         let mut rules = Self {
             networks: networks(random, has_ipv6),
             never: never(random),
             never_macs: Vec::new(),
-            rate: pick(random, &[5, 10, 25, 60, 200]),
+            rate: pick(random, &[5, 20, 60, 200]),
             host_per_hour: pick(random, &[6, 20, 60, 240]),
             is_quiet: quiet == 0,
-            quiet_hours: (quiet < 3).then(|| format!("{}-{}", clock(from), clock(to))),
+            quiet_hours: (quiet < 4).then(|| format!("{}-{}", clock(from), clock(to))),
             name_servers: vec![NAME_SERVER.into(), SYSTEM_NAME_SERVER.into()],
             techniques: subset(random, &TECHNIQUES, 2),
             ports: subset(random, &PORTS, 2),
