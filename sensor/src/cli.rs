@@ -165,7 +165,7 @@ pub struct ScanArgs {
     /// What to use: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]
     #[arg(long, value_name = "LIST", env = "SENSOR_TECHNIQUES", value_delimiter = ',')]
     pub techniques: Vec<String>,
-    /// How long an answer is waited for, in milliseconds [default: 2500; 500 with one technique only]
+    /// How long an answer is waited for, in milliseconds [default: 2500; 250 with one technique only]
     #[arg(long, value_name = "MS", env = "SENSOR_TIMEOUT_MS")]
     pub timeout_ms: Option<u64>,
     /// Questions through sockets at the same time, at most [default: 4096]

@@ -350,7 +350,7 @@ const SCAN_CONCURRENCY: usize = 4096;
 const SCAN_TRIES: u32 = 2;
 /// Slow hosts answer within two seconds or so; a look by one technique is a quick one.
 const SCAN_WAIT_MS: u64 = 2500;
-const QUICK_WAIT_MS: u64 = 500;
+const QUICK_WAIT_MS: u64 = 250;
 
 impl Replay {
     /// From flags and environment; a configuration file does not change how a capture reads.
