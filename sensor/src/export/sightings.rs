@@ -26,6 +26,10 @@ pub fn sighting_line(sighting: &Sighting) -> String {
     if let Some(ip) = sighting.ip {
         put(&mut line, "ip", ip.to_string());
     }
+    if let Claim::Answer(_) = &sighting.claim {
+        // A socket does not tell the station.
+        line.shift_remove("mac");
+    }
     match &sighting.claim {
         Claim::Answer(claim) => answer(&mut line, claim),
         Claim::Arp(claim) => put(&mut line, "op", arp_operation(claim.operation)),
@@ -57,10 +61,7 @@ fn head(at: Timestamp, segment: Segment, source: &str, mac: Mac) -> Map<String, 
     put(&mut line, "iface", segment.iface.as_str());
     put(&mut line, "vlan", segment.vlans.ids());
     put(&mut line, "source", source);
-    // A socket does not tell the station.
-    if mac != Mac::ZERO {
-        put(&mut line, "mac", mac.to_string());
-    }
+    put(&mut line, "mac", mac.to_string());
     line
 }
 
@@ -256,6 +257,27 @@ mod tests {
     #[track_caller]
     fn check_text(bytes: &[u8], expected: &str) {
         check_mdns(MdnsClaim::Query { name: Text::new(bytes) }, &format!(r#""record":"query","name":{expected}"#));
+    }
+
+    #[test]
+    fn what_a_socket_answers_names_no_station() {
+        let segment = Segment { iface: crate::types::Iface::new("eth0").unwrap(), vlans: Default::default() };
+        let claim = Answer::Port {
+            port: 22,
+            state: PortState::Open,
+            banner: Some(Text::new(b"SSH-2.0-x")),
+            rtt: std::time::Duration::from_micros(1500),
+        };
+        let sighting = Sighting {
+            at: Timestamp::EPOCH,
+            segment,
+            frame_mac: Mac::ZERO,
+            mac: Mac::ZERO,
+            ip: Some(IpAddr::from([10, 0, 0, 1])),
+            claim: Claim::Answer(Box::new(claim)),
+        };
+        let expected = r#"{"at":"1970-01-01T00:00:00.000000Z","segment":"eth0","iface":"eth0","vlan":[],"source":"tcp","ip":"10.0.0.1","port":22,"state":"open","banner":"SSH-2.0-x","rtt_ms":1.5}"#;
+        assert_eq!(sighting_line(&sighting), expected);
     }
 
     #[test]
