@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
+
 use crate::types::Timestamp;
 
 /// What a table needs to know of its rows.
@@ -57,7 +59,8 @@ pub(super) fn see(first_seen: &mut Timestamp, last_seen: &mut Timestamp, at: Tim
 #[derive(Debug)]
 pub(super) struct Table<R: Row, N> {
     rows_max: usize,
-    slots: HashMap<R::Key, Slot<R, N>>,
+    /// Seeded at random like the standard library's, and several times as fast for keys of this size.
+    slots: HashMap<R::Key, Slot<R, N>, RandomState>,
     /// Keys of rows marked `Changed`; may hold stale and double keys.
     changed: Vec<R::Key>,
     /// Keys of rows marked `Touched`; may hold stale and double keys.
@@ -83,7 +86,7 @@ impl<R: Row, N> Table<R, N> {
     pub(super) fn new(rows_max: usize) -> Self {
         Self {
             rows_max: rows_max.max(1),
-            slots: HashMap::new(),
+            slots: HashMap::default(),
             changed: Vec::new(),
             touched: Vec::new(),
             removed: BTreeSet::new(),
