@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Screen, Target};
 use crate::export::lines::Lines;
 use crate::inventory::event::{Detail, Kind};
-use crate::inventory::probe::{Probe, Question};
+use crate::inventory::probe::Probe;
 use crate::inventory::sighting::Sighting;
 use crate::probe::prober::Prober;
 use crate::store::{Batch, Done, WriterThread};
@@ -250,7 +250,7 @@ impl Sensor {
         self.probes.clear();
         intake.plan(now, prober.room().min(PROBES_PER_TURN), &mut self.probes);
         for probe in self.probes.drain(..) {
-            if matches!(probe.question, Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. }) {
+            if probe.question.is_frame() {
                 capture.forget(probe.segment, probe.ip);
             }
             // There was room, and nobody else asks.

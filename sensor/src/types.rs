@@ -172,6 +172,13 @@ pub struct Segment {
     pub vlans: Vlans,
 }
 
+impl Segment {
+    /// What an interface hears without tags.
+    pub fn untagged(iface: Iface) -> Self {
+        Self { iface, vlans: Vlans::default() }
+    }
+}
+
 impl fmt::Display for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.iface.as_str())?;

@@ -188,9 +188,8 @@ impl Asking {
 impl Named {
     /// Who may serve and route on its segment.
     pub fn allow(&self) -> Allow {
-        let plain = |iface| Segment { iface, vlans: Vlans::default() };
         Allow {
-            segment: self.segment.or_else(|| self.interface.map(plain)),
+            segment: self.segment.or_else(|| self.interface.map(Segment::untagged)),
             dhcp_servers: self.settings.allow_dhcp_servers.clone(),
             routers: self.settings.allow_routers.clone(),
         }

@@ -105,6 +105,11 @@ impl Technique {
 }
 
 impl Question {
+    /// Whether it is a frame of ours, answered by another one on the wire, and goes through no socket.
+    pub const fn is_frame(&self) -> bool {
+        matches!(self, Self::Arp { .. } | Self::ConflictCheck { .. } | Self::Ndp { .. })
+    }
+
     /// By which technique it is asked.
     pub const fn technique(&self) -> Technique {
         match self {

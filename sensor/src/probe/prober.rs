@@ -265,10 +265,7 @@ impl Desk {
 
     /// Sends the questions that are frames, and leaves the others.
     async fn send_frames(&mut self, batch: &mut Vec<Probe>) {
-        let is_frame = |probe: &Probe| {
-            matches!(probe.question, Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. })
-        };
-        let mut frames: Vec<Probe> = batch.extract_if(.., |probe| is_frame(probe)).collect();
+        let mut frames: Vec<Probe> = batch.extract_if(.., |probe| probe.question.is_frame()).collect();
         let count = frames.len() as u64;
         while let Some(iface) = frames.first().map(|probe| probe.segment.iface) {
             let run = frames.iter().take_while(|probe| probe.segment.iface == iface).count();

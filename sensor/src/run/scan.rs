@@ -314,7 +314,7 @@ impl Scanner {
     /// Without the privilege to hear frames the kernel's own table tells the stations.
     fn learn_neighbours(&mut self, now: Timestamp) {
         for (iface, ip, mac) in iface::neighbours() {
-            let segment = Segment { iface, vlans: Default::default() };
+            let segment = Segment::untagged(iface);
             if self.found.contains(&(segment, ip.into())) {
                 self.intake.observe(Sighting::of_neighbour(segment, ip, mac, now), now);
             }

@@ -14,7 +14,7 @@ use crate::inventory::policy::{Network, Policy};
 use crate::probe::prober::{Equipment, Scope, Voice};
 use crate::probe::raw::Speaker;
 use crate::probe::snmp::Credentials;
-use crate::types::{Iface, Segment, Vlans};
+use crate::types::{Iface, Segment};
 
 /// What asking needs.
 #[derive(Debug)]
@@ -31,10 +31,21 @@ const DESCRIBE_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// The voices of the ports: each host port speaks for itself, and `probe_interface` for mirror ports and for itself.
 /// Interfaces that software makes speak only when they were named. `None`: nobody may speak.
 pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Option<Voices>, Failure> {
-    if asking.passive {
+    let voices = speaking(ports, asking, named)?;
+    if voices.is_empty() {
         return Ok(None);
     }
+    let policy = policy(&voices, asking);
+    let equipment = equipment(voices, scopes(asking)?, asking);
+    Ok(Some(Voices { policy, equipment }))
+}
+
+/// The voices alone; none when only listening was asked for.
+pub fn speaking(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Vec<Voice>, Failure> {
     let mut voices = Vec::new();
+    if asking.passive {
+        return Ok(voices);
+    }
     for port in ports.iter().filter(|port| port.role == Role::Host) {
         // One that is not there is the capture's to complain of.
         let Ok(link) = Link::of(port.iface) else { continue };
@@ -57,12 +68,7 @@ pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Option
             voices.push(Voice { iface, speaker });
         }
     }
-    if voices.is_empty() {
-        return Ok(None);
-    }
-    let policy = policy(&voices, asking);
-    let equipment = equipment(voices, scopes(asking)?, asking);
-    Ok(Some(Voices { policy, equipment }))
+    Ok(voices)
 }
 
 /// The ports to listen on: where an interface speaks for mirror ports, it is heard too, for the answers, and what it hears
@@ -85,7 +91,7 @@ pub fn policy(voices: &[Voice], asking: &Asking) -> Policy {
     for voice in voices {
         let prefixes: BTreeSet<IpNet> = voice.speaker.addresses.iter().map(IpNet::trunc).collect();
         for prefix in prefixes.into_iter().filter(|prefix| is_askable(*prefix)) {
-            networks.push(network(prefix, plain(voice.iface), true, false, &asking.defaults, asking));
+            networks.push(network(prefix, Segment::untagged(voice.iface), true, false, &asking.defaults, asking));
         }
     }
     for named in &asking.networks {
@@ -99,7 +105,7 @@ pub fn policy(voices: &[Voice], asking: &Asking) -> Policy {
         let near = here.clone().find(attached);
         // What no voice is attached to is asked through a router, and filed where it was said to live.
         let Some(voice) = near.or_else(|| here.next()) else { continue };
-        let segment = named.segment.unwrap_or_else(|| plain(voice.iface));
+        let segment = named.segment.unwrap_or_else(|| Segment::untagged(voice.iface));
         let new = network(named.prefix, segment, near.is_some(), true, &named.settings, asking);
         match networks.iter_mut().find(|known| known.prefix == new.prefix && known.segment == new.segment) {
             Some(known) => *known = new,
@@ -144,10 +150,6 @@ fn network(
         describe_every: DESCRIBE_EVERY,
         rate_per_s: asking.rate_per_s,
     }
-}
-
-fn plain(iface: Iface) -> Segment {
-    Segment { iface, vlans: Vlans::default() }
 }
 
 /// The tools.

@@ -21,7 +21,7 @@ use crate::probe::icmp::{EchoSweep, Family};
 use crate::probe::prober::Voice;
 use crate::run::failure::Failure;
 use crate::run::{notice, voices};
-use crate::types::{Iface, Segment, Vlans};
+use crate::types::{Iface, Segment};
 
 /// What is asked, of whom.
 #[derive(Debug)]
@@ -61,16 +61,17 @@ impl Plan {
     /// From the configuration and the world's interfaces.
     pub(super) fn new(config: &Scan) -> Result<Self, Failure> {
         let asking = &config.asking;
-        let named: Vec<_> = config.interface.into_iter().collect();
+        let mut named: Vec<_> = config.interface.into_iter().collect();
         let ifaces = match config.interface {
             Some(iface) => vec![iface],
             None => every_interface(config)?,
         };
         let ports: Vec<Port> = ifaces.into_iter().map(|iface| Port { iface, role: Role::Host }).collect();
-        let mut all = named.clone();
         // Who names an address names the way to it.
-        all.extend(if config.targets.is_empty() { Vec::new() } else { ports.iter().map(|port| port.iface).collect() });
-        let voices = voices::voices(&ports, asking, &all)?.map(|voices| voices.equipment.voices).unwrap_or_default();
+        if !config.targets.is_empty() {
+            named.extend(ports.iter().map(|port| port.iface));
+        }
+        let voices = voices::speaking(&ports, asking, &named)?;
         let policy = voices::policy(&voices, asking);
         let targets = targets(config, &voices, &policy)?;
         // An interface that no target needs is left alone.
@@ -293,7 +294,6 @@ fn every_interface(config: &Scan) -> Result<Vec<Iface>, Failure> {
 }
 
 fn targets(config: &Scan, voices: &[Voice], policy: &Policy) -> Result<Vec<Target>, Failure> {
-    let plain = |voice: &Voice| Segment { iface: voice.iface, vlans: Vlans::default() };
     if config.targets.is_empty() {
         let attached = policy.networks.iter().filter(|network| network.attached);
         let mut targets = Vec::new();
@@ -317,7 +317,7 @@ fn targets(config: &Scan, voices: &[Voice], policy: &Policy) -> Result<Vec<Targe
         let way = || iface::towards(prefix.hosts().next().unwrap_or(prefix.addr()));
         let far = || voices.iter().find(|voice| Some(voice.iface) == way()).or_else(|| voices.first());
         let Some(voice) = near.or_else(far) else { continue };
-        targets.push(Target { prefix, segment: plain(voice), attached: near.is_some() });
+        targets.push(Target { prefix, segment: Segment::untagged(voice.iface), attached: near.is_some() });
         if family(prefix) == Family::V6 && near.is_none() && prefix.prefix_len() < 128 - IPV6_BITS_MAX {
             notice::warning(&format!("{prefix} is too large to ask each address; name addresses, or a /116 at most"));
         }
