@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use sensor::types::Mac;
 
 /// What a frame is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outgoing {
     /// An ARP answer: the kernel's, to whoever asks for our address.
     ArpReply,
@@ -56,6 +56,16 @@ pub fn read(frame: &[u8]) -> (Mac, Outgoing) {
         _ => None,
     };
     (to, what.unwrap_or(Outgoing::Unknown))
+}
+
+/// What a datagram asks: everything after the transaction ID with which it starts, so that asking again is seen as such.
+pub fn question(frame: &[u8]) -> Option<&[u8]> {
+    let header = match array(frame, 12)? {
+        [0x08, 0x00] => usize::from(frame.get(14)? & 15) * 4,
+        [0x86, 0xdd] => 40,
+        _ => return None,
+    };
+    frame.get(14 + header + UDP_HEADER + 2..)
 }
 
 fn arp(packet: &[u8], frame_len: usize) -> Option<Outgoing> {
@@ -116,5 +126,6 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 
 /// An Ethernet header and an ARP packet for IPv4 (RFC 826), without padding.
 const ARP_LEN: usize = 42;
+const UDP_HEADER: usize = 8;
 const SYN: u8 = 2;
 const ACK: u8 = 16;

@@ -64,6 +64,9 @@ pub struct Cost {
     pub host: Option<(IpAddr, u32)>,
 }
 
+/// Packets of ours in a TCP connection that is opened and closed.
+pub const CONNECT: u32 = 4;
+
 /// The attached network of the lab.
 pub const ATTACHED: &str = "10.66.0.0/24";
 /// The prober in it.
@@ -172,7 +175,7 @@ impl Rules {
             Outgoing::Udp(ip, 5353) => self.allowed(ip, &["mdns"]).map(|()| to_host(ip, 1)),
             Outgoing::Udp(ip, 137) => self.allowed(ip, &["nbns"]).map(|()| to_host(ip, 1)),
             // What follows in the connection was paid for with it.
-            Outgoing::Syn(ip, port) => self.port(ip, port).map(|()| to_host(ip, 3)),
+            Outgoing::Syn(ip, port) => self.port(ip, port).map(|()| to_host(ip, CONNECT)),
             Outgoing::Tcp(ip, port) => self.port(ip, port).map(|()| Cost::default()),
             Outgoing::Udp(..) | Outgoing::Unknown => Err("nothing that the sensor asks"),
         }
