@@ -31,14 +31,64 @@ pub enum Class {
     Dhcp = 6,
     /// mDNS from or to port 5353 (RFC 6762).
     Mdns = 7,
+    /// DHCPv6 between ports 546 and 547 (RFC 8415).
+    Dhcpv6 = 8,
+    /// LLMNR from or to port 5355 (RFC 4795).
+    Llmnr = 9,
+    /// NetBIOS name service from or to port 137 (RFC 1002).
+    Nbns = 10,
+    /// SSDP from or to port 1900 (UPnP Device Architecture, section 1).
+    Ssdp = 11,
+    /// WS-Discovery from or to port 3702 (OASIS WS-Discovery 1.1).
+    Wsd = 12,
+    /// LLDP (IEEE 802.1AB).
+    Lldp = 13,
+    /// Cisco Discovery Protocol.
+    Cdp = 14,
+    /// Spanning tree: STP, RSTP, MSTP (IEEE 802.1Q, clause 14), PVST+.
+    Stp = 15,
+    /// Group membership: IGMP (RFC 3376) and MLD (RFC 3810) of any version.
+    Membership = 16,
+    /// First-hop redundancy: VRRP (RFC 9568), CARP, HSRP (RFC 2281), GLBP.
+    Redundancy = 17,
+    /// A TCP SYN: its headers with options.
+    Syn = 18,
+    /// A TCP SYN-ACK: its headers with options.
+    SynAck = 19,
+    /// A datagram from a well-known service's port that may be an answer: DNS (53), NTP (123), SNMP (161).
+    Served = 20,
+    /// Any other IP packet: only who sent it is of interest.
+    Traffic = 21,
 }
 
 impl Class {
     /// How many classes there are: the length of counter tables.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 22;
     /// Every class, in the order of its number.
-    pub const ALL: [Self; Self::COUNT] =
-        [Self::Other, Self::Malformed, Self::Fragment, Self::Deep, Self::Arp, Self::Ndp, Self::Dhcp, Self::Mdns];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Other,
+        Self::Malformed,
+        Self::Fragment,
+        Self::Deep,
+        Self::Arp,
+        Self::Ndp,
+        Self::Dhcp,
+        Self::Mdns,
+        Self::Dhcpv6,
+        Self::Llmnr,
+        Self::Nbns,
+        Self::Ssdp,
+        Self::Wsd,
+        Self::Lldp,
+        Self::Cdp,
+        Self::Stp,
+        Self::Membership,
+        Self::Redundancy,
+        Self::Syn,
+        Self::SynAck,
+        Self::Served,
+        Self::Traffic,
+    ];
 
     /// From a ring record's number.
     pub const fn from_number(number: u8) -> Option<Self> {
@@ -47,7 +97,12 @@ impl Class {
 
     /// Whether frames of this class go to user space.
     pub const fn is_harvested(self) -> bool {
-        matches!(self, Self::Arp | Self::Ndp | Self::Dhcp | Self::Mdns)
+        self as u8 >= Self::Arp as u8
+    }
+
+    /// Whether frames of this class are of interest only when their source is in a watched prefix.
+    pub const fn is_watched(self) -> bool {
+        matches!(self, Self::Syn | Self::SynAck | Self::Served | Self::Traffic)
     }
 
     /// The class in counters and status lines.
@@ -61,6 +116,20 @@ impl Class {
             Self::Ndp => "ndp",
             Self::Dhcp => "dhcp",
             Self::Mdns => "mdns",
+            Self::Dhcpv6 => "dhcpv6",
+            Self::Llmnr => "llmnr",
+            Self::Nbns => "nbns",
+            Self::Ssdp => "ssdp",
+            Self::Wsd => "wsd",
+            Self::Lldp => "lldp",
+            Self::Cdp => "cdp",
+            Self::Stp => "stp",
+            Self::Membership => "membership",
+            Self::Redundancy => "redundancy",
+            Self::Syn => "syn",
+            Self::SynAck => "syn-ack",
+            Self::Served => "served",
+            Self::Traffic => "traffic",
         }
     }
 }
@@ -75,12 +144,43 @@ pub const ARP_BODY: usize = 28;
 pub const FRAME_MAX: usize = 1500;
 /// The body of a small record (ARP, NDP without RA): room for a neighbour message and four 8-byte options.
 pub const SMALL_BODY: usize = 56;
+/// The body of a datagram from a service's port: enough to tell an answer from a question.
+pub const SERVED_BODY: usize = SMALL_BODY;
 /// `Header::flags`: the body lacks its end.
 pub const FLAG_CUT: u8 = 1;
 /// `Header::flags`: `source` and `destination` hold IPv4 addresses in their first four bytes.
 pub const FLAG_IPV4: u8 = 2;
 /// `Header::flags`: `source` and `destination` hold IPv6 addresses.
 pub const FLAG_IPV6: u8 = 4;
+
+/// By what a frame was carried to the sensor. The numbers are in ring records: append only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TunnelKind {
+    /// By the wire itself.
+    #[default]
+    None = 0,
+    /// A PPPoE session (RFC 2516); its id has 16 bits.
+    Pppoe = 1,
+    /// Ethernet in GRE (RFC 2784, RFC 2890); its id is the key, 32 bits, or 0.
+    Gre = 2,
+    /// ERSPAN, type II or III (draft-foschiano-erspan-03); its id is the session, 10 bits. Type I has none: 0.
+    Erspan = 3,
+    /// VXLAN (RFC 7348); its id has 24 bits.
+    Vxlan = 4,
+    /// Geneve (RFC 8926); its id has 24 bits.
+    Geneve = 5,
+}
+
+impl TunnelKind {
+    /// Every kind, in the order of its number.
+    pub const ALL: [Self; 6] = [Self::None, Self::Pppoe, Self::Gre, Self::Erspan, Self::Vxlan, Self::Geneve];
+
+    /// From a ring record's number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        if (number as usize) < Self::ALL.len() { Some(Self::ALL[number as usize]) } else { None }
+    }
+}
 
 /// The fixed head of a ring record; `body_len` bytes of body follow it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,16 +206,24 @@ pub struct Header {
     pub destination_mac: [u8; 6],
     /// Bytes of body behind this header.
     pub body_len: u16,
-    /// Zero.
-    pub reserved: [u8; 6],
+    /// Transport ports, source and destination; zeros where there are none.
+    pub ports: [u16; 2],
+    /// IP protocol or IPv6 next header of the transport; 0 without an IP header.
+    pub protocol: u8,
+    /// A [`TunnelKind`] number.
+    pub tunnel_kind: u8,
     /// IP source, or zeros.
     pub source: [u8; 16],
     /// IP destination, or zeros.
     pub destination: [u8; 16],
+    /// VNI, key or session of the tunnel that the frame came in; 0 without one.
+    pub tunnel_id: u32,
+    /// Zero.
+    pub reserved: [u8; 4],
 }
 
 /// `size_of::<Header>()`, a multiple of 8 so that bodies start aligned.
-pub const HEADER_LEN: usize = 72;
+pub const HEADER_LEN: usize = 80;
 const _: () = assert!(core::mem::size_of::<Header>() == HEADER_LEN);
 
 impl Header {
@@ -138,9 +246,13 @@ impl Header {
         b[20..26].copy_from_slice(&self.source_mac);
         b[26..32].copy_from_slice(&self.destination_mac);
         b[32..34].copy_from_slice(&self.body_len.to_ne_bytes());
-        b[34..40].copy_from_slice(&self.reserved);
+        b[34..36].copy_from_slice(&self.ports[0].to_ne_bytes());
+        b[36..38].copy_from_slice(&self.ports[1].to_ne_bytes());
+        b[38..40].copy_from_slice(&[self.protocol, self.tunnel_kind]);
         b[40..56].copy_from_slice(&self.source);
         b[56..72].copy_from_slice(&self.destination);
+        b[72..76].copy_from_slice(&self.tunnel_id.to_ne_bytes());
+        b[76..80].copy_from_slice(&self.reserved);
         b
     }
 
@@ -157,9 +269,13 @@ impl Header {
             source_mac: take(b, 20),
             destination_mac: take(b, 26),
             body_len: u16::from_ne_bytes(take(b, 32)),
-            reserved: take(b, 34),
+            ports: [u16::from_ne_bytes(take(b, 34)), u16::from_ne_bytes(take(b, 36))],
+            protocol: b[38],
+            tunnel_kind: b[39],
             source: take(b, 40),
             destination: take(b, 56),
+            tunnel_id: u32::from_ne_bytes(take(b, 72)),
+            reserved: take(b, 76),
         }
     }
 }
@@ -170,7 +286,8 @@ fn take<const N: usize>(bytes: &[u8; HEADER_LEN], at: usize) -> [u8; N] {
     out
 }
 
-/// One CPU's counters since the program was loaded. Frames of a harvested class are `passed + gated + lost`.
+/// One CPU's counters since the program was loaded. Frames of a harvested class are
+/// `passed + gated + policed + lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Counters {
@@ -184,12 +301,16 @@ pub struct Counters {
     pub lost: [u64; Class::COUNT],
     /// Written without the end of their body, by class.
     pub cut: [u64; Class::COUNT],
+    /// Held back because their sender said too much, by class.
+    pub policed: [u64; Class::COUNT],
     /// Gate slots given to another address while still in use.
     pub gate_evictions: u64,
+    /// Presence slots given to another station while still in use.
+    pub presence_evictions: u64,
 }
 
 /// The words of [`Counters`], as the map's value is read: an array of `u64`.
-pub const COUNTER_WORDS: usize = Class::COUNT * 5 + 1;
+pub const COUNTER_WORDS: usize = Class::COUNT * 6 + 2;
 const _: () = assert!(core::mem::size_of::<Counters>() == COUNTER_WORDS * 8);
 
 impl Counters {
@@ -202,7 +323,9 @@ impl Counters {
             gated: tables[2],
             lost: tables[3],
             cut: tables[4],
+            policed: tables[5],
             gate_evictions: rest[0],
+            presence_evictions: rest[1],
         }
     }
 
@@ -214,7 +337,9 @@ impl Counters {
             self.gated[class] += other.gated[class];
             self.lost[class] += other.lost[class];
             self.cut[class] += other.cut[class];
+            self.policed[class] += other.policed[class];
         }
         self.gate_evictions += other.gate_evictions;
+        self.presence_evictions += other.presence_evictions;
     }
 }

@@ -2,8 +2,22 @@
 //!
 //! Bytes that are missing, because the sender or the snap length cut them, make a frame `Malformed` as long as its
 //! class is not known; after that they make its body `FLAG_CUT`, and a claim that cannot be read is no claim.
+//!
+//! A frame that carries another one (ERSPAN, VXLAN, ...) is told as such, and the caller, who knows whether the
+//! port's tunnels are to be opened, looks again from the inner frame on. One level is opened, never two.
 
-use crate::abi::{ARP_BODY, Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, SMALL_BODY};
+/// IPv4 and IPv6.
+mod ip;
+/// What is not IP: ARP, LLDP, and what LLC carries.
+mod link;
+/// ICMPv6: neighbour messages and group membership.
+mod neighbor;
+/// UDP, TCP, and what stands beside them.
+mod transport;
+/// What carries another frame.
+mod tunnel;
+
+use crate::abi::{Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, SMALL_BODY, TunnelKind};
 use crate::packet::{Packet, READ_MAX};
 
 /// A frame, classified.
@@ -29,13 +43,34 @@ pub struct Found {
     pub claim: Option<Claim>,
     /// VLAN ids, outer first.
     pub vlans: [u16; 2],
+    /// By what the frame was carried.
+    pub tunnel: Tunnel,
     vlan_count: u8,
     flags: u8,
+    protocol: u8,
+    ports: [u16; 2],
+    /// Where the Ethernet header starts: not 0 in a tunnel.
+    start: usize,
     ip_at: usize,
     /// Where the body starts in the frame.
     pub body_at: usize,
     /// Bytes of body.
     pub body_len: u16,
+    /// Where the frame that this one carries starts; 0 when it carries none.
+    pub inner_at: usize,
+    /// By what it is carried.
+    pub inner: Tunnel,
+}
+
+/// By what a frame was carried, and which of its channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tunnel {
+    /// How.
+    pub kind: TunnelKind,
+    /// VNI, key or session.
+    pub id: u32,
+    /// The VLAN that an ERSPAN header names for a frame that has no tag; 0 for none.
+    pub vlan: u16,
 }
 
 /// Where a frame's IP source and destination stand, one after the other.
@@ -90,45 +125,46 @@ pub mod kind {
     pub const NEIGHBOR_ADVERTISEMENT: u8 = 11;
     /// Redirect: source and target mixed, in a table of its own.
     pub const REDIRECT: u8 = 16;
+    /// TCP SYN: its source.
+    pub const SYN: u8 = 24;
+    /// TCP SYN-ACK: its source and port.
+    pub const SYN_ACK: u8 = 32;
+    /// A datagram from a service: its source and port.
+    pub const SERVED: u8 = 40;
+    /// Spanning tree: the frame's source; what the message says stands in the claimant's place.
+    pub const SPANNING_TREE: u8 = 48;
+    /// First-hop redundancy: the frame's source; who speaks and what it says stand in the claimant's place.
+    pub const REDUNDANCY: u8 = 56;
 }
 
 /// VLAN tags that are read; a frame with more is `Deep`. Two is what 802.1ad makes of a customer's tag.
 pub const TAGS_MAX: usize = 2;
 /// IPv6 extension headers that are read; honest hosts send one or two.
 pub const EXTENSIONS_MAX: usize = 6;
-/// Headers before the transport layer end at this offset, or the frame is `Deep`.
+/// Headers before the transport layer end at this offset from the frame's start, or the frame is `Deep`.
 pub const HEADERS_MAX: usize = 256;
-const _: () = assert!(HEADERS_MAX + SMALL_BODY + 8 <= READ_MAX);
+/// A carried frame starts before this offset, or it is not opened. A power of two.
+pub const INNER_MAX: usize = 256;
+const _: () = assert!(INNER_MAX + HEADERS_MAX + SMALL_BODY + 8 <= READ_MAX);
 /// Options of a neighbour message that are searched for a link-layer address.
 pub const OPTIONS_MAX: usize = 4;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
+const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
+const ETHERTYPE_LLDP: u16 = 0x88cc;
 /// 802.1Q, 802.1ad, and what QinQ used before it.
 const ETHERTYPES_TAG: [u16; 3] = [0x8100, 0x88a8, 0x9100];
+/// Below this an ethertype is a length (IEEE 802.3, section 3.2.6).
+const LENGTH_END: u16 = 0x600;
 
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const ICMPV6: u8 = 58;
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const AUTHENTICATION: u8 = 51;
-const DESTINATION_OPTIONS: u8 = 60;
-
-const ROUTER_SOLICITATION: u8 = 133;
-const ROUTER_ADVERTISEMENT: u8 = 134;
-const NEIGHBOR_SOLICITATION: u8 = 135;
-const NEIGHBOR_ADVERTISEMENT: u8 = 136;
-const REDIRECT: u8 = 137;
-
-const PORTS_DHCP: [u16; 2] = [67, 68];
-const PORT_MDNS: u16 = 5353;
-
-/// Classifies one frame.
-pub fn classify<P: Packet>(packet: &P) -> Harvest {
-    let found = find(packet);
+/// Classifies one frame; `opens`: what it carries instead, if it is a tunnel's.
+pub fn classify<P: Packet>(packet: &P, opens: bool) -> Harvest {
+    let mut found = find(packet, 0, Tunnel::default(), opens);
+    if opens && found.inner_at > 0 {
+        found = find(packet, found.inner_at, found.inner, false);
+    }
     let mut header = Header { class: found.class as u8, ..Header::default() };
     if found.class.is_harvested() {
         let again = "what was read once can be read again";
@@ -148,32 +184,16 @@ pub fn classify<P: Packet>(packet: &P) -> Harvest {
     Harvest { class: found.class, header, body_at: found.body_at, claim: found.claim }
 }
 
-/// Whether one look tells that [`find`] would answer `Other`: the TCP and UDP of untagged frames, which is nearly all
-/// of a busy link. Spares them the rest.
+/// What a frame is, without the parts of its record that are only copied. `start` is where its Ethernet header is,
+/// below [`INNER_MAX`]; `tunnel` by what it was carried there; `opens` whether PPPoE is looked into.
 #[inline(always)]
-pub fn is_plainly_other<P: Packet>(packet: &P) -> bool {
-    let Some(head) = packet.bytes::<30>(12) else { return false };
-    match u16_at(&head, 0) {
-        // Ethertype, 20 bytes of IPv4, 8 of UDP.
-        ETHERTYPE_IPV4 if head[2] == 0x45 => {
-            head[11] != UDP
-                || u16_at(&head, 8) & 0x3fff == 0 && {
-                    let (dhcp, mdns) = ports(&slice(&head, 22));
-                    !dhcp && !mdns
-                }
-        }
-        ETHERTYPE_IPV6 if head[2] >> 4 == 6 => head[8] == TCP,
-        _ => false,
+pub fn find<P: Packet>(packet: &P, start: usize, tunnel: Tunnel, opens: bool) -> Found {
+    let mut found = Found::new(start, tunnel);
+    match read(packet, &mut found, opens) {
+        Ok(()) => {}
+        Err(class) => found.class = class,
     }
-}
-
-/// What a frame is, without the parts of its record that are only copied.
-#[inline(always)]
-pub fn find<P: Packet>(packet: &P) -> Found {
-    match read(packet) {
-        Ok(found) => found,
-        Err(class) => Found::new(class),
-    }
+    found
 }
 
 impl Found {
@@ -190,10 +210,14 @@ impl Found {
         };
         header.vlan_count = self.vlan_count;
         header.vlans = self.vlans;
-        header.destination_mac = packet.bytes(0)?;
-        header.source_mac = packet.bytes(6)?;
+        header.destination_mac = packet.bytes(self.start)?;
+        header.source_mac = packet.bytes(self.start + 6)?;
         header.body_len = self.body_len;
-        header.reserved = [0; 6];
+        header.ports = self.ports;
+        header.protocol = self.protocol;
+        header.tunnel_kind = self.tunnel.kind as u8;
+        header.tunnel_id = self.tunnel.id;
+        header.reserved = [0; 4];
         Some(())
     }
 
@@ -210,6 +234,22 @@ impl Found {
         }
     }
 
+    /// The IP source as two words in network order, the first of them an IPv4 address.
+    #[inline(always)]
+    pub fn source<P: Packet>(&self, packet: &P) -> Option<[u64; 2]> {
+        match self.addresses() {
+            Addresses::Ipv4 { at } => Some([u64::from(u32::from_be_bytes(packet.bytes(at)?)), 0]),
+            Addresses::Ipv6 { at } => address_at(packet, at),
+            Addresses::None => None,
+        }
+    }
+
+    /// The frame's source.
+    #[inline(always)]
+    pub fn frame_mac<P: Packet>(&self, packet: &P) -> Option<u64> {
+        Some(mac_word(&packet.bytes(self.start + 6)?))
+    }
+
     /// Whether the body lacks its end.
     #[inline(always)]
     pub fn is_cut(&self) -> bool {
@@ -217,239 +257,35 @@ impl Found {
     }
 
     #[inline(always)]
-    fn new(class: Class) -> Self {
-        Self { class, claim: None, vlans: [0; 2], vlan_count: 0, flags: 0, ip_at: 0, body_at: 0, body_len: 0 }
-    }
-}
-
-/// A harvested frame, or the class of one that is not.
-#[inline(always)]
-fn read<P: Packet>(packet: &P) -> Result<Found, Class> {
-    let ethernet: [u8; 2] = packet.bytes(12).ok_or(Class::Malformed)?;
-    let mut ethertype = u16_at(&ethernet, 0);
-    let mut at = 14;
-    let mut found = Found::new(Class::Other);
-    for _ in 0..TAGS_MAX {
-        if !is_tag(ethertype) {
-            break;
+    fn new(start: usize, tunnel: Tunnel) -> Self {
+        Self {
+            class: Class::Other,
+            claim: None,
+            vlans: [tunnel.vlan, 0],
+            tunnel,
+            vlan_count: (tunnel.vlan != 0) as u8,
+            flags: 0,
+            protocol: 0,
+            ports: [0; 2],
+            start,
+            ip_at: 0,
+            body_at: 0,
+            body_len: 0,
+            inner_at: 0,
+            inner: Tunnel::default(),
         }
-        let tag: [u8; 4] = packet.bytes(at).ok_or(Class::Malformed)?;
-        let id = u16_at(&tag, 0) & 0xfff;
-        // A priority tag (id 0) names no VLAN.
-        if id != 0 {
-            found.vlans[if found.vlan_count == 0 { 0 } else { 1 }] = id;
-            found.vlan_count += 1;
-        }
-        ethertype = u16_at(&tag, 2);
-        at += 4;
     }
-    match ethertype {
-        ETHERTYPE_IPV4 => ipv4(packet, found, at),
-        ETHERTYPE_IPV6 => ipv6(packet, found, at),
-        ETHERTYPE_ARP => arp(packet, found, at),
-        tag if is_tag(tag) => Err(Class::Deep),
-        _ => Err(Class::Other),
-    }
-}
 
-#[inline(always)]
-fn arp<P: Packet>(packet: &P, mut found: Found, at: usize) -> Result<Found, Class> {
-    let body: [u8; ARP_BODY] = packet.bytes(at).ok_or(Class::Malformed)?;
-    // Ethernet, IPv4 and their address lengths (RFC 826).
-    if body[..6] != [0, 1, 8, 0, 6, 4] {
-        return Err(Class::Other);
-    }
-    let sender = u32_at(&body, 14);
-    let target = u32_at(&body, 24);
-    let kind = match (u16_at(&body, 6), sender == target) {
-        (1, _) if sender == 0 => kind::ARP_CONFLICT_CHECK,
-        (1, false) => kind::ARP_REQUEST,
-        (1, true) => kind::ARP_ANNOUNCEMENT,
-        (2, false) => kind::ARP_REPLY,
-        (2, true) => kind::ARP_GRATUITOUS_REPLY,
-        _ => return Err(Class::Other),
-    };
-    let address = if kind == kind::ARP_CONFLICT_CHECK { target } else { sender };
-    found.class = Class::Arp;
-    found.body_at = at;
-    found.body_len = ARP_BODY as u16;
-    let frame_mac = frame_mac(packet).ok_or(Class::Malformed)?;
-    found.claim = Some(Claim { kind, address: [u64::from(address), 0], mac: mac_word(&slice(&body, 8)), frame_mac });
-    Ok(found)
-}
-
-#[inline(always)]
-fn ipv4<P: Packet>(packet: &P, mut found: Found, ip_at: usize) -> Result<Found, Class> {
-    let ip: [u8; 20] = packet.bytes(ip_at).ok_or(Class::Malformed)?;
-    let header_len = usize::from(ip[0] & 0xf) * 4;
-    if ip[0] >> 4 != 4 || header_len < 20 {
-        return Err(Class::Malformed);
-    }
-    if ip[9] != UDP {
-        return Err(Class::Other);
-    }
-    // More fragments, or an offset.
-    if u16_at(&ip, 6) & 0x3fff != 0 {
-        return Err(Class::Fragment);
-    }
-    let at = ip_at + header_len;
-    let udp: [u8; 8] = packet.bytes(at).ok_or(Class::Malformed)?;
-    found.class = match ports(&udp) {
-        (true, _) => Class::Dhcp,
-        (false, true) => Class::Mdns,
-        _ => return Err(Class::Other),
-    };
-    found.flags = FLAG_IPV4;
-    found.ip_at = ip_at;
-    payload(packet, found, at, &udp, ip_at + usize::from(u16_at(&ip, 2)))
-}
-
-#[inline(always)]
-fn ipv6<P: Packet>(packet: &P, mut found: Found, ip_at: usize) -> Result<Found, Class> {
-    let ip: [u8; 8] = packet.bytes(ip_at).ok_or(Class::Malformed)?;
-    let mut at = ip_at + 40;
-    if ip[0] >> 4 != 6 {
-        return Err(Class::Malformed);
-    }
-    let mut next = ip[6];
-    for _ in 0..EXTENSIONS_MAX {
-        if !is_extension(next) {
-            break;
-        }
-        if at > HEADERS_MAX {
-            return Err(Class::Deep);
-        }
-        let extension: [u8; 4] = packet.bytes(at).ok_or(Class::Malformed)?;
-        at += match next {
-            // An atomic fragment is the whole packet (RFC 6946).
-            FRAGMENT if u16_at(&extension, 2) & 0xfff9 != 0 => return Err(fragment_of(extension[0])),
-            FRAGMENT => 8,
-            AUTHENTICATION => (usize::from(extension[1]) + 2) * 4,
-            _ => (usize::from(extension[1]) + 1) * 8,
-        };
-        next = extension[0];
-    }
-    if is_extension(next) || at > HEADERS_MAX {
-        return Err(Class::Deep);
-    }
-    if next != UDP && next != ICMPV6 {
-        return Err(Class::Other);
-    }
-    let transport: [u8; 8] = packet.bytes(at).ok_or(Class::Malformed)?;
-    let end = ip_at + 40 + usize::from(u16_at(&ip, 4));
-    found.flags = FLAG_IPV6;
-    found.ip_at = ip_at;
-    if next == UDP {
-        if !ports(&transport).1 {
-            return Err(Class::Other);
-        }
-        found.class = Class::Mdns;
-        return payload(packet, found, at, &transport, end);
-    }
-    if !matches!(transport[0], ROUTER_SOLICITATION..=REDIRECT) {
-        return Err(Class::Other);
-    }
-    found.class = Class::Ndp;
-    ndp(packet, found, at, &transport, end)
-}
-
-/// A datagram's payload: `at` is where its UDP header starts, `end` where the IP packet ends.
-#[inline(always)]
-fn payload<P: Packet>(packet: &P, mut found: Found, at: usize, udp: &[u8; 8], end: usize) -> Result<Found, Class> {
-    let len = usize::from(u16_at(udp, 4));
-    if len < 8 || at + len > end || end > packet.wire_len() {
-        return Err(Class::Malformed);
-    }
-    found.take_body(packet, at + 8, at + len, FRAME_MAX);
-    Ok(found)
-}
-
-/// A neighbour message: `at` is where its ICMPv6 header starts, `end` where the IP packet ends.
-#[inline(always)]
-fn ndp<P: Packet>(packet: &P, mut found: Found, at: usize, icmp: &[u8; 8], end: usize) -> Result<Found, Class> {
-    let message = icmp[0];
-    let fixed_len = match message {
-        ROUTER_SOLICITATION => 8,
-        ROUTER_ADVERTISEMENT => 16,
-        REDIRECT => 40,
-        _ => 24,
-    };
-    if icmp[1] != 0 || end < at + fixed_len || end > packet.wire_len() {
-        return Err(Class::Malformed);
-    }
-    if message == ROUTER_ADVERTISEMENT {
-        found.take_body(packet, at, end, FRAME_MAX);
-        return Ok(found);
-    }
-    found.take_body(packet, at, end, at + SMALL_BODY);
-    // Solicitations name their sender's link-layer address (option 1), the others their target's (option 2).
-    let wanted = if message == ROUTER_SOLICITATION || message == NEIGHBOR_SOLICITATION { 1 } else { 2 };
-    let options_end = end.min(at + SMALL_BODY);
-    let Some(frame_mac) = frame_mac(packet) else { return Ok(found) };
-    let mac = match link_layer_option(packet, at + fixed_len, options_end, wanted)? {
-        LinkLayer::Absent => frame_mac,
-        LinkLayer::Is(mac) => mac,
-        LinkLayer::NotCaptured => return Ok(found),
-    };
-    let Some(source) = address_at(packet, found.ip_at + 8) else { return Ok(found) };
-    let (kind, address) = if message == ROUTER_SOLICITATION {
-        (kind::ROUTER_SOLICITATION, source)
-    } else {
-        let Some(target) = address_at(packet, at + 8) else { return Ok(found) };
-        match message {
-            NEIGHBOR_SOLICITATION if source == [0, 0] => (kind::DUPLICATE_ADDRESS_DETECTION, target),
-            NEIGHBOR_SOLICITATION => (kind::NEIGHBOR_SOLICITATION, source),
-            NEIGHBOR_ADVERTISEMENT => (kind::NEIGHBOR_ADVERTISEMENT + (icmp[4] >> 7) + (icmp[4] >> 4 & 2), target),
-            _ => (kind::REDIRECT, [source[0] ^ target[0].rotate_left(32), source[1] ^ target[1].rotate_left(32)]),
-        }
-    };
-    found.claim = Some(Claim { kind, address, mac, frame_mac });
-    Ok(found)
-}
-
-/// What a neighbour message's options say of a link-layer address.
-enum LinkLayer {
-    Absent,
-    Is(u64),
-    NotCaptured,
-}
-
-/// The first link-layer address of the `wanted` type among the options from `at` to `end`.
-#[inline(always)]
-fn link_layer_option<P: Packet>(packet: &P, mut at: usize, end: usize, wanted: u8) -> Result<LinkLayer, Class> {
-    for _ in 0..OPTIONS_MAX {
-        if at + 8 > end {
-            break;
-        }
-        let Some(option) = packet.bytes::<8>(at) else { return Ok(LinkLayer::NotCaptured) };
-        // "Nodes MUST silently discard an ND packet that contains an option with length zero." (RFC 4861, 4.6)
-        if option[1] == 0 {
-            return Err(Class::Malformed);
-        }
-        if option[0] == wanted && option[1] == 1 {
-            return Ok(LinkLayer::Is(mac_word(&slice(&option, 2))));
-        }
-        at += usize::from(option[1]) * 8;
-    }
-    Ok(LinkLayer::Absent)
-}
-
-#[inline(always)]
-fn frame_mac<P: Packet>(packet: &P) -> Option<u64> {
-    Some(mac_word(&packet.bytes(6)?))
-}
-
-#[inline(always)]
-fn address_at<P: Packet>(packet: &P, at: usize) -> Option<[u64; 2]> {
-    let bytes: [u8; 16] = packet.bytes(at)?;
-    Some([u64_at(&bytes, 0), u64_at(&bytes, 8)])
-}
-
-impl Found {
-    /// The body runs from `at` to `end`, as far as it was captured and not past `limit` or `FRAME_MAX`.
+    /// The body runs from `at` to `end`, as far as it was captured and not past `FRAME_MAX`.
     #[inline(always)]
-    fn take_body<P: Packet>(&mut self, packet: &P, at: usize, end: usize, limit: usize) {
-        let taken_to = end.min(limit).min(FRAME_MAX).min(packet.captured_len());
+    fn take_body<P: Packet>(&mut self, packet: &P, at: usize, end: usize) {
+        self.take_body_until(packet, at, end, self.start + FRAME_MAX);
+    }
+
+    /// As [`Found::take_body`], and not past `limit`.
+    #[inline(always)]
+    fn take_body_until<P: Packet>(&mut self, packet: &P, at: usize, end: usize, limit: usize) {
+        let taken_to = end.min(limit).min(packet.captured_len());
         if taken_to < end {
             self.flags |= FLAG_CUT;
         }
@@ -458,27 +294,56 @@ impl Found {
     }
 }
 
-/// Whether a datagram's ports are DHCP's, and whether they are mDNS's.
+/// Reads a frame into `found`, or answers the class of one that is not harvested.
 #[inline(always)]
-fn ports(udp: &[u8; 8]) -> (bool, bool) {
-    let (source, destination) = (u16_at(udp, 0), u16_at(udp, 2));
-    (PORTS_DHCP.contains(&source) || PORTS_DHCP.contains(&destination), source == PORT_MDNS || destination == PORT_MDNS)
+fn read<P: Packet>(packet: &P, found: &mut Found, opens: bool) -> Result<(), Class> {
+    let ethernet: [u8; 2] = packet.bytes(found.start + 12).ok_or(Class::Malformed)?;
+    let mut ethertype = u16_at(&ethernet, 0);
+    let mut at = found.start + 14;
+    let mut tags = 0;
+    for _ in 0..TAGS_MAX {
+        if !is_tag(ethertype) {
+            break;
+        }
+        let tag: [u8; 4] = packet.bytes(at).ok_or(Class::Malformed)?;
+        let id = u16_at(&tag, 0) & 0xfff;
+        // A priority tag (id 0) names no VLAN; a tag in the frame is what an ERSPAN header only repeats.
+        if id != 0 {
+            if tags == 0 {
+                found.vlans = [id, 0];
+            } else {
+                found.vlans[1] = id;
+            }
+            tags += 1;
+            found.vlan_count = tags;
+        }
+        ethertype = u16_at(&tag, 2);
+        at += 4;
+    }
+    if ethertype == ETHERTYPE_PPPOE_SESSION && opens {
+        ethertype = tunnel::pppoe(packet, found, at)?;
+        at += tunnel::PPPOE_LEN;
+    }
+    match ethertype {
+        ETHERTYPE_IPV4 => ip::ipv4(packet, found, at),
+        ETHERTYPE_IPV6 => ip::ipv6(packet, found, at),
+        ETHERTYPE_ARP => link::arp(packet, found, at),
+        ETHERTYPE_LLDP => link::lldp(packet, found, at),
+        0..LENGTH_END => link::llc(packet, found, at, usize::from(ethertype)),
+        tag if is_tag(tag) => Err(Class::Deep),
+        _ => Err(Class::Other),
+    }
+}
+
+#[inline(always)]
+fn address_at<P: Packet>(packet: &P, at: usize) -> Option<[u64; 2]> {
+    let bytes: [u8; 16] = packet.bytes(at)?;
+    Some([u64_at(&bytes, 0), u64_at(&bytes, 8)])
 }
 
 #[inline(always)]
 fn is_tag(ethertype: u16) -> bool {
     ETHERTYPES_TAG.contains(&ethertype)
-}
-
-#[inline(always)]
-fn is_extension(header: u8) -> bool {
-    matches!(header, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS)
-}
-
-/// The class of an IPv6 fragment of `next`: those that may belong to a harvested protocol are counted as fragments.
-#[inline(always)]
-fn fragment_of(next: u8) -> Class {
-    if next == UDP || next == ICMPV6 || is_extension(next) { Class::Fragment } else { Class::Other }
 }
 
 #[inline(always)]
@@ -523,15 +388,14 @@ mod tests {
     #[track_caller]
     fn check(ports: [u16; 2], captured: usize, class: Class, body_len: u16, is_cut: bool) {
         let mut frame = vec![0; 12];
-        frame.extend([8, 0, 0x45, 0, 0, 68, 0, 1, 0, 0, 64, UDP, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
+        frame.extend([8, 0, 0x45, 0, 0, 68, 0, 1, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
         frame.extend(ports.iter().flat_map(|port| port.to_be_bytes()).collect::<Vec<u8>>());
         frame.extend([0, 48, 0, 0]);
         frame.resize(14 + 68, 7);
         let packet = Captured { bytes: &frame[..captured], wire_len: frame.len() };
-        let harvest = classify(&packet);
+        let harvest = classify(&packet, true);
         let flags = harvest.header.flags;
         assert_eq!((harvest.class, harvest.header.body_len, flags & FLAG_CUT != 0), (class, body_len, is_cut));
-        assert!(!is_plainly_other(&packet) || class == Class::Other);
     }
 
     #[test]
@@ -539,7 +403,8 @@ mod tests {
         check([68, 67], 82, Class::Dhcp, 40, false);
         check([40_000, 67], 82, Class::Dhcp, 40, false);
         check([5353, 40_000], 82, Class::Mdns, 40, false);
-        check([40_000, 53], 82, Class::Other, 0, false);
+        check([40_000, 53], 82, Class::Traffic, 0, false);
+        check([53, 40_000], 82, Class::Served, 40, false);
     }
 
     #[test]

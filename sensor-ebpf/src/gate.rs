@@ -8,7 +8,7 @@
 //! that is held back although it was never told: it is told at the latest when the refresh interval ends, because a
 //! held-back claim does not renew its slot. Late by at most the interval, never lost.
 
-use crate::classify::Claim;
+use crate::classify::{Claim, Tunnel};
 
 /// How many buckets the gate's map has.
 pub const BUCKETS: usize = 16_384;
@@ -56,11 +56,21 @@ pub const fn ticks(refresh_s: u64) -> u64 {
     }
 }
 
+/// A segment as one word: the interface's number, the VLAN ids (12 bits each), and the tunnel, mixed in where there
+/// is one.
+#[inline(always)]
+pub fn place(ifindex: u32, vlans: [u16; 2], tunnel: Tunnel) -> u64 {
+    let plain = u64::from(ifindex) << 32 | u64::from(vlans[0]) << 16 | u64::from(vlans[1]);
+    match tunnel.kind as u64 {
+        0 => plain,
+        kind => plain ^ mix(kind << 32 | u64::from(tunnel.id)) & !0xf000,
+    }
+}
+
 /// Hashes a claim with the secret `seed`: who does not know it cannot choose addresses that share a slot.
 #[inline(always)]
-pub fn mark(seed: u64, ifindex: u32, vlans: [u16; 2], claim: &Claim) -> Mark {
-    let place = u64::from(ifindex) << 32 | u64::from(vlans[0]) << 16 | u64::from(vlans[1]);
-    // The ids have 12 bits each, so the table's number fits above the inner one.
+pub fn mark(seed: u64, place: u64, claim: &Claim) -> Mark {
+    // The VLAN ids have 12 bits each, so the table's number fits above the inner one.
     let table = u64::from(claim.kind >> 3) << 12;
     let mut hash = mix(seed ^ place ^ table);
     hash = mix(hash ^ claim.address[0]);
@@ -116,7 +126,7 @@ pub fn decide(bucket: &mut Bucket, mark: &Mark, now: u64, refresh: u64) -> Decis
 
 /// One word's worth of avalanche (the constants are those of splitmix64).
 #[inline(always)]
-fn mix(mut x: u64) -> u64 {
+pub(crate) fn mix(mut x: u64) -> u64 {
     x ^= x >> 32;
     x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x ^= x >> 29;
@@ -132,11 +142,16 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::abi::TunnelKind;
     use Decision::{Gated, Pass, PassEvicting};
 
     const REFRESH: u64 = 900;
     const A: u64 = 0x0200_0000_000a;
     const B: u64 = 0x0200_0000_000b;
+
+    fn untunnelled(ifindex: u32, vlans: [u16; 2]) -> u64 {
+        place(ifindex, vlans, Tunnel::default())
+    }
 
     struct Gate(Vec<Bucket>);
 
@@ -146,7 +161,7 @@ mod tests {
         }
 
         fn decide(&mut self, claim: Claim, now: u64) -> Decision {
-            let mark = mark(0x5eed, 2, [30, 0], &claim);
+            let mark = mark(0x5eed, untunnelled(2, [30, 0]), &claim);
             decide(&mut self.0[mark.bucket as usize], &mark, now, REFRESH)
         }
     }
@@ -205,9 +220,13 @@ mod tests {
         let mut gate = Gate::new();
         assert_eq!(gate.decide(claim(0, 7, A), 1), Pass);
         assert_eq!(gate.decide(claim(8, 7, A), 1), Pass);
-        let elsewhere = mark(0x5eed, 3, [30, 0], &claim(0, 7, A));
+        let elsewhere = mark(0x5eed, untunnelled(3, [30, 0]), &claim(0, 7, A));
         assert_eq!(decide(&mut gate.0[elsewhere.bucket as usize], &elsewhere, 1, REFRESH), Pass);
-        assert_ne!(mark(1, 2, [30, 0], &claim(0, 7, A)), mark(1, 2, [0, 30], &claim(0, 7, A)));
+        let there = |place| mark(1, place, &claim(0, 7, A));
+        assert_ne!(there(untunnelled(2, [30, 0])), there(untunnelled(2, [0, 30])));
+        let vxlan = |id| place(2, [30, 0], Tunnel { kind: TunnelKind::Vxlan, id, vlan: 0 });
+        assert_ne!(there(untunnelled(2, [30, 0])), there(vxlan(0)));
+        assert_ne!(there(vxlan(1)), there(vxlan(2)));
     }
 
     #[test]
@@ -226,7 +245,7 @@ mod tests {
     fn a_full_bucket_gives_up_its_oldest_slot_and_says_so() {
         let mut bucket = [0; 8];
         let mut told = |mark: Mark, now| decide(&mut bucket, &mark, now, REFRESH);
-        let marks: Vec<Mark> = (0..6).map(|n| mark(1, 2, [0, 0], &claim(0, n, A))).collect();
+        let marks: Vec<Mark> = (0..6).map(|n| mark(1, untunnelled(2, [0, 0]), &claim(0, n, A))).collect();
         for (now, mark) in marks[..4].iter().enumerate() {
             assert_eq!(told(*mark, now as u64), Pass);
         }

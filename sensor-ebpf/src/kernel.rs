@@ -14,7 +14,7 @@ use sensor_ebpf::abi::{
     ARP_BODY, COUNTER_WORDS, Class, Counters, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY, WAKE_INTERVAL_NS,
     WEIGH_INTERVAL_NS,
 };
-use sensor_ebpf::classify::{Addresses, Found, find, is_plainly_other};
+use sensor_ebpf::classify::{Addresses, Found, Tunnel, find};
 use sensor_ebpf::gate::{self, BUCKETS, Bucket, Decision, TICK_BITS};
 use sensor_ebpf::packet::{Packet, READ_MAX};
 
@@ -74,11 +74,7 @@ fn bare_pass(_: XdpContext) -> u32 {
 /// Counts one frame, and writes it to the ring when it is news.
 #[inline(always)]
 fn observe(ctx: *mut xdp_md) {
-    if is_plainly_other(&Linear::new(ctx)) {
-        if let Some(counters) = counters() {
-            counters.seen[Class::Other as usize] += 1;
-        }
-    } else if observe_linear(ctx) {
+    if observe_linear(ctx) {
         observe_spread(ctx);
     }
 }
@@ -88,7 +84,7 @@ fn observe(ctx: *mut xdp_md) {
 #[inline(never)]
 fn observe_linear(ctx: *mut xdp_md) -> bool {
     let packet = Linear::new(ctx);
-    let found = find(&packet);
+    let found = find(&packet, 0, Tunnel::default(), false);
     if found.class == Class::Malformed && packet.is_partial() {
         return true;
     }
@@ -99,15 +95,15 @@ fn observe_linear(ctx: *mut xdp_md) -> bool {
 #[inline(never)]
 fn observe_spread(ctx: *mut xdp_md) {
     let Some(packet) = Gathered::new(ctx) else { return };
-    tell(ctx, &packet, &find(&packet));
+    tell(ctx, &packet, &find(&packet, 0, Tunnel::default(), false));
 }
 
 #[inline(always)]
 fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
     let Some(counters) = counters() else { return };
-    let class = found.class as usize;
+    let class = if found.class.is_watched() { Class::Other as usize } else { found.class as usize };
     counters.seen[class] += 1;
-    if !found.class.is_harvested() {
+    if !found.class.is_harvested() || found.class.is_watched() {
         return;
     }
     let Some(now_ns) = boot_time() else { return };
@@ -156,7 +152,7 @@ fn is_repeat(ctx: *mut xdp_md, counters: &mut Counters, found: &Found, now_ns: u
         return false;
     }
     let Some(claim) = &found.claim else { return false };
-    let mark = gate::mark(SEED.load(), ifindex(ctx), found.vlans, claim);
+    let mark = gate::mark(SEED.load(), gate::place(ifindex(ctx), found.vlans, found.tunnel), claim);
     let Some(bucket) = GATE.get_ptr_mut(mark.bucket) else { return false };
     // SAFETY: the pointer is the map's value. Another CPU may write it at the same time: `gate` says what that costs.
     match gate::decide(unsafe { &mut *bucket }, &mark, now_ns >> TICK_BITS, refresh) {

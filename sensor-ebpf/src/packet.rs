@@ -1,9 +1,9 @@
 //! How the classifier reads a frame: by value, through one trait, so that the same source serves the XDP program
 //! (where the verifier wants each read checked against the packet's end) and native code.
 
-/// No reader needs to reach further into a frame than this, bytes: headers up to [`crate::classify::HEADERS_MAX`],
-/// then the fixed part and options of a neighbour message.
-pub const READ_MAX: usize = 384;
+/// No reader needs to reach further into a frame than this, bytes: the start of a carried frame up to
+/// [`crate::classify::INNER_MAX`], its headers up to [`crate::classify::HEADERS_MAX`], then the fixed part and options of a neighbour message.
+pub const READ_MAX: usize = 640;
 
 /// A frame that may be shorter than its headers promise.
 pub trait Packet {

@@ -209,7 +209,9 @@ pub struct Frame<'a> {
     pub destination_mac: Mac,
     /// The IP header's words; `None` for classes that have none (ARP).
     pub packet: Option<Packet>,
-    /// ARP: the 28 bytes of RFC 826. NDP: the ICMPv6 message. DHCP, mDNS: the UDP payload.
+    /// ARP: the 28 bytes of RFC 826. NDP, MLD, IGMP: the ICMPv6 or IGMP message. UDP protocols: the payload. VRRP: the
+    /// IP payload. LLDP: what follows the ethertype, padding included; STP, CDP: what follows LLC and SNAP. TCP SYN:
+    /// from the IP header to the end of TCP's.
     pub body: &'a [u8],
 }
 
@@ -222,6 +224,10 @@ pub struct Packet {
     pub destination: IpAddr,
     /// Hop limit or time to live, as received.
     pub hop_limit: u8,
+    /// IP protocol, or IPv6 next header behind the extensions.
+    pub protocol: u8,
+    /// Transport ports, source and destination; zeros where there are none.
+    pub ports: [u16; 2],
 }
 
 /// Bytes that the network chose: a name, a vendor class, a text. Never shown as they are.

@@ -45,8 +45,8 @@ pub const TARGETS: [Target; 9] = [
 pub fn classifier(data: &[u8]) {
     let (&[longer, ..], frame) = data.split_at(data.len().min(1)) else { return };
     let packet = Captured { bytes: frame, wire_len: frame.len() + usize::from(longer) };
-    let harvest = classify(&packet);
-    assert_eq!(harvest, classify(&packet));
+    let harvest = classify(&packet, true);
+    assert_eq!(harvest, classify(&packet, true));
     let end = harvest.body_at + usize::from(harvest.header.body_len);
     if harvest.class.is_harvested() {
         assert!(end <= frame.len().min(FRAME_MAX), "{harvest:?}");
@@ -84,7 +84,13 @@ pub fn arp(data: &[u8]) {
 pub fn ndp(data: &[u8]) {
     let &[hop_limit, cut, last, ref body @ ..] = data else { return };
     let source = if last == 0 { Ipv6Addr::UNSPECIFIED } else { Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last.into()) };
-    let packet = Packet { source: source.into(), destination: IpAddr::V6(Ipv6Addr::LOCALHOST), hop_limit };
+    let packet = Packet {
+        source: source.into(),
+        destination: IpAddr::V6(Ipv6Addr::LOCALHOST),
+        hop_limit,
+        protocol: 17,
+        ports: [0; 2],
+    };
     let frame = Frame { cut: cut & 1 != 0, packet: Some(packet), ..frame_of(Class::Ndp, body) };
     match ndp_message::parse(&frame) {
         Ok(Some(message)) => {
@@ -181,8 +187,13 @@ fn check_line(line: &str) {
 }
 
 fn frame_of(class: Class, body: &[u8]) -> Frame<'_> {
-    let packet =
-        Packet { source: IpAddr::from([10, 0, 0, 1]), destination: IpAddr::from([224, 0, 0, 251]), hop_limit: 255 };
+    let packet = Packet {
+        source: IpAddr::from([10, 0, 0, 1]),
+        destination: IpAddr::from([224, 0, 0, 251]),
+        hop_limit: 255,
+        protocol: 17,
+        ports: [5353; 2],
+    };
     Frame {
         at: Timestamp::from_secs(1),
         segment: Segment { iface: Iface::new("fuzz").expect("a short name"), vlans: Vlans::default() },

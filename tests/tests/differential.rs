@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use sensor_ebpf::abi::Header;
-use sensor_ebpf::classify::{Harvest, classify};
+use sensor_ebpf::classify::{Harvest, Tunnel, classify};
 use sensor_ebpf::gate::{self, BUCKETS, Bucket, Decision};
 use sensor_ebpf::packet::Captured;
 use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
@@ -15,13 +15,13 @@ const REFRESH: u64 = gate::ticks(3_600);
 const FRAME_LEN_MAX: usize = 3_400;
 
 fn harvest(frame: &[u8]) -> Harvest {
-    classify(&Captured { bytes: frame, wire_len: frame.len() })
+    classify(&Captured { bytes: frame, wire_len: frame.len() }, false)
 }
 
 /// The record that the kernel must write for a frame, were it not for the gate.
 fn record(frame: &[u8]) -> Option<Record> {
     let harvest = harvest(frame);
-    harvest.class.is_harvested().then(|| Record {
+    (harvest.class.is_harvested() && !harvest.class.is_watched()).then(|| Record {
         body: frame[harvest.body_at..harvest.body_at + usize::from(harvest.header.body_len)].to_vec(),
         header: Header { ifindex: IFINDEX, ..harvest.header },
     })
@@ -116,7 +116,7 @@ fn with_the_gate_on() {
         }
         let found = harvest(&frame);
         let decision = found.claim.map_or(Decision::Pass, |claim| {
-            let mark = gate::mark(options.seed, IFINDEX, found.header.vlans, &claim);
+            let mark = gate::mark(options.seed, gate::place(IFINDEX, found.header.vlans, Tunnel::default()), &claim);
             gate::decide(&mut buckets[mark.bucket as usize], &mark, 1, REFRESH)
         });
         gated += u64::from(decision == Decision::Gated);

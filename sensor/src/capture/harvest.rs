@@ -18,7 +18,11 @@ pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
     counters: &mut Counters,
     sink: &mut F,
 ) {
-    let harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) });
+    let harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, true);
+    if harvest.class == Class::Traffic {
+        counters.seen[Class::Other as usize] += 1;
+        return;
+    }
     let class = harvest.class as usize;
     counters.seen[class] += 1;
     if !harvest.class.is_harvested() {
@@ -58,6 +62,8 @@ fn packet(header: &Header) -> Option<Packet> {
         source: address(header.source),
         destination: address(header.destination),
         hop_limit: header.hop_limit,
+        protocol: header.protocol,
+        ports: header.ports,
     })
 }
 

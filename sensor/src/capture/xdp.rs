@@ -10,7 +10,7 @@ use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramError, Xdp as Program, XdpMode};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, Header};
-use sensor_ebpf::classify::{Claim, kind};
+use sensor_ebpf::classify::{Claim, Tunnel, kind};
 use sensor_ebpf::gate::{self, Bucket};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -185,7 +185,8 @@ impl Xdp {
         let vlans = segment.vlans.ids();
         let vlans = [0, 1].map(|place| vlans.get(place).copied().unwrap_or(0));
         let claim = Claim { kind, address: [high, low], mac: 0, frame_mac: 0 };
-        let bucket = gate::mark(self.seed, ifindex, vlans, &claim).bucket;
+        let place = gate::place(ifindex, vlans, Tunnel::default());
+        let bucket = gate::mark(self.seed, place, &claim).bucket;
         // At worst the answer is held back, which is one missed reply.
         drop(self.gate.set(bucket, [0_u64; 8], 0));
     }

@@ -501,7 +501,7 @@ mod tests {
             cut: false,
             source_mac,
             destination_mac,
-            packet: Some(Packet { source, destination: source, hop_limit: 255 }),
+            packet: Some(Packet { source, destination: source, hop_limit: 255, protocol: 58, ports: [0; 2] }),
             body,
         };
         let mut out = Vec::new();

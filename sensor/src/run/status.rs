@@ -115,11 +115,12 @@ fn mode(port: &PortStatus) -> &'static str {
 }
 
 /// What became of frames, by class, each outcome with its word.
-fn outcomes(counters: &Counters) -> [(&'static str, &[u64; Class::COUNT]); 5] {
+fn outcomes(counters: &Counters) -> [(&'static str, &[u64; Class::COUNT]); 6] {
     [
         ("seen", &counters.seen),
         ("passed", &counters.passed),
         ("gated", &counters.gated),
+        ("policed", &counters.policed),
         ("lost", &counters.lost),
         ("cut", &counters.cut),
     ]
@@ -139,10 +140,24 @@ fn detail_name(outcome: &'static str, class: Class) -> &'static str {
                     Class::Ndp => concat!($outcome, "_ndp"),
                     Class::Dhcp => concat!($outcome, "_dhcp"),
                     Class::Mdns => concat!($outcome, "_mdns"),
+                    Class::Dhcpv6 => concat!($outcome, "_dhcpv6"),
+                    Class::Llmnr => concat!($outcome, "_llmnr"),
+                    Class::Nbns => concat!($outcome, "_nbns"),
+                    Class::Ssdp => concat!($outcome, "_ssdp"),
+                    Class::Wsd => concat!($outcome, "_wsd"),
+                    Class::Lldp => concat!($outcome, "_lldp"),
+                    Class::Cdp => concat!($outcome, "_cdp"),
+                    Class::Stp => concat!($outcome, "_stp"),
+                    Class::Membership => concat!($outcome, "_membership"),
+                    Class::Redundancy => concat!($outcome, "_redundancy"),
+                    Class::Syn => concat!($outcome, "_syn"),
+                    Class::SynAck => concat!($outcome, "_syn_ack"),
+                    Class::Served => concat!($outcome, "_served"),
+                    Class::Traffic => concat!($outcome, "_traffic"),
                 },)*
                 _ => "frames",
             }
         };
     }
-    names!("seen" "passed" "gated" "lost" "cut")
+    names!("seen" "passed" "gated" "policed" "lost" "cut")
 }

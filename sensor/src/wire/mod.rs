@@ -53,6 +53,6 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         Class::Dhcp => dhcp::parse(frame.body)?.map(|message| Message::Dhcp(Box::new(message))),
         Class::Mdns => mdns::parse(frame.body)?.map(Message::Mdns),
         Class::Ndp => ndp::parse(frame)?.map(Message::Ndp),
-        Class::Deep | Class::Fragment | Class::Malformed | Class::Other => None,
+        _ => None,
     })
 }

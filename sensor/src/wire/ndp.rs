@@ -158,7 +158,7 @@ mod tests {
             cut,
             source_mac: HOST,
             destination_mac: Mac::BROADCAST,
-            packet: Some(Packet { source, destination: IpAddr::V6(GROUP), hop_limit }),
+            packet: Some(Packet { source, destination: IpAddr::V6(GROUP), hop_limit, protocol: 58, ports: [0; 2] }),
             body,
         })
     }

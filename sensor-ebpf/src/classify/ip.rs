@@ -1,0 +1,106 @@
+//! IPv4 and IPv6, down to their transport.
+
+use super::{EXTENSIONS_MAX, Found, HEADERS_MAX, neighbor, transport, tunnel, u16_at};
+use crate::abi::{Class, FLAG_IPV4, FLAG_IPV6};
+use crate::packet::Packet;
+
+pub(super) const IGMP: u8 = 2;
+pub(super) const TCP: u8 = 6;
+pub(super) const UDP: u8 = 17;
+pub(super) const GRE: u8 = 47;
+pub(super) const ICMPV6: u8 = 58;
+pub(super) const VRRP: u8 = 112;
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION_OPTIONS: u8 = 60;
+
+#[inline(always)]
+pub(super) fn ipv4<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Result<(), Class> {
+    let ip: [u8; 20] = packet.bytes(ip_at).ok_or(Class::Malformed)?;
+    let header_len = usize::from(ip[0] & 0xf) * 4;
+    if ip[0] >> 4 != 4 || header_len < 20 {
+        return Err(Class::Malformed);
+    }
+    found.flags = FLAG_IPV4;
+    found.ip_at = ip_at;
+    found.protocol = ip[9];
+    // More fragments, or an offset.
+    if u16_at(&ip, 6) & 0x3fff != 0 {
+        if may_be_harvested(ip[9]) {
+            return Err(Class::Fragment);
+        }
+        found.class = Class::Traffic;
+        return Ok(());
+    }
+    above(packet, found, ip_at + header_len, ip_at + usize::from(u16_at(&ip, 2)))
+}
+
+#[inline(always)]
+pub(super) fn ipv6<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Result<(), Class> {
+    let ip: [u8; 8] = packet.bytes(ip_at).ok_or(Class::Malformed)?;
+    let mut at = ip_at + 40;
+    if ip[0] >> 4 != 6 {
+        return Err(Class::Malformed);
+    }
+    let mut next = ip[6];
+    for _ in 0..EXTENSIONS_MAX {
+        if !is_extension(next) {
+            break;
+        }
+        if at > found.start + HEADERS_MAX {
+            return Err(Class::Deep);
+        }
+        let extension: [u8; 4] = packet.bytes(at).ok_or(Class::Malformed)?;
+        at += match next {
+            // An atomic fragment is the whole packet (RFC 6946).
+            FRAGMENT if u16_at(&extension, 2) & 0xfff9 != 0 => {
+                let next = extension[0];
+                let counts = may_be_harvested(next) || is_extension(next);
+                return Err(if counts { Class::Fragment } else { Class::Other });
+            }
+            FRAGMENT => 8,
+            AUTHENTICATION => (usize::from(extension[1]) + 2) * 4,
+            _ => (usize::from(extension[1]) + 1) * 8,
+        };
+        next = extension[0];
+    }
+    if is_extension(next) || at > found.start + HEADERS_MAX {
+        return Err(Class::Deep);
+    }
+    // The addresses are there, or it is no packet.
+    packet.bytes::<16>(ip_at + 24).ok_or(Class::Malformed)?;
+    found.flags = FLAG_IPV6;
+    found.ip_at = ip_at;
+    found.protocol = next;
+    let end = ip_at + 40 + usize::from(u16_at(&ip, 4));
+    if next == ICMPV6 { neighbor::icmpv6(packet, found, at, end) } else { above(packet, found, at, end) }
+}
+
+/// What stands at `at`, after the IP headers, in a packet that ends at `end`.
+#[inline(always)]
+fn above<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
+    match found.protocol {
+        TCP => transport::tcp(packet, found, at, end),
+        UDP => transport::udp(packet, found, at, end),
+        GRE => tunnel::gre(packet, found, at),
+        VRRP => transport::vrrp(packet, found, at, end),
+        IGMP if found.flags == FLAG_IPV4 => neighbor::igmp(packet, found, at, end),
+        _ => {
+            found.class = Class::Traffic;
+            Ok(())
+        }
+    }
+}
+
+/// Whether a fragment of the protocol may belong to a harvested message.
+#[inline(always)]
+fn may_be_harvested(protocol: u8) -> bool {
+    matches!(protocol, UDP | ICMPV6)
+}
+
+#[inline(always)]
+fn is_extension(header: u8) -> bool {
+    matches!(header, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS)
+}

@@ -1,0 +1,81 @@
+//! What is not IP: ARP, LLDP, and what LLC carries (spanning tree, CDP).
+
+use super::{Claim, Found, kind, mac_word, slice, u16_at, u32_at, u64_at};
+use crate::abi::{ARP_BODY, Class};
+use crate::packet::Packet;
+
+/// LLC of the spanning tree: both service access points 0x42, unnumbered information (IEEE 802.1D, section 7.12.3).
+const LLC_SPANNING_TREE: [u8; 3] = [0x42, 0x42, 3];
+/// LLC and SNAP (IEEE 802, section 9) with Cisco's organisation code.
+const SNAP_CISCO: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0x0c];
+const SNAP_CDP: u16 = 0x2000;
+const SNAP_PVST: u16 = 0x010b;
+
+#[inline(always)]
+pub(super) fn arp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Result<(), Class> {
+    let body: [u8; ARP_BODY] = packet.bytes(at).ok_or(Class::Malformed)?;
+    // Ethernet, IPv4 and their address lengths (RFC 826).
+    if body[..6] != [0, 1, 8, 0, 6, 4] {
+        return Err(Class::Other);
+    }
+    let sender = u32_at(&body, 14);
+    let target = u32_at(&body, 24);
+    let kind = match (u16_at(&body, 6), sender == target) {
+        (1, _) if sender == 0 => kind::ARP_CONFLICT_CHECK,
+        (1, false) => kind::ARP_REQUEST,
+        (1, true) => kind::ARP_ANNOUNCEMENT,
+        (2, false) => kind::ARP_REPLY,
+        (2, true) => kind::ARP_GRATUITOUS_REPLY,
+        _ => return Err(Class::Other),
+    };
+    let address = if kind == kind::ARP_CONFLICT_CHECK { target } else { sender };
+    found.class = Class::Arp;
+    found.body_at = at;
+    found.body_len = ARP_BODY as u16;
+    let frame_mac = found.frame_mac(packet).ok_or(Class::Malformed)?;
+    found.claim = Some(Claim { kind, address: [u64::from(address), 0], mac: mac_word(&slice(&body, 8)), frame_mac });
+    Ok(())
+}
+
+#[inline(always)]
+pub(super) fn lldp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Result<(), Class> {
+    found.class = Class::Lldp;
+    found.take_body(packet, at, packet.wire_len());
+    Ok(())
+}
+
+/// A frame of `len` bytes behind its length field.
+#[inline(always)]
+pub(super) fn llc<P: Packet>(packet: &P, found: &mut Found, at: usize, len: usize) -> Result<(), Class> {
+    let Some(head) = packet.bytes::<8>(at) else { return Err(Class::Other) };
+    let end = at + len;
+    let (class, skip) = if head[..3] == LLC_SPANNING_TREE {
+        (Class::Stp, 3)
+    } else if head[..6] == SNAP_CISCO {
+        match u16_at(&head, 6) {
+            SNAP_CDP => (Class::Cdp, 8),
+            SNAP_PVST => (Class::Stp, 8),
+            _ => return Err(Class::Other),
+        }
+    } else {
+        return Err(Class::Other);
+    };
+    if len < skip || end > packet.wire_len() {
+        return Err(Class::Malformed);
+    }
+    found.class = class;
+    found.take_body(packet, at + skip, end);
+    if class == Class::Stp {
+        found.claim = spanning_tree(packet, found, at + skip);
+    }
+    Ok(())
+}
+
+/// Flags, root, its distance and the bridge: what a configuration message repeats every two seconds.
+#[inline(always)]
+fn spanning_tree<P: Packet>(packet: &P, found: &Found, at: usize) -> Option<Claim> {
+    let body: [u8; 28] = packet.bytes(at)?;
+    let frame_mac = found.frame_mac(packet)?;
+    let said = u64_at(&body, 2) ^ u64_at(&body, 10).rotate_left(21) ^ u64_at(&body, 18).rotate_left(42);
+    Some(Claim { kind: kind::SPANNING_TREE, address: [frame_mac, 0], mac: said, frame_mac })
+}

@@ -1,0 +1,116 @@
+//! ICMPv6 and IGMP: neighbour messages and group membership.
+
+use super::{Claim, Found, OPTIONS_MAX, address_at, kind, mac_word, slice};
+use crate::abi::{Class, SMALL_BODY};
+use crate::packet::Packet;
+
+const ROUTER_SOLICITATION: u8 = 133;
+const ROUTER_ADVERTISEMENT: u8 = 134;
+const NEIGHBOR_SOLICITATION: u8 = 135;
+const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+const REDIRECT: u8 = 137;
+/// MLD: query, report and done of version 1 (RFC 2710), report of version 2 (RFC 3810).
+const MLD: [u8; 4] = [130, 131, 132, 143];
+
+/// An ICMPv6 message: `at` is where it starts, `end` where the IP packet ends.
+#[inline(always)]
+pub(super) fn icmpv6<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
+    let icmp: [u8; 8] = packet.bytes(at).ok_or(Class::Malformed)?;
+    match icmp[0] {
+        ROUTER_SOLICITATION..=REDIRECT => {
+            found.class = Class::Ndp;
+            ndp(packet, found, at, &icmp, end)
+        }
+        message if MLD.contains(&message) => membership(packet, found, at, end),
+        _ => {
+            found.class = Class::Traffic;
+            Ok(())
+        }
+    }
+}
+
+/// An IGMP message, as [`icmpv6`].
+#[inline(always)]
+pub(super) fn igmp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
+    membership(packet, found, at, end)
+}
+
+#[inline(always)]
+fn membership<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
+    if end < at + 8 || end > packet.wire_len() {
+        return Err(Class::Malformed);
+    }
+    found.class = Class::Membership;
+    found.take_body(packet, at, end);
+    Ok(())
+}
+
+/// A neighbour message: `at` is where its ICMPv6 header starts, `end` where the IP packet ends.
+#[inline(always)]
+fn ndp<P: Packet>(packet: &P, found: &mut Found, at: usize, icmp: &[u8; 8], end: usize) -> Result<(), Class> {
+    let message = icmp[0];
+    let fixed_len = match message {
+        ROUTER_SOLICITATION => 8,
+        ROUTER_ADVERTISEMENT => 16,
+        REDIRECT => 40,
+        _ => 24,
+    };
+    if icmp[1] != 0 || end < at + fixed_len || end > packet.wire_len() {
+        return Err(Class::Malformed);
+    }
+    if message == ROUTER_ADVERTISEMENT {
+        found.take_body(packet, at, end);
+        return Ok(());
+    }
+    found.take_body_until(packet, at, end, at + SMALL_BODY);
+    // Solicitations name their sender's link-layer address (option 1), the others their target's (option 2).
+    let wanted = if message == ROUTER_SOLICITATION || message == NEIGHBOR_SOLICITATION { 1 } else { 2 };
+    let options_end = end.min(at + SMALL_BODY);
+    let Some(frame_mac) = found.frame_mac(packet) else { return Ok(()) };
+    let mac = match link_layer_option(packet, at + fixed_len, options_end, wanted)? {
+        LinkLayer::Absent => frame_mac,
+        LinkLayer::Is(mac) => mac,
+        LinkLayer::NotCaptured => return Ok(()),
+    };
+    let Some(source) = address_at(packet, found.ip_at + 8) else { return Ok(()) };
+    let (kind, address) = if message == ROUTER_SOLICITATION {
+        (kind::ROUTER_SOLICITATION, source)
+    } else {
+        let Some(target) = address_at(packet, at + 8) else { return Ok(()) };
+        match message {
+            NEIGHBOR_SOLICITATION if source == [0, 0] => (kind::DUPLICATE_ADDRESS_DETECTION, target),
+            NEIGHBOR_SOLICITATION => (kind::NEIGHBOR_SOLICITATION, source),
+            NEIGHBOR_ADVERTISEMENT => (kind::NEIGHBOR_ADVERTISEMENT + (icmp[4] >> 7) + (icmp[4] >> 4 & 2), target),
+            _ => (kind::REDIRECT, [source[0] ^ target[0].rotate_left(32), source[1] ^ target[1].rotate_left(32)]),
+        }
+    };
+    found.claim = Some(Claim { kind, address, mac, frame_mac });
+    Ok(())
+}
+
+/// What a neighbour message's options say of a link-layer address.
+enum LinkLayer {
+    Absent,
+    Is(u64),
+    NotCaptured,
+}
+
+/// The first link-layer address of the `wanted` type among the options from `at` to `end`.
+#[inline(always)]
+fn link_layer_option<P: Packet>(packet: &P, mut at: usize, end: usize, wanted: u8) -> Result<LinkLayer, Class> {
+    for _ in 0..OPTIONS_MAX {
+        if at + 8 > end {
+            break;
+        }
+        let Some(option) = packet.bytes::<8>(at) else { return Ok(LinkLayer::NotCaptured) };
+        // "Nodes MUST silently discard an ND packet that contains an option with length zero." (RFC 4861, 4.6)
+        if option[1] == 0 {
+            return Err(Class::Malformed);
+        }
+        if option[0] == wanted && option[1] == 1 {
+            return Ok(LinkLayer::Is(mac_word(&slice(&option, 2))));
+        }
+        at += usize::from(option[1]) * 8;
+    }
+    Ok(LinkLayer::Absent)
+}

@@ -1,0 +1,148 @@
+//! UDP by its ports, TCP by its flags, and VRRP.
+
+use super::{Claim, Found, kind, tunnel, u16_at, u32_at};
+use crate::abi::{Class, FLAG_IPV4, SERVED_BODY};
+use crate::packet::Packet;
+
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
+
+/// The harvested class whose messages one of a datagram's ports tells.
+#[inline(always)]
+fn class_of(port: u16, is_ipv4: bool) -> Class {
+    match port {
+        67 | 68 if is_ipv4 => Class::Dhcp,
+        137 => Class::Nbns,
+        546 | 547 if !is_ipv4 => Class::Dhcpv6,
+        1900 => Class::Ssdp,
+        // HSRP of IPv4, of IPv6, and GLBP.
+        1985 | 2029 | 3222 => Class::Redundancy,
+        3702 => Class::Wsd,
+        5353 => Class::Mdns,
+        5355 => Class::Llmnr,
+        _ => Class::Traffic,
+    }
+}
+
+/// Whether a port is that of a service whose answers are told.
+#[inline(always)]
+fn serves(port: u16) -> bool {
+    matches!(port, 53 | 123 | 161)
+}
+
+/// Whether a TCP segment's flags are those of no SYN.
+#[inline(always)]
+pub(super) fn is_no_syn(flags: u8) -> bool {
+    flags & (SYN | RST | FIN) != SYN
+}
+
+/// A datagram: `at` is where its UDP header starts, `end` where the IP packet ends.
+#[inline(always)]
+pub(super) fn udp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
+    let udp: [u8; 8] = packet.bytes(at).ok_or(Class::Malformed)?;
+    let (source, destination) = (u16_at(&udp, 0), u16_at(&udp, 2));
+    let is_ipv4 = found.flags & FLAG_IPV4 != 0;
+    found.ports = [source, destination];
+    let mut class = class_of(destination, is_ipv4);
+    // Numbers, because LLVM compares the enums of a match by way of a table that BPF has not.
+    if class as u8 == Class::Traffic as u8 || class_of(source, is_ipv4) as u8 == Class::Dhcp as u8 {
+        class = class_of(source, is_ipv4);
+    }
+    if class as u8 == Class::Traffic as u8 {
+        if tunnel::is_port(destination) {
+            tunnel::over_udp(packet, found, at + 8, destination);
+        }
+        found.class = Class::Traffic;
+        if serves(source) {
+            return served(packet, found, at, end, &udp);
+        }
+        return Ok(());
+    }
+    found.class = class;
+    let len = usize::from(u16_at(&udp, 4));
+    if len < 8 || at + len > end || end > packet.wire_len() {
+        return Err(Class::Malformed);
+    }
+    found.take_body(packet, at + 8, at + len);
+    if class as u8 == Class::Redundancy as u8 {
+        found.claim = redundancy(packet, found, at + 8);
+    }
+    Ok(())
+}
+
+/// A datagram from a service's port: enough of it to tell an answer from a question.
+#[inline(always)]
+fn served<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize, udp: &[u8; 8]) -> Result<(), Class> {
+    let len = usize::from(u16_at(udp, 4));
+    if len < 8 || at + len > end || end > packet.wire_len() {
+        return Ok(());
+    }
+    found.class = Class::Served;
+    let taken_to = (at + len).min(at + 8 + SERVED_BODY).min(packet.captured_len());
+    found.body_at = at + 8;
+    found.body_len = taken_to.saturating_sub(at + 8) as u16;
+    found.claim = with_port(packet, found, kind::SERVED);
+    Ok(())
+}
+
+/// A segment: `at` is where its TCP header starts, `end` where the IP packet ends. The body of a SYN starts with the
+/// IP header, for its words are part of a fingerprint.
+#[inline(always)]
+pub(super) fn tcp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
+    found.class = Class::Traffic;
+    let Some(tcp) = packet.bytes::<14>(at) else { return Ok(()) };
+    found.ports = [u16_at(&tcp, 0), u16_at(&tcp, 2)];
+    let flags = tcp[13];
+    let header_len = usize::from(tcp[12] >> 4) * 4;
+    if is_no_syn(flags) || header_len < 20 || at + header_len > end || end > packet.wire_len() {
+        return Ok(());
+    }
+    let kind = if flags & ACK == 0 {
+        found.class = Class::Syn;
+        kind::SYN
+    } else {
+        found.class = Class::SynAck;
+        kind::SYN_ACK
+    };
+    found.take_body(packet, found.ip_at, at + header_len);
+    found.claim = if kind == kind::SYN { of_source(packet, found, kind) } else { with_port(packet, found, kind) };
+    Ok(())
+}
+
+/// VRRP and CARP: `at` is where the message starts.
+#[inline(always)]
+pub(super) fn vrrp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
+    if end < at + 8 || end > packet.wire_len() {
+        return Err(Class::Malformed);
+    }
+    found.class = Class::Redundancy;
+    found.take_body(packet, at, end);
+    found.claim = redundancy(packet, found, at);
+    Ok(())
+}
+
+/// The first words of every such protocol: its version, group, state and priority. What counts up or is signed stands
+/// behind them.
+#[inline(always)]
+fn redundancy<P: Packet>(packet: &P, found: &Found, at: usize) -> Option<Claim> {
+    let said = u64::from(u32_at(&packet.bytes::<4>(at)?, 0));
+    let source = found.source(packet)?;
+    let frame_mac = found.frame_mac(packet)?;
+    let mac = said << 32 ^ source[0] ^ source[1].rotate_left(13);
+    Some(Claim { kind: kind::REDUNDANCY, address: [frame_mac, u64::from(found.ports[1])], mac, frame_mac })
+}
+
+#[inline(always)]
+fn of_source<P: Packet>(packet: &P, found: &Found, kind: u8) -> Option<Claim> {
+    let frame_mac = found.frame_mac(packet)?;
+    Some(Claim { kind, address: found.source(packet)?, mac: frame_mac, frame_mac })
+}
+
+#[inline(always)]
+fn with_port<P: Packet>(packet: &P, found: &Found, kind: u8) -> Option<Claim> {
+    let mut claim = of_source(packet, found, kind)?;
+    claim.address[0] ^= u64::from(found.ports[0]) << 40;
+    Some(claim)
+}
