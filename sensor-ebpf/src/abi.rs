@@ -1,9 +1,14 @@
 //! What the XDP program and user space agree on: classes, ring records, counters. Nothing here decides anything.
 //!
 //! **The object.** Programs `sensor_host` (passes every frame) and `sensor_mirror` (drops every frame), both
-//! `xdp.frags`; `bare_pass` does nothing and is what the bench compares with. Maps `RING`, `COUNTERS` (per CPU, one
-//! value: the words of [`Counters`]), `GATE`, `SCRATCH`. Globals to be set at load: `SEED` (`u64`, secret and random),
-//! `REFRESH` (`u64`, [`crate::gate::ticks`]; 0 switches the gate off).
+//! `xdp.frags`; `bare_pass` and `bare_drop` do nothing and are what the bench compares with. Maps `RING`, `COUNTERS`
+//! (per CPU, one value: the words of [`Counters`]), `CLOCK` (per CPU: a jiffy and its boot time), `GATE`, `PRESENCE`,
+//! `POLICE`, `WATCH` (one value, [`crate::watch::Table`]), `SCRATCH`. Globals to be set at load: `SEED` (`u64`, secret
+//! and random), `REFRESH` (`u64`, [`crate::gate::ticks`]; 0 switches the gate off), `INTERVAL` (`u32`, the refresh
+//! interval of [`crate::presence`] in jiffies), `POLICING` (`u32`, 0 switches it off).
+//!
+//! **What counts as what.** A frame is one of its class; but one of a class that is watched, from an address that is
+//! not, is `Other`. A frame of a known sender that is news in no other way is `gated`.
 //!
 //! **Waking up.** A wake-up for each record would cost more than all the rest, so the program wakes the reader at
 //! most once in [`WAKE_INTERVAL_NS`], or in [`WEIGH_INTERVAL_NS`] while the ring is at least half full. A record
@@ -153,6 +158,9 @@ pub const FLAG_IPV4: u8 = 2;
 /// `Header::flags`: `source` and `destination` hold IPv6 addresses.
 pub const FLAG_IPV6: u8 = 4;
 
+/// `Header::flags`: the sender says too much; it is told with this frame, once a minute.
+pub const FLAG_FLOOD: u8 = 8;
+
 /// By what a frame was carried to the sensor. The numbers are in ring records: append only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -175,6 +183,18 @@ pub enum TunnelKind {
 impl TunnelKind {
     /// Every kind, in the order of its number.
     pub const ALL: [Self; 6] = [Self::None, Self::Pppoe, Self::Gre, Self::Erspan, Self::Vxlan, Self::Geneve];
+
+    /// The kind in a segment's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Pppoe => "pppoe",
+            Self::Gre => "gre",
+            Self::Erspan => "erspan",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+        }
+    }
 
     /// From a ring record's number.
     pub const fn from_number(number: u8) -> Option<Self> {

@@ -18,7 +18,9 @@ mod transport;
 mod tunnel;
 
 use crate::abi::{Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, SMALL_BODY, TunnelKind};
+use crate::gate;
 use crate::packet::{Packet, READ_MAX};
+use crate::watch;
 
 /// A frame, classified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,18 @@ pub struct Harvest {
     pub body_at: usize,
     /// What the gate compares, for classes whose repeats are held back.
     pub claim: Option<Claim>,
+    /// Whose presence it shows: two words in network order, an IPv4 address the first word.
+    pub sender: Option<[u64; 2]>,
+    /// The frame's source.
+    pub frame_mac: u64,
+}
+
+impl Harvest {
+    /// The segment as one word, on the interface with this number.
+    pub fn place(&self, ifindex: u32) -> u64 {
+        let kind = TunnelKind::from_number(self.header.tunnel_kind).unwrap_or_default();
+        gate::place(ifindex, self.header.vlans, Tunnel { kind, id: self.header.tunnel_id, vlan: 0 })
+    }
 }
 
 /// What [`find`] found: enough for the gate, and where to read the rest. Small, because in the kernel whatever lives
@@ -45,6 +59,10 @@ pub struct Found {
     pub vlans: [u16; 2],
     /// By what the frame was carried.
     pub tunnel: Tunnel,
+    /// The frame's source.
+    pub frame_mac: u64,
+    /// The IP source as two words in network order, the first of them an IPv4 address; zeros without an IP header.
+    pub source: [u64; 2],
     vlan_count: u8,
     flags: u8,
     protocol: u8,
@@ -159,10 +177,23 @@ const ETHERTYPES_TAG: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 /// Below this an ethertype is a length (IEEE 802.3, section 3.2.6).
 const LENGTH_END: u16 = 0x600;
 
-/// Classifies one frame; `opens`: what it carries instead, if it is a tunnel's.
-pub fn classify<P: Packet>(packet: &P, opens: bool) -> Harvest {
-    let mut found = find(packet, 0, Tunnel::default(), opens);
-    if opens && found.inner_at > 0 {
+/// Whose tunnels are looked into: a guest could forge segments by sending tunnel frames of its own.
+#[derive(Clone, Copy, Debug)]
+pub enum Opens<'a> {
+    /// Everybody's: the port was declared a mirror, or the frames come from a file.
+    All,
+    /// Those that end here: at the own addresses of this table.
+    Own(&'a watch::Table),
+}
+
+/// Classifies one frame, or the one that it carries.
+pub fn classify<P: Packet>(packet: &P, opens: Opens<'_>) -> Harvest {
+    let mut found = find(packet, 0, Tunnel::default(), matches!(opens, Opens::All));
+    let opens_it = || match opens {
+        Opens::All => true,
+        Opens::Own(table) => found.destination(packet).is_some_and(|address| watch::is_own(table, address)),
+    };
+    if found.inner_at > 0 && opens_it() {
         found = find(packet, found.inner_at, found.inner, false);
     }
     let mut header = Header { class: found.class as u8, ..Header::default() };
@@ -181,7 +212,44 @@ pub fn classify<P: Packet>(packet: &P, opens: bool) -> Harvest {
             Addresses::None => {}
         }
     }
-    Harvest { class: found.class, header, body_at: found.body_at, claim: found.claim }
+    let sender = found.sender().filter(|_| found.class.is_harvested());
+    Harvest {
+        class: found.class,
+        header,
+        body_at: found.body_at,
+        claim: found.claim,
+        sender,
+        frame_mac: found.frame_mac,
+    }
+}
+
+/// One look at the TCP and UDP of untagged frames, which is nearly all of a busy link: the IP source (two words in
+/// network order, an IPv4 address the first word) and the frame's, if [`find`] would say [`Class::Traffic`] and no
+/// tunnel.
+#[inline(always)]
+pub fn plain_traffic<P: Packet>(packet: &P) -> Option<([u64; 2], u64)> {
+    // Ethernet, IPv4 without options, and TCP up to its flags; or IPv6 and its ports.
+    let head: [u8; 48] = packet.bytes(0)?;
+    // The frame's source and its ethertype in one word.
+    let source = u64_at(&head, 6);
+    let (address, protocol, transport) = match source as u16 {
+        ETHERTYPE_IPV4 if head[14] == 0x45 && u16_at(&head, 20) & 0x3fff == 0 => {
+            ([u64::from(u32_at(&head, 26)), 0], head[23], 34)
+        }
+        ETHERTYPE_IPV6 if head[14] >> 4 == 6 => ([u64_at(&head, 22), u64_at(&head, 30)], head[20], 54),
+        _ => return None,
+    };
+    let is_plain = match protocol {
+        ip::TCP if transport == 34 => transport::is_no_syn(head[47]),
+        ip::TCP => transport::is_no_syn(packet.bytes::<2>(66)?[1]),
+        ip::UDP if transport == 34 => transport::is_plain(u16_at(&head, 34), u16_at(&head, 36), true),
+        ip::UDP => {
+            let ports: [u8; 8] = packet.bytes(54)?;
+            transport::is_plain(u16_at(&ports, 0), u16_at(&ports, 2), false)
+        }
+        _ => false,
+    };
+    is_plain.then_some((address, source >> 16))
 }
 
 /// What a frame is, without the parts of its record that are only copied. `start` is where its Ethernet header is,
@@ -189,9 +257,8 @@ pub fn classify<P: Packet>(packet: &P, opens: bool) -> Harvest {
 #[inline(always)]
 pub fn find<P: Packet>(packet: &P, start: usize, tunnel: Tunnel, opens: bool) -> Found {
     let mut found = Found::new(start, tunnel);
-    match read(packet, &mut found, opens) {
-        Ok(()) => {}
-        Err(class) => found.class = class,
+    if let Err(class) = read(packet, &mut found, opens) {
+        found.class = class;
     }
     found
 }
@@ -234,20 +301,26 @@ impl Found {
         }
     }
 
-    /// The IP source as two words in network order, the first of them an IPv4 address.
+    /// The IP destination, as [`Found::source`].
     #[inline(always)]
-    pub fn source<P: Packet>(&self, packet: &P) -> Option<[u64; 2]> {
+    pub fn destination<P: Packet>(&self, packet: &P) -> Option<[u64; 2]> {
         match self.addresses() {
-            Addresses::Ipv4 { at } => Some([u64::from(u32::from_be_bytes(packet.bytes(at)?)), 0]),
-            Addresses::Ipv6 { at } => address_at(packet, at),
+            Addresses::Ipv4 { at } => Some([u64::from(u32::from_be_bytes(packet.bytes(at + 4)?)), 0]),
+            Addresses::Ipv6 { at } => address_at(packet, at + 16),
             Addresses::None => None,
         }
     }
 
-    /// The frame's source.
+    /// Whose presence the frame shows, likewise: the IP source, or ARP's sender when it speaks for itself.
     #[inline(always)]
-    pub fn frame_mac<P: Packet>(&self, packet: &P) -> Option<u64> {
-        Some(mac_word(&packet.bytes(self.start + 6)?))
+    pub fn sender(&self) -> Option<[u64; 2]> {
+        match &self.claim {
+            Some(claim) if self.class as u8 == Class::Arp as u8 => {
+                let speaks = claim.kind != kind::ARP_CONFLICT_CHECK && claim.mac == claim.frame_mac;
+                speaks.then_some(claim.address)
+            }
+            _ => (self.flags & (FLAG_IPV4 | FLAG_IPV6) != 0).then_some(self.source),
+        }
     }
 
     /// Whether the body lacks its end.
@@ -263,7 +336,9 @@ impl Found {
             claim: None,
             vlans: [tunnel.vlan, 0],
             tunnel,
-            vlan_count: (tunnel.vlan != 0) as u8,
+            frame_mac: 0,
+            source: [0; 2],
+            vlan_count: u8::from(tunnel.vlan != 0),
             flags: 0,
             protocol: 0,
             ports: [0; 2],
@@ -297,8 +372,9 @@ impl Found {
 /// Reads a frame into `found`, or answers the class of one that is not harvested.
 #[inline(always)]
 fn read<P: Packet>(packet: &P, found: &mut Found, opens: bool) -> Result<(), Class> {
-    let ethernet: [u8; 2] = packet.bytes(found.start + 12).ok_or(Class::Malformed)?;
-    let mut ethertype = u16_at(&ethernet, 0);
+    let ethernet: [u8; 14] = packet.bytes(found.start).ok_or(Class::Malformed)?;
+    found.frame_mac = mac_word(&slice(&ethernet, 6));
+    let mut ethertype = u16_at(&ethernet, 12);
     let mut at = found.start + 14;
     let mut tags = 0;
     for _ in 0..TAGS_MAX {
@@ -393,7 +469,7 @@ mod tests {
         frame.extend([0, 48, 0, 0]);
         frame.resize(14 + 68, 7);
         let packet = Captured { bytes: &frame[..captured], wire_len: frame.len() };
-        let harvest = classify(&packet, true);
+        let harvest = classify(&packet, Opens::All);
         let flags = harvest.header.flags;
         assert_eq!((harvest.class, harvest.header.body_len, flags & FLAG_CUT != 0), (class, body_len, is_cut));
     }

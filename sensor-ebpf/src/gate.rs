@@ -126,7 +126,7 @@ pub fn decide(bucket: &mut Bucket, mark: &Mark, now: u64, refresh: u64) -> Decis
 
 /// One word's worth of avalanche (the constants are those of splitmix64).
 #[inline(always)]
-pub(crate) fn mix(mut x: u64) -> u64 {
+pub(crate) const fn mix(mut x: u64) -> u64 {
     x ^= x >> 32;
     x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x ^= x >> 29;

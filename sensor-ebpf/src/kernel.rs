@@ -11,12 +11,14 @@ use aya_ebpf::helpers::{
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::{Global, programs::XdpContext};
 use sensor_ebpf::abi::{
-    ARP_BODY, COUNTER_WORDS, Class, Counters, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY, WAKE_INTERVAL_NS,
-    WEIGH_INTERVAL_NS,
+    ARP_BODY, COUNTER_WORDS, Class, Counters, FLAG_FLOOD, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY, TunnelKind,
+    WAKE_INTERVAL_NS, WEIGH_INTERVAL_NS,
 };
-use sensor_ebpf::classify::{Addresses, Found, Tunnel, find};
-use sensor_ebpf::gate::{self, BUCKETS, Bucket, Decision, TICK_BITS};
+use sensor_ebpf::classify::{Addresses, Found, INNER_MAX, Tunnel, find, plain_traffic};
+use sensor_ebpf::gate::{self, Decision, TICK_BITS};
 use sensor_ebpf::packet::{Packet, READ_MAX};
+use sensor_ebpf::presence::{self, Look};
+use sensor_ebpf::{police, watch};
 
 /// Records for user space. The value type is `()`: libbpf accepts no other here.
 #[btf_map]
@@ -27,7 +29,16 @@ static COUNTERS: PerCpuArray<[u64; COUNTER_WORDS], 1> = PerCpuArray::new();
 #[btf_map]
 static CLOCK: PerCpuArray<[u64; 2], 1> = PerCpuArray::new();
 #[btf_map]
-static GATE: Array<Bucket, BUCKETS> = Array::new();
+static GATE: Array<gate::Bucket, { gate::BUCKETS }> = Array::new();
+#[btf_map]
+static PRESENCE: Array<presence::Bucket, { presence::BUCKETS }> = Array::new();
+#[btf_map]
+static POLICE: Array<police::Bucket, { police::BUCKETS }> = Array::new();
+#[btf_map]
+static WATCH: Array<watch::Table, 1> = Array::new();
+/// What the frame at hand is ([`Found`]), from one step to the next.
+#[btf_map]
+static FOUND: PerCpuArray<[u64; FOUND_LEN / 8], 1> = PerCpuArray::new();
 /// A long record while it is put together, and behind it the headers of a frame spread over buffers: the stack has
 /// 512 bytes only.
 #[btf_map]
@@ -36,6 +47,8 @@ static SCRATCH: PerCpuArray<[u64; (RECORD_LEN + GATHERED_LEN) / 8], 1> = PerCpuA
 const _: () = assert!(core::mem::offset_of!(Header, source) == 40 && core::mem::offset_of!(Header, destination) == 56);
 const _: () = assert!(core::mem::offset_of!(Small<SMALL_BODY>, body) == HEADER_LEN && SMALL_BODY % 8 == 0);
 
+const FOUND_LEN: usize = size_of::<Found>();
+const _: () = assert!(FOUND_LEN % 8 == 0 && align_of::<Found>() == 8);
 const RECORD_LEN: usize = (HEADER_LEN + FRAME_MAX).next_multiple_of(8);
 const GATHERED_LEN: usize = 2 * READ_MAX.next_power_of_two();
 
@@ -43,6 +56,12 @@ const GATHERED_LEN: usize = 2 * READ_MAX.next_power_of_two();
 static SEED: Global<u64> = Global::new(0);
 #[unsafe(no_mangle)]
 static REFRESH: Global<u64> = Global::new(0);
+#[unsafe(no_mangle)]
+static KEYS: Global<presence::Keys> = Global::new([0; 4]);
+#[unsafe(no_mangle)]
+static INTERVAL: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+static POLICING: Global<u32> = Global::new(0);
 
 /// When a wake-up was last considered, and when it was last done, by the boot clock. One pair for all CPUs: it is
 /// written once an interval, and two CPUs that write it at once wake the reader twice. (LLVM has no atomic load for the
@@ -56,13 +75,13 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 #[xdp(frags)]
 fn sensor_host(ctx: XdpContext) -> u32 {
-    observe(ctx.ctx);
+    observe(ctx.ctx, false);
     xdp_action::XDP_PASS
 }
 
 #[xdp(frags)]
 fn sensor_mirror(ctx: XdpContext) -> u32 {
-    observe(ctx.ctx);
+    observe(ctx.ctx, true);
     xdp_action::XDP_DROP
 }
 
@@ -71,53 +90,212 @@ fn bare_pass(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }
 
+#[xdp(frags)]
+fn bare_drop(_: XdpContext) -> u32 {
+    xdp_action::XDP_DROP
+}
+
+/// What a frame is was written to `FOUND`.
+const FOUND_IT: u64 = 0;
+/// The headers may not be in the first buffer.
+const SPREAD: u64 = 1;
+/// There is nothing to tell.
+const NOTHING: u64 = 2;
+
 /// Counts one frame, and writes it to the ring when it is news.
+///
+/// Each step is a global function, which the verifier looks at once and by itself: what a step found goes to the next
+/// through `FOUND`, so that the ways to find it do not multiply with the ways to tell it.
 #[inline(always)]
-fn observe(ctx: *mut xdp_md) {
-    if observe_linear(ctx) {
-        observe_spread(ctx);
+fn observe(ctx: *mut xdp_md, is_mirror: bool) {
+    if is_known_traffic(ctx) {
+        return;
+    }
+    match find_linear(ctx, u32::from(is_mirror)) {
+        FOUND_IT => drop(tell_linear(ctx)),
+        SPREAD => {
+            if find_spread(ctx) == FOUND_IT {
+                tell_spread(ctx);
+            }
+        }
+        NOTHING => {}
+        inner => {
+            if find_inner(ctx, inner) == FOUND_IT {
+                tell_linear(ctx);
+            }
+        }
     }
 }
 
-/// Answers whether nothing was done because the headers may not be in the first buffer.
-/// A function of its own, so that the programs share it and each way has a stack of its own.
-#[inline(never)]
-fn observe_linear(ctx: *mut xdp_md) -> bool {
+/// Nearly all frames of a busy link: untagged TCP and UDP of senders that are known. Counts such a frame, with one
+/// look, and spares it the rest.
+#[inline(always)]
+fn is_known_traffic(ctx: *mut xdp_md) -> bool {
     let packet = Linear::new(ctx);
-    let found = find(&packet, 0, Tunnel::default(), false);
-    if found.class == Class::Malformed && packet.is_partial() {
+    let Some((address, mac)) = plain_traffic(&packet) else { return false };
+    if address[1] == 0
+        && let Some(table) = WATCH.get(0)
+        && !watch::may_be_watched(table, address[0] as u32)
+    {
+        let Some(counters) = counters() else { return false };
+        counters.seen[Class::Other as usize] += 1;
         return true;
     }
-    tell(ctx, &packet, &found);
-    false
+    let mark = presence::mark(&KEYS.load(), gate::place(ifindex(ctx), [0; 2], Tunnel::default()), address, mac);
+    let Some(bucket) = PRESENCE.get_ptr_mut(mark.bucket) else { return false };
+    // SAFETY: the pointer is the map's value; `presence` says what two writers at once cost.
+    let look = presence::look(unsafe { &mut *bucket }, &mark, jiffies(), INTERVAL.load(), packet.len());
+    let Some(counters) = counters() else { return false };
+    match look {
+        Look::Known => {
+            counters.seen[Class::Traffic as usize] += 1;
+            counters.gated[Class::Traffic as usize] += 1;
+            true
+        }
+        Look::Outside => {
+            counters.seen[Class::Other as usize] += 1;
+            true
+        }
+        _ => false,
+    }
 }
 
+/// Answers what was left to be done: [`FOUND_IT`], [`SPREAD`], or a carried frame ([`pack`]).
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn observe_spread(ctx: *mut xdp_md) {
-    let Some(packet) = Gathered::new(ctx) else { return };
-    tell(ctx, &packet, &find(&packet, 0, Tunnel::default(), false));
+extern "C" fn find_linear(ctx: *mut xdp_md, is_mirror: u32) -> u64 {
+    let packet = Linear::new(ctx);
+    let found = find(&packet, 0, Tunnel::default(), is_mirror != 0);
+    if found.class == Class::Malformed && packet.is_partial() {
+        return SPREAD;
+    }
+    if found.inner_at > 0 && (is_mirror != 0 || is_to_us(&packet, &found)) {
+        return pack(&found);
+    }
+    keep(found)
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn find_spread(ctx: *mut xdp_md) -> u64 {
+    let Some(packet) = Gathered::new(ctx) else { return NOTHING };
+    keep(find(&packet, 0, Tunnel::default(), false))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn find_inner(ctx: *mut xdp_md, inner: u64) -> u64 {
+    let packet = Inner(Linear::new(ctx));
+    let kind = match (inner >> 8) as u8 {
+        kind if kind == TunnelKind::Gre as u8 => TunnelKind::Gre,
+        kind if kind == TunnelKind::Erspan as u8 => TunnelKind::Erspan,
+        kind if kind == TunnelKind::Vxlan as u8 => TunnelKind::Vxlan,
+        _ => TunnelKind::Geneve,
+    };
+    let tunnel = Tunnel { kind, vlan: (inner >> 16) as u16, id: (inner >> 32) as u32 };
+    let start = black_box(inner as usize) & (INNER_MAX - 1);
+    keep(find(&packet, start, tunnel, false))
+}
+
+/// Counts what is not harvested, and leaves the rest to the next step.
+#[inline(always)]
+fn keep(found: Found) -> u64 {
+    if !found.class.is_harvested() {
+        if let Some(counters) = counters() {
+            counters.seen[found.class as usize] += 1;
+        }
+        return NOTHING;
+    }
+    let Some(place) = FOUND.get_ptr_mut(0) else { return NOTHING };
+    // SAFETY: the value is as large as `Found` and aligned to 8 (asserted), and nothing else on this CPU uses it.
+    unsafe { place.cast::<Found>().write(found) };
+    FOUND_IT
+}
+
+#[inline(always)]
+fn kept() -> Option<&'static Found> {
+    // SAFETY: `keep` wrote it, on this CPU and for this frame.
+    FOUND.get_ptr_mut(0).map(|found| unsafe { &*found.cast::<Found>() })
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tell_linear(ctx: *mut xdp_md) -> u64 {
+    if let Some(found) = kept() {
+        tell(ctx, &Linear::new(ctx), found);
+    }
+    NOTHING
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tell_spread(ctx: *mut xdp_md) -> u64 {
+    if let (Some(found), Some(packet)) = (kept(), Gathered::new(ctx)) {
+        tell(ctx, &packet, found);
+    }
+    NOTHING
+}
+
+/// Where a carried frame starts, and by what it is carried, in one register: more than the words above.
+#[inline(always)]
+fn pack(found: &Found) -> u64 {
+    let tunnel = &found.inner;
+    found.inner_at as u64 | (tunnel.kind as u64) << 8 | u64::from(tunnel.vlan) << 16 | u64::from(tunnel.id) << 32
+}
+
+/// Whether a frame is for an address of the sensor's own.
+#[inline(always)]
+fn is_to_us<P: Packet>(packet: &P, found: &Found) -> bool {
+    let (Some(address), Some(table)) = (found.destination(packet), WATCH.get(0)) else { return false };
+    watch::is_own(table, address)
 }
 
 #[inline(always)]
 fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
     let Some(counters) = counters() else { return };
-    let class = if found.class.is_watched() { Class::Other as usize } else { found.class as usize };
-    counters.seen[class] += 1;
-    if !found.class.is_harvested() || found.class.is_watched() {
+    // The verifier does not know which numbers a class can have.
+    let class = black_box(found.class as usize);
+    if class >= Class::COUNT {
         return;
     }
-    let Some(now_ns) = boot_time() else { return };
-    if is_repeat(ctx, counters, found, now_ns) {
+    let place = gate::place(ifindex(ctx), found.vlans, found.tunnel);
+    let presence = notice(counters, packet.wire_len() as u64, found, place);
+    let is_watched = found.class.is_watched();
+    if is_watched && matches!(presence, Presence::Outside) {
+        counters.seen[Class::Other as usize] += 1;
+        return;
+    }
+    counters.seen[class] += 1;
+    if matches!(presence, Presence::Known) && found.class as u8 == Class::Traffic as u8 {
         counters.gated[class] += 1;
         return;
     }
+    let Some(now_ns) = boot_time() else { return };
+    let is_new = is_watched && matches!(presence, Presence::News(..));
+    if is_repeat(place, counters, found, now_ns) && !is_new {
+        counters.gated[class] += 1;
+        return;
+    }
+    let flag = match police(ctx, found, now_ns) {
+        police::Decision::Pass => 0,
+        police::Decision::First => FLAG_FLOOD,
+        police::Decision::Over => {
+            counters.policed[class] += 1;
+            presence.forget();
+            return;
+        }
+    };
     let told = match found.class {
-        Class::Arp => write::<P, ARP_BODY>(ctx, packet, found, now_ns),
-        Class::Ndp if found.body_len as usize <= SMALL_BODY => write::<P, SMALL_BODY>(ctx, packet, found, now_ns),
-        _ => write_long(ctx, packet, found, now_ns),
+        Class::Arp => write::<P, ARP_BODY>(ctx, packet, found, now_ns, flag),
+        Class::Traffic => write::<P, 0>(ctx, packet, found, now_ns, flag),
+        Class::Ndp | Class::Served if found.body_len as usize <= SMALL_BODY => {
+            write::<P, SMALL_BODY>(ctx, packet, found, now_ns, flag)
+        }
+        _ => write_long(ctx, packet, found, now_ns, flag),
     };
     if told.is_none() {
         counters.lost[class] += 1;
+        presence.forget();
         // Only what goes wrong is logged, never a frame that goes its way, and only in an object made for it.
         #[cfg(feature = "log")]
         aya_log_ebpf::warn!(&XdpContext::new(ctx), "a record of class {} found no room in the ring", class);
@@ -129,14 +307,83 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
     }
 }
 
+/// What the presence table says of a frame's sender.
+enum Presence {
+    /// Seen lately.
+    Known,
+    /// New, or back after a pause: at this slot of this bucket.
+    News(*mut presence::Bucket, usize),
+    /// Of no interest, or without an address.
+    Outside,
+}
+
+impl Presence {
+    /// It could not be told: its next frame is news again.
+    #[inline(always)]
+    fn forget(&self) {
+        if let Self::News(bucket, slot) = *self {
+            // SAFETY: the pointer is the map's value; `presence` says what two writers at once cost.
+            presence::forget(unsafe { &mut *bucket }, slot);
+        }
+    }
+}
+
+/// Counts a frame for its sender.
+#[inline(always)]
+fn notice(counters: &mut Counters, len: u64, found: &Found, place: u64) -> Presence {
+    let Some(address) = found.sender() else { return Presence::Outside };
+    let mark = presence::mark(&KEYS.load(), place, address, found.frame_mac);
+    let Some(bucket) = PRESENCE.get_ptr_mut(mark.bucket) else { return Presence::Outside };
+    // SAFETY: the pointer is the map's value; `presence` says what two writers at once cost.
+    let slots = unsafe { &mut *bucket };
+    let (now, interval) = (jiffies(), INTERVAL.load());
+    match presence::look(slots, &mark, now, interval, len) {
+        Look::Known => Presence::Known,
+        Look::Outside => Presence::Outside,
+        Look::Back(slot) => {
+            presence::renew(slots, slot, now, len);
+            Presence::News(bucket, slot)
+        }
+        Look::Absent => {
+            let inside = is_in_watched(place, address[0], address[1]) != 0;
+            let entered = presence::enter(slots, &mark, now, interval, len, inside);
+            match entered {
+                Some(entered) if inside => {
+                    if entered.evicted {
+                        counters.presence_evictions += 1;
+                    }
+                    Presence::News(bucket, entered.slot)
+                }
+                _ => Presence::Outside,
+            }
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_in_watched(place: u64, high: u64, low: u64) -> u32 {
+    WATCH.get(0).map_or(0, |table| u32::from(watch::is_watched(table, place, [high, low])))
+}
+
+#[inline(always)]
+fn police(ctx: *mut xdp_md, found: &Found, now_ns: u64) -> police::Decision {
+    if POLICING.load() == 0 {
+        return police::Decision::Pass;
+    }
+    let mark = police::mark(SEED.load(), ifindex(ctx), found.frame_mac, found.class);
+    let Some(bucket) = POLICE.get_ptr_mut(mark.bucket) else { return police::Decision::Pass };
+    // SAFETY: the pointer is the map's value. Two CPUs at once may pass a frame too many.
+    police::decide(unsafe { &mut *bucket }, &mark, now_ns)
+}
+
 /// The boot-time clock, read once a jiffy: under load many frames share a reading, which costs more than the gate does;
 /// a frame after a pause, or after suspend, has its own.
 #[inline(always)]
 fn boot_time() -> Option<u64> {
     // SAFETY: the pointer is this CPU's value of the map, and nothing else on this CPU uses it meanwhile.
     let [read_at, boot_ns] = CLOCK.get_ptr_mut(0).map(|clock| unsafe { &mut *clock })?;
-    // SAFETY: the helper takes nothing; the kernel puts one load in its place (Linux 5.6).
-    let jiffy = unsafe { bpf_jiffies64() };
+    let jiffy = u64::from(jiffies());
     if *read_at != jiffy {
         *read_at = jiffy;
         // SAFETY: the helper takes nothing and reads a clock.
@@ -145,14 +392,21 @@ fn boot_time() -> Option<u64> {
     Some(*boot_ns)
 }
 
+/// The low half of the kernel's tick counter.
 #[inline(always)]
-fn is_repeat(ctx: *mut xdp_md, counters: &mut Counters, found: &Found, now_ns: u64) -> bool {
+fn jiffies() -> u32 {
+    // SAFETY: the helper takes nothing; the kernel puts one load in its place (Linux 5.6).
+    unsafe { bpf_jiffies64() as u32 }
+}
+
+#[inline(always)]
+fn is_repeat(place: u64, counters: &mut Counters, found: &Found, now_ns: u64) -> bool {
     let refresh = REFRESH.load();
     if refresh == 0 {
         return false;
     }
     let Some(claim) = &found.claim else { return false };
-    let mark = gate::mark(SEED.load(), gate::place(ifindex(ctx), found.vlans, found.tunnel), claim);
+    let mark = gate::mark(SEED.load(), place, claim);
     let Some(bucket) = GATE.get_ptr_mut(mark.bucket) else { return false };
     // SAFETY: the pointer is the map's value. Another CPU may write it at the same time: `gate` says what that costs.
     match gate::decide(unsafe { &mut *bucket }, &mark, now_ns >> TICK_BITS, refresh) {
@@ -173,7 +427,7 @@ struct Small<const N: usize> {
 }
 
 #[inline(always)]
-fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u64) -> Option<()> {
+fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u64, flag: u8) -> Option<()> {
     // SAFETY: `RING` is a ring buffer, the size is a constant.
     let record = unsafe { bpf_ringbuf_reserve(ring(), size_of::<Small<N>>() as u64, 0) }.cast::<Small<N>>();
     if record.is_null() {
@@ -183,7 +437,7 @@ fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found,
     let len = black_box(found.body_len as usize);
     // SAFETY: the reservation is as large as the record and aligned to 8; no other CPU sees it before it is submitted.
     unsafe {
-        if write_header(ctx, packet, found, now_ns, &mut (*record).header).is_none() {
+        if write_header(ctx, packet, found, now_ns, flag, &mut (*record).header).is_none() {
             bpf_ringbuf_discard(record.cast(), u64::from(bindings::BPF_RB_NO_WAKEUP));
             return None;
         }
@@ -209,12 +463,12 @@ fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found,
 
 /// A record as long as its body, put together in `SCRATCH`.
 #[inline(always)]
-fn write_long<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u64) -> Option<()> {
+fn write_long<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u64, flag: u8) -> Option<()> {
     let record = SCRATCH.get_ptr_mut(0)?.cast::<u8>();
     let len = black_box(found.body_len as usize);
     // SAFETY: the value has room for a header and `FRAME_MAX` bytes, and `len` is bounded by it.
     unsafe {
-        write_header(ctx, packet, found, now_ns, &mut *record.cast::<Header>())?;
+        write_header(ctx, packet, found, now_ns, flag, &mut *record.cast::<Header>())?;
         if len > 0 && len <= FRAME_MAX {
             bpf_xdp_load_bytes(ctx, found.body_at as u32, record.add(HEADER_LEN).cast(), len as u32);
         }
@@ -229,11 +483,13 @@ fn write_header<P: Packet>(
     packet: &P,
     found: &Found,
     now_ns: u64,
+    flag: u8,
     header: &mut Header,
 ) -> Option<()> {
     header.at_ns = now_ns;
     header.ifindex = ifindex(ctx);
     found.write_header(packet, header)?;
+    header.flags |= flag;
     let source = (&raw mut header.source).cast::<u64>();
     // SAFETY: `source` and `destination` are four aligned words (`repr(C)`, offsets 40 and 56), and the frame's two
     // addresses follow each other as they do.
@@ -319,6 +575,12 @@ impl Linear {
         Self { ctx, data, end }
     }
 
+    /// Bytes of the frame, or of its first buffer.
+    #[inline(always)]
+    fn len(&self) -> u64 {
+        (self.end - self.data) as u64
+    }
+
     /// Whether the driver put so little into the first buffer that headers may be in the next.
     #[inline(always)]
     fn is_partial(&self) -> bool {
@@ -350,6 +612,27 @@ impl Packet for Linear {
         }
         // SAFETY: `start + N` was compared with the end of the buffer, as the verifier wants it.
         Some(unsafe { (start as *const [u8; N]).read_unaligned() })
+    }
+}
+
+/// A carried frame in the first buffer. Where it starts is known to nobody before it runs, and the verifier forgets
+/// what a comparison said of a pointer that is made anew: each read makes its own, which LLVM must not see through.
+struct Inner(Linear);
+
+impl Packet for Inner {
+    #[inline(always)]
+    fn wire_len(&self) -> usize {
+        self.0.wire_len()
+    }
+
+    #[inline(always)]
+    fn captured_len(&self) -> usize {
+        self.0.captured_len()
+    }
+
+    #[inline(always)]
+    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.0.bytes(black_box(offset))
     }
 }
 

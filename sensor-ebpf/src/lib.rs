@@ -12,3 +12,9 @@ pub mod classify;
 pub mod gate;
 /// How a frame is read.
 pub mod packet;
+/// Who says too much.
+pub mod police;
+/// Who sent anything.
+pub mod presence;
+/// Which addresses are of interest.
+pub mod watch;

@@ -19,6 +19,7 @@ use sensor::run::failure::Failure;
 use sensor::run::intake::{EXPLAIN, Intake, SETTLE, Told};
 use sensor::run::outbox::Outbox;
 use sensor::run::voices::{self, Voices};
+use sensor::run::watch::Watch;
 use sensor::run::{self, World, notice, replay, scan, show};
 use sensor::store::{Writer, WriterThread};
 use sensor::types::Iface;
@@ -110,7 +111,9 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         None => None,
     };
     let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
-    Ok(World { clock, capture, intake, store, prober, alias, outbox, screen: config.screen })
+    let watch =
+        Watch::new(&ports, &config.inventory.networks).map_err(Failure::system("addresses cannot be listed"))?;
+    Ok(World { clock, capture, intake, store, prober, watch, alias, outbox, screen: config.screen })
 }
 
 fn settings(

@@ -12,7 +12,8 @@ use self::failure::Failure;
 use self::intake::{Intake, Told};
 use self::outbox::Outbox;
 use self::status::Status;
-use crate::capture::{CaptureError, Live, iface};
+use self::watch::Watch;
+use crate::capture::{CaptureError, Live, Seen, Watched, iface};
 use crate::clock::Clock;
 use crate::config::{Screen, Target};
 use crate::export::lines::Lines;
@@ -44,6 +45,8 @@ pub mod scan;
 pub mod show;
 /// Who may ask whom.
 pub mod voices;
+/// Whom to hear.
+pub mod watch;
 
 /// Every handle to the world that the loop uses. `main.rs` builds it; a test can build it of other parts.
 pub struct World {
@@ -57,6 +60,8 @@ pub struct World {
     pub store: WriterThread,
     /// Who asks, where anybody may be asked.
     pub prober: Option<Prober>,
+    /// Whom to hear besides the senders of harvested protocols.
+    pub watch: Watch,
     /// A port that speaks for a mirror port: what it hears belongs to that one's segments.
     pub alias: Option<(Iface, Iface)>,
     /// The sinks.
@@ -77,6 +82,8 @@ const PROBES_PER_TURN: usize = 256;
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Presence is written this often: a quiet network leaves the disk quiet.
 const PRESENCE_EVERY: Duration = Duration::from_secs(60);
+/// Who sent frames of any kind is read from the kernel this often.
+const HEARD_EVERY: Duration = Duration::from_secs(10);
 /// A status line, with `--json`.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 /// Losses are told at most this often.
@@ -147,6 +154,9 @@ struct Sensor {
     commit_due: Timestamp,
     loss_due: Timestamp,
     presence_due: Timestamp,
+    heard_due: Timestamp,
+    /// Whom the capture was told to hear.
+    watched: Vec<Watched>,
     status_due: Timestamp,
     /// Room for what is about to be asked.
     probes: Vec<Probe>,
@@ -173,6 +183,8 @@ impl Sensor {
             commit_due: now,
             loss_due: now,
             presence_due: now.after(PRESENCE_EVERY),
+            heard_due: now.after(HEARD_EVERY),
+            watched: Vec::new(),
             status_due: now,
             probes: Vec::new(),
             failed: 0,
@@ -266,6 +278,8 @@ impl Sensor {
         if now >= self.commit_due || now < self.started {
             self.check_losses(now)?;
             self.check_hearing(now);
+            self.watch()?;
+            self.take_presence(now)?;
             self.flush_sightings();
         }
         self.collect_told();
@@ -276,6 +290,32 @@ impl Sensor {
             self.print_status(now);
         }
         Ok(())
+    }
+
+    /// The prefixes that are known by now are heard.
+    fn watch(&mut self) -> Result<(), Failure> {
+        let World { capture, intake, watch, .. } = &mut self.world;
+        let watched = watch.prefixes(intake.desk.correlator.learned_prefixes());
+        if watched != self.watched {
+            capture.watch(&watched, &watch.own)?;
+            self.watched = watched;
+        }
+        Ok(())
+    }
+
+    /// Takes in who sent anything since the last time.
+    fn take_presence(&mut self, now: Timestamp) -> Result<(), Failure> {
+        if now < self.heard_due && now >= self.started {
+            return Ok(());
+        }
+        self.heard_due = now.after(HEARD_EVERY);
+        let World { clock, capture, intake, alias, .. } = &mut self.world;
+        let mut sink = |seen: Seen| {
+            let segment = filed_segment(seen.segment, *alias);
+            let sighting = Sighting::of_presence(segment, seen.mac, seen.ip, seen.frames, seen.bytes, seen.at);
+            intake.observe(sighting, now);
+        };
+        Ok(capture.presence(now, clock.boot_to_wall_ns(), &mut sink)?)
     }
 
     fn check_losses(&mut self, now: Timestamp) -> Result<(), Failure> {
@@ -473,11 +513,13 @@ async fn answer(prober: &mut Option<Prober>) -> Sighting {
 
 /// A frame on the segment that it belongs to.
 fn filed<'a>(frame: Frame<'a>, alias: Option<(Iface, Iface)>) -> Frame<'a> {
+    Frame { segment: filed_segment(frame.segment, alias), ..frame }
+}
+
+fn filed_segment(segment: Segment, alias: Option<(Iface, Iface)>) -> Segment {
     match alias {
-        Some((iface, mirror)) if frame.segment.iface == iface => {
-            Frame { segment: Segment { iface: mirror, ..frame.segment }, ..frame }
-        }
-        _ => frame,
+        Some((iface, mirror)) if segment.iface == iface => Segment { iface: mirror, ..segment },
+        _ => segment,
     }
 }
 

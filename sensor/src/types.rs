@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use sensor_ebpf::abi::Class;
+pub use sensor_ebpf::abi::{Class, TunnelKind};
 
 /// A moment: nanoseconds since the Unix epoch, UTC. Ranges from 1677 to 2262.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,11 +163,50 @@ impl Vlans {
     }
 }
 
-/// A broadcast domain: an interface and a VLAN stack, written `eth1`, `eth1.30`, `eth1.100.30`.
+/// By which of another network's channels a frame came to the interface, written `vxlan42`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tunnel {
+    /// How; never [`TunnelKind::None`].
+    pub kind: TunnelKind,
+    /// VNI (24 bits), GRE key (32), ERSPAN session (10) or PPPoE session (16); 0 where it has none.
+    pub id: u32,
+}
+
+impl Tunnel {
+    /// From the numbers of a ring record or of the database.
+    pub fn new(kind: u8, id: u32) -> Option<Self> {
+        TunnelKind::from_number(kind).filter(|kind| *kind != TunnelKind::None).map(|kind| Self { kind, id })
+    }
+
+    /// From `vxlan42`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.find(|c: char| c.is_ascii_digit())?;
+        let (name, id) = text.split_at(digits);
+        let kind = TunnelKind::ALL.into_iter().find(|kind| !name.is_empty() && kind.name() == name)?;
+        Some(Self { kind, id: id.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.kind.name(), self.id)
+    }
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A broadcast domain: an interface, the tunnel through which its frames come, if any, and a VLAN stack (that of the
+/// frames in the tunnel; PPPoE's: around it). Written `eth1`, `eth1.30`, `eth1.100.30`, `eth1/vxlan42.30`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Segment {
     /// Where it was captured.
     pub iface: Iface,
+    /// By what it was carried there.
+    pub tunnel: Option<Tunnel>,
     /// Its VLAN stack.
     pub vlans: Vlans,
 }
@@ -175,13 +214,19 @@ pub struct Segment {
 impl Segment {
     /// What an interface hears without tags.
     pub fn untagged(iface: Iface) -> Self {
-        Self { iface, vlans: Vlans::default() }
+        Self::tagged(iface, Vlans::default())
+    }
+
+    /// What an interface hears with these tags.
+    pub fn tagged(iface: Iface, vlans: Vlans) -> Self {
+        Self { iface, tunnel: None, vlans }
     }
 }
 
 impl fmt::Display for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.iface.as_str())?;
+        self.tunnel.iter().try_for_each(|tunnel| write!(f, "/{tunnel}"))?;
         self.vlans.ids().iter().try_for_each(|id| write!(f, ".{id}"))
     }
 }
@@ -203,6 +248,8 @@ pub struct Frame<'a> {
     pub class: Class,
     /// Whether `body` lacks its end (capture limit or snap length).
     pub cut: bool,
+    /// Whether its sender says so much that what follows is held back.
+    pub flood: bool,
     /// Source of the frame.
     pub source_mac: Mac,
     /// Destination of the frame.
@@ -228,6 +275,12 @@ pub struct Packet {
     pub protocol: u8,
     /// Transport ports, source and destination; zeros where there are none.
     pub ports: [u16; 2],
+}
+
+/// Whether a packet with this time to live or hop limit was sent on by a router: each takes one off, and senders start
+/// with 32, 64, 128 or 255.
+pub const fn is_forwarded(hop_limit: u8) -> bool {
+    !matches!(hop_limit, 32 | 64 | 128 | 255)
 }
 
 /// Bytes that the network chose: a name, a vendor class, a text. Never shown as they are.

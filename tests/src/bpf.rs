@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Counters, Header};
+use sensor_ebpf::presence;
+use sensor_ebpf::watch::{self, Watch};
 use sha2::{Digest, Sha256};
 
 /// What the XDP program tells the driver to do with a frame (`linux/bpf.h`).
@@ -94,6 +96,15 @@ fn files_under(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Watches an IPv4 prefix on every segment.
+pub fn watch_ipv4(address: [u8; 4], length: u32) -> Watch {
+    let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+    Watch { place: 0, address: [u64::from(u32::from_be_bytes(address) & mask), 0], mask: [u64::from(mask), 0] }
+}
+
+/// Watches the IPv6 link-local addresses on every segment.
+pub const WATCH_LINK_LOCAL: Watch = Watch { place: 0, address: [0xfe80 << 48, 0], mask: [0xffc0 << 48, 0] };
+
 /// What a test sets before it loads the object.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -103,11 +114,15 @@ pub struct Options {
     pub seed: u64,
     /// The ring's size in bytes: a power of two, a multiple of the page.
     pub ring_bytes: u32,
+    /// The presence table's interval in jiffies.
+    pub interval: u32,
+    /// Whether senders of too much are policed.
+    pub policing: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { refresh: 0, seed: 0x5eed, ring_bytes: 1 << 22 }
+        Self { refresh: 0, seed: 0x5eed, ring_bytes: 1 << 22, interval: 3_600_000, policing: false }
     }
 }
 
@@ -139,6 +154,9 @@ impl Kernel {
         let mut ebpf = EbpfLoader::new()
             .override_global("SEED", &options.seed, true)
             .override_global("REFRESH", &options.refresh, true)
+            .override_global("KEYS", &presence::keys(options.seed), true)
+            .override_global("INTERVAL", &options.interval, true)
+            .override_global("POLICING", &u32::from(options.policing), true)
             .map_max_entries("RING", options.ring_bytes)
             .load(object)?;
         for (_, program) in ebpf.programs_mut() {
@@ -147,6 +165,26 @@ impl Kernel {
         }
         let ring = ebpf.take_map("RING").ok_or_else(|| anyhow::anyhow!("the object has no map RING"))?;
         Ok(Self { ebpf, ring: RingBuf::try_from(ring)? })
+    }
+
+    /// Sets the watched prefixes and the sensor's own addresses.
+    pub fn watch(&mut self, watches: &[Watch], own: &[[u64; 2]]) {
+        let map = self.ebpf.map_mut("WATCH").expect("the object has watched prefixes");
+        Array::<_, watch::Table>::try_from(map).unwrap().set(0, watch::table(watches, own), 0).unwrap();
+    }
+
+    /// Empties the presence table.
+    pub fn forget_presence(&mut self) {
+        let map = self.ebpf.map_mut("PRESENCE").expect("the object has a presence table");
+        let mut map = Array::<_, presence::Bucket>::try_from(map).unwrap();
+        (0..presence::BUCKETS as u32).for_each(|bucket| map.set(bucket, [0; _], 0).unwrap());
+    }
+
+    /// Every entry of the presence table.
+    pub fn presence(&self) -> Vec<presence::Entry> {
+        let map: &Map = self.ebpf.map("PRESENCE").expect("the object has a presence table");
+        let map = Array::<_, presence::Bucket>::try_from(map).unwrap();
+        map.iter().flat_map(|bucket| presence::entries(&bucket.unwrap()).collect::<Vec<_>>()).collect()
     }
 
     /// Runs a frame of at least 14 bytes through a program; answers its verdict.

@@ -226,7 +226,103 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("lldp", ethernet([1, 0x80, 0xc2, 0, 0, 14], mac(1), 0x88cc, &[0; 46])),
         ("802.3 length", ethernet([1, 0x80, 0xc2, 0, 0, 0], mac(1), 38, &[0x42; 46])),
         ("bare header", ethernet(mac(2), mac(1), 0x0800, &[])),
+        ("spanning tree", llc(&[0x42, 0x42, 3], &[0; 35])),
+        ("spanning tree of a VLAN", llc(&[0xaa, 0xaa, 3, 0, 0, 0x0c, 1, 0x0b], &[0; 42])),
+        ("cdp", llc(&[0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0], &[2, 180, 0, 0, 0, 1, 0, 8, 0x41, 0x42, 0x43, 0x44])),
+        ("cdp, cut", llc(&[0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0], &[0; 10])[..25].to_vec()),
+        ("an unknown organisation", llc(&[0xaa, 0xaa, 3, 0, 0, 0x0d, 0x20, 0], &[0; 10])),
+        ("dhcpv6", ipv6(link_local(1), link_local(2), 17, 1, &udp(546, 547, &[1; 40]))),
+        ("dhcpv6's ports in IPv4", ipv4(IP, OTHER, 17, 0, &udp(546, 547, &[1; 40]))),
+        ("dhcp's ports in IPv6", ipv6(link_local(1), link_local(2), 17, 64, &udp(68, 67, &[1; 40]))),
+        ("llmnr", ipv4(IP, [224, 0, 0, 252], 17, 0, &udp(50_000, 5355, &[1; 30]))),
+        ("nbns", ipv4(IP, [10, 0, 0, 255], 17, 0, &udp(137, 137, &[1; 50]))),
+        ("ssdp", ipv4(IP, [239, 255, 255, 250], 17, 0, &udp(50_001, 1900, b"M-SEARCH * HTTP/1.1\r\n\r\n"))),
+        ("wsd", ipv6(link_local(1), link_local(2), 17, 1, &udp(50_002, 3702, b"<a/>"))),
+        ("igmp", ipv4(IP, [224, 0, 0, 22], 2, 0, &[0x22, 0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0, 239, 1, 2, 3])),
+        ("igmp, short", ipv4(IP, [224, 0, 0, 22], 2, 0, &[0x22, 0, 0])),
+        ("mld", ipv6(link_local(1), link_local(2), 58, 1, &[143, 0, 0, 0, 0, 0, 0, 0])),
+        ("vrrp", ipv4(IP, [224, 0, 0, 18], 112, 0, &[0x31, 7, 100, 1, 0, 100, 0, 0, 10, 0, 0, 254])),
+        ("vrrp of IPv6", ipv6(link_local(1), link_local(2), 112, 255, &[0x31, 7, 100, 1, 0, 100, 0, 0])),
+        ("hsrp", ipv4(IP, [224, 0, 0, 2], 17, 0, &udp(1985, 1985, &[0; 20]))),
+        ("glbp", ipv4(IP, [224, 0, 0, 102], 17, 0, &udp(3222, 3222, &[1; 40]))),
+        ("syn", ipv4(IP, OTHER, 6, 0x4000, &tcp(50_003, 443, 0x02))),
+        ("syn of IPv6", ipv6(link_local(1), link_local(2), 6, 64, &tcp(50_003, 443, 0x02))),
+        ("syn and ack", ipv4(IP, OTHER, 6, 0x4000, &tcp(443, 50_003, 0x12))),
+        ("syn and fin", ipv4(IP, OTHER, 6, 0x4000, &tcp(443, 50_003, 0x03))),
+        ("syn without its options", ipv4(IP, OTHER, 6, 0x4000, &tcp(443, 50_003, 0x02)[..22])),
+        ("data", ipv4(IP, OTHER, 6, 0x4000, &tcp(443, 50_003, 0x18))),
+        ("data of IPv6", ipv6(link_local(1), link_local(2), 6, 64, &tcp(443, 50_003, 0x18))),
+        ("dns answer", ipv4(IP, OTHER, 17, 0, &udp(53, 50_004, &[0, 1, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0]))),
+        ("ntp answer of IPv6", ipv6(link_local(1), link_local(2), 17, 64, &udp(123, 123, &[0x24; 48]))),
+        ("fragment of tcp", ipv4(IP, OTHER, 6, 0x2000, &tcp(443, 50_003, 0x02))),
+        ("icmp", ipv4(IP, OTHER, 1, 0, &[8, 0, 0, 0, 0, 1, 0, 1])),
     ]
+    .into_iter()
+    .chain(tunnels())
+    .collect()
+}
+
+const IP: [u8; 4] = [10, 0, 0, 1];
+const OTHER: [u8; 4] = [10, 0, 0, 2];
+
+/// Frames that carry an ARP message, or another one, in every way that is opened; and some that are not to be.
+fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
+    let inner = arp(2, mac(7), [10, 7, 0, 7], mac(8), [10, 7, 0, 8]);
+    let over = |protocol, head: &[u8]| ipv4(IP, OTHER, protocol, 0, &[head, &inner].concat());
+    let vxlan = |port, head: [u8; 8]| ipv4(IP, OTHER, 17, 0, &udp(50_000, port, &[&head[..], &inner].concat()));
+    let ip_inner = ipv4([10, 8, 0, 1], [224, 0, 0, 251], 17, 0, &udp(5353, 5353, &[1; 40]));
+    let session = |protocol: [u8; 2], code, packet: &[u8]| {
+        let len = (packet.len() + 2) as u16;
+        let head = [&[0x11, code, 0, 9][..], &len.to_be_bytes(), &protocol].concat();
+        ethernet(mac(2), mac(1), 0x8864, &[&head, packet].concat())
+    };
+    let nested =
+        ipv4(IP, OTHER, 17, 0, &udp(50_000, 4789, &[&[8, 0, 0, 0, 0, 0, 42, 0][..], &vxlan(4789, VNI)].concat()));
+    vec![
+        ("vxlan", vxlan(4789, VNI)),
+        ("vxlan on the old port", vxlan(8472, VNI)),
+        ("vxlan without a valid VNI", vxlan(4789, [0; 8])),
+        ("vxlan in a VLAN", tagged(&vxlan(4789, VNI), 0x8100, 30)),
+        ("vxlan in vxlan", nested),
+        ("geneve", vxlan(6081, [0, 0, 0x65, 0x58, 0, 0, 43, 0])),
+        ("geneve with options", {
+            let head = [2, 0, 0x65, 0x58, 0, 0, 43, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+            ipv4(IP, OTHER, 17, 0, &udp(50_000, 6081, &[&head[..], &inner].concat()))
+        }),
+        ("gre", over(47, &[0, 0, 0x65, 0x58])),
+        ("gre with key, checksum and sequence", over(47, &[0xb0, 0, 0x65, 0x58, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0, 1])),
+        ("gre of IPv4", over(47, &[0, 0, 8, 0])),
+        ("gre, version 1", over(47, &[0, 1, 0x65, 0x58])),
+        ("erspan, type I", over(47, &[0, 0, 0x88, 0xbe])),
+        ("erspan, type II", over(47, &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 30, 0, 5, 0, 0, 0, 0])),
+        ("erspan, type III", over(47, &[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0])),
+        ("erspan, type III, and more", {
+            let head = [0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+            over(47, &head)
+        }),
+        ("erspan, cut", over(47, &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1])[..44].to_vec()),
+        ("pppoe", session([0, 0x21], 0, &ip_inner[14..])),
+        ("pppoe in a VLAN", tagged(&session([0, 0x21], 0, &ip_inner[14..]), 0x8100, 30)),
+        ("pppoe, link control", session([0xc0, 0x21], 0, &[0; 20])),
+        ("pppoe, discovery's code", session([0, 0x21], 9, &ip_inner[14..])),
+    ]
+}
+
+const VNI: [u8; 8] = [8, 0, 0, 0, 0, 0, 42, 0];
+
+/// A frame with a length in place of an ethertype.
+fn llc(head: &[u8], body: &[u8]) -> Vec<u8> {
+    let len = (head.len() + body.len()) as u16;
+    let mut frame = ethernet([1, 0x80, 0xc2, 0, 0, 0], mac(1), len, &[head, body].concat());
+    frame.resize(frame.len().max(60), 0);
+    frame
+}
+
+/// A segment with a maximum segment size.
+fn tcp(source: u16, destination: u16, flags: u8) -> Vec<u8> {
+    let mut segment = [source.to_be_bytes(), destination.to_be_bytes()].concat();
+    segment.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x60, flags, 0x72, 0x10, 0, 0, 0, 0, 2, 4, 5, 0xb4]);
+    segment
 }
 
 /// A captured frame and its length on the wire.

@@ -15,7 +15,7 @@ use sensor::wire::{
     self, WireError, arp as arp_message, dhcp as dhcp_message, dns, mdns as mdns_message, nbns, ndp as ndp_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
-use sensor_ebpf::classify::classify;
+use sensor_ebpf::classify::{Opens, classify};
 use sensor_ebpf::packet::Captured;
 
 use crate::operations::correlate;
@@ -45,8 +45,8 @@ pub const TARGETS: [Target; 9] = [
 pub fn classifier(data: &[u8]) {
     let (&[longer, ..], frame) = data.split_at(data.len().min(1)) else { return };
     let packet = Captured { bytes: frame, wire_len: frame.len() + usize::from(longer) };
-    let harvest = classify(&packet, true);
-    assert_eq!(harvest, classify(&packet, true));
+    let harvest = classify(&packet, Opens::All);
+    assert_eq!(harvest, classify(&packet, Opens::All));
     let end = harvest.body_at + usize::from(harvest.header.body_len);
     if harvest.class.is_harvested() {
         assert!(end <= frame.len().min(FRAME_MAX), "{harvest:?}");
@@ -196,9 +196,10 @@ fn frame_of(class: Class, body: &[u8]) -> Frame<'_> {
     };
     Frame {
         at: Timestamp::from_secs(1),
-        segment: Segment { iface: Iface::new("fuzz").expect("a short name"), vlans: Vlans::default() },
+        segment: Segment::tagged(Iface::new("fuzz").expect("a short name"), Vlans::default()),
         class,
         cut: false,
+        flood: false,
         source_mac: Mac([2, 0, 0, 0, 0, 1]),
         destination_mac: Mac::BROADCAST,
         packet: Some(packet),

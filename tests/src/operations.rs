@@ -291,7 +291,7 @@ fn sighting(bytes: &mut Unstructured<'_>, now: Timestamp) -> Result<Sighting> {
 
 fn segment(bytes: &mut Unstructured<'_>) -> Result<Segment> {
     let vlans = Vlans::new([*bytes.choose(&[0, 0, 30])?, 0]);
-    Ok(Segment { iface: Iface::new("eth1").expect("a short name"), vlans })
+    Ok(Segment::tagged(Iface::new("eth1").expect("a short name"), vlans))
 }
 
 /// What a host answers through a socket.

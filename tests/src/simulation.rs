@@ -218,7 +218,7 @@ const SEGMENTS: [Place; 4] =
 
 impl Place {
     fn segment(&self) -> Segment {
-        Segment { iface: Iface::new(self.0).expect("a short name"), vlans: Vlans::new(self.1) }
+        Segment::tagged(Iface::new(self.0).expect("a short name"), Vlans::new(self.1))
     }
 }
 

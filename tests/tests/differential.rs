@@ -1,35 +1,127 @@
 //! The XDP program and native code come to the same answer on every frame, record by record.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use sensor_ebpf::abi::Header;
-use sensor_ebpf::classify::{Harvest, Tunnel, classify};
-use sensor_ebpf::gate::{self, BUCKETS, Bucket, Decision};
+use sensor_ebpf::abi::{Class, Header};
+use sensor_ebpf::classify::{Harvest, Opens, classify};
+use sensor_ebpf::gate::{self, Decision};
 use sensor_ebpf::packet::Captured;
+use sensor_ebpf::presence::{self, Look};
+use sensor_ebpf::watch::{self, Watch};
 use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
 use sensor_tests::frames::{Random, captures, hand_made, mutant, read_capture};
 
 const MUTANTS: usize = 120_000;
+/// After so many frames of new senders some bucket of the presence table may be full.
+const FULL: usize = 2_000;
 /// An hour: no interval ends while the test runs, so that the two clocks do not matter.
 const REFRESH: u64 = gate::ticks(3_600);
 /// The largest frame that the test-run harness takes on every page size.
 const FRAME_LEN_MAX: usize = 3_400;
 
-fn harvest(frame: &[u8]) -> Harvest {
-    classify(&Captured { bytes: frame, wire_len: frame.len() }, false)
+/// Half of IPv4 and of IPv6: what is outside is tried as much as what is inside.
+const WATCHES: [Watch; 2] = [
+    Watch { place: 0, address: [0, 0], mask: [1 << 31, 0] },
+    Watch { place: 0, address: [1 << 63, 0], mask: [1 << 63, 0] },
+];
+
+/// The program for a mirror port, which looks into tunnels, or the one for a host port.
+#[derive(Clone, Copy)]
+enum Port {
+    Host,
+    Mirror,
 }
 
-/// The record that the kernel must write for a frame, were it not for the gate.
-fn record(frame: &[u8]) -> Option<Record> {
-    let harvest = harvest(frame);
-    (harvest.class.is_harvested() && !harvest.class.is_watched()).then(|| Record {
-        body: frame[harvest.body_at..harvest.body_at + usize::from(harvest.header.body_len)].to_vec(),
-        header: Header { ifindex: IFINDEX, ..harvest.header },
-    })
+impl Port {
+    const fn program(self) -> &'static str {
+        match self {
+            Self::Host => "sensor_host",
+            Self::Mirror => "sensor_mirror",
+        }
+    }
+}
+
+fn harvest(frame: &[u8], port: Port) -> Harvest {
+    let nobody = watch::table(&[], &[]);
+    let opens = match port {
+        Port::Host => Opens::Own(&nobody),
+        Port::Mirror => Opens::All,
+    };
+    classify(&Captured { bytes: frame, wire_len: frame.len() }, opens)
+}
+
+/// What the kernel decides beside the class, done natively.
+struct Model {
+    table: watch::Table,
+    presence: Vec<presence::Bucket>,
+    keys: presence::Keys,
+    gate: Vec<gate::Bucket>,
+    options: Options,
+    gated: u64,
+    evictions: u64,
+}
+
+impl Model {
+    fn new(options: Options) -> Self {
+        Self {
+            table: watch::table(&WATCHES, &[]),
+            presence: vec![[0; _]; presence::BUCKETS],
+            keys: presence::keys(options.seed),
+            gate: vec![[0; _]; gate::BUCKETS],
+            options,
+            gated: 0,
+            evictions: 0,
+        }
+    }
+
+    /// The record that the kernel must write for a frame.
+    fn record(&mut self, frame: &[u8], port: Port) -> Option<Record> {
+        let found = harvest(frame, port);
+        if !found.class.is_harvested() {
+            return None;
+        }
+        let look = self.look(&found);
+        if found.class.is_watched() && look == Look::Outside {
+            return None;
+        }
+        let is_known = look == Look::Known;
+        let decision = match &found.claim {
+            Some(claim) if self.options.refresh > 0 => {
+                let mark = gate::mark(self.options.seed, found.place(IFINDEX), claim);
+                gate::decide(&mut self.gate[mark.bucket as usize], &mark, 1, self.options.refresh)
+            }
+            _ => Decision::Pass,
+        };
+        self.evictions += u64::from(decision == Decision::PassEvicting);
+        let is_new = found.class.is_watched() && !is_known;
+        if found.class == Class::Traffic && is_known || decision == Decision::Gated && !is_new {
+            self.gated += 1;
+            return None;
+        }
+        Some(Record {
+            body: frame[found.body_at..found.body_at + usize::from(found.header.body_len)].to_vec(),
+            header: Header { ifindex: IFINDEX, ..found.header },
+        })
+    }
+
+    fn look(&mut self, found: &Harvest) -> Look {
+        let Some(address) = found.sender else { return Look::Outside };
+        let place = found.place(IFINDEX);
+        let mark = presence::mark(&self.keys, place, address, found.frame_mac);
+        let bucket = &mut self.presence[mark.bucket as usize];
+        match presence::look(bucket, &mark, 1, self.options.interval, 1) {
+            Look::Absent => {
+                let inside = watch::is_watched(&self.table, place, address);
+                let entered = presence::enter(bucket, &mark, 1, self.options.interval, 1, inside);
+                if inside && entered.is_some() { Look::Absent } else { Look::Outside }
+            }
+            look => look,
+        }
+    }
 }
 
 /// The kernel's record for a frame, without its time.
-fn kernel_record(kernel: &mut Kernel, frame: &[u8]) -> Option<Record> {
-    kernel.run("sensor_host", frame);
+fn kernel_record(kernel: &mut Kernel, frame: &[u8], port: Port) -> Option<Record> {
+    kernel.run(port.program(), frame);
     let mut record = kernel.next_record()?;
     assert_eq!(kernel.next_record(), None, "two records for one frame");
     record.header.at_ns = 0;
@@ -37,9 +129,20 @@ fn kernel_record(kernel: &mut Kernel, frame: &[u8]) -> Option<Record> {
 }
 
 #[track_caller]
-fn check(kernel: &mut Kernel, frame: &[u8], name: &str) {
-    let (ours, theirs) = (record(frame), kernel_record(kernel, frame));
+fn check(kernel: &mut Kernel, model: &mut Model, frame: &[u8], port: Port, name: &str) {
+    let (ours, theirs) = (model.record(frame, port), kernel_record(kernel, frame, port));
     assert_eq!(theirs, ours, "kernel and native differ on {name}: {frame:02x?}");
+}
+
+/// A message of a protocol, which most frames are not.
+fn is_message(harvest: &Harvest) -> bool {
+    harvest.class.is_harvested() && harvest.class != Class::Traffic
+}
+
+fn loaded(options: Options) -> (Kernel, Model) {
+    let mut kernel = Kernel::load(options);
+    kernel.watch(&WATCHES, &[]);
+    (kernel, Model::new(options))
 }
 
 fn captured_frames() -> Vec<Vec<u8>> {
@@ -56,19 +159,25 @@ fn on_every_frame_and_its_mutants() {
     if !require_root() {
         return;
     }
-    let mut kernel = Kernel::load(Options::default());
+    let (mut kernel, mut model) = loaded(Options::default());
     let seed = std::env::var("SENSOR_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_121);
     let mut random = Random(seed);
     let made = hand_made();
-    for (name, frame) in &made {
-        check(&mut kernel, frame, name);
-    }
     let captured = captured_frames();
-    for frame in &captured {
-        check(&mut kernel, frame, "a captured frame");
+    for port in [Port::Host, Port::Mirror] {
+        for (name, frame) in &made {
+            check(&mut kernel, &mut model, frame, port, name);
+        }
+        for (n, frame) in captured.iter().enumerate() {
+            if n % FULL == 0 {
+                kernel.forget_presence();
+                model.presence.fill([0; _]);
+            }
+            check(&mut kernel, &mut model, frame, port, "a captured frame");
+        }
     }
     // Most captured frames are TCP and of no interest: half of the mutants come from harvested ones.
-    let harvested: Vec<&Vec<u8>> = captured.iter().filter(|frame| harvest(frame).class.is_harvested()).collect();
+    let harvested: Vec<&Vec<u8>> = captured.iter().filter(|frame| is_message(&harvest(frame, Port::Mirror))).collect();
     let mut records = 0;
     for n in 0..MUTANTS {
         let frame = match n % 4 {
@@ -80,8 +189,14 @@ fn on_every_frame_and_its_mutants() {
         if frame.len() > FRAME_LEN_MAX {
             continue;
         }
-        records += usize::from(record(&frame).is_some());
-        check(&mut kernel, &frame, "a mutant");
+        if n % FULL == 0 {
+            // The two clocks differ, and with them whom a full bucket gives up.
+            kernel.forget_presence();
+            model.presence.fill([0; _]);
+        }
+        let port = if random.below(2) == 0 { Port::Host } else { Port::Mirror };
+        records += usize::from(is_message(&harvest(&frame, port)));
+        check(&mut kernel, &mut model, &frame, port, "a mutant");
     }
     println!("seed {seed}: {} made, {} captured, {MUTANTS} mutants ({records} harvested)", made.len(), captured.len());
     assert!(records > MUTANTS / 10, "the mutants do not reach what they should test");
@@ -93,16 +208,14 @@ fn with_the_gate_on() {
         return;
     }
     let options = Options { refresh: REFRESH, ..Options::default() };
-    let mut kernel = Kernel::load(options);
-    let mut buckets: Vec<Bucket> = vec![[0; 8]; BUCKETS];
+    let (mut kernel, mut model) = loaded(options);
     let mut random = Random(7);
     let frames: Vec<Vec<u8>> = hand_made()
         .into_iter()
         .map(|(_, frame)| frame)
         .chain(captured_frames())
-        .filter(|f| record(f).is_some())
+        .filter(|frame| is_message(&harvest(frame, Port::Mirror)))
         .collect();
-    let (mut gated, mut evictions) = (0, 0);
     for n in 0..frames.len() * 2 {
         let frame = match n % 2 {
             0 => frames[n / 2].clone(),
@@ -114,19 +227,11 @@ fn with_the_gate_on() {
         if frame.len() > FRAME_LEN_MAX {
             continue;
         }
-        let found = harvest(&frame);
-        let decision = found.claim.map_or(Decision::Pass, |claim| {
-            let mark = gate::mark(options.seed, gate::place(IFINDEX, found.header.vlans, Tunnel::default()), &claim);
-            gate::decide(&mut buckets[mark.bucket as usize], &mark, 1, REFRESH)
-        });
-        gated += u64::from(decision == Decision::Gated);
-        evictions += u64::from(decision == Decision::PassEvicting);
-        let ours = record(&frame).filter(|_| decision != Decision::Gated);
-        assert_eq!(kernel_record(&mut kernel, &frame), ours, "the gates differ on {frame:02x?}");
+        check(&mut kernel, &mut model, &frame, Port::Mirror, "a frame at the gate");
     }
     let counters = kernel.counters();
-    assert!(gated > 0);
-    assert_eq!(counters.gated.iter().sum::<u64>(), gated);
-    assert_eq!(counters.gate_evictions, evictions);
-    println!("{} frames, {gated} gated, {evictions} evictions", frames.len() * 2);
+    assert!(model.gated > 0);
+    assert_eq!(counters.gated.iter().sum::<u64>(), model.gated);
+    assert_eq!(counters.gate_evictions, model.evictions);
+    println!("{} frames, {} gated, {} evictions", frames.len() * 2, model.gated, model.evictions);
 }

@@ -196,6 +196,7 @@ impl Gate {
             Claim::Arp(claim) => claim.operation == ArpOperation::ConflictCheck,
             Claim::Ndp(NdpClaim::RouterAdvert(_)) | Claim::Dhcp(_) | Claim::Mdns(_) => return true,
             Claim::Ndp(claim) => *claim == NdpClaim::Dad,
+            Claim::Served(_) | Claim::Traffic(_) => false,
         };
         let who = (sighting.mac, sighting.frame_mac);
         let key = (sighting.segment, sighting.ip, is_question);

@@ -331,5 +331,5 @@ fn event(kind: Kind) -> Event {
 }
 
 fn segment() -> Segment {
-    Segment { iface: Iface::new("eth1").unwrap(), vlans: Vlans::new([100, 30]) }
+    Segment::tagged(Iface::new("eth1").unwrap(), Vlans::new([100, 30]))
 }

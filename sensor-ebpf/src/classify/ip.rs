@@ -1,6 +1,6 @@
 //! IPv4 and IPv6, down to their transport.
 
-use super::{EXTENSIONS_MAX, Found, HEADERS_MAX, neighbor, transport, tunnel, u16_at};
+use super::{EXTENSIONS_MAX, Found, HEADERS_MAX, neighbor, transport, tunnel, u16_at, u32_at, u64_at};
 use crate::abi::{Class, FLAG_IPV4, FLAG_IPV6};
 use crate::packet::Packet;
 
@@ -25,6 +25,7 @@ pub(super) fn ipv4<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
     }
     found.flags = FLAG_IPV4;
     found.ip_at = ip_at;
+    found.source = [u64::from(u32_at(&ip, 12)), 0];
     found.protocol = ip[9];
     // More fragments, or an offset.
     if u16_at(&ip, 6) & 0x3fff != 0 {
@@ -39,7 +40,7 @@ pub(super) fn ipv4<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
 
 #[inline(always)]
 pub(super) fn ipv6<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Result<(), Class> {
-    let ip: [u8; 8] = packet.bytes(ip_at).ok_or(Class::Malformed)?;
+    let ip: [u8; 40] = packet.bytes(ip_at).ok_or(Class::Malformed)?;
     let mut at = ip_at + 40;
     if ip[0] >> 4 != 6 {
         return Err(Class::Malformed);
@@ -69,9 +70,8 @@ pub(super) fn ipv6<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
     if is_extension(next) || at > found.start + HEADERS_MAX {
         return Err(Class::Deep);
     }
-    // The addresses are there, or it is no packet.
-    packet.bytes::<16>(ip_at + 24).ok_or(Class::Malformed)?;
     found.flags = FLAG_IPV6;
+    found.source = [u64_at(&ip, 8), u64_at(&ip, 16)];
     found.ip_at = ip_at;
     found.protocol = next;
     let end = ip_at + 40 + usize::from(u16_at(&ip, 4));

@@ -32,7 +32,7 @@ pub(super) fn arp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Result
     found.class = Class::Arp;
     found.body_at = at;
     found.body_len = ARP_BODY as u16;
-    let frame_mac = found.frame_mac(packet).ok_or(Class::Malformed)?;
+    let frame_mac = found.frame_mac;
     found.claim = Some(Claim { kind, address: [u64::from(address), 0], mac: mac_word(&slice(&body, 8)), frame_mac });
     Ok(())
 }
@@ -75,7 +75,7 @@ pub(super) fn llc<P: Packet>(packet: &P, found: &mut Found, at: usize, len: usiz
 #[inline(always)]
 fn spanning_tree<P: Packet>(packet: &P, found: &Found, at: usize) -> Option<Claim> {
     let body: [u8; 28] = packet.bytes(at)?;
-    let frame_mac = found.frame_mac(packet)?;
+    let frame_mac = found.frame_mac;
     let said = u64_at(&body, 2) ^ u64_at(&body, 10).rotate_left(21) ^ u64_at(&body, 18).rotate_left(42);
     Some(Claim { kind: kind::SPANNING_TREE, address: [frame_mac, 0], mac: said, frame_mac })
 }

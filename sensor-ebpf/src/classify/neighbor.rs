@@ -66,13 +66,13 @@ fn ndp<P: Packet>(packet: &P, found: &mut Found, at: usize, icmp: &[u8; 8], end:
     // Solicitations name their sender's link-layer address (option 1), the others their target's (option 2).
     let wanted = if message == ROUTER_SOLICITATION || message == NEIGHBOR_SOLICITATION { 1 } else { 2 };
     let options_end = end.min(at + SMALL_BODY);
-    let Some(frame_mac) = found.frame_mac(packet) else { return Ok(()) };
+    let frame_mac = found.frame_mac;
     let mac = match link_layer_option(packet, at + fixed_len, options_end, wanted)? {
         LinkLayer::Absent => frame_mac,
         LinkLayer::Is(mac) => mac,
         LinkLayer::NotCaptured => return Ok(()),
     };
-    let Some(source) = address_at(packet, found.ip_at + 8) else { return Ok(()) };
+    let source = found.source;
     let (kind, address) = if message == ROUTER_SOLICITATION {
         (kind::ROUTER_SOLICITATION, source)
     } else {

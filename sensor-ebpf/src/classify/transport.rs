@@ -32,6 +32,15 @@ fn serves(port: u16) -> bool {
     matches!(port, 53 | 123 | 161)
 }
 
+/// Whether a datagram with these ports is none of a harvested class, nor a tunnel's.
+#[inline(always)]
+pub(super) fn is_plain(source: u16, destination: u16, is_ipv4: bool) -> bool {
+    class_of(source, is_ipv4) as u8 == Class::Traffic as u8
+        && class_of(destination, is_ipv4) as u8 == Class::Traffic as u8
+        && !serves(source)
+        && !tunnel::is_port(destination)
+}
+
 /// Whether a TCP segment's flags are those of no SYN.
 #[inline(always)]
 pub(super) fn is_no_syn(flags: u8) -> bool {
@@ -83,7 +92,7 @@ fn served<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize, udp: 
     let taken_to = (at + len).min(at + 8 + SERVED_BODY).min(packet.captured_len());
     found.body_at = at + 8;
     found.body_len = taken_to.saturating_sub(at + 8) as u16;
-    found.claim = with_port(packet, found, kind::SERVED);
+    found.claim = Some(with_port(found, kind::SERVED));
     Ok(())
 }
 
@@ -107,7 +116,7 @@ pub(super) fn tcp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usiz
         kind::SYN_ACK
     };
     found.take_body(packet, found.ip_at, at + header_len);
-    found.claim = if kind == kind::SYN { of_source(packet, found, kind) } else { with_port(packet, found, kind) };
+    found.claim = Some(if kind == kind::SYN { of_source(found, kind) } else { with_port(found, kind) });
     Ok(())
 }
 
@@ -128,21 +137,20 @@ pub(super) fn vrrp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usi
 #[inline(always)]
 fn redundancy<P: Packet>(packet: &P, found: &Found, at: usize) -> Option<Claim> {
     let said = u64::from(u32_at(&packet.bytes::<4>(at)?, 0));
-    let source = found.source(packet)?;
-    let frame_mac = found.frame_mac(packet)?;
+    let source = found.source;
+    let frame_mac = found.frame_mac;
     let mac = said << 32 ^ source[0] ^ source[1].rotate_left(13);
     Some(Claim { kind: kind::REDUNDANCY, address: [frame_mac, u64::from(found.ports[1])], mac, frame_mac })
 }
 
 #[inline(always)]
-fn of_source<P: Packet>(packet: &P, found: &Found, kind: u8) -> Option<Claim> {
-    let frame_mac = found.frame_mac(packet)?;
-    Some(Claim { kind, address: found.source(packet)?, mac: frame_mac, frame_mac })
+fn of_source(found: &Found, kind: u8) -> Claim {
+    Claim { kind, address: found.source, mac: found.frame_mac, frame_mac: found.frame_mac }
 }
 
 #[inline(always)]
-fn with_port<P: Packet>(packet: &P, found: &Found, kind: u8) -> Option<Claim> {
-    let mut claim = of_source(packet, found, kind)?;
+fn with_port(found: &Found, kind: u8) -> Claim {
+    let mut claim = of_source(found, kind);
     claim.address[0] ^= u64::from(found.ports[0]) << 40;
-    Some(claim)
+    claim
 }

@@ -2,32 +2,29 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sensor_ebpf::abi::{Class, Counters, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, Header};
+use sensor_ebpf::abi::{Class, FLAG_CUT, FLAG_FLOOD, FLAG_IPV4, FLAG_IPV6, Header};
 use sensor_ebpf::classify::classify;
 use sensor_ebpf::packet::Captured;
 
-use crate::types::{Frame, Iface, Mac, Packet, Segment, Timestamp, Vlans};
+use super::ear::Ear;
+use crate::types::{Frame, Iface, Mac, Packet, Segment, Timestamp, Tunnel, Vlans};
 
-/// Classifies and counts one captured frame, and hands it on if its class is harvested.
+/// Classifies and counts one captured frame, and hands it on if it is harvested and, by its `ear`, news.
 /// `wire_len` may be smaller than what was captured (some writers leave it zero); it then counts as that.
 pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
     bytes: &[u8],
     wire_len: usize,
     at: Timestamp,
     iface: Iface,
-    counters: &mut Counters,
+    ear: &mut Ear,
     sink: &mut F,
 ) {
-    let harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, true);
-    if harvest.class == Class::Traffic {
-        counters.seen[Class::Other as usize] += 1;
-        return;
-    }
+    let harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, ear.opens());
     let class = harvest.class as usize;
-    counters.seen[class] += 1;
-    if !harvest.class.is_harvested() {
+    if !ear.hear(&harvest, at) {
         return;
     }
+    let counters = &mut ear.counters;
     let body = bytes.get(harvest.body_at..).and_then(|rest| rest.get(..usize::from(harvest.header.body_len)));
     let Some(frame) = body.and_then(|body| frame(&harvest.header, body, at, iface)) else {
         counters.lost[class] += 1;
@@ -42,9 +39,14 @@ pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
 pub(super) fn frame<'a>(header: &Header, body: &'a [u8], at: Timestamp, iface: Iface) -> Option<Frame<'a>> {
     Some(Frame {
         at,
-        segment: Segment { iface, vlans: Vlans::new(header.vlans) },
+        segment: Segment {
+            iface,
+            tunnel: Tunnel::new(header.tunnel_kind, header.tunnel_id),
+            vlans: Vlans::new(header.vlans),
+        },
         class: Class::from_number(header.class).filter(|class| class.is_harvested())?,
         cut: header.flags & FLAG_CUT != 0,
+        flood: header.flags & FLAG_FLOOD != 0,
         source_mac: Mac(header.source_mac),
         destination_mac: Mac(header.destination_mac),
         packet: packet(header),

@@ -34,6 +34,15 @@ pub fn attached_prefixes(iface: Iface) -> io::Result<Vec<IpNet>> {
     Ok(prefixes.into_iter().collect())
 }
 
+/// The addresses of an interface.
+pub fn own_addresses(iface: Iface) -> io::Result<Vec<IpAddr>> {
+    let own = addresses()?.into_iter().filter_map(|address| match address.value {
+        Value::Net(net) if address.name == iface.as_str() => Some(net.addr()),
+        _ => None,
+    });
+    Ok(own.collect())
+}
+
 /// The kernel's own table of IPv4 neighbours that answered: `/proc/net/arp`.
 pub fn neighbours() -> Vec<(Iface, Ipv4Addr, Mac)> {
     let table = std::fs::read_to_string("/proc/thread-self/net/arp").unwrap_or_default();

@@ -12,10 +12,12 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::error::CaptureError;
 use super::iface::{self, Facts};
 use super::packet::{Drained, PacketSocket};
+use super::presence::Seen;
 use super::promisc::Promiscuous;
+use super::watched::{Watched, words};
 use super::xdp::{Attached, Xdp};
 use super::{Method, Mode, Options, Port, PortStatus, Role};
-use crate::types::{Frame, Segment};
+use crate::types::{Frame, Segment, Timestamp};
 
 /// After a drain that found something the program may hold wake-ups back for a while: look again after this.
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
@@ -130,6 +132,29 @@ impl Live {
         Ok(self.more)
     }
 
+    /// Whom to hear besides the senders of harvested protocols (at most [`super::WATCHED_MAX`] prefixes), and which
+    /// addresses are the sensor's own: tunnels that end there are looked into.
+    pub fn watch(&mut self, watched: &[Watched], own: &[IpAddr]) -> Result<(), CaptureError> {
+        let own: Vec<[u64; 2]> = own.iter().copied().map(words).collect();
+        for socket in &mut self.sockets {
+            socket.watch(watched, &own);
+        }
+        let fail = |source| CaptureError::Socket { iface: "XDP watched prefixes".into(), call: "map update", source };
+        self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.watch(watched, &own).map_err(fail))
+    }
+
+    /// Tells everybody who sent frames of any kind since the last call. What packet sockets heard of them was told as
+    /// frames.
+    pub fn presence(
+        &mut self,
+        now: Timestamp,
+        boot_to_wall_ns: i64,
+        out: &mut dyn FnMut(Seen),
+    ) -> Result<(), CaptureError> {
+        let fail = |source| CaptureError::Socket { iface: "XDP presence".into(), call: "map look-up", source };
+        self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.presence(now, boot_to_wall_ns, out).map_err(fail))
+    }
+
     /// An address is about to be asked: its next claim is told even if it repeats what the kernel told before.
     pub fn forget(&mut self, segment: Segment, ip: IpAddr) {
         if let Some(xdp) = &mut self.xdp {
@@ -229,7 +254,7 @@ impl Live {
                 }
             }
         }
-        self.sockets.push(PacketSocket::open(port.iface, facts.index, options.ring_bytes)?);
+        self.sockets.push(PacketSocket::open(port, facts.index, options.ring_bytes)?);
         Ok(Mode::Packet)
     }
 

@@ -12,18 +12,23 @@ pub mod error;
 mod bpflog;
 /// Capture files.
 pub mod file;
+mod ear;
 mod harvest;
 /// Facts about this machine's interfaces.
 pub mod iface;
 mod live;
 mod packet;
+mod presence;
 mod promisc;
+mod watched;
 mod xdp;
 
 use std::time::Duration;
 
 pub use error::CaptureError;
 pub use live::Live;
+pub use presence::Seen;
+pub use watched::{WATCHED_MAX, Watched};
 
 use crate::types::Iface;
 

@@ -13,9 +13,12 @@ use sensor_ebpf::abi::{Class, Counters, FRAME_MAX};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::ear::Ear;
 use super::error::{Capability, CaptureError};
 use super::harvest::harvest;
 use super::iface::{set_option, socket};
+use super::watched::Watched;
+use super::{Port, Role};
 use crate::clock::Clock;
 use crate::types::{Frame, Iface, Timestamp};
 
@@ -24,7 +27,7 @@ pub(super) struct PacketSocket {
     iface: Iface,
     socket: AsyncFd<OwnedFd>,
     batch: Box<Batch>,
-    counters: Counters,
+    ear: Ear,
     /// Whether the interface went down since the start; only then can it have gone.
     was_down: bool,
     /// Frames that the kernel dropped for want of room: asking for them sets its count back.
@@ -40,7 +43,8 @@ pub(super) enum Drained {
 }
 
 impl PacketSocket {
-    pub(super) fn open(iface: Iface, index: u32, buffer_bytes: u32) -> Result<Self, CaptureError> {
+    pub(super) fn open(port: Port, index: u32, buffer_bytes: u32) -> Result<Self, CaptureError> {
+        let Port { iface, role } = port;
         CaptureError::require("a packet socket", &Capability::PACKET)?;
         let fail = |call| move |source| CaptureError::of_call(iface.as_str(), call, &Capability::PACKET, source);
         // Protocol 0 first: nothing of another interface comes in before the bind.
@@ -68,10 +72,15 @@ impl PacketSocket {
             iface,
             socket,
             batch: Batch::new(),
-            counters: Counters::default(),
+            ear: Ear::of_port(role == Role::Mirror),
             was_down: false,
             dropped: AtomicU64::new(0),
         })
+    }
+
+    /// Whom to hear besides the senders of harvested protocols.
+    pub(super) fn watch(&mut self, watched: &[Watched], own: &[[u64; 2]]) {
+        self.ear.watch(self.iface, watched, own);
     }
 
     pub(super) fn iface(&self) -> Iface {
@@ -113,7 +122,7 @@ impl PacketSocket {
             for slot in 0..got {
                 if let Some(received) = self.batch.frame(slot) {
                     let Received { bytes, wire_len, at } = received;
-                    harvest(bytes, wire_len, at, self.iface, &mut self.counters, sink);
+                    harvest(bytes, wire_len, at, self.iface, &mut self.ear, sink);
                 }
             }
             if got < SLOTS {
@@ -149,7 +158,7 @@ impl PacketSocket {
         };
         // The kernel starts again at zero with each answer.
         let new = if result == 0 { u64::from(statistics.tp_drops) } else { 0 };
-        let mut counters = self.counters;
+        let mut counters = self.ear.counters;
         counters.lost[Class::Other as usize] += self.dropped.fetch_add(new, Ordering::Relaxed) + new;
         counters
     }

@@ -6,18 +6,21 @@ use std::io;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
 
-use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramError, Xdp as Program, XdpMode};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, Header};
-use sensor_ebpf::classify::{Claim, Tunnel, kind};
+use sensor_ebpf::classify::{Claim, kind};
 use sensor_ebpf::gate::{self, Bucket};
+use sensor_ebpf::watch::Table;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::error::{Capability, CaptureError};
 use super::harvest::frame;
 use super::iface::xdp_owner;
+use super::presence::{self, Reader, Seen};
+use super::watched::{self, Watched, place, words};
 use super::{Mode, Options, Port, Role};
 use crate::types::{Frame, Iface, Segment, Timestamp};
 
@@ -28,6 +31,9 @@ pub(super) struct Xdp {
     ring: AsyncFd<RingBuf<MapData>>,
     counters: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
     gate: Array<MapData, Bucket>,
+    watch: Array<MapData, Table>,
+    presence: Reader,
+    readings: u64,
     /// The gate's secret.
     seed: u64,
     ifaces: BTreeMap<u32, Iface>,
@@ -60,10 +66,16 @@ impl Xdp {
             0 => 0,
             s => gate::ticks(s),
         };
+        let tick = presence::tick();
+        let interval = u32::try_from(options.refresh.as_nanos() / tick.as_nanos()).unwrap_or(u32::MAX / 2);
+        let keys = sensor_ebpf::presence::keys(seed);
         let ring_bytes = options.ring_bytes.max(4096).checked_next_power_of_two().unwrap_or(1 << 31);
         let mut ebpf = EbpfLoader::new()
             .override_global("SEED", &seed, true)
             .override_global("REFRESH", &refresh, true)
+            .override_global("KEYS", &keys, true)
+            .override_global("INTERVAL", &interval.clamp(1, u32::MAX / 2), true)
+            .override_global("POLICING", &1_u32, true)
             .map_max_entries("RING", ring_bytes)
             .load(&bytes)
             .map_err(|error| refused(&error, &path))?;
@@ -79,6 +91,12 @@ impl Xdp {
         let counters = PerCpuArray::try_from(counters).map_err(|error| unusable(error.to_string()))?;
         let gate = ebpf.take_map("GATE").ok_or_else(|| missing("GATE"))?;
         let gate = Array::try_from(gate).map_err(|error| unusable(error.to_string()))?;
+        let watch = ebpf.take_map("WATCH").ok_or_else(|| missing("WATCH"))?;
+        let watch = Array::try_from(watch).map_err(|error| unusable(error.to_string()))?;
+        let table = ebpf.take_map("PRESENCE").ok_or_else(|| missing("PRESENCE"))?;
+        let Map::Array(table) = table else { return Err(unusable("PRESENCE is no array".to_owned())) };
+        let clock = ebpf.take_map("CLOCK").ok_or_else(|| missing("CLOCK"))?;
+        let clock = PerCpuArray::try_from(clock).map_err(|error| unusable(error.to_string()))?;
         // SAFETY: the ring owns its descriptor, and keeps it open and the same until it is dropped.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }.map_err(|error| {
             CaptureError::Socket {
@@ -96,6 +114,9 @@ impl Xdp {
             ring,
             counters,
             gate,
+            watch,
+            presence: Reader::new(table, clock, keys, tick),
+            readings: 0,
             seed,
             ifaces: BTreeMap::new(),
             skipped: [0; Class::COUNT],
@@ -160,11 +181,35 @@ impl Xdp {
             let at = i64::try_from(header.at_ns).unwrap_or(i64::MAX).saturating_add(boot_to_wall_ns);
             let iface = self.ifaces.get(&header.ifindex);
             match iface.and_then(|&iface| frame(&header, body, Timestamp::from_nanos(at), iface)) {
-                Some(frame) => sink(frame),
+                Some(frame) => {
+                    self.presence.learn(&frame, header.ifindex);
+                    sink(frame);
+                }
                 None => self.skipped[Class::from_number(header.class).unwrap_or(Class::Malformed) as usize] += 1,
             }
         }
         records_max
+    }
+
+    /// Whom to hear besides the senders of harvested protocols, and which addresses are the sensor's own.
+    pub(super) fn watch(&mut self, watched: &[Watched], own: &[[u64; 2]]) -> io::Result<()> {
+        let ifaces = &self.ifaces;
+        let number = |name| ifaces.iter().find(|(_, iface)| **iface == name).map(|(index, _)| *index);
+        let table = watched::table(watched, own, &number);
+        self.watch
+            .set(0, table, 0)
+            .map_err(|error| io_error(&error).unwrap_or_else(|| io::Error::other(error.to_string())))
+    }
+
+    /// Tells everybody who sent frames of any kind since the last call.
+    pub(super) fn presence(
+        &mut self,
+        now: Timestamp,
+        boot_to_wall_ns: i64,
+        out: &mut dyn FnMut(Seen),
+    ) -> io::Result<()> {
+        self.readings += 1;
+        self.presence.read(self.readings, now, boot_to_wall_ns, out)
     }
 
     /// Lets the gate forget an address, so that an answer to a question about it is told though it is a repeat. Its
@@ -174,19 +219,9 @@ impl Xdp {
         else {
             return;
         };
-        let [high, low] = match ip {
-            IpAddr::V4(ip) => [u64::from(u32::from(ip)), 0],
-            IpAddr::V6(ip) => {
-                let bits = u128::from(ip);
-                [(bits >> 64) as u64, (bits & u128::from(u64::MAX)) as u64]
-            }
-        };
         let kind = if ip.is_ipv4() { kind::ARP_REPLY } else { kind::NEIGHBOR_ADVERTISEMENT };
-        let vlans = segment.vlans.ids();
-        let vlans = [0, 1].map(|place| vlans.get(place).copied().unwrap_or(0));
-        let claim = Claim { kind, address: [high, low], mac: 0, frame_mac: 0 };
-        let place = gate::place(ifindex, vlans, Tunnel::default());
-        let bucket = gate::mark(self.seed, place, &claim).bucket;
+        let claim = Claim { kind, address: words(ip), mac: 0, frame_mac: 0 };
+        let bucket = gate::mark(self.seed, place(segment, ifindex), &claim).bucket;
         // At worst the answer is held back, which is one missed reply.
         drop(self.gate.set(bucket, [0_u64; 8], 0));
     }

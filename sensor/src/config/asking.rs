@@ -15,7 +15,7 @@ use crate::inventory::correlator::{Allow, Members};
 use crate::inventory::policy::{DELICATE_PORTS, Quiet};
 use crate::inventory::probe::Technique;
 use crate::probe::snmp::Credentials;
-use crate::types::{Iface, Mac, Segment, Vlans};
+use crate::types::{Iface, Mac, Segment, Tunnel, Vlans};
 
 /// What may be asked, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -368,19 +368,24 @@ fn parse_quiet(text: &str) -> Result<Quiet, ConfigError> {
     quiet.ok_or_else(|| ConfigError::Quiet(text.escape_debug().to_string()))
 }
 
-/// `eth1`, `eth1.30`, `eth1.100.30`. An interface whose own name ends so (a VLAN interface) is named by `interface`.
+/// `eth1`, `eth1.30`, `eth1.100.30`, `eth1/vxlan42.30`. An interface whose own name ends so (a VLAN interface) is named by `interface`.
 fn parse_segment(text: &str) -> Result<Segment, ConfigError> {
     let mut parts = text.split('.');
-    let iface = parse_iface(parts.next().unwrap_or_default())?;
+    let bad = || ConfigError::Segment(text.escape_debug().to_string());
+    let (iface, tunnel) = match parts.next().unwrap_or_default().split_once('/') {
+        Some((iface, tunnel)) => (iface, Some(Tunnel::parse(tunnel).ok_or_else(bad)?)),
+        None => (text.split('.').next().unwrap_or_default(), None),
+    };
+    let iface = parse_iface(iface)?;
     let mut vlans = [0; 2];
     for (place, part) in parts.enumerate() {
         let id = part.parse::<u16>().ok().filter(|id| (1..4096).contains(id));
         match (id, vlans.get_mut(place)) {
             (Some(id), Some(slot)) => *slot = id,
-            _ => return Err(ConfigError::Segment(text.escape_debug().to_string())),
+            _ => return Err(bad()),
         }
     }
-    Ok(Segment { iface, vlans: Vlans::new(vlans) })
+    Ok(Segment { iface, tunnel, vlans: Vlans::new(vlans) })
 }
 
 #[cfg(test)]
@@ -425,7 +430,7 @@ mod tests {
 
     #[test]
     fn segments() {
-        let segment = |iface, vlans| Iface::new(iface).map(|iface| Segment { iface, vlans: Vlans::new(vlans) });
+        let segment = |iface, vlans| Iface::new(iface).map(|iface| Segment::tagged(iface, Vlans::new(vlans)));
         check(parse_segment("eth1"), segment("eth1", [0, 0]));
         check(parse_segment("eth1.100.30"), segment("eth1", [100, 30]));
         for bad in ["", "eth1.0", "eth1.4096", "eth1.1.2.3", "eth1.x"] {

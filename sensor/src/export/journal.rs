@@ -45,6 +45,7 @@ pub const fn message_id(kind: Kind) -> &'static str {
         Kind::Bogon => "7a55a7909810455183b7efc43025614c",
         Kind::ChangedMac => "1b9d2383a823486a8b6d7d96e11fa4e4",
         Kind::FlipFlop => "16c3bdb6e9bf48978e518b0ef3bca6b0",
+        Kind::Flood => "de9e5e5dc2eb4b699b7fb41f2f18a954",
         Kind::HostBack => "fc111a26b8c946508bca94872d083238",
         Kind::HostGone => "98755c1ae46a4b1eb5d212121e4a6280",
         Kind::IpConflict => "53ef458f65a34b1e8812c92c51844771",

@@ -24,6 +24,10 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
         }
         Kind::ChangedMac => format!("{who} moved from {old}{heard}, to {station}{on}{}", because(record, &facts)),
         Kind::FlipFlop => format!("{who} flipped back from {old}{heard}, to {station}{on}"),
+        Kind::Flood => {
+            let class = facts.text("class").unwrap_or("some");
+            format!("{station}{named} floods{on}: its {class} messages over the limit are held back")
+        }
         Kind::HostBack => {
             let gone = facts.number("gone_s").map_or(String::new(), |s| format!(" after {}", span(s)));
             format!("{who} is back{on}{gone}")
@@ -214,6 +218,16 @@ mod tests {
             "10.0.0.5 (nas) flipped back from 00:00:5e:00:53:02 (IANA), last heard there 5 min ago, to \
              aa:00:00:00:00:01 on eth1.30",
             "an unknown address flipped back from an unknown station, to an unknown station",
+        );
+    }
+
+    #[test]
+    fn flood() {
+        check(
+            Kind::Flood,
+            json!({"class": "mdns"}),
+            "aa:00:00:00:00:01 named nas floods on eth1.30: its mdns messages over the limit are held back",
+            "an unknown station floods: its some messages over the limit are held back",
         );
     }
 

@@ -704,7 +704,7 @@ mod tests {
     }
 
     fn segment(iface: &str, vlans: [u16; 2]) -> Segment {
-        Segment { iface: Iface::new(iface).unwrap(), vlans: Vlans::new(vlans) }
+        Segment::tagged(Iface::new(iface).unwrap(), Vlans::new(vlans))
     }
 
     fn binding(segment: Segment, ip: &str, macs: &[Mac]) -> Binding {

@@ -18,6 +18,8 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Dhcp(_) => "dhcp",
         Claim::Mdns(_) => "mdns",
         Claim::Ndp(_) => "ndp",
+        Claim::Served(_) => "served",
+        Claim::Traffic(_) => "traffic",
     };
     let mut line = head(sighting.at, sighting.segment, source, sighting.mac);
     if sighting.frame_mac != sighting.mac {
@@ -36,6 +38,16 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Dhcp(claim) => dhcp(&mut line, claim),
         Claim::Mdns(claim) => mdns(&mut line, claim),
         Claim::Ndp(claim) => ndp(&mut line, claim),
+        Claim::Served(claim) => {
+            put(&mut line, "protocol", claim.protocol);
+            put(&mut line, "port", claim.port);
+        }
+        Claim::Traffic(claim) => {
+            put(&mut line, "frames", claim.frames);
+            if let Some(hop_limit) = claim.hop_limit {
+                put(&mut line, "hop_limit", hop_limit);
+            }
+        }
     }
     Value::Object(line).to_string()
 }
@@ -261,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_a_socket_answers_names_no_station() {
-        let segment = Segment { iface: crate::types::Iface::new("eth0").unwrap(), vlans: Default::default() };
+        let segment = Segment::tagged(crate::types::Iface::new("eth0").unwrap(), Default::default());
         let claim = Answer::Port {
             port: 22,
             state: PortState::Open,
@@ -418,6 +430,7 @@ mod tests {
             segment: segment(),
             class,
             cut: false,
+            flood: false,
             source_mac: MAC,
             destination_mac: Mac::BROADCAST,
             packet: None,
@@ -444,6 +457,6 @@ mod tests {
     }
 
     fn segment() -> Segment {
-        Segment { iface: Iface::new("eth1").unwrap(), vlans: Vlans::new([100, 30]) }
+        Segment::tagged(Iface::new("eth1").unwrap(), Vlans::new([100, 30]))
     }
 }

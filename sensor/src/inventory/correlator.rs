@@ -24,6 +24,8 @@ use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
 mod answer;
 /// Who has the address?
 mod dispute;
+/// Frames of any kind.
+mod traffic;
 
 pub use answer::{Doubt, Missed};
 pub use dispute::Check;
@@ -92,6 +94,7 @@ pub struct Correlator {
     verdict: Option<(Reason, Vec<(&'static str, Detail)>)>,
     checks: Vec<Check>,
     doubts: Vec<Doubt>,
+    paths: traffic::Paths,
 }
 
 /// A clock that goes back by less than this is jitter; by more, hosts that wait are told at once, not after it caught up.
@@ -100,6 +103,7 @@ const CLOCK_STEP_MIN: Duration = Duration::from_secs(1);
 impl Correlator {
     /// Starts from what was saved (or from nothing: `Rows::default()`), with the next event's id.
     pub fn new(settings: Settings, limits: Limits, saved: Rows, next_event_id: u64) -> Self {
+        let paths = traffic::Paths::restore(&saved.roles);
         let memory = Memory::restore(saved, limits, settings.history);
         Self {
             settings,
@@ -112,6 +116,7 @@ impl Correlator {
             verdict: None,
             checks: Vec::new(),
             doubts: Vec::new(),
+            paths,
         }
     }
 
@@ -141,6 +146,8 @@ impl Correlator {
             Claim::Mdns(claim) if sighting.mac == Mac::ZERO => self.observe_mdns_answer(sighting, claim, events),
             Claim::Mdns(claim) => self.observe_mdns(sighting, claim, events),
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
+            Claim::Served(claim) => self.observe_served(sighting, claim, events),
+            Claim::Traffic(claim) => self.observe_traffic(sighting, claim, events),
         }
         self.tell_returned(events);
     }
@@ -260,6 +267,7 @@ impl Correlator {
         }
         prefixes.sort_unstable();
         prefixes.dedup();
+        self.learn_router_paths(s, advert);
         let details = vec![
             ("lifetime_s", Detail::Number(u64::from(advert.lifetime_s))),
             ("prefixes", Detail::Texts(prefixes.iter().map(IpNet::to_string).collect())),
@@ -278,6 +286,7 @@ impl Correlator {
         let id = self.memory.hear(s.segment, s.mac, Source::Dhcp, s.at);
         match (claim.from_server, claim.message) {
             (true, DhcpMessage::Ack) => {
+                self.learn_lease_paths(s, claim);
                 if let Some(ip) = claim.yiaddr {
                     let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
                     let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);

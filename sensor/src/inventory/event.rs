@@ -81,6 +81,10 @@ pub enum Kind {
     ChangedMac,
     /// An address passed back to the MAC before the present one, however long ago. Details: `previous_age_s`.
     FlipFlop,
+    /// A station sends so much news of one class that the kernel holds back its surplus, and nobody else's
+    /// (`sensor_ebpf::police`: after a burst of 8,192 messages of ARP or NDP, or 512 of any other class, 256 a second).
+    /// Once for (segment, MAC, class) until ten minutes after the last surplus. Details: `class`.
+    Flood,
     /// A host that was gone was heard again, by any frame or answer. Details: `gone_s` (since `host-gone`).
     HostBack,
     /// A host is gone: nothing was heard of it, by any protocol, for `gone_after`, and questions by at least two
@@ -137,10 +141,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in alphabetical order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Bogon,
         Self::ChangedMac,
         Self::FlipFlop,
+        Self::Flood,
         Self::HostBack,
         Self::HostGone,
         Self::IpConflict,
@@ -166,6 +171,7 @@ impl Kind {
             Self::Bogon => "bogon",
             Self::ChangedMac => "changed-mac",
             Self::FlipFlop => "flip-flop",
+            Self::Flood => "flood",
             Self::HostBack => "host-back",
             Self::HostGone => "host-gone",
             Self::IpConflict => "ip-conflict",
@@ -218,7 +224,7 @@ impl Kind {
             Self::HostGone | Self::NewDhcpServer | Self::NewHost | Self::NewRouter | Self::ServiceOpened => {
                 Severity::Notice
             }
-            Self::ChangedMac | Self::FlipFlop | Self::IpConflict | Self::ReusedMac | Self::SensorLoss => {
+            Self::ChangedMac | Self::FlipFlop | Self::Flood | Self::IpConflict | Self::ReusedMac | Self::SensorLoss => {
                 Severity::Warning
             }
             Self::RogueDhcpServer | Self::RogueRouter => Severity::Alert,

@@ -105,13 +105,38 @@ pub(super) fn open_service(
         service.last_seen = service.last_seen.max(at);
         return Mark::changed_if(changed);
     }
+    let (first_seen, last_seen, source) = (at, at, Source::Mdns);
+    add_service(host, Service { port, protocol, instance, source, closed: false, first_seen, last_seen }, services_max);
+    Mark::Changed
+}
+
+/// Takes in that a port was heard to answer.
+pub(super) fn serve(
+    host: &mut Host,
+    protocol: &'static str,
+    port: u16,
+    source: Source,
+    at: Timestamp,
+    services_max: usize,
+) -> Mark {
+    let is_it =
+        |service: &&mut Service| service.source == source && service.port == port && service.protocol == protocol;
+    if let Some(service) = host.services.iter_mut().find(is_it) {
+        service.first_seen = service.first_seen.min(at);
+        service.last_seen = service.last_seen.max(at);
+        return Mark::Same;
+    }
+    let (first_seen, last_seen, instance) = (at, at, String::new());
+    add_service(host, Service { port, protocol, instance, source, closed: false, first_seen, last_seen }, services_max);
+    Mark::Changed
+}
+
+fn add_service(host: &mut Host, service: Service, services_max: usize) {
     if host.services.len() >= services_max.max(1) {
         let unseen_longest = (0..host.services.len()).min_by_key(|&i| (host.services[i].last_seen, i));
         host.services.remove(unseen_longest.expect("a full list is not empty"));
     }
-    let (first_seen, last_seen, source) = (at, at, Source::Mdns);
-    host.services.push(Service { port, protocol, instance, source, closed: false, first_seen, last_seen });
-    Mark::Changed
+    host.services.push(service);
 }
 
 /// Takes in the goodbye of an SRV record.

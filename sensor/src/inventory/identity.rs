@@ -56,7 +56,7 @@ mod tests {
     use crate::types::{Iface, Vlans};
 
     fn check(iface: &str, vlans: [u16; 2], mac: [u8; 6], id: u64) {
-        let segment = Segment { iface: Iface::new(iface).unwrap(), vlans: Vlans::new(vlans) };
+        let segment = Segment::tagged(Iface::new(iface).unwrap(), Vlans::new(vlans));
         assert_eq!(format!("{:016x}", host_id(segment, Mac(mac)).0), format!("{id:016x}"));
     }
 

@@ -29,6 +29,15 @@ pub(super) fn is_foreign(prefixes: &[(Option<Iface>, IpNet)], segment: Segment, 
     known
 }
 
+/// Whether an address is one that networks give out by themselves: private, shared, unique local or link-local.
+pub(super) fn is_local(ip: IpAddr) -> bool {
+    match ip {
+        // RFC 6598: 100.64.0.0/10.
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64,
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
 /// Whether one station can hold the address at all: not "this host" (0/8), loopback, multicast or broadcast.
 pub(super) fn is_holdable(ip: IpAddr) -> bool {
     match ip {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::types::{Frame, Mac, Segment, Text, Timestamp};
+use crate::types::{Frame, Mac, Segment, Text, Timestamp, is_forwarded};
 use crate::wire::{Message, arp, dhcp, dns, ndp};
 
 /// One fact.
@@ -37,6 +37,39 @@ pub enum Claim {
     Mdns(MdnsClaim),
     /// NDP.
     Ndp(NdpClaim),
+    /// A service answered somebody; `Sighting::ip` is its host's.
+    Served(ServedClaim),
+    /// Frames of any kind from `Sighting::ip`.
+    Traffic(TrafficClaim),
+}
+
+/// A station sent something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrafficClaim {
+    /// Time to live or hop limit of the first frame; absent when it was only counted.
+    pub hop_limit: Option<u8>,
+    /// Frames that were counted since the last time, at least.
+    pub frames: u64,
+    /// Their bytes, at least.
+    pub bytes: u64,
+}
+
+impl TrafficClaim {
+    /// Whether a router sent it on.
+    pub fn is_forwarded(&self) -> bool {
+        self.hop_limit.is_some_and(is_forwarded)
+    }
+}
+
+/// A port was heard to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServedClaim {
+    /// `tcp` or `udp`.
+    pub protocol: &'static str,
+    /// Its number.
+    pub port: u16,
+    /// As in [`TrafficClaim`].
+    pub hop_limit: Option<u8>,
 }
 
 /// What `Sighting::ip` answered to a probe that went through a socket.
@@ -187,6 +220,10 @@ pub struct DhcpClaim {
     pub client_id: Option<Text>,
     /// Option 82, raw.
     pub relay_info: Option<Text>,
+    /// Option 1.
+    pub netmask: Option<Ipv4Addr>,
+    /// Option 3, the first.
+    pub router: Option<Ipv4Addr>,
     /// Option 50.
     pub requested_ip: Option<Ipv4Addr>,
     /// Option 54.
@@ -298,6 +335,12 @@ impl Sighting {
         Self { at, segment, frame_mac: Mac::ZERO, mac: Mac::ZERO, ip: Some(ip), claim }
     }
 
+    /// What the kernel counted of a station.
+    pub fn of_presence(segment: Segment, mac: Mac, ip: IpAddr, frames: u64, bytes: u64, at: Timestamp) -> Self {
+        let claim = Claim::Traffic(TrafficClaim { hop_limit: None, frames, bytes });
+        Self { at, segment, frame_mac: mac, mac, ip: Some(ip), claim }
+    }
+
     /// What the kernel learned of a neighbour when it asked for it by ARP.
     pub fn of_neighbour(segment: Segment, ip: Ipv4Addr, mac: Mac, at: Timestamp) -> Self {
         let claim = ArpClaim { operation: ArpOperation::Reply, target: Ipv4Addr::UNSPECIFIED, asked: true };
@@ -312,7 +355,9 @@ impl Sighting {
             }
             Claim::Arp(claim) => claim.operation != ArpOperation::ConflictCheck,
             Claim::Dhcp(claim) => claim.message == DhcpMessage::Ack || !claim.from_server,
-            Claim::Mdns(_) => true,
+            Claim::Mdns(_) | Claim::Served(_) => true,
+            // Who is behind a router is nobody's neighbour.
+            Claim::Traffic(claim) => !claim.is_forwarded(),
             Claim::Ndp(claim) => *claim != NdpClaim::Dad,
         };
         self.ip.filter(|_| is_alive)
@@ -326,11 +371,25 @@ pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) 
         Message::Dhcp(message) => out.extend(dhcp_sighting(frame, message)),
         Message::Mdns(message) => mdns_sightings(frame, message, out),
         Message::Ndp(message) => out.extend(ndp_sighting(frame, message)),
+        Message::Served(message) => {
+            let (protocol, port) = (message.protocol, message.port);
+            out.extend(of_source(frame, |hop_limit| Claim::Served(ServedClaim { protocol, port, hop_limit })));
+        }
+        Message::Traffic => {
+            let claim = |hop_limit| Claim::Traffic(TrafficClaim { hop_limit, frames: 1, bytes: 0 });
+            out.extend(of_source(frame, claim));
+        }
     }
 }
 
 fn sighting(frame: &Frame<'_>, mac: Mac, ip: Option<IpAddr>, claim: Claim) -> Sighting {
     Sighting { at: frame.at, segment: frame.segment, frame_mac: frame.source_mac, mac, ip, claim }
+}
+
+/// About the frame's own sender.
+fn of_source(frame: &Frame<'_>, claim: impl FnOnce(Option<u8>) -> Claim) -> Option<Sighting> {
+    let packet = frame.packet?;
+    Some(sighting(frame, frame.source_mac, Some(packet.source), claim(Some(packet.hop_limit))))
 }
 
 fn arp_sighting(frame: &Frame<'_>, message: &arp::Message) -> Option<Sighting> {
@@ -412,6 +471,8 @@ fn dhcp_sighting(frame: &Frame<'_>, message: &dhcp::Message) -> Option<Sighting>
         parameters: message.option(dhcp::PARAMETERS).map(<[u8]>::to_vec),
         client_id: message.option(dhcp::CLIENT_ID).map(Text::new),
         relay_info: message.option(dhcp::RELAY_INFO).map(Text::new),
+        netmask: message.ipv4(dhcp::SUBNET_MASK),
+        router: message.ipv4(dhcp::ROUTERS),
         requested_ip: message.ipv4(dhcp::REQUESTED_ADDRESS),
         server: message.ipv4(dhcp::SERVER),
         lease_s: message.option(dhcp::LEASE_TIME).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes)),
@@ -496,9 +557,10 @@ mod tests {
         let source = source.parse().expect("an address");
         let frame = Frame {
             at: Timestamp::from_secs(1),
-            segment: Segment { iface: Iface::new("eth0").expect("a name"), vlans: Vlans::default() },
+            segment: Segment::tagged(Iface::new("eth0").expect("a name"), Vlans::default()),
             class,
             cut: false,
+            flood: false,
             source_mac,
             destination_mac,
             packet: Some(Packet { source, destination: source, hop_limit: 255, protocol: 58, ports: [0; 2] }),
@@ -522,6 +584,7 @@ mod tests {
                     Claim::Dhcp(claim) => format!("{:?}", claim.message),
                     Claim::Mdns(claim) => format!("{claim:?}"),
                     Claim::Ndp(claim) => format!("{claim:?}"),
+                    claim => format!("{claim:?}"),
                 };
                 let ip = fact.ip.map_or("-".to_owned(), |ip| ip.to_string());
                 let word = claim.split([' ', '(']).next().unwrap_or_default();

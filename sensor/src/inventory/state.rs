@@ -37,11 +37,13 @@ pub enum Source {
     Snmp,
     /// A TCP connection.
     Tcp,
+    /// Frames of any kind.
+    Traffic,
 }
 
 impl Source {
     /// Every source, in alphabetical order of its written name.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Arp,
         Self::ArpProbe,
         Self::Dhcp,
@@ -53,6 +55,7 @@ impl Source {
         Self::Ptr,
         Self::Snmp,
         Self::Tcp,
+        Self::Traffic,
     ];
 
     /// The source in exports and in the database.
@@ -69,6 +72,7 @@ impl Source {
             Self::Ptr => "ptr",
             Self::Snmp => "snmp",
             Self::Tcp => "tcp",
+            Self::Traffic => "traffic",
         }
     }
 
@@ -132,7 +136,8 @@ pub struct Service {
     pub port: u16,
     /// `tcp` or `udp`.
     pub protocol: &'static str,
-    /// The service's instance name as announced, escaped (`Office printer._ipp._tcp.local`).
+    /// The service's instance name as announced, escaped (`Office printer._ipp._tcp.local`); empty for one that was only
+    /// heard to answer.
     pub instance: String,
     /// Where it came from.
     pub source: Source,

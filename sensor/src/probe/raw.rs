@@ -250,7 +250,7 @@ mod tests {
         let iface = Iface::new("eth0").unwrap();
         let addresses = ["192.168.1.9/24", "fe80::9/64"].map(|net| net.parse().unwrap()).to_vec();
         let speaker = Speaker { iface, index: 1, mac: OWN, addresses };
-        let segment = Segment { iface, vlans: Vlans::new(vlans) };
+        let segment = Segment::tagged(iface, Vlans::new(vlans));
         let frame = frame(&speaker, &Probe { segment, ip: ip.parse().unwrap(), question })?;
         Some(frame.bytes[..frame.len].iter().map(|byte| format!("{byte:02x}")).collect())
     }

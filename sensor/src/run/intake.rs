@@ -78,6 +78,10 @@ impl Intake {
 
     /// Takes in one frame at `now`.
     pub fn take(&mut self, frame: &Frame<'_>, now: Timestamp) {
+        if frame.flood {
+            let (segment, mac, class) = (frame.segment, frame.source_mac, frame.class);
+            self.desk.correlator.flood(segment, mac, class, frame.at, &mut self.events);
+        }
         match wire::dissect(frame) {
             Ok(Some(message)) => {
                 let mut facts = std::mem::take(&mut self.facts);

@@ -72,7 +72,7 @@ pub(super) fn event(id: u64) -> StoredEvent {
 
 /// A segment by number.
 pub(super) fn segment(number: u16) -> Segment {
-    Segment { iface: Iface::new("eth1").unwrap(), vlans: Vlans::new([number / 2, number]) }
+    Segment::tagged(Iface::new("eth1").unwrap(), Vlans::new([number / 2, number]))
 }
 
 /// A network of `count` hosts at one moment, each with an IPv4, a link-local and a global address.

@@ -11,7 +11,7 @@ use crate::inventory::state::{
     Asked, Binding, DhcpFacts, Holder, Host, HostId, Lease, Name, OpenPort, RoleHolder, Rows, Service, SnmpFacts,
     Station, Told,
 };
-use crate::types::{Iface, Segment, Vlans};
+use crate::types::{Iface, Segment, Tunnel, Vlans};
 
 /// The columns that [`event`] reads, in its order.
 pub(super) const EVENT_COLUMNS: &str = "id, at, kind, severity, segment, host, record";
@@ -269,10 +269,19 @@ impl Load<'_> {
 }
 
 fn segments(connection: &Connection) -> rusqlite::Result<HashMap<i64, Segment>> {
-    let rows = all(connection, "SELECT id, iface, vlan_outer, vlan_inner FROM segments", [], |row| {
-        let name: String = row.get(1)?;
-        let iface = Iface::new(&name).ok_or_else(|| damage("not an interface", &name.escape_default().to_string()))?;
-        Ok((row.get(0)?, Segment { iface, vlans: Vlans::new([row.get(2)?, row.get(3)?]) }))
-    })?;
+    let rows =
+        all(connection, "SELECT id, iface, vlan_outer, vlan_inner, tunnel_kind, tunnel_id FROM segments", [], |row| {
+            let name: String = row.get(1)?;
+            let iface =
+                Iface::new(&name).ok_or_else(|| damage("not an interface", &name.escape_default().to_string()))?;
+            Ok((
+                row.get(0)?,
+                Segment {
+                    iface,
+                    tunnel: Tunnel::new(row.get(4)?, row.get(5)?),
+                    vlans: Vlans::new([row.get(2)?, row.get(3)?]),
+                },
+            ))
+        })?;
     Ok(rows.into_iter().collect())
 }

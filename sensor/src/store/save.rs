@@ -312,12 +312,19 @@ impl Save<'_> {
         if let Some(&row) = self.segments.get(&segment) {
             return Ok(row);
         }
+        let tunnel = segment.tunnel;
         let vlan = |place| segment.vlans.ids().get(place).copied().unwrap_or(0);
         let row = self.row(
-            "INSERT INTO segments (iface, vlan_outer, vlan_inner) VALUES (?, ?, ?)
-             ON CONFLICT (iface, vlan_outer, vlan_inner) DO UPDATE SET iface = excluded.iface
+            "INSERT INTO segments (iface, vlan_outer, vlan_inner, tunnel_kind, tunnel_id) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (iface, vlan_outer, vlan_inner, tunnel_kind, tunnel_id) DO UPDATE SET iface = excluded.iface
              RETURNING id",
-            params![segment.iface.as_str(), vlan(0), vlan(1)],
+            params![
+                segment.iface.as_str(),
+                vlan(0),
+                vlan(1),
+                tunnel.map_or(0, |t| t.kind as u8),
+                tunnel.map_or(0, |t| t.id)
+            ],
         )?;
         self.segments.insert(segment, row);
         Ok(row)

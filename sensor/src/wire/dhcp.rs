@@ -120,6 +120,10 @@ impl Message {
 
 /// Option 12.
 pub const HOST_NAME: u8 = 12;
+/// Routers on the client's subnet (RFC 2132, section 3.5).
+pub const ROUTERS: u8 = 3;
+/// Subnet mask (RFC 2132, section 3.3).
+pub const SUBNET_MASK: u8 = 1;
 /// Option 43.
 pub const VENDOR_SPECIFIC: u8 = 43;
 /// Option 50.

@@ -15,6 +15,8 @@ pub mod mdns;
 pub mod nbns;
 /// NDP.
 pub mod ndp;
+/// Answers of UDP services.
+pub mod served;
 
 /// Why a message could not be read. Small and without strings: the frame itself is the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +46,10 @@ pub enum Message {
     Mdns(dns::Message),
     /// NDP.
     Ndp(ndp::Message),
+    /// A service's answer.
+    Served(served::Message),
+    /// Anything else: only who sent it is of interest.
+    Traffic,
 }
 
 /// Reads a frame's body: `Err` malformed, `Ok(None)` not ours, `Ok(Some(_))` ours.
@@ -53,6 +59,8 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         Class::Dhcp => dhcp::parse(frame.body)?.map(|message| Message::Dhcp(Box::new(message))),
         Class::Mdns => mdns::parse(frame.body)?.map(Message::Mdns),
         Class::Ndp => ndp::parse(frame)?.map(Message::Ndp),
+        Class::Served => served::parse(frame)?.map(Message::Served),
+        Class::Traffic => Some(Message::Traffic),
         _ => None,
     })
 }

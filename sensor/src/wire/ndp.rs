@@ -153,9 +153,10 @@ mod tests {
         let source = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
         parse(&Frame {
             at: Timestamp::EPOCH,
-            segment: Segment { iface: Iface::new("eth0").expect("a name"), vlans: Vlans::default() },
+            segment: Segment::tagged(Iface::new("eth0").expect("a name"), Vlans::default()),
             class: Class::Ndp,
             cut,
+            flood: false,
             source_mac: HOST,
             destination_mac: Mac::BROADCAST,
             packet: Some(Packet { source, destination: IpAddr::V6(GROUP), hop_limit, protocol: 58, ports: [0; 2] }),

@@ -125,7 +125,7 @@ pub const OWN_IP: [u8; 4] = [10, 0, 0, 2];
 
 /// The one segment.
 pub fn segment() -> Segment {
-    Segment { iface: Iface::new("eth1").expect("a short name"), vlans: Vlans::default() }
+    Segment::tagged(Iface::new("eth1").expect("a short name"), Vlans::default())
 }
 
 /// A moment of the run.

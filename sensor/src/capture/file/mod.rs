@@ -16,6 +16,7 @@ use flate2::read::MultiGzDecoder;
 use sensor_ebpf::abi::Counters;
 use thiserror::Error;
 
+use super::ear::Ear;
 use super::harvest::harvest;
 use crate::types::{Frame, Iface, Timestamp};
 use buffer::Buffer;
@@ -181,7 +182,13 @@ pub fn read_from<R: Read, F: FnMut(Frame<'_>)>(path: &str, source: R, sink: F) -
 }
 
 fn read_plain<R: Read, F: FnMut(Frame<'_>)>(path: &str, mut source: Buffer<R>, sink: F) -> Result<Summary, FileError> {
-    let mut output = Output { path: path.to_owned(), sink, summary: Summary::default(), cooked: Cooked::default() };
+    let mut output = Output {
+        path: path.to_owned(),
+        sink,
+        summary: Summary::default(),
+        cooked: Cooked::default(),
+        ear: Ear::of_file(),
+    };
     let not_capture = |reason| Stop::Error(Refusal::NotCapture(reason));
     let magic = source.peek(4).map(|magic| magic.and_then(|magic| magic.first_chunk::<4>().copied()));
     let end = match magic {
@@ -209,6 +216,7 @@ fn read_plain<R: Read, F: FnMut(Frame<'_>)>(path: &str, mut source: Buffer<R>, s
             output.summary.warning.get_or_insert(warning);
         }
     }
+    output.summary.counters = output.ear.counters;
     Ok(output.summary)
 }
 
@@ -218,6 +226,7 @@ struct Output<F> {
     sink: F,
     summary: Summary,
     cooked: Cooked,
+    ear: Ear,
 }
 
 impl<F: FnMut(Frame<'_>)> Output<F> {
@@ -235,12 +244,12 @@ impl<F: FnMut(Frame<'_>)> Output<F> {
             // Too short for its cooked header: as an Ethernet frame it would be too short as well.
             self.summary.frames += 1;
             self.summary.last_at = Some(at);
-            self.summary.counters.seen[sensor_ebpf::abi::Class::Malformed as usize] += 1;
+            self.ear.counters.seen[sensor_ebpf::abi::Class::Malformed as usize] += 1;
             return;
         };
         self.summary.frames += 1;
         self.summary.last_at = Some(at);
-        harvest(bytes, wire_len, at, iface, &mut self.summary.counters, &mut self.sink);
+        harvest(bytes, wire_len, at, iface, &mut self.ear, &mut self.sink);
     }
 }
 

@@ -202,7 +202,7 @@ fn segment(word: &str) -> Segment {
     let mut parts = word.split('.');
     let iface = Iface::new(parts.next().unwrap()).unwrap();
     let mut ids = parts.map(|id| id.parse().unwrap());
-    Segment { iface, vlans: Vlans::new([ids.next().unwrap_or(0), ids.next().unwrap_or(0)]) }
+    Segment::tagged(iface, Vlans::new([ids.next().unwrap_or(0), ids.next().unwrap_or(0)]))
 }
 
 fn settings() -> Settings {

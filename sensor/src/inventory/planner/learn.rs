@@ -56,7 +56,9 @@ impl Said {
                 Self { is_heard: !matches!(claim.message, DhcpMessage::Decline | DhcpMessage::Release), ..nothing }
             }
             Claim::Mdns(_) if sighting.mac == Mac::ZERO => Self { channel: Some(Channel::Socket), ..known },
-            Claim::Mdns(_) => known,
+            Claim::Mdns(_) | Claim::Served(_) => known,
+            Claim::Traffic(claim) if claim.is_forwarded() => nothing,
+            Claim::Traffic(_) => known,
             Claim::Answer(answer) => match **answer {
                 Answer::Echo { .. } => Self { channel: Some(Channel::Echo), ..known },
                 Answer::Nbns { .. } | Answer::Snmp { .. } => Self { channel: Some(Channel::Socket), ..known },

@@ -25,7 +25,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const OWN: &str = "10.0.0.2";
 
 fn segment(name: &str) -> Segment {
-    Segment { iface: Iface::new(name).unwrap(), vlans: Vlans::default() }
+    Segment::tagged(Iface::new(name).unwrap(), Vlans::default())
 }
 
 fn mac(number: u8) -> Mac {

@@ -1,0 +1,127 @@
+//! The watched prefixes, and the sensor's own addresses: one map value, written by user space, walked in the kernel
+//! only for an address that the presence table does not know.
+
+/// Prefixes that are watched at most.
+pub const WATCHES_MAX: usize = 64;
+/// Own addresses that are known at most.
+pub const OWN_MAX: usize = 16;
+/// Words of a watched prefix.
+const WATCH_WORDS: usize = 5;
+/// One bit for each IPv4 /16: whether any of it is watched. Most of what is not is told by it at once.
+const COARSE_WORDS: usize = 0x1_0000 / 64;
+/// Words of the map's value: the bits, a count and the prefixes, a count and the addresses.
+pub const WORDS: usize = COARSE_WORDS + 2 + WATCHES_MAX * WATCH_WORDS + OWN_MAX * 2;
+/// The map's value.
+pub type Table = [u64; WORDS];
+
+const WATCHES_AT: usize = COARSE_WORDS;
+const OWN_AT: usize = WATCHES_AT + 1 + WATCHES_MAX * WATCH_WORDS;
+
+/// A prefix on a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Watch {
+    /// [`crate::gate::place`], or 0 for every segment.
+    pub place: u64,
+    /// Its address, two words in network order, an IPv4 address the first word; host bits are zero.
+    pub address: [u64; 2],
+    /// Its mask, likewise.
+    pub mask: [u64; 2],
+}
+
+/// The map's value for these prefixes and own addresses; what does not fit is left out.
+pub fn table(watches: &[Watch], own: &[[u64; 2]]) -> Table {
+    let mut table = [0; WORDS];
+    table[WATCHES_AT] = watches.len().min(WATCHES_MAX) as u64;
+    for (watch, words) in watches.iter().zip(table[WATCHES_AT + 1..OWN_AT].chunks_exact_mut(WATCH_WORDS)) {
+        words.copy_from_slice(&[watch.place, watch.address[0], watch.address[1], watch.mask[0], watch.mask[1]]);
+    }
+    for watch in watches.iter().take(WATCHES_MAX).filter(|watch| !is_ipv6(watch)) {
+        let (first, mask) = (watch.address[0] >> 16, watch.mask[0] >> 16);
+        for net in (0..0x1_0000).filter(|net| net & mask == first) {
+            table[net as usize / 64] |= 1 << (net % 64);
+        }
+    }
+    table[OWN_AT] = own.len().min(OWN_MAX) as u64;
+    for (address, words) in own.iter().zip(table[OWN_AT + 1..].chunks_exact_mut(2)) {
+        words.copy_from_slice(address);
+    }
+    table
+}
+
+/// A mask over the second word, or over the first one's upper half, is IPv6's.
+const fn is_ipv6(watch: &Watch) -> bool {
+    watch.mask[0] >> 32 != 0
+}
+
+/// Whether an IPv4 address may be watched: `false` is certain.
+#[inline(always)]
+pub fn may_be_watched(table: &Table, address: u32) -> bool {
+    let net = address >> 16;
+    table[(net / 64) as usize & (COARSE_WORDS - 1)] >> (net % 64) & 1 != 0
+}
+
+/// Whether an address on a segment is watched.
+#[inline(always)]
+pub fn is_watched(table: &Table, place: u64, address: [u64; 2]) -> bool {
+    let is_ipv6 = address[0] >> 32 != 0 || address[1] != 0;
+    for n in 0..WATCHES_MAX {
+        if n as u64 >= table[WATCHES_AT] {
+            break;
+        }
+        let at = WATCHES_AT + 1 + n * WATCH_WORDS;
+        let there = table[at] == 0 || table[at] == place;
+        let same = address[0] & table[at + 3] == table[at + 1] && address[1] & table[at + 4] == table[at + 2];
+        let family = (table[at + 3] >> 32 != 0) == is_ipv6;
+        if there && same && family {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether an address is the sensor's own.
+#[inline(always)]
+pub fn is_own(table: &Table, address: [u64; 2]) -> bool {
+    for n in 0..OWN_MAX {
+        if n as u64 >= table[OWN_AT] {
+            break;
+        }
+        let at = OWN_AT + 1 + n * 2;
+        if table[at] == address[0] && table[at + 1] == address[1] {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NET_10: Watch = Watch { place: 0, address: [0x0a00_0000, 0], mask: [0xff00_0000, 0] };
+    const THERE: Watch = Watch { place: 9, address: [0xc0a8_0100, 0], mask: [0xffff_ff00, 0] };
+    const LOCAL: Watch = Watch { place: 0, address: [0xfe80 << 48, 0], mask: [0xffc0 << 48, 0] };
+
+    #[test]
+    fn prefixes_are_watched_on_their_segment() {
+        let table = table(&[NET_10, THERE, LOCAL], &[]);
+        assert!(is_watched(&table, 1, [0x0a01_0203, 0]));
+        assert!(!is_watched(&table, 1, [0x0b01_0203, 0]));
+        assert!(is_watched(&table, 9, [0xc0a8_0105, 0]));
+        assert!(may_be_watched(&table, 0xc0a8_0105) && may_be_watched(&table, 0xc0a8_ff05));
+        assert!(may_be_watched(&table, 0x0aff_0000) && !may_be_watched(&table, 0x0b00_0000));
+        assert!(!is_watched(&table, 8, [0xc0a8_0105, 0]));
+        assert!(is_watched(&table, 1, [0xfe80 << 48, 5]));
+        assert!(!is_watched(&table, 1, [0xfd00 << 48, 5]));
+        assert!(!is_watched(&table, 1, [0x0a01_0203 | 1 << 40, 0]), "IPv6 addresses are not IPv4's");
+    }
+
+    #[test]
+    fn the_table_has_an_end() {
+        let full = table(&[NET_10; 100], &[[7, 0]; 20]);
+        assert!(is_watched(&full, 1, [0x0a01_0203, 0]) && !is_watched(&full, 1, [0x0b01_0203, 0]));
+        assert!(is_own(&full, [7, 0]) && !is_own(&full, [8, 0]));
+        let empty = table(&[], &[]);
+        assert!(!is_watched(&empty, 1, [0, 0]) && !is_own(&empty, [0, 0]));
+    }
+}

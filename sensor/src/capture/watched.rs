@@ -1,0 +1,66 @@
+//! Watched prefixes, from the words of user space to those of the kernel's table.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use sensor_ebpf::classify::Tunnel;
+use sensor_ebpf::watch::{self, Table, WATCHES_MAX, Watch};
+use sensor_ebpf::{abi::TunnelKind, gate};
+
+use crate::types::{Iface, Segment};
+
+/// A prefix whose addresses are of interest, on a segment or on every one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Watched {
+    /// Where; `None`: on every segment of every port.
+    pub segment: Option<Segment>,
+    /// Which.
+    pub prefix: IpNet,
+}
+
+/// How many are watched at most; what is over is heard by its own protocols only.
+pub const WATCHED_MAX: usize = WATCHES_MAX;
+
+/// The table for these; `ifindex` tells an interface's number, and those of interfaces without one are left out.
+pub(super) fn table(watched: &[Watched], own: &[[u64; 2]], ifindex: &dyn Fn(Iface) -> Option<u32>) -> Table {
+    let watches: Vec<Watch> = watched
+        .iter()
+        .filter_map(|watched| {
+            let place = match watched.segment {
+                Some(segment) => place(segment, ifindex(segment.iface)?),
+                None => 0,
+            };
+            let [address, mask] = [watched.prefix.network(), watched.prefix.netmask()].map(words);
+            Some(Watch { place, address, mask })
+        })
+        .collect();
+    watch::table(&watches, own)
+}
+
+/// Every address: IPv4, and the two halves of IPv6, because a mask that is empty is IPv4's.
+pub(super) const EVERYTHING: [Watch; 3] = [
+    Watch { place: 0, address: [0; 2], mask: [0; 2] },
+    Watch { place: 0, address: [0; 2], mask: [1 << 63, 0] },
+    Watch { place: 0, address: [1 << 63, 0], mask: [1 << 63, 0] },
+];
+
+/// A segment as the kernel's tables know it.
+pub(super) fn place(segment: Segment, ifindex: u32) -> u64 {
+    let ids = segment.vlans.ids();
+    let vlans = [0, 1].map(|at| ids.get(at).copied().unwrap_or(0));
+    let tunnel =
+        segment.tunnel.map_or(Tunnel::default(), |tunnel| Tunnel { kind: tunnel.kind, id: tunnel.id, vlan: 0 });
+    debug_assert!(segment.tunnel.is_none() || tunnel.kind != TunnelKind::None);
+    gate::place(ifindex, vlans, tunnel)
+}
+
+/// An address as two words in network order, an IPv4 address the first word.
+pub(super) fn words(ip: IpAddr) -> [u64; 2] {
+    match ip {
+        IpAddr::V4(ip) => [u64::from(u32::from(ip)), 0],
+        IpAddr::V6(ip) => {
+            let bits = u128::from(ip);
+            [(bits >> 64) as u64, bits as u64]
+        }
+    }
+}
