@@ -8,6 +8,7 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use sensor::inventory::correlator::{Correlator, Missed, Settings};
 use sensor::inventory::event::{Event, Kind};
+use sensor::inventory::fingerprint::Evidence;
 use sensor::inventory::limits::Limits;
 use sensor::inventory::probe::Technique;
 use sensor::inventory::sighting::{
@@ -37,6 +38,7 @@ const LIMITS: Limits = Limits {
     holders_max: 2,
     names_max: 2,
     services_max: 1,
+    prints_max: 1,
     leases_max: 2,
     roles_max: 2,
     told_max: 2,
@@ -196,7 +198,8 @@ fn written(rows: &Rows) -> BTreeMap<String, String> {
     for row in &rows.hosts {
         let names: Vec<_> = row.names.iter().map(|name| (&name.name, name.source)).collect();
         let services: Vec<_> = row.services.iter().map(|s| (&s.instance, s.port, s.closed)).collect();
-        let value = format!("{:?}", (row.first_seen, row.announced, row.gone_since, names, services, &row.dhcp));
+        let value =
+            format!("{:?}", (row.first_seen, row.announced, row.gone_since, names, services, &row.dhcp, &row.prints));
         out.insert(format!("host {:?}", row.id), value);
     }
     for row in &rows.stations {
@@ -244,6 +247,7 @@ fn check_limits(rows: &Rows) {
     }
     for host in &rows.hosts {
         assert!(host.services.len() <= LIMITS.services_max);
+        assert!(host.prints.is_sorted() && host.prints.len() <= LIMITS.prints_max * Evidence::NAMES.len());
         // DHCP's and mDNS's each.
         assert!(host.names.len() <= 2 * LIMITS.names_max);
     }

@@ -730,6 +730,7 @@ mod tests {
             names: Vec::new(),
             services: Vec::new(),
             dhcp: None,
+            prints: Vec::new(),
         }
     }
 

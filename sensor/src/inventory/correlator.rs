@@ -11,6 +11,7 @@ use ipnet::{IpNet, Ipv6Net};
 use self::dispute::{Dispute, Feud};
 use super::binding::{How, Previous, Verdict, Weight};
 use super::event::{Detail, Event, Kind, Reason, Severity};
+use super::fingerprint::{self, Evidence};
 use super::host::{self, Renamed};
 use super::limits::Limits;
 use super::memory::Memory;
@@ -288,7 +289,12 @@ impl Correlator {
             }
             (true, _) => {}
             (false, message) => {
-                self.memory.update_host(id, |host| (host::learn_options(host, claim), ()));
+                let prints_max = self.limits.prints_max;
+                let options = fingerprint::list(&claim.options);
+                self.memory.update_host(id, |host| {
+                    let learned = host::learn_options(host, claim);
+                    (learned.max(host::learn_print(host, Evidence::DhcpOptions, options, prints_max)), ())
+                });
                 if let Some(name) = host::dhcp_name(claim) {
                     self.learn_name(s, id, name, Source::Dhcp, events);
                 }
@@ -335,10 +341,16 @@ impl Correlator {
                 self.memory
                     .update_host(id, |host| (host::open_service(host, name, target, *port, s.at, services_max), ()));
             }
+            MdnsClaim::Txt { name, txt } => {
+                let prints_max = self.limits.prints_max;
+                if let Some(model) = host::model(name, txt) {
+                    let learn = |host: &mut _| (host::learn_print(host, Evidence::MdnsModel, model, prints_max), ());
+                    self.memory.update_host(id, learn);
+                }
+            }
             MdnsClaim::Query { .. }
             | MdnsClaim::Reverse { .. }
             | MdnsClaim::Service { .. }
-            | MdnsClaim::Txt { .. }
             | MdnsClaim::Type { .. } => {}
         }
         // Last, so that a host that is told for its address is told with its name.

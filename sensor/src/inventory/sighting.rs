@@ -171,6 +171,8 @@ pub struct DhcpClaim {
     pub from_server: bool,
     /// The frame went from or to the client itself, not over a relay's other leg: the client is on this segment.
     pub client_is_here: bool,
+    /// The options that are there, in order, by number.
+    pub options: Vec<u8>,
     /// Option 12.
     pub hostname: Option<Text>,
     /// Option 81, the name only.
@@ -404,6 +406,7 @@ fn dhcp_sighting(frame: &Frame<'_>, message: &dhcp::Message) -> Option<Sighting>
             true => frame.destination_mac == client || frame.destination_mac == Mac::BROADCAST,
             false => frame.source_mac == client,
         },
+        options: message.numbers(),
         hostname: message.text(dhcp::HOST_NAME),
         fqdn: message.fqdn(),
         vendor_class: message.text(dhcp::VENDOR_CLASS),

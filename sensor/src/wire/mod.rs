@@ -15,6 +15,8 @@ pub mod mdns;
 pub mod nbns;
 /// NDP.
 pub mod ndp;
+/// TCP's opening segments.
+pub mod syn;
 
 /// Why a message could not be read. Small and without strings: the frame itself is the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
