@@ -10,6 +10,7 @@ use sensor::export::record::{
 };
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
 use sensor::inventory::event::{Detail, Event, Kind, Reason, Severity};
+use sensor::inventory::fingerprint::Fingerprints;
 use sensor::inventory::state::{Binding, DhcpFacts, Holder, Host, HostId, Name, Rows, Service, Source, Station};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use sensor::vendor::Vendors;
@@ -127,7 +128,7 @@ fn words_of_events() {
 
 #[test]
 fn what_the_inventory_holds() {
-    let records = address_records(&rows(), &Vendors::builtin());
+    let records = address_records(&rows(), &Vendors::builtin(), &Fingerprints::builtin());
     assert_eq!(records.len(), 5);
     records.iter().for_each(|record| check(ADDRESS_SCHEMA, record));
 }

@@ -18,6 +18,8 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Dhcp(_) => "dhcp",
         Claim::Mdns(_) => "mdns",
         Claim::Ndp(_) => "ndp",
+        Claim::Syn(syn) if syn.is_answer => "syn-ack",
+        Claim::Syn(_) => "syn",
     };
     let mut line = head(sighting.at, sighting.segment, source, sighting.mac);
     if sighting.frame_mac != sighting.mac {
@@ -36,6 +38,7 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Dhcp(claim) => dhcp(&mut line, claim),
         Claim::Mdns(claim) => mdns(&mut line, claim),
         Claim::Ndp(claim) => ndp(&mut line, claim),
+        Claim::Syn(syn) => put(&mut line, "signature", syn.to_string()),
     }
     Value::Object(line).to_string()
 }
@@ -47,6 +50,8 @@ pub fn malformed_line(frame: &Frame<'_>, reason: impl std::fmt::Display) -> Stri
         Class::Ndp => "ndp",
         Class::Dhcp => "dhcp",
         Class::Mdns => "mdns",
+        Class::Syn => "syn",
+        Class::SynAck => "syn-ack",
         _ => "traffic",
     };
     let mut line = head(frame.at, frame.segment, source, frame.source_mac);

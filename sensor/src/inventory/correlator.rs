@@ -20,6 +20,7 @@ use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, Nd
 use super::state::{Changes, HostId, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
 use super::table::Mark;
 use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
+use crate::wire::syn::Syn;
 
 /// Answers to probes.
 mod answer;
@@ -142,6 +143,7 @@ impl Correlator {
             Claim::Mdns(claim) if sighting.mac == Mac::ZERO => self.observe_mdns_answer(sighting, claim, events),
             Claim::Mdns(claim) => self.observe_mdns(sighting, claim, events),
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
+            Claim::Syn(syn) => self.observe_syn(sighting, syn),
         }
         self.tell_returned(events);
     }
@@ -357,6 +359,16 @@ impl Correlator {
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Mdns, events);
         }
+    }
+
+    /// A segment tells of its station's system only where the address is known to be that station's: a router's MAC
+    /// stands on everybody's.
+    fn observe_syn(&mut self, s: &Sighting, syn: &Syn) {
+        let host = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
+        let Some(id) = host.filter(|id| s.ip.is_some_and(|ip| self.memory.holds(*id, ip, s.at))) else { return };
+        let evidence = if syn.is_answer { Evidence::SynAck } else { Evidence::Syn };
+        let (text, prints_max) = (format!("{syn:#}"), self.limits.prints_max);
+        self.memory.update_host(id, |host| (host::learn_print(host, evidence, text, prints_max), ()));
     }
 
     fn hear(&mut self, s: &Sighting, mac: Mac, source: Source) {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::types::{Frame, Mac, Segment, Text, Timestamp};
+use crate::wire::syn::Syn;
 use crate::wire::{Message, arp, dhcp, dns, ndp};
 
 /// One fact.
@@ -37,6 +38,8 @@ pub enum Claim {
     Mdns(MdnsClaim),
     /// NDP.
     Ndp(NdpClaim),
+    /// How a TCP connection is opened or accepted; boxed because it is large.
+    Syn(Box<Syn>),
 }
 
 /// What `Sighting::ip` answered to a probe that went through a socket.
@@ -316,6 +319,8 @@ impl Sighting {
             Claim::Dhcp(claim) => claim.message == DhcpMessage::Ack || !claim.from_server,
             Claim::Mdns(_) => true,
             Claim::Ndp(claim) => *claim != NdpClaim::Dad,
+            // It may come from anywhere, through a router.
+            Claim::Syn(_) => false,
         };
         self.ip.filter(|_| is_alive)
     }
@@ -328,6 +333,10 @@ pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) 
         Message::Dhcp(message) => out.extend(dhcp_sighting(frame, message)),
         Message::Mdns(message) => mdns_sightings(frame, message, out),
         Message::Ndp(message) => out.extend(ndp_sighting(frame, message)),
+        Message::Syn(syn) => {
+            let source = frame.packet.map(|packet| packet.source).filter(|source| !source.is_unspecified());
+            out.push(sighting(frame, frame.source_mac, source, Claim::Syn(Box::new(*syn))));
+        }
     }
 }
 
@@ -525,6 +534,7 @@ mod tests {
                     Claim::Dhcp(claim) => format!("{:?}", claim.message),
                     Claim::Mdns(claim) => format!("{claim:?}"),
                     Claim::Ndp(claim) => format!("{claim:?}"),
+                    Claim::Syn(claim) => format!("{claim}"),
                 };
                 let ip = fact.ip.map_or("-".to_owned(), |ip| ip.to_string());
                 let word = claim.split([' ', '(']).next().unwrap_or_default();

@@ -46,6 +46,8 @@ pub enum Message {
     Mdns(dns::Message),
     /// NDP.
     Ndp(ndp::Message),
+    /// TCP's opening segments.
+    Syn(syn::Syn),
 }
 
 /// Reads a frame's body: `Err` malformed, `Ok(None)` not ours, `Ok(Some(_))` ours.
@@ -55,6 +57,7 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         Class::Dhcp => dhcp::parse(frame.body)?.map(|message| Message::Dhcp(Box::new(message))),
         Class::Mdns => mdns::parse(frame.body)?.map(Message::Mdns),
         Class::Ndp => ndp::parse(frame)?.map(Message::Ndp),
+        Class::Syn | Class::SynAck => syn::parse(frame.body)?.map(Message::Syn),
         _ => None,
     })
 }

@@ -550,7 +550,7 @@ sig = 4:128:0:*:%8192,*:mss,nop,ws:df,id+:*
         for _ in 0..20_000 {
             let text: String = (0..random(&mut seed) % 40).map(|_| words[(random(&mut seed) % 19) as usize]).collect();
             drop(Signatures::parse(&text));
-            drop(observed(&text, true));
+            let _ = observed(&text, true);
         }
     }
 

@@ -5,3 +5,9 @@ CREATE TABLE prints (
   value TEXT NOT NULL,
   PRIMARY KEY (host, evidence, value)
 ) STRICT, WITHOUT ROWID;
+
+-- The owner's own rules and signatures, as the last run or replay was given them, so that readers guess by the same.
+CREATE TABLE rules (
+  name TEXT PRIMARY KEY,
+  text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
