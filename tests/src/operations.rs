@@ -8,7 +8,7 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use sensor::inventory::correlator::{Correlator, Missed, Settings};
 use sensor::inventory::event::{Event, Kind};
-use sensor::inventory::fingerprint::Evidence;
+use sensor::inventory::fingerprint::{Evidence, p0f};
 use sensor::inventory::limits::Limits;
 use sensor::inventory::probe::Technique;
 use sensor::inventory::sighting::{
@@ -17,6 +17,7 @@ use sensor::inventory::sighting::{
 };
 use sensor::inventory::state::{HostId, Presence, Rows};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
+use sensor::wire::syn::Syn;
 
 /// Runs the operations that `data` spells. Panics when something that must hold does not.
 pub fn correlate(data: &[u8]) {
@@ -317,12 +318,24 @@ fn answer(bytes: &mut Unstructured<'_>) -> Result<Claim> {
     })))
 }
 
+fn opening(bytes: &mut Unstructured<'_>) -> Result<Syn> {
+    let is_answer = bytes.ratio(1, 2)?;
+    let text =
+        *bytes.choose(&["4:64+0:0:1460:64240,7:mss,sok,ts,nop,ws:df,id+:0", "4:128+0:0:1460:8192,8:mss:df:0"])?;
+    Ok(p0f::observed(text, is_answer).expect("a notation that is read"))
+}
+
 fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
     let target = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let ip = ip(bytes)?;
     let ndp = |claim| Ok((Some(ip), Claim::Ndp(claim)));
     let mdns = |claim| Ok((Some(ip), Claim::Mdns(claim)));
-    match bytes.int_in_range(0..=14)? {
+    match bytes.int_in_range(0..=16)? {
+        15 => Ok((Some(ip), Claim::Syn(Box::new(opening(bytes)?)))),
+        16 => {
+            let txt = vec![Text::new(*bytes.choose(&[&b"model=A"[..], b"model=B", b"x"])?)];
+            mdns(MdnsClaim::Txt { name: Text::new(b"a._device-info._tcp.local"), txt })
+        }
         0 => ndp(NdpClaim::Dad),
         1 => ndp(NdpClaim::Redirect { target, destination: target }),
         2 => {

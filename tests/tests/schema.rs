@@ -11,8 +11,8 @@ use sensor::export::record::{
 };
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
 use sensor::inventory::event::{Detail, Event, Kind, Reason, Severity};
-use sensor::inventory::fingerprint::Fingerprints;
-use sensor::inventory::state::{Binding, DhcpFacts, Holder, Host, HostId, Name, Rows, Service, Source, Station};
+use sensor::inventory::fingerprint::{Evidence, Fingerprints};
+use sensor::inventory::state::{Binding, DhcpFacts, Holder, Host, HostId, Name, Print, Rows, Service, Source, Station};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use sensor::vendor::Vendors;
 use serde::Serialize;
@@ -297,6 +297,7 @@ fn rows() -> Rows {
                 last_seen,
             })
             .to_vec(),
+        prints: vec![Print { evidence: Evidence::MdnsModel, value: "MacBookPro18,3".to_owned() }],
         dhcp: Some(DhcpFacts {
             hostname: Some(hostile.clone()),
             vendor_class: Some(hostile),

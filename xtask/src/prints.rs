@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     for file in &files {
         let path = folder.join(file);
         let (seen, is_read) = segments(&path);
-        let mut note = |counts: &mut Counts, class: &str, what: &str| {
+        let note = |counts: &mut Counts, class: &str, what: &str| {
             *counts.entry(class.to_owned()).or_default() += 1;
             if args.all && class != SAME {
                 println!("{class}: {file}: {what}");

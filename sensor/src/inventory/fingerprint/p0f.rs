@@ -185,7 +185,7 @@ impl Window {
     fn fits(self, syn: &Syn) -> bool {
         match self {
             Self::Any => true,
-            Self::Modulo(of) => syn.window % of == 0,
+            Self::Modulo(of) => syn.window.is_multiple_of(of),
             Self::Mss(count) => syn.window_multiple() == Some(Multiple::Mss(count)),
             Self::Mtu(count) => syn.window_multiple() == Some(Multiple::Mtu(count)),
             Self::Number(window) => syn.window == window,
