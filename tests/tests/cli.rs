@@ -148,7 +148,7 @@ fn rules_and_signatures() {
     assert!(replay.status.success(), "{replay:?}");
     let export = sensor(&["export", "--jsonl", "--db", &db]).output().unwrap();
     let export = String::from_utf8(export.stdout).unwrap();
-    assert!(export.contains(r#""os":{"name":"Our own","confidence":90,"evidence":["dhcp-options: 53"#), "{export}");
+    assert!(export.contains(r#""os":{"name":"Our own","confidence":90,"evidence":["dhcp-options: 53,"#), "{export}");
     let hosts = sensor(&["hosts", "--db", &db]).output().unwrap();
     assert!(String::from_utf8(hosts.stdout).unwrap().contains("iot/Our own"));
 }

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::*;
+use crate::inventory::fingerprint::p0f;
 use crate::inventory::probe::Technique;
 use crate::inventory::sighting::{Answer, ArpClaim, PortState};
 use crate::types::{Text, Vlans};

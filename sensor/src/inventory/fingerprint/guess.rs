@@ -116,6 +116,8 @@ fn confidence(rules: &Rules, name: &str, words: &[Word<'_>], lines: &[Vec<&str>]
         let strongest = side.entry(word.clue.evidence.channel()).or_default();
         *strongest = word.confidence.max(*strongest);
     }
+    // In one protocol's words the surest is heard: a weaker one there is a rule's blunder, not another witness.
+    against_it.retain(|channel, confidence| for_it.get(channel).is_none_or(|own| *confidence >= *own));
     let share = |confidence: &u8| f64::from(*confidence) / 100.0;
     let doubtful: f64 = for_it.values().map(|confidence| 1.0 - share(confidence)).product();
     let undoubted: f64 = against_it.values().map(|confidence| 1.0 - DOUBT * share(confidence)).product();
@@ -146,6 +148,8 @@ ssh *debian* => os Debian 70
 ssh *ubuntu* => os Ubuntu 70
 ssh *windows* => os Windows 70
 dhcp-vendor linux* => os Linux 60
+dhcp-vendor acme* => os Acme 80
+dhcp-parameters 1,3,6 => os Linux 50
 hostname *ubuntu* => os Ubuntu 40
 banner win* => os Windows 60
 vendor v => kind printer 40
@@ -188,6 +192,11 @@ mdns-service _ipp._tcp => kind printer 40
             Some(("Linux", 88)),
             None,
         );
+    }
+
+    #[test]
+    fn in_one_protocol_the_surest_is_heard() {
+        check(&[(Evidence::DhcpVendor, "acme"), (Evidence::DhcpParameters, "1,3,6")], Some(("Acme", 80)), None);
     }
 
     #[test]
