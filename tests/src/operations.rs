@@ -333,7 +333,7 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
     match bytes.int_in_range(0..=16)? {
         15 => Ok((Some(ip), Claim::Syn(Box::new(opening(bytes)?)))),
         16 => {
-            let txt = vec![Text::new(*bytes.choose(&[&b"model=A"[..], b"model=B", b"x"])?)];
+            let txt = vec![Text::new(bytes.choose(&[&b"model=A"[..], b"model=B", b"x"])?)];
             mdns(MdnsClaim::Txt { name: Text::new(b"a._device-info._tcp.local"), txt })
         }
         0 => ndp(NdpClaim::Dad),
