@@ -78,6 +78,12 @@ pub struct RunArgs {
     /// A newer list of vendors: IEEE's oui.csv, mam.csv, oui36.csv, or all of them in one file
     #[arg(long, value_name = "FILE", env = "SENSOR_OUI")]
     pub oui: Option<PathBuf>,
+    /// Further rules of what a host is, in the form of the built-in ones
+    #[arg(long, value_name = "FILE", env = "SENSOR_FINGERPRINTS")]
+    pub fingerprints: Option<PathBuf>,
+    /// Signatures of TCP stacks in p0f's form, such as /etc/p0f/p0f.fp
+    #[arg(long, value_name = "FILE", env = "SENSOR_P0F")]
+    pub p0f: Option<PathBuf>,
     /// This sensor's name in events [default: the host name]
     #[arg(long, value_name = "NAME", env = "SENSOR_NAME")]
     pub name: Option<String>,
@@ -236,6 +242,12 @@ pub struct ReplayArgs {
     /// A newer list of vendors: IEEE's oui.csv, mam.csv, oui36.csv, or all of them in one file
     #[arg(long, value_name = "FILE", env = "SENSOR_OUI")]
     pub oui: Option<PathBuf>,
+    /// Further rules of what a host is, in the form of the built-in ones
+    #[arg(long, value_name = "FILE", env = "SENSOR_FINGERPRINTS")]
+    pub fingerprints: Option<PathBuf>,
+    /// Signatures of TCP stacks in p0f's form, such as /etc/p0f/p0f.fp
+    #[arg(long, value_name = "FILE", env = "SENSOR_P0F")]
+    pub p0f: Option<PathBuf>,
     /// This sensor's name in events [default: replay]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

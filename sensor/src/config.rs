@@ -93,6 +93,10 @@ pub struct Inventory {
     pub networks: Vec<(Option<Iface>, IpNet)>,
     /// A newer list of vendors.
     pub oui: Option<PathBuf>,
+    /// Further rules of what a host is.
+    pub fingerprints: Option<PathBuf>,
+    /// p0f's signatures.
+    pub p0f: Option<PathBuf>,
     /// This sensor's name.
     pub name: String,
 }
@@ -185,6 +189,14 @@ pub enum ConfigError {
     /// Not hours.
     #[error("quiet_hours: '{0}' are not hours of the day; write them like 22:00-06:00")]
     Quiet(String),
+    /// A file of rules or signatures.
+    #[error("{path}: {what}")]
+    Rules {
+        /// The file.
+        path: PathBuf,
+        /// The line, and what is wrong there.
+        what: String,
+    },
     /// The ring's size.
     #[error("ring: {0} is not a power of two from 65536 to 1073741824")]
     Ring(u32),
@@ -302,6 +314,8 @@ impl Run {
                 learning: Duration::from_secs(args.learning.or(file.learning_s).unwrap_or(LEARNING_S)),
                 networks,
                 oui: args.oui.or(file.oui),
+                fingerprints: args.fingerprints.or(file.fingerprints),
+                p0f: args.p0f.or(file.p0f),
                 name: args.name.or(file.name).unwrap_or_else(host_name),
             },
         })
@@ -339,7 +353,14 @@ impl Scan {
                 (_, true) => Screen::Csv,
                 _ => Screen::Text,
             },
-            inventory: Inventory { learning: Duration::ZERO, networks: Vec::new(), oui: args.oui, name: host_name() },
+            inventory: Inventory {
+                learning: Duration::ZERO,
+                networks: Vec::new(),
+                oui: args.oui,
+                fingerprints: None,
+                p0f: None,
+                name: host_name(),
+            },
             targets,
         })
     }
@@ -371,6 +392,8 @@ impl Replay {
                 learning: Duration::from_secs(args.learning.unwrap_or(LEARNING_S)),
                 networks: prefixes("--network", &args.network)?,
                 oui: args.oui,
+                fingerprints: args.fingerprints,
+                p0f: args.p0f,
                 name: args.name.unwrap_or_else(|| "replay".to_owned()),
             },
         })
@@ -437,6 +460,8 @@ struct File {
     refresh_s: Option<u64>,
     ring_bytes: Option<u32>,
     oui: Option<PathBuf>,
+    fingerprints: Option<PathBuf>,
+    p0f: Option<PathBuf>,
     name: Option<String>,
     passive: Option<bool>,
     probe_interface: Option<String>,
@@ -490,7 +515,7 @@ impl Network {
     }
 }
 
-const FILE_KEYS: [&str; 27] = [
+const FILE_KEYS: [&str; 29] = [
     "interface",
     "mirror",
     "capture",
@@ -501,6 +526,8 @@ const FILE_KEYS: [&str; 27] = [
     "refresh_s",
     "ring_bytes",
     "oui",
+    "fingerprints",
+    "p0f",
     "name",
     "passive",
     "probe_interface",

@@ -75,6 +75,7 @@ fn listen(config: config::Run, clock: Clock) -> Result<(), Failure> {
 
 fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     let vendors = run::open_vendors(config.inventory.oui.as_deref())?;
+    let (rules, _) = run::open_fingerprints(&config.inventory)?;
     let log = run::open_lines(config.sightings.as_ref())?;
     let lines = run::open_lines(config.events.as_ref())?;
     let voices = voices::voices(&config.ports, &config.asking, &config.named_interfaces)?;
@@ -82,7 +83,8 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     // The capture comes before the database, so that a typing error in an interface makes no empty database.
     let capture = Live::open(&ports, &config.capture)?;
     make_default_folder(&config.db)?;
-    let (writer, saved) = Writer::open(&config.db, clock.now())?;
+    let (mut writer, saved) = Writer::open(&config.db, clock.now())?;
+    writer.set_rules(&rules)?;
     let mut settings = settings(&config.inventory, &config.ports, alias, saved.created_at)?;
     settings.allow = config.asking.networks.iter().map(config::asking::Named::allow).collect();
     settings.explain = voices.is_some().then_some(EXPLAIN);

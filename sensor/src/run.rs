@@ -1,7 +1,7 @@
 //! The loop of `sensor run`: one `select!` over one closed set of things that can wake the sensor.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -15,13 +15,14 @@ use self::status::Status;
 use self::watch::Watch;
 use crate::capture::{CaptureError, Live, Seen, Watched, iface};
 use crate::clock::Clock;
-use crate::config::{Screen, Target};
+use crate::config::{self, ConfigError, Screen, Target};
 use crate::export::lines::Lines;
 use crate::inventory::event::{Detail, Kind};
+use crate::inventory::fingerprint::{Fingerprints, Mistake};
 use crate::inventory::probe::Probe;
 use crate::inventory::sighting::Sighting;
 use crate::probe::prober::Prober;
-use crate::store::{Batch, Done, WriterThread};
+use crate::store::{self, Batch, Done, WriterThread};
 use crate::types::{Frame, Iface, Segment, Timestamp};
 use crate::vendor::{VendorError, Vendors};
 
@@ -544,6 +545,47 @@ pub fn open_lines(target: Option<&Target>) -> Result<Option<Lines>, Failure> {
             Lines::file(path).map(Some).map_err(Failure::system(what))
         }
     }
+}
+
+/// The owner's files of rules and signatures as texts, and everything that guesses are made by.
+pub fn open_fingerprints(inventory: &config::Inventory) -> Result<(store::Rules, Fingerprints), ConfigError> {
+    let read = |path: &Option<PathBuf>| match path {
+        None => Ok(None),
+        Some(path) => std::fs::read_to_string(path)
+            .map(Some)
+            .map_err(|error| ConfigError::Rules { path: path.clone(), what: error.to_string() }),
+    };
+    let rules = store::Rules { fingerprints: read(&inventory.fingerprints)?, p0f: read(&inventory.p0f)? };
+    let mut fingerprints = Fingerprints::builtin();
+    let wrong = |path: &Option<PathBuf>, mistake: Mistake| {
+        let path = path.clone().unwrap_or_default();
+        ConfigError::Rules { path, what: mistake.to_string() }
+    };
+    if let Some(text) = &rules.fingerprints {
+        fingerprints.add_rules(text).map_err(|mistake| wrong(&inventory.fingerprints, mistake))?;
+    }
+    if let Some(text) = &rules.p0f {
+        let counts = fingerprints.add_signatures(text).map_err(|mistake| wrong(&inventory.p0f, mistake))?;
+        let [requests, responses, others] = counts;
+        notice::info(&format!(
+            "p0f: {requests} signatures of requests and {responses} of responses; {others} of other sections are not used"
+        ));
+    }
+    Ok((rules, fingerprints))
+}
+
+/// Everything that guesses are made by, where the owner's own files are in a database; what an older program took is
+/// passed over with a word.
+pub fn stored_fingerprints(rules: &store::Rules) -> Fingerprints {
+    let mut fingerprints = Fingerprints::builtin();
+    let own = rules.fingerprints.iter().map(|text| fingerprints.add_rules(text)).collect::<Result<Vec<()>, _>>();
+    let p0f = rules.p0f.iter().map(|text| fingerprints.add_signatures(text).map(drop)).collect::<Result<Vec<()>, _>>();
+    for mistake in [own.err(), p0f.err()].into_iter().flatten() {
+        notice::warning(&format!(
+            "rules in the database are not used: {mistake}; start `sensor run` with the mended file"
+        ));
+    }
+    fingerprints
 }
 
 /// The vendors that were built in, under those of the file where one is named.

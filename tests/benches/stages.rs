@@ -9,6 +9,7 @@ use sensor::capture::file;
 use sensor::export::json;
 use sensor::export::record::address_records;
 use sensor::inventory::correlator::{Correlator, Settings};
+use sensor::inventory::fingerprint::Fingerprints;
 use sensor::inventory::limits::Limits;
 use sensor::inventory::sighting::sightings;
 use sensor::inventory::state::Rows;
@@ -77,7 +78,7 @@ fn pass(capture: &Path, upto: Upto) {
         println!("{error}");
     }
     if upto == Upto::Exporting {
-        let records = address_records(&correlator.snapshot(), &Vendors::builtin());
+        let records = address_records(&correlator.snapshot(), &Vendors::builtin(), &Fingerprints::builtin());
         let mut text = Vec::new();
         json::write_array(&records, &mut text).unwrap_or_default();
         black_box(text);

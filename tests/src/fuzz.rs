@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use sensor::capture::file::read_from;
 use sensor::export::sightings::sighting_line;
 use sensor::inventory::correlator::{Correlator, Settings};
+use sensor::inventory::fingerprint::p0f;
 use sensor::inventory::limits::Limits;
 use sensor::inventory::sighting::sightings;
 use sensor::inventory::state::Rows;
@@ -13,6 +14,7 @@ use sensor::probe::banner::readings;
 use sensor::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
 use sensor::wire::{
     self, WireError, arp as arp_message, dhcp as dhcp_message, dns, mdns as mdns_message, nbns, ndp as ndp_message,
+    syn as syn_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
 use sensor_ebpf::classify::{Opens, classify};
@@ -29,7 +31,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "answers", body: answers },
     Target { name: "arp", body: arp },
     Target { name: "capture_file", body: capture_file },
@@ -38,6 +40,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "dhcp", body: dhcp },
     Target { name: "mdns", body: mdns },
     Target { name: "ndp", body: ndp },
+    Target { name: "syn", body: syn },
     Target { name: "whole_path", body: whole_path },
 ];
 
@@ -124,6 +127,17 @@ pub fn mdns(data: &[u8]) {
         assert!(message.questions.iter().all(is_name) && message.records.iter().all(|record| is_name(&record.name)));
     }
     check_sightings(&frame_of(Class::Mdns, data));
+}
+
+/// TCP's opening segments: the notation says all that is kept, and p0f's notation is never refused by its own reader.
+pub fn syn(data: &[u8]) {
+    if let Ok(Some(syn)) = syn_message::parse(data) {
+        assert!(syn.layout.kinds().len() <= syn_message::OPTIONS_MAX);
+        let read = p0f::observed(&format!("{syn:#}"), syn.is_answer).expect("what is kept is read again");
+        assert_eq!(syn_message::Syn { headers_len: syn.headers_len, ..read }, syn);
+        assert!(p0f::Signature::parse(&syn.to_string().replace("+?:", ":")).is_ok(), "{syn}");
+    }
+    check_sightings(&frame_of(Class::Syn, data));
 }
 
 /// A capture file of any bytes: frames keep to it, and reading ends.

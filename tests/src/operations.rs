@@ -8,6 +8,7 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use sensor::inventory::correlator::{Correlator, Missed, Settings};
 use sensor::inventory::event::{Event, Kind};
+use sensor::inventory::fingerprint::{Evidence, p0f};
 use sensor::inventory::limits::Limits;
 use sensor::inventory::probe::Technique;
 use sensor::inventory::sighting::{
@@ -16,6 +17,7 @@ use sensor::inventory::sighting::{
 };
 use sensor::inventory::state::{HostId, Presence, Rows};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
+use sensor::wire::syn::Syn;
 
 /// Runs the operations that `data` spells. Panics when something that must hold does not.
 pub fn correlate(data: &[u8]) {
@@ -37,6 +39,7 @@ const LIMITS: Limits = Limits {
     holders_max: 2,
     names_max: 2,
     services_max: 1,
+    prints_max: 1,
     leases_max: 2,
     roles_max: 2,
     told_max: 2,
@@ -196,7 +199,8 @@ fn written(rows: &Rows) -> BTreeMap<String, String> {
     for row in &rows.hosts {
         let names: Vec<_> = row.names.iter().map(|name| (&name.name, name.source)).collect();
         let services: Vec<_> = row.services.iter().map(|s| (&s.instance, s.port, s.closed)).collect();
-        let value = format!("{:?}", (row.first_seen, row.announced, row.gone_since, names, services, &row.dhcp));
+        let value =
+            format!("{:?}", (row.first_seen, row.announced, row.gone_since, names, services, &row.dhcp, &row.prints));
         out.insert(format!("host {:?}", row.id), value);
     }
     for row in &rows.stations {
@@ -244,6 +248,7 @@ fn check_limits(rows: &Rows) {
     }
     for host in &rows.hosts {
         assert!(host.services.len() <= LIMITS.services_max);
+        assert!(host.prints.is_sorted() && host.prints.len() <= LIMITS.prints_max * Evidence::NAMES.len());
         // DHCP's and mDNS's each.
         assert!(host.names.len() <= 2 * LIMITS.names_max);
     }
@@ -313,12 +318,24 @@ fn answer(bytes: &mut Unstructured<'_>) -> Result<Claim> {
     })))
 }
 
+fn opening(bytes: &mut Unstructured<'_>) -> Result<Syn> {
+    let is_answer = bytes.ratio(1, 2)?;
+    let text =
+        *bytes.choose(&["4:64+0:0:1460:64240,7:mss,sok,ts,nop,ws:df,id+:0", "4:128+0:0:1460:8192,8:mss:df:0"])?;
+    Ok(p0f::observed(text, is_answer).expect("a notation that is read"))
+}
+
 fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
     let target = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let ip = ip(bytes)?;
     let ndp = |claim| Ok((Some(ip), Claim::Ndp(claim)));
     let mdns = |claim| Ok((Some(ip), Claim::Mdns(claim)));
-    match bytes.int_in_range(0..=14)? {
+    match bytes.int_in_range(0..=16)? {
+        15 => Ok((Some(ip), Claim::Syn(Box::new(opening(bytes)?)))),
+        16 => {
+            let txt = vec![Text::new(bytes.choose(&[&b"model=A"[..], b"model=B", b"x"])?)];
+            mdns(MdnsClaim::Txt { name: Text::new(b"a._device-info._tcp.local"), txt })
+        }
         0 => ndp(NdpClaim::Dad),
         1 => ndp(NdpClaim::Redirect { target, destination: target }),
         2 => {

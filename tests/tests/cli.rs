@@ -125,6 +125,35 @@ fn files() {
 }
 
 #[test]
+fn rules_and_signatures() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let dhcp = format!("{}/dhcp.pcap", captures());
+    let bad = file("bad.txt", "# mine\nssh a => kind teapot 50\n");
+    let words = ["bad.txt", "line 2", "'teapot' is no kind"];
+    check(&mut sensor(&["replay", &dhcp, "--fingerprints", &bad]), 2, &words);
+    check(&mut sensor(&["run", "-i", "lo", "--passive", "--fingerprints", &bad]), 2, &words);
+    let bad = file("bad.fp", "classes = unix\n[tcp:request]\nlabel = s:unix:A:\nsig = 4:64\n");
+    check(&mut sensor(&["replay", &dhcp, "--p0f", &bad]), 2, &["bad.fp", "line 4", "8"]);
+    check(&mut sensor(&["replay", &dhcp, "--p0f", "/no/such.fp"]), 2, &["/no/such.fp"]);
+
+    // What a replay was given, readers of its database guess by too.
+    let db = folder.path().join("sensor.db").to_str().unwrap().to_owned();
+    let rules = file("rules.txt", "dhcp-options 53* => os Our own 90, kind iot 90\n");
+    let replay = sensor(&["replay", &dhcp, "--db", &db, "--fingerprints", &rules]).output().unwrap();
+    assert!(replay.status.success(), "{replay:?}");
+    let export = sensor(&["export", "--jsonl", "--db", &db]).output().unwrap();
+    let export = String::from_utf8(export.stdout).unwrap();
+    assert!(export.contains(r#""os":{"name":"Our own","confidence":90,"evidence":["dhcp-options: 53,"#), "{export}");
+    let hosts = sensor(&["hosts", "--db", &db]).output().unwrap();
+    assert!(String::from_utf8(hosts.stdout).unwrap().contains("iot/Our own"));
+}
+
+#[test]
 fn databases() {
     let folder = TempDir::new().unwrap();
     let missing = folder.path().join("none.db");

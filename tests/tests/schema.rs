@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::Validator;
 use sensor::export::record::{
-    AddressRecord, DhcpRecord, EventRecord, NameRecord, ServiceRecord, SnmpRecord, address_records, event_record,
+    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, ServiceRecord, SnmpRecord, address_records,
+    event_record,
 };
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
 use sensor::inventory::event::{Detail, Event, Kind, Reason, Severity};
-use sensor::inventory::state::{Binding, DhcpFacts, Holder, Host, HostId, Name, Rows, Service, Source, Station};
+use sensor::inventory::fingerprint::{Evidence, Fingerprints};
+use sensor::inventory::state::{Binding, DhcpFacts, Holder, Host, HostId, Name, Print, Rows, Service, Source, Station};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use sensor::vendor::Vendors;
 use serde::Serialize;
@@ -127,7 +129,7 @@ fn words_of_events() {
 
 #[test]
 fn what_the_inventory_holds() {
-    let records = address_records(&rows(), &Vendors::builtin());
+    let records = address_records(&rows(), &Vendors::builtin(), &Fingerprints::builtin());
     assert_eq!(records.len(), 5);
     records.iter().for_each(|record| check(ADDRESS_SCHEMA, record));
 }
@@ -162,6 +164,10 @@ fn strangers_are_refused() {
 const TIME: &str = "2026-01-02T03:04:05.678901Z";
 
 /// Written out member by member, so that a new one cannot be forgotten here.
+fn guess(name: &str, evidence: &str) -> GuessRecord {
+    GuessRecord { name: name.to_owned(), confidence: 85, evidence: vec![evidence.to_owned()] }
+}
+
 fn full_address() -> AddressRecord {
     AddressRecord {
         ip: Some("2001:db8::5".parse().unwrap()),
@@ -204,6 +210,8 @@ fn full_address() -> AddressRecord {
             lease_until: some(TIME),
         }),
         previous_macs: Some(vec!["00:00:5e:00:53:02".to_owned()]),
+        os: Some(guess("Debian", "ssh: SSH-2.0-OpenSSH_9.2p1 Debian-2")),
+        kind: Some(guess("server", "banner: nginx/1.22.1")),
     }
 }
 
@@ -289,6 +297,7 @@ fn rows() -> Rows {
                 last_seen,
             })
             .to_vec(),
+        prints: vec![Print { evidence: Evidence::MdnsModel, value: "MacBookPro18,3".to_owned() }],
         dhcp: Some(DhcpFacts {
             hostname: Some(hostile.clone()),
             vendor_class: Some(hostile),

@@ -8,6 +8,7 @@ mod ci;
 mod demo;
 mod lab;
 mod peers;
+mod prints;
 mod run;
 mod setup;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     Lab(lab::Args),
     /// Compare the decoders with an independent one's answers
     Peers(peers::Args),
+    /// Compare the fingerprints of TCP with those of p0f and prads
+    Prints(prints::Args),
     /// Build the sensor and listen on the interface of the default route
     Run(run::Args),
     /// Install what the tests need and run all of them
@@ -50,6 +53,7 @@ fn main() -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args),
         Command::Lab(args) => lab::run(&args),
         Command::Peers(args) => peers::run(&args),
+        Command::Prints(args) => prints::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -61,7 +61,7 @@ const LINES_MAX: usize = 400;
 const WORKERS: usize = 2;
 
 /// Paths below `folder`, sorted.
-fn captures(folder: &Path) -> anyhow::Result<Vec<String>> {
+pub(crate) fn captures(folder: &Path) -> anyhow::Result<Vec<String>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(inner) = folders.pop() {

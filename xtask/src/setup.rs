@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use crate::run;
 
 /// What the tests run: namespaces and mirror ports, real daemons and hosts, a journal.
-const TEST_PACKAGES: [&str; 17] = [
+const TEST_PACKAGES: [&str; 19] = [
     "avahi-daemon",
     "curl",
     "dnsmasq-base",
@@ -22,6 +22,8 @@ const TEST_PACKAGES: [&str; 17] = [
     "nginx-light",
     "openssh-server",
     "openssl",
+    "p0f",
+    "prads",
     "procps",
     "samba",
     "snmpd",

@@ -25,6 +25,8 @@ pub mod sightings;
 /// Tables.
 pub mod table;
 
+/// What each host seems to be.
+mod guess;
 /// Sentences.
 mod message;
 

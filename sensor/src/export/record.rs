@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::escape::escape;
+use super::guess;
 use super::message::message;
 use crate::inventory::event::{Detail, Event};
+use crate::inventory::fingerprint::{Fingerprints, Verdict};
 use crate::inventory::state::{
     Asked, Binding, DhcpFacts, Host, HostId, Name, OpenPort, Rows, SnmpFacts, Source, Station,
 };
@@ -78,6 +80,24 @@ pub struct AddressRecord {
     /// The address's other holders, most recent first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_macs: Option<Vec<String>>,
+    /// The operating system that the host seems to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<GuessRecord>,
+    /// What the host seems to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<GuessRecord>,
+}
+
+/// A guess.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuessRecord {
+    /// What.
+    pub name: String,
+    /// How sure, percent (50..=95).
+    pub confidence: u8,
+    /// By what: sort and text of each clue, escaped, the surest first.
+    pub evidence: Vec<String>,
 }
 
 /// What SNMP said.
@@ -214,7 +234,7 @@ pub struct EventRecord {
 }
 
 /// One record per address presently held, and one per station or host that holds none. By segment, then address.
-pub fn address_records(rows: &Rows, vendors: &Vendors) -> Vec<AddressRecord> {
+pub fn address_records(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprints) -> Vec<AddressRecord> {
     let hosts: HashMap<HostId, &Host> = rows.hosts.iter().map(|host| (host.id, host)).collect();
     let stations: HashMap<(Segment, Mac), &Station> =
         rows.stations.iter().map(|station| ((station.segment, station.mac), station)).collect();
@@ -238,7 +258,8 @@ pub fn address_records(rows: &Rows, vendors: &Vendors) -> Vec<AddressRecord> {
         if let Some(asked) = asked.get(&(binding.segment, binding.ip)) {
             add_asked(&mut record, asked, host.copied(), Some(holder.last_seen));
         }
-        keyed.push((order(binding.segment, Some(binding.ip), Some(holder.mac)), record));
+        let host = host.map(|host| host.id);
+        keyed.push((order(binding.segment, Some(binding.ip), Some(holder.mac)), host, record));
     }
     let bound: HashSet<_> = rows.bindings.iter().map(|binding| (binding.segment, binding.ip)).collect();
     let mut with_station = HashSet::new();
@@ -249,7 +270,7 @@ pub fn address_records(rows: &Rows, vendors: &Vendors) -> Vec<AddressRecord> {
         let mut record = record(asked.segment, None, (asked.first_seen, asked.last_seen), host, vendors);
         record.ip = Some(asked.ip);
         add_asked(&mut record, asked, host, None);
-        keyed.push((order(asked.segment, Some(asked.ip), None), record));
+        keyed.push((order(asked.segment, Some(asked.ip), None), asked.host, record));
     }
     for station in &rows.stations {
         with_station.insert(station.host);
@@ -258,15 +279,22 @@ pub fn address_records(rows: &Rows, vendors: &Vendors) -> Vec<AddressRecord> {
             let seen = (station.first_seen, station.last_seen);
             let mut record = record(station.segment, Some(station.mac), seen, host, vendors);
             record.sources = sorted(&station.sources);
-            keyed.push((order(station.segment, None, Some(station.mac)), record));
+            keyed.push((order(station.segment, None, Some(station.mac)), Some(station.host), record));
         }
     }
     for host in rows.hosts.iter().filter(|host| !with_station.contains(&host.id)) {
         let record = record(host.segment, None, (host.first_seen, host.last_seen), Some(host), vendors);
-        keyed.push((order(host.segment, None, None), record));
+        keyed.push((order(host.segment, None, None), Some(host.id), record));
     }
-    keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
-    keyed.into_iter().map(|(_, record)| record).collect()
+    let guesses = guess::guesses(rows, vendors, fingerprints);
+    for (_, host, record) in &mut keyed {
+        if let Some(guess) = host.and_then(|id| guesses.get(&id)) {
+            record.os = guess.os.as_ref().map(guess_record);
+            record.kind = guess.kind.as_ref().map(guess_record);
+        }
+    }
+    keyed.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    keyed.into_iter().map(|(_, _, record)| record).collect()
 }
 
 /// The written form of an event; `sensor` is this box's name.
@@ -357,6 +385,14 @@ fn add_asked(record: &mut AddressRecord, asked: &Asked, host: Option<&Host>, hea
     record.sources.extend(asked.reverse_dns.is_some().then(|| Source::Ptr.name().to_owned()));
     record.sources.sort();
     record.sources.dedup();
+}
+
+fn guess_record(verdict: &Verdict) -> GuessRecord {
+    GuessRecord {
+        name: escape(&verdict.name).into_owned(),
+        confidence: verdict.confidence,
+        evidence: verdict.evidence.iter().map(|text| escape(text).into_owned()).collect(),
+    }
 }
 
 fn snmp(facts: &SnmpFacts) -> SnmpRecord {
@@ -493,7 +529,8 @@ mod tests {
     /// The records' members, times left out but for where they are asked for.
     #[track_caller]
     fn check(rows: Rows, expected: Value) {
-        let mut written = serde_json::to_value(address_records(&rows, &Vendors::builtin())).unwrap();
+        let mut written =
+            serde_json::to_value(address_records(&rows, &Vendors::builtin(), &Fingerprints::builtin())).unwrap();
         for record in written.as_array_mut().unwrap() {
             for key in ["first_seen", "last_seen", "host", "vendor"] {
                 record.as_object_mut().unwrap().remove(key);
@@ -688,7 +725,11 @@ mod tests {
             let dhcp = DhcpFacts { vendor_class: Some(text.to_owned()), ..DhcpFacts::default() };
             let rows = Rows { hosts: vec![Host { names: vec![name], dhcp: Some(dhcp), ..host() }], ..Rows::default() };
             let mut out = Vec::new();
-            crate::export::csv::write_csv(&address_records(&rows, &Vendors::builtin()), &mut out).unwrap();
+            crate::export::csv::write_csv(
+                &address_records(&rows, &Vendors::builtin(), &Fingerprints::builtin()),
+                &mut out,
+            )
+            .unwrap();
             let out = String::from_utf8(out).unwrap().replace("\r\n", "\n");
             hostile::assert_lines(out.as_bytes(), 2);
         }
@@ -730,6 +771,7 @@ mod tests {
             names: Vec::new(),
             services: Vec::new(),
             dhcp: None,
+            prints: Vec::new(),
         }
     }
 

@@ -20,6 +20,8 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Ndp(_) => "ndp",
         Claim::Served(_) => "served",
         Claim::Traffic(_) => "traffic",
+        Claim::Syn(syn) if syn.is_answer => "syn-ack",
+        Claim::Syn(_) => "syn",
     };
     let mut line = head(sighting.at, sighting.segment, source, sighting.mac);
     if sighting.frame_mac != sighting.mac {
@@ -48,6 +50,7 @@ pub fn sighting_line(sighting: &Sighting) -> String {
                 put(&mut line, "hop_limit", hop_limit);
             }
         }
+        Claim::Syn(syn) => put(&mut line, "signature", syn.to_string()),
     }
     Value::Object(line).to_string()
 }
@@ -59,6 +62,8 @@ pub fn malformed_line(frame: &Frame<'_>, reason: impl std::fmt::Display) -> Stri
         Class::Ndp => "ndp",
         Class::Dhcp => "dhcp",
         Class::Mdns => "mdns",
+        Class::Syn => "syn",
+        Class::SynAck => "syn-ack",
         _ => "traffic",
     };
     let mut line = head(frame.at, frame.segment, source, frame.source_mac);

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::escape::escape;
-use super::record::{AddressRecord, EventRecord};
+use super::record::{AddressRecord, EventRecord, GuessRecord};
 
 /// Whether colours may be written: to a terminal whose owner did not set `NO_COLOR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,19 +62,19 @@ pub fn write_event(record: &EventRecord, paint: Paint, out: &mut dyn Write) -> i
 
 /// A table's heading and what stands below it.
 struct Columns {
-    heading: [&'static str; 7],
+    heading: &'static [&'static str],
     /// Addresses and times stay in one piece, to be copied from the screen; the words around them wrap.
     unbroken: &'static [usize],
-    row: fn(&AddressRecord) -> [String; 7],
+    row: fn(&AddressRecord) -> Vec<String>,
 }
 
 const HOSTS: Columns = Columns {
-    heading: ["segment", "ip", "mac", "vendor", "name", "sources", "last seen"],
-    unbroken: &[1, 2, 6],
+    heading: &["segment", "ip", "mac", "vendor", "name", "kind/os", "sources", "last seen"],
+    unbroken: &[1, 2, 7],
     row: host_row,
 };
 const SCAN: Columns = Columns {
-    heading: ["ip", "mac", "vendor", "name", "rtt", "ports", "greets with"],
+    heading: &["ip", "mac", "vendor", "name", "rtt", "ports", "greets with"],
     unbroken: &[0, 1, 4],
     row: scan_row,
 };
@@ -90,7 +90,7 @@ const RESET: &str = "\x1b[0m";
 fn table(records: &[AddressRecord], columns: &Columns) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    table.set_header(columns.heading).add_rows(records.iter().map(columns.row));
+    table.set_header(columns.heading.iter().copied()).add_rows(records.iter().map(columns.row));
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, if index + 1 == columns.heading.len() { 0 } else { GAP }));
         if columns.unbroken.contains(&index) {
@@ -104,13 +104,13 @@ fn shown(text: Option<&str>) -> String {
     text.map_or_else(|| "-".to_owned(), |text| escape(text).into_owned())
 }
 
-fn scan_row(record: &AddressRecord) -> [String; 7] {
+fn scan_row(record: &AddressRecord) -> Vec<String> {
     let ports = record.ports.iter().flatten().map(u16::to_string).collect::<Vec<_>>().join(" ");
     let banners = record.banners.iter().flatten().map(|(port, banner)| format!("{port}: {banner}"));
     let system = record.snmp.as_ref().and_then(|snmp| snmp.sys_descr.as_ref()).map(|text| format!("snmp: {text}"));
     let greetings = banners.chain(system).collect::<Vec<_>>().join("; ");
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
-    [
+    vec![
         record.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string()),
         shown(record.mac.as_deref()),
         shown(record.vendor.as_deref()),
@@ -121,13 +121,21 @@ fn scan_row(record: &AddressRecord) -> [String; 7] {
     ]
 }
 
-fn host_row(record: &AddressRecord) -> [String; 7] {
-    [
+/// `printer/Linux`, or what there is of it.
+fn guess(record: &AddressRecord) -> Option<String> {
+    let name = |guess: &Option<GuessRecord>| guess.as_ref().map(|guess| guess.name.clone());
+    let both: Vec<String> = [name(&record.kind), name(&record.os)].into_iter().flatten().collect();
+    (!both.is_empty()).then(|| both.join("/"))
+}
+
+fn host_row(record: &AddressRecord) -> Vec<String> {
+    vec![
         shown(Some(&record.segment)),
         record.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string()),
         shown(record.mac.as_deref()),
         shown(record.vendor.as_deref()),
         shown(record.hostname.as_deref().or(record.reverse_dns.as_deref())),
+        shown(guess(record).as_deref()),
         shown(Some(&record.sources.join(" "))),
         seconds(&record.last_seen).into_owned(),
     ]
@@ -206,9 +214,9 @@ mod tests {
     fn one_host_with_and_without_an_address() {
         check_hosts(
             &[record("10.0.0.5", "printer"), record("", "printer")],
-            "segment  ip        mac                vendor                  name     sources   last seen\n\
-             eth1.30  10.0.0.5  00:00:5e:00:53:01  ICANN, IANA Department  printer  arp dhcp  2026-01-02T03:04:05Z\n\
-             eth1.30  -         00:00:5e:00:53:01  ICANN, IANA Department  printer  arp dhcp  2026-01-02T03:04:05Z\n\
+            "segment  ip        mac                vendor                  name     kind/os  sources   last seen\n\
+             eth1.30  10.0.0.5  00:00:5e:00:53:01  ICANN, IANA Department  printer  -        arp dhcp  2026-01-02T03:04:05Z\n\
+             eth1.30  -         00:00:5e:00:53:01  ICANN, IANA Department  printer  -        arp dhcp  2026-01-02T03:04:05Z\n\
              1 host, 1 address\n",
         );
     }

@@ -11,6 +11,7 @@ use ipnet::{IpNet, Ipv6Net};
 use self::dispute::{Dispute, Feud};
 use super::binding::{How, Previous, Verdict, Weight};
 use super::event::{Detail, Event, Kind, Reason, Severity};
+use super::fingerprint::{self, Evidence};
 use super::host::{self, Renamed};
 use super::limits::Limits;
 use super::memory::Memory;
@@ -19,6 +20,7 @@ use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, Nd
 use super::state::{Changes, HostId, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
 use super::table::Mark;
 use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
+use crate::wire::syn::Syn;
 
 /// Answers to probes.
 mod answer;
@@ -148,6 +150,7 @@ impl Correlator {
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
             Claim::Served(claim) => self.observe_served(sighting, claim, events),
             Claim::Traffic(claim) => self.observe_traffic(sighting, claim, events),
+            Claim::Syn(syn) => self.observe_syn(sighting, syn),
         }
         self.tell_returned(events);
     }
@@ -297,7 +300,12 @@ impl Correlator {
             }
             (true, _) => {}
             (false, message) => {
-                self.memory.update_host(id, |host| (host::learn_options(host, claim), ()));
+                let prints_max = self.limits.prints_max;
+                let options = fingerprint::list(&claim.options);
+                self.memory.update_host(id, |host| {
+                    let learned = host::learn_options(host, claim);
+                    (learned.max(host::learn_print(host, Evidence::DhcpOptions, options, prints_max)), ())
+                });
                 if let Some(name) = host::dhcp_name(claim) {
                     self.learn_name(s, id, name, Source::Dhcp, events);
                 }
@@ -344,16 +352,32 @@ impl Correlator {
                 self.memory
                     .update_host(id, |host| (host::open_service(host, name, target, *port, s.at, services_max), ()));
             }
+            MdnsClaim::Txt { name, txt } => {
+                let prints_max = self.limits.prints_max;
+                if let Some(model) = host::model(name, txt) {
+                    let learn = |host: &mut _| (host::learn_print(host, Evidence::MdnsModel, model, prints_max), ());
+                    self.memory.update_host(id, learn);
+                }
+            }
             MdnsClaim::Query { .. }
             | MdnsClaim::Reverse { .. }
             | MdnsClaim::Service { .. }
-            | MdnsClaim::Txt { .. }
             | MdnsClaim::Type { .. } => {}
         }
         // Last, so that a host that is told for its address is told with its name.
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Mdns, events);
         }
+    }
+
+    /// A segment tells of its station's system only where the address is known to be that station's: a router's MAC
+    /// stands on everybody's.
+    fn observe_syn(&mut self, s: &Sighting, syn: &Syn) {
+        let host = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
+        let Some(id) = host.filter(|id| s.ip.is_some_and(|ip| self.memory.holds(*id, ip, s.at))) else { return };
+        let evidence = if syn.is_answer { Evidence::SynAck } else { Evidence::Syn };
+        let (text, prints_max) = (format!("{syn:#}"), self.limits.prints_max);
+        self.memory.update_host(id, |host| (host::learn_print(host, evidence, text, prints_max), ()));
     }
 
     fn hear(&mut self, s: &Sighting, mac: Mac, source: Source) {

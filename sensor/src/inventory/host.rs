@@ -1,7 +1,8 @@
 //! What a host says of itself: names, services, what it tells DHCP servers. Only compares and stores.
 
+use super::fingerprint::Evidence;
 use super::sighting::DhcpClaim;
-use super::state::{DhcpFacts, Host, Name, Service, Source};
+use super::state::{DhcpFacts, Host, Name, Print, Service, Source};
 use super::table::Mark;
 use crate::types::{Text, Timestamp};
 
@@ -145,6 +146,28 @@ pub(super) fn close_service(host: &mut Host, instance: &Text) -> Mark {
     let open = host.services.iter_mut().find(|service| service.instance == instance && !service.closed);
     Mark::changed_if(open.map(|service| service.closed = true).is_some())
 }
+
+/// Takes in what the host shows of its system. When there is no more room for its sort, what is known stays.
+pub(super) fn learn_print(host: &mut Host, evidence: Evidence, value: String, prints_max: usize) -> Mark {
+    let print = Print { evidence, value };
+    let of_sort = host.prints.iter().filter(|known| known.evidence == evidence).count();
+    match host.prints.binary_search(&print) {
+        Err(place) if of_sort < prints_max.max(1) && !print.value.is_empty() => {
+            host.prints.insert(place, print);
+            Mark::Changed
+        }
+        _ => Mark::Same,
+    }
+}
+
+/// The model in an mDNS TXT record of `_device-info`, escaped.
+pub(super) fn model(owner: &Text, txt: &[Text]) -> Option<String> {
+    let is_device_info = owner.as_bytes().windows(DEVICE_INFO.len()).any(|part| part.eq_ignore_ascii_case(DEVICE_INFO));
+    let model = txt.iter().filter(|_| is_device_info).find_map(|text| text.as_bytes().strip_prefix(b"model="))?;
+    Some(Text::new(model).escaped())
+}
+
+const DEVICE_INFO: &[u8] = b"._device-info._tcp";
 
 /// Takes in a DHCP client's message: the last value of each option stands.
 pub(super) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> Mark {

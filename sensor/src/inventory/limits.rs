@@ -15,6 +15,8 @@ pub struct Limits {
     pub names_max: usize,
     /// Services of one host.
     pub services_max: usize,
+    /// What one host showed of its system, of one sort.
+    pub prints_max: usize,
     /// Leases.
     pub leases_max: usize,
     /// Roles.
@@ -39,6 +41,7 @@ impl Default for Limits {
             holders_max: 32,
             names_max: 8,
             services_max: 64,
+            prints_max: 4,
             leases_max: 65_536,
             roles_max: 1024,
             told_max: 16_384,

@@ -205,6 +205,7 @@ impl Memory {
                     names: Vec::new(),
                     services: Vec::new(),
                     dhcp: None,
+                    prints: Vec::new(),
                 };
                 self.hosts.insert(host, [mac].into());
                 self.pending.insert((at, id));
@@ -534,6 +535,7 @@ impl Memory {
                 names: Vec::new(),
                 services: Vec::new(),
                 dhcp: None,
+                prints: Vec::new(),
             };
             self.hosts.insert(host, BTreeSet::new());
             self.distant.insert(id, (segment, ip));

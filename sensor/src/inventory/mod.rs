@@ -11,6 +11,8 @@ pub mod correlator;
 pub mod desk;
 /// What is told.
 pub mod event;
+/// What a host is, by what it shows.
+pub mod fingerprint;
 /// What a host says of itself.
 mod host;
 /// A host's number.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::types::{Frame, Mac, Segment, Text, Timestamp, is_forwarded};
+use crate::wire::syn::Syn;
 use crate::wire::{Message, arp, dhcp, dns, ndp};
 
 /// One fact.
@@ -39,6 +40,8 @@ pub enum Claim {
     Ndp(NdpClaim),
     /// A service answered somebody; `Sighting::ip` is its host's.
     Served(ServedClaim),
+    /// How a TCP connection is opened or accepted; boxed because it is large.
+    Syn(Box<Syn>),
     /// Frames of any kind from `Sighting::ip`.
     Traffic(TrafficClaim),
 }
@@ -204,6 +207,8 @@ pub struct DhcpClaim {
     pub from_server: bool,
     /// The frame went from or to the client itself, not over a relay's other leg: the client is on this segment.
     pub client_is_here: bool,
+    /// The options that are there, in order, by number.
+    pub options: Vec<u8>,
     /// Option 12.
     pub hostname: Option<Text>,
     /// Option 81, the name only.
@@ -359,6 +364,8 @@ impl Sighting {
             // Who is behind a router is nobody's neighbour.
             Claim::Traffic(claim) => !claim.is_forwarded(),
             Claim::Ndp(claim) => *claim != NdpClaim::Dad,
+            // It may come from anywhere, through a router.
+            Claim::Syn(_) => false,
         };
         self.ip.filter(|_| is_alive)
     }
@@ -376,14 +383,27 @@ pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) 
             out.extend(of_source(frame, |hop_limit| Claim::Served(ServedClaim { protocol, port, hop_limit })));
         }
         Message::Traffic => {
-            let claim = |hop_limit| Claim::Traffic(TrafficClaim { hop_limit, frames: 1, bytes: 0 });
-            out.extend(of_source(frame, claim));
+            out.extend(of_source(frame, one_frame));
+        }
+        Message::Syn(syn) => {
+            // First who is there, then what its system is.
+            let port = frame.packet.map_or(0, |packet| packet.ports[0]);
+            out.extend(of_source(frame, |hop_limit| match syn.is_answer {
+                true => Claim::Served(ServedClaim { protocol: "tcp", port, hop_limit }),
+                false => one_frame(hop_limit),
+            }));
+            let source = frame.packet.map(|packet| packet.source).filter(|source| !source.is_unspecified());
+            out.push(sighting(frame, frame.source_mac, source, Claim::Syn(Box::new(*syn))));
         }
     }
 }
 
 fn sighting(frame: &Frame<'_>, mac: Mac, ip: Option<IpAddr>, claim: Claim) -> Sighting {
     Sighting { at: frame.at, segment: frame.segment, frame_mac: frame.source_mac, mac, ip, claim }
+}
+
+fn one_frame(hop_limit: Option<u8>) -> Claim {
+    Claim::Traffic(TrafficClaim { hop_limit, frames: 1, bytes: 0 })
 }
 
 /// About the frame's own sender.
@@ -463,6 +483,7 @@ fn dhcp_sighting(frame: &Frame<'_>, message: &dhcp::Message) -> Option<Sighting>
             true => frame.destination_mac == client || frame.destination_mac == Mac::BROADCAST,
             false => frame.source_mac == client,
         },
+        options: message.numbers(),
         hostname: message.text(dhcp::HOST_NAME),
         fqdn: message.fqdn(),
         vendor_class: message.text(dhcp::VENDOR_CLASS),

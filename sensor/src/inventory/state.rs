@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
+use super::fingerprint::Evidence;
 use crate::types::{Mac, Segment, Timestamp};
 
 /// A host's stable number: a hash of the segment and MAC it was first seen with, so that the order in which
@@ -114,6 +115,17 @@ pub struct Host {
     pub services: Vec<Service>,
     /// What it told DHCP servers.
     pub dhcp: Option<DhcpFacts>,
+    /// What it showed of its system besides, by sort and text.
+    pub prints: Vec<Print>,
+}
+
+/// Something that a host showed of its system.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Print {
+    /// Of what sort.
+    pub evidence: Evidence,
+    /// The text, escaped.
+    pub value: String,
 }
 
 /// A name and where it came from.

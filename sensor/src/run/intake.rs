@@ -10,6 +10,7 @@ use crate::export::sightings::{malformed_line, sighting_line};
 use crate::inventory::correlator::Settings;
 use crate::inventory::desk::{self, Desk};
 use crate::inventory::event::{Detail, Event, Kind};
+use crate::inventory::fingerprint::Fingerprints;
 use crate::inventory::limits::Limits;
 use crate::inventory::planner::{Answers, Planner};
 use crate::inventory::probe::Probe;
@@ -26,6 +27,8 @@ pub struct Intake {
     pub desk: Desk,
     /// Vendors, for what is written.
     pub vendors: Vendors,
+    /// What guesses are made by.
+    pub fingerprints: Fingerprints,
     /// Messages that their parser refused.
     pub malformed_total: u64,
     sensor: String,
@@ -63,6 +66,7 @@ impl Intake {
         Self {
             desk: Desk::new(settings, Limits::default(), saved, next_event_id),
             vendors,
+            fingerprints: Fingerprints::builtin(),
             malformed_total: 0,
             sensor: inventory.name.clone(),
             log,

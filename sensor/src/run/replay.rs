@@ -63,7 +63,7 @@ struct Player {
 impl Player {
     fn open(config: &Replay, clock: &Clock) -> Result<Self, Failure> {
         let vendors = super::open_vendors(config.inventory.oui.as_deref())?;
-        let (writer, saved) = match &config.db {
+        let (mut writer, saved) = match &config.db {
             Some(path) => {
                 let (writer, saved) = Writer::open(path, clock.now())?;
                 (Some(writer), saved)
@@ -72,6 +72,10 @@ impl Player {
                 (None, Saved { rows: Rows::default(), next_event_id: 1, created_at: clock.now(), unpublished: vec![] })
             }
         };
+        let (rules, fingerprints) = super::open_fingerprints(&config.inventory)?;
+        if let Some(writer) = &mut writer {
+            writer.set_rules(&rules)?;
+        }
         let is_new = saved.next_event_id == 1 && saved.rows.hosts.is_empty();
         let settings = Settings {
             learning_until: Some(saved.created_at.after(config.inventory.learning)),
@@ -83,8 +87,10 @@ impl Player {
         let log = super::open_lines(config.sightings.as_ref())?;
         let sinks = super::open_lines(config.events.as_ref())?.map(Sink::Lines);
         let outbox = Outbox::new(sinks.into_iter().collect(), saved.next_event_id - 1);
+        let mut intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
+        intake.fingerprints = fingerprints;
         Ok(Self {
-            intake: Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log),
+            intake,
             writer,
             outbox,
             screen: config.screen,
@@ -170,7 +176,8 @@ impl Player {
         if self.outbox.waiting() > 0 {
             return Err(Failure::Lost(format!("{} events could not be written: see above", self.outbox.waiting())));
         }
-        let records = || address_records(&self.intake.desk.correlator.snapshot(), &self.intake.vendors);
+        let Intake { desk, vendors, fingerprints, .. } = &self.intake;
+        let records = || address_records(&desk.correlator.snapshot(), vendors, fingerprints);
         screen::print(|mut out| match screen {
             Screen::Csv => csv::write_csv(&records(), &mut out),
             Screen::Json => json::write_array(&records(), &mut out),

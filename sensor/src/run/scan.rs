@@ -304,7 +304,8 @@ impl Scanner {
             writer.close()?;
         }
         let found: BTreeSet<(String, IpAddr)> = self.found.iter().map(|(at, ip)| (at.to_string(), *ip)).collect();
-        let mut records = address_records(&self.intake.desk.correlator.snapshot(), &self.intake.vendors);
+        let mut records =
+            address_records(&self.intake.desk.correlator.snapshot(), &self.intake.vendors, &self.intake.fingerprints);
         records.retain(|record| record.ip.is_some_and(|ip| found.contains(&(record.segment.clone(), ip))));
         // The process is about to end: taking tens of thousands of rows apart is the kernel's, and takes it no time.
         std::mem::forget(self.intake);

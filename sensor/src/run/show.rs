@@ -105,7 +105,9 @@ fn records(
 ) -> Result<Vec<AddressRecord>, Failure> {
     let since: Option<Timestamp> = since.map(|when| parse_when(when, clock.now())).transpose()?;
     let vendors = super::open_vendors(oui)?;
-    let mut records = address_records(&open(db)?.rows()?, &vendors);
+    let reader = open(db)?;
+    let fingerprints = super::stored_fingerprints(&reader.rules()?);
+    let mut records = address_records(&reader.rows()?, &vendors, &fingerprints);
     if let Some(since) = since {
         records.retain(|record| parse_when(&record.last_seen, since).is_ok_and(|seen| seen >= since));
     }

@@ -9,9 +9,10 @@ use std::{env, fs, process};
 use ipnet::IpNet;
 
 use super::{Batch, Saved, StoredEvent, Writer};
+use crate::inventory::fingerprint::Evidence;
 use crate::inventory::state::{
-    Asked, Binding, Changes, DhcpFacts, Holder, Host, HostId, Lease, Name, Oddity, OpenPort, Presence, Removed, Role,
-    RoleHolder, Rows, Service, SnmpFacts, Source, Station, Told,
+    Asked, Binding, Changes, DhcpFacts, Holder, Host, HostId, Lease, Name, Oddity, OpenPort, Presence, Print, Removed,
+    Role, RoleHolder, Rows, Service, SnmpFacts, Source, Station, Told,
 };
 use crate::types::{Iface, Mac, Segment, Timestamp, Vlans};
 
@@ -94,6 +95,7 @@ pub(super) fn network(count: u16) -> Rows {
             names: Vec::new(),
             services: Vec::new(),
             dhcp: None,
+            prints: Vec::new(),
         });
         rows.stations.push(Station {
             segment: segment(0),
@@ -269,7 +271,17 @@ impl Random {
                 server: self.coin().then(|| self.ipv4()),
                 lease_until: self.coin().then(|| self.at()),
             }),
+            prints: self.prints(),
         }
+    }
+
+    fn prints(&mut self) -> Vec<Print> {
+        let prints = self.some(|random| {
+            let sorts = Evidence::NAMES;
+            let at = random.next() as usize % sorts.len();
+            Print { evidence: sorts[at].0, value: random.text() }
+        });
+        prints.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn station(&mut self) -> Station {

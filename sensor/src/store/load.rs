@@ -8,8 +8,8 @@ use rusqlite::{Connection, Params, Row};
 use super::StoredEvent;
 use super::value::{Ip, Ports, Protocol, Sources, damage, from_event_id, ipv4};
 use crate::inventory::state::{
-    Asked, Binding, DhcpFacts, Holder, Host, HostId, Lease, Name, OpenPort, RoleHolder, Rows, Service, SnmpFacts,
-    Station, Told,
+    Asked, Binding, DhcpFacts, Holder, Host, HostId, Lease, Name, OpenPort, Print, RoleHolder, Rows, Service,
+    SnmpFacts, Station, Told,
 };
 use crate::types::{Iface, Segment, Tunnel, Vlans};
 
@@ -92,6 +92,9 @@ impl Load<'_> {
                 })
             },
         )?;
+        let mut prints = self.children("SELECT host, evidence, value FROM prints ORDER BY host", |row| {
+            Ok(Print { evidence: row.get(1)?, value: row.get(2)? })
+        })?;
         // LEFT JOIN: a missing presence shows as damage, where JOIN would lose the row in silence.
         self.all(
             "SELECT id, number, segment, first_seen, last_seen, announced, gone_since
@@ -108,6 +111,7 @@ impl Load<'_> {
                     names: names.remove(&id).unwrap_or_default(),
                     services: services.remove(&id).unwrap_or_default(),
                     dhcp: dhcp.remove(&id).and_then(|facts| facts.into_iter().next()),
+                    prints: sorted(prints.remove(&id).unwrap_or_default()),
                 })
             },
         )
@@ -266,6 +270,11 @@ impl Load<'_> {
         }
         Ok(children)
     }
+}
+
+fn sorted(mut prints: Vec<Print>) -> Vec<Print> {
+    prints.sort_unstable();
+    prints
 }
 
 fn segments(connection: &Connection) -> rusqlite::Result<HashMap<i64, Segment>> {

@@ -76,6 +76,18 @@ impl Batch {
     }
 }
 
+/// The owner's own rules and signatures, as texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Rules of what a host is.
+    pub fingerprints: Option<String>,
+    /// p0f's signatures.
+    pub p0f: Option<String>,
+}
+
+const FINGERPRINTS: &str = "fingerprints";
+const P0F: &str = "p0f";
+
 /// What a database held when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved {

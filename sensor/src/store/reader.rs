@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
-use super::StoredEvent;
 use super::error::StoreError;
 use super::file;
 use super::schema::{self, Identity};
 use super::value::event_id;
 use super::writer::BUSY_TIMEOUT;
+use super::{FINGERPRINTS, P0F, Rules, StoredEvent};
 use super::{load, lock};
 use crate::inventory::state::Rows;
 use crate::types::Timestamp;
@@ -75,6 +75,23 @@ impl Reader {
     /// The whole inventory.
     pub fn rows(&self) -> Result<Rows, StoreError> {
         self.read(load::rows)
+    }
+
+    /// The owner's own rules and signatures.
+    pub fn rules(&self) -> Result<Rules, StoreError> {
+        self.read(|connection| {
+            let mut rules = Rules::default();
+            let all: Vec<(String, String)> =
+                load::all(connection, "SELECT name, text FROM rules", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            for (name, text) in all {
+                match name.as_str() {
+                    FINGERPRINTS => rules.fingerprints = Some(text),
+                    P0F => rules.p0f = Some(text),
+                    name => return Err(super::value::damage("no such rules", name)),
+                }
+            }
+            Ok(rules)
+        })
     }
 
     /// The events that a filter chooses, in ascending order of their ids.

@@ -75,7 +75,7 @@ impl Save<'_> {
     }
 
     fn host(&mut self, host: &Host) -> rusqlite::Result<()> {
-        let Host { id, segment, first_seen, last_seen, announced, gone_since, names, services, dhcp } = host;
+        let Host { id, segment, first_seen, last_seen, announced, gone_since, names, services, dhcp, prints } = host;
         let segment = self.segment(*segment)?;
         let row = self.row(
             "INSERT INTO hosts (number, segment, first_seen, announced, gone_since) VALUES (?, ?, ?, ?, ?)
@@ -126,6 +126,13 @@ impl Save<'_> {
                     facts.server.map(|ip| Ip(ip.into())),
                     facts.lease_until
                 ],
+            )?;
+        }
+        self.run("DELETE FROM prints WHERE host = ?", [row])?;
+        for print in prints {
+            self.run(
+                "INSERT INTO prints (host, evidence, value) VALUES (?, ?, ?)",
+                params![row, print.evidence, print.value],
             )?;
         }
         Ok(())

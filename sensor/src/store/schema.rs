@@ -8,8 +8,12 @@ use crate::types::Timestamp;
 pub(super) const APPLICATION_ID: i64 = 0x7365_6e73;
 
 /// Every step from nothing to today, in order. Only ever appended to: the count is the version.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0004.sql"),
+    include_str!("migrations/0006.sql"),
+];
 
 /// The version that this program reads and writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
+use crate::inventory::fingerprint::Evidence;
 use crate::inventory::state::{HostId, Oddity, Role, Source};
 use crate::types::{Mac, Timestamp};
 
@@ -151,6 +152,19 @@ impl FromSql for Protocol {
             "udp" => Ok(Self("udp")),
             word => Err(unknown("a protocol", word.as_bytes())),
         }
+    }
+}
+
+impl ToSql for Evidence {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for Evidence {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        Self::parse(word).ok_or_else(|| unknown("evidence", word.as_bytes()))
     }
 }
 

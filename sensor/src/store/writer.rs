@@ -15,7 +15,7 @@ use super::lock::Lock;
 use super::save::{self, Segments};
 use super::schema::{self, Identity};
 use super::value::from_event_id;
-use super::{Batch, Saved};
+use super::{Batch, FINGERPRINTS, P0F, Rules, Saved};
 use crate::types::Timestamp;
 
 /// How long a statement waits for another connection: a reader's recovery, a copy being made.
@@ -66,6 +66,21 @@ impl Writer {
     pub fn set_created_at(&mut self, at: Timestamp) -> Result<(), StoreError> {
         let set = self.connection.execute("UPDATE meta SET created_at = ?", params![at]);
         set.map(drop).map_err(|error| self.fail(error))
+    }
+
+    /// Keeps the owner's own rules and signatures for readers, in place of the earlier ones.
+    pub fn set_rules(&mut self, rules: &Rules) -> Result<(), StoreError> {
+        let set = |connection: &mut Connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute("DELETE FROM rules", [])?;
+            for (name, text) in [(FINGERPRINTS, &rules.fingerprints), (P0F, &rules.p0f)] {
+                if let Some(text) = text {
+                    transaction.execute("INSERT INTO rules (name, text) VALUES (?, ?)", params![name, text])?;
+                }
+            }
+            transaction.commit()
+        };
+        set(&mut self.connection).map_err(|error| self.fail(error))
     }
 
     /// Deletes at most `rows_max` events that happened before `events_before` and are published, oldest first.

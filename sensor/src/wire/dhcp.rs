@@ -61,6 +61,11 @@ impl Message {
         self.options.iter().find(|(found, _)| *found == number).map(|(_, value)| value.as_slice())
     }
 
+    /// The options that are there, in the order of their first appearance, at most [`NUMBERS_MAX`].
+    pub fn numbers(&self) -> Vec<u8> {
+        self.options.iter().map(|(number, _)| *number).take(NUMBERS_MAX).collect()
+    }
+
     /// An option as text, without the NULs that some clients end it with.
     pub fn text(&self, number: u8) -> Option<Text> {
         let value = self.option(number)?;
@@ -150,6 +155,8 @@ pub const USER_CLASS: u8 = 77;
 pub const FQDN: u8 = 81;
 /// Option 82.
 pub const RELAY_INFO: u8 = 82;
+/// How many options are listed: clients send some twenty.
+pub const NUMBERS_MAX: usize = 64;
 /// The longest joined option that is kept, bytes.
 pub const OPTION_MAX: usize = 4096;
 

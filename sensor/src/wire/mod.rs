@@ -17,6 +17,8 @@ pub mod nbns;
 pub mod ndp;
 /// Answers of UDP services.
 pub mod served;
+/// TCP's opening segments.
+pub mod syn;
 
 /// Why a message could not be read. Small and without strings: the frame itself is the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +52,8 @@ pub enum Message {
     Served(served::Message),
     /// Anything else: only who sent it is of interest.
     Traffic,
+    /// TCP's opening segments.
+    Syn(syn::Syn),
 }
 
 /// Reads a frame's body: `Err` malformed, `Ok(None)` not ours, `Ok(Some(_))` ours.
@@ -61,6 +65,7 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         Class::Ndp => ndp::parse(frame)?.map(Message::Ndp),
         Class::Served => served::parse(frame)?.map(Message::Served),
         Class::Traffic => Some(Message::Traffic),
+        Class::Syn | Class::SynAck => syn::parse(frame.body)?.map(Message::Syn),
         _ => None,
     })
 }

@@ -39,6 +39,10 @@ fn pick(line: &Map<String, Value>, fields: &[(&str, &str)]) -> Map<String, Value
 const BINDING: &[(&str, &str)] = &[("mac", "mac"), ("ip", "ip"), ("vlan", "vlan")];
 
 fn sighting(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
+    // The independent decoder does not read TCP; p0f does (`cargo xtask prints`).
+    if matches!(word(line, "source")?, "syn" | "syn-ack") {
+        return Ok(());
+    }
     let vlans = line.get("vlan").and_then(Value::as_array).context("no VLANs")?;
     vlans.iter().for_each(|id| add(facts, VLANS, id.to_string()));
     if line.contains_key("malformed") {

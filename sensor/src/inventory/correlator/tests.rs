@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use super::*;
+use crate::inventory::fingerprint::p0f;
 use crate::inventory::probe::Technique;
 use crate::inventory::sighting::{Answer, ArpClaim, PortState};
 use crate::types::{Text, Vlans};
@@ -84,6 +85,11 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "dhcp" => {
             let claim = dhcp(words);
             (words[1], claim.ciaddr.map(IpAddr::V4), Claim::Dhcp(Box::new(claim)))
+        }
+        "syn" => (words[1], ip(0), Claim::Syn(Box::new(p0f::observed(words[2], false).unwrap()))),
+        "model" => {
+            let (name, txt) = (Text::new(b"A._device-info._tcp.local"), Text::new(words[2].as_bytes()));
+            (words[1], ip(0), Claim::Mdns(MdnsClaim::Txt { name, txt: vec![txt] }))
         }
         "mdns" => (words[1], ip(0), Claim::Mdns(mdns(&words[2..]))),
         "asked" if ip(0).is_some_and(|ip| ip.is_ipv6()) => {
@@ -667,4 +673,39 @@ fn the_sensor_speaks_of_itself_with_the_same_ids() {
     correlator.observe(&sighting(time("2"), segment("eth1"), "arp", &["10.0.0.1", "aa"]), time("2"), &mut events);
     assert_eq!(events.iter().map(|event| event.id).collect::<Vec<_>>(), [7, 8]);
     assert_eq!((events[0].kind, events[0].severity), (Kind::SensorStarted, Severity::Info));
+}
+
+/// What a host is remembered to have shown, after `input`.
+#[track_caller]
+fn check_prints(input: &[&str], expected: &[&str]) {
+    let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+    input.iter().for_each(|line| step(&mut correlator, &settings(), Limits::default(), line, &mut Vec::new()));
+    let rows = correlator.snapshot();
+    let prints = rows.hosts.iter().flat_map(|host| &host.prints);
+    let shown: Vec<String> = prints.map(|print| format!("{}: {}", print.evidence.name(), print.value)).collect();
+    assert_eq!(shown, expected);
+}
+
+const SYN: &str = "4:64+0:0:1460:64240,7:mss,sok,ts,nop,ws:df,id+:0";
+
+#[test]
+fn a_segment_tells_of_who_holds_its_address() {
+    let line = format!("1 syn 10.0.0.1 aa {SYN}");
+    check_prints(&["0 arp 10.0.0.1 aa", &line, &line], &[&format!("syn: {SYN}")]);
+}
+
+/// Nothing else keeps a router from having the systems of all that is behind it.
+#[test]
+fn a_segment_from_behind_a_router_tells_nothing() {
+    let (stranger, other) = (format!("1 syn 198.51.100.7 aa {SYN}"), format!("1 syn 10.0.0.2 aa {SYN}"));
+    check_prints(&["0 arp 10.0.0.1 aa", "0 arp 10.0.0.2 bb", &stranger, &other], &[]);
+    check_prints(&[&stranger], &[]);
+}
+
+#[test]
+fn models_and_options_are_kept_in_bounds() {
+    check_prints(&["0 model 10.0.0.1 aa model=Mac14,2", "1 model 10.0.0.1 aa osxvers=22"], &["mdns-model: Mac14,2"]);
+    let lines: Vec<String> = (0..9).map(|number| format!("0 model 10.0.0.1 aa model={number}")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    check_prints(&lines, &["mdns-model: 0", "mdns-model: 1", "mdns-model: 2", "mdns-model: 3"]);
 }

@@ -55,6 +55,7 @@ impl Said {
             Claim::Dhcp(claim) => {
                 Self { is_heard: !matches!(claim.message, DhcpMessage::Decline | DhcpMessage::Release), ..nothing }
             }
+            Claim::Syn(_) => nothing,
             Claim::Mdns(_) if sighting.mac == Mac::ZERO => Self { channel: Some(Channel::Socket), ..known },
             Claim::Mdns(_) | Claim::Served(_) => known,
             Claim::Traffic(claim) if claim.is_forwarded() => nothing,

@@ -1,0 +1,45 @@
+//! Each host's guess, from all that the inventory knows of it. It is made when records are written and kept nowhere, so
+//! that better rules speak of yesterday's hosts too.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::inventory::fingerprint::{Fingerprints, Guess, clues};
+use crate::inventory::state::{Asked, HostId, Role, Rows};
+use crate::types::{Mac, Segment};
+use crate::vendor::Vendors;
+
+/// The guesses, by host; hosts of which nothing can be said are left out.
+pub(super) fn guesses(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprints) -> HashMap<HostId, Guess> {
+    let stations: HashMap<(Segment, Mac), HostId> =
+        rows.stations.iter().map(|station| ((station.segment, station.mac), station.host)).collect();
+    let holders: HashMap<(Segment, IpAddr), HostId> = rows
+        .bindings
+        .iter()
+        .filter_map(|binding| {
+            let mac = binding.holders.first()?.mac;
+            Some(((binding.segment, binding.ip), *stations.get(&(binding.segment, mac))?))
+        })
+        .collect();
+    let mut asked: HashMap<HostId, Vec<&Asked>> = HashMap::new();
+    for row in &rows.asked {
+        let host = holders.get(&(row.segment, row.ip)).copied().or(row.host);
+        host.into_iter().for_each(|host| asked.entry(host).or_default().push(row));
+    }
+    let mut roles: HashMap<HostId, Vec<Role>> = HashMap::new();
+    for row in &rows.roles {
+        let host = stations.get(&(row.segment, row.mac)).copied();
+        host.into_iter().for_each(|host| roles.entry(host).or_default().push(row.role));
+    }
+    let mut names: HashMap<HostId, &str> = HashMap::new();
+    for station in &rows.stations {
+        names.extend(vendors.lookup(station.mac).map(|vendor| (station.host, vendor)));
+    }
+    let guess = |host: &crate::inventory::state::Host| {
+        let of = |id| asked.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let played = roles.get(&host.id).map(Vec::as_slice).unwrap_or_default();
+        let guess = fingerprints.guess(&clues(host, of(host.id), played, names.get(&host.id).copied()));
+        (guess != Guess::default()).then_some((host.id, guess))
+    };
+    rows.hosts.iter().filter_map(guess).collect()
+}
