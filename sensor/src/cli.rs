@@ -48,6 +48,10 @@ pub struct RunArgs {
     /// Where frames come from [default: auto]
     #[arg(long, value_name = "HOW", env = "SENSOR_CAPTURE")]
     pub capture: Option<CaptureArg>,
+    /// Switch off what the network card does to frames before they are heard (VLAN stripping, LRO, GRO in hardware), and
+    /// on again at the end
+    #[arg(long, env = "SENSOR_FIX_NIC")]
+    pub fix_nic: bool,
     /// The configuration file [default: /etc/sensor/sensor.toml where it exists]
     #[arg(long, value_name = "FILE", env = "SENSOR_CONFIG")]
     pub config: Option<PathBuf>,

@@ -292,6 +292,7 @@ impl Run {
                     CaptureArg::Packet => Method::Packet,
                 },
                 ring_bytes,
+                fix_nic: args.fix_nic || file.fix_nic.unwrap_or(false),
                 refresh: args.refresh.or(file.refresh_s).map_or(defaults.refresh, Duration::from_secs),
             },
             db: args.db.path.or(file.db).unwrap_or_else(default_db),
@@ -435,6 +436,7 @@ struct File {
     sightings: Option<PathBuf>,
     learning_s: Option<u64>,
     refresh_s: Option<u64>,
+    fix_nic: Option<bool>,
     ring_bytes: Option<u32>,
     oui: Option<PathBuf>,
     name: Option<String>,
@@ -490,7 +492,7 @@ impl Network {
     }
 }
 
-const FILE_KEYS: [&str; 27] = [
+const FILE_KEYS: [&str; 28] = [
     "interface",
     "mirror",
     "capture",
@@ -499,6 +501,7 @@ const FILE_KEYS: [&str; 27] = [
     "sightings",
     "learning_s",
     "refresh_s",
+    "fix_nic",
     "ring_bytes",
     "oui",
     "name",

@@ -12,7 +12,7 @@ use self::failure::Failure;
 use self::intake::{Intake, Told};
 use self::outbox::Outbox;
 use self::status::Status;
-use crate::capture::{CaptureError, Live, iface};
+use crate::capture::{CaptureError, Live};
 use crate::clock::Clock;
 use crate::config::{Screen, Target};
 use crate::export::lines::Lines;
@@ -32,6 +32,8 @@ pub mod notice;
 pub mod intake;
 /// From the database to the sinks.
 pub mod outbox;
+/// What becomes of the ports.
+mod ports;
 /// The sensor's own figures.
 pub mod status;
 /// Standard output.
@@ -219,15 +221,9 @@ impl Sensor {
         let World { clock, capture, intake, alias, .. } = &mut self.world;
         let now = clock.now();
         let mut sink = |frame: Frame<'_>| intake.take(&filed(frame, *alias), now);
-        match capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink) {
-            Ok(_) => Ok(()),
-            // Told once for each interface that goes; the others are still heard.
-            Err(error @ CaptureError::Vanished { .. }) => {
-                notice::error(&error.to_string());
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
+        capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)?;
+        ports::tell(capture.take_news(), intake, now);
+        Ok(())
     }
 
     fn take_answers(&mut self, first: Sighting) {
@@ -296,11 +292,14 @@ impl Sensor {
 
     /// While a port is down, or questions cannot be sent, silence says nothing.
     fn check_hearing(&mut self, now: Timestamp) {
+        if !self.world.capture.hears_all() {
+            self.world.intake.set_deaf(now);
+        }
         let Some(prober) = &self.world.prober else { return };
         self.world.intake.set_utc_offset_s(self.world.clock.utc_offset_s());
         let failed = prober.counts().failed_total.load(Ordering::Relaxed);
         let is_failing = std::mem::replace(&mut self.failed, failed) != failed;
-        if is_failing || self.world.capture.ports().iter().any(|port| !iface::is_running(port.iface)) {
+        if is_failing {
             self.world.intake.set_deaf(now);
         }
     }
@@ -398,7 +397,7 @@ impl Sensor {
         screen::line(&status::line(&Status {
             at: now,
             uptime_s: now.since(self.started).as_secs(),
-            ports: self.world.capture.ports(),
+            ports: &self.world.capture.ports(),
             counters: &self.counters,
             malformed_total: self.world.intake.malformed_total,
             evictions_total: self.world.intake.desk.correlator.evictions_total(),

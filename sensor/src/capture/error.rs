@@ -98,8 +98,8 @@ pub enum CaptureError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The interface was removed while it was captured.
-    #[error("{iface} was removed; its capture has ended")]
+    /// The interface was removed while it was being attached.
+    #[error("{iface} was removed")]
     Vanished {
         /// The interface.
         iface: String,

@@ -25,18 +25,8 @@ pub(super) struct PacketSocket {
     socket: AsyncFd<OwnedFd>,
     batch: Box<Batch>,
     counters: Counters,
-    /// Whether the interface went down since the start; only then can it have gone.
-    was_down: bool,
     /// Frames that the kernel dropped for want of room: asking for them sets its count back.
     dropped: AtomicU64,
-}
-
-/// What `drain` found at its end.
-pub(super) enum Drained {
-    /// So many frames of any kind; the socket may have more if that is all that was allowed.
-    Some(usize),
-    /// The interface is gone, and its frames have been delivered.
-    Vanished,
 }
 
 impl PacketSocket {
@@ -64,18 +54,7 @@ impl PacketSocket {
                 source: io::Error::other(error.to_string()),
             }
         })?;
-        Ok(Self {
-            iface,
-            socket,
-            batch: Batch::new(),
-            counters: Counters::default(),
-            was_down: false,
-            dropped: AtomicU64::new(0),
-        })
-    }
-
-    pub(super) fn iface(&self) -> Iface {
-        self.iface
+        Ok(Self { iface, socket, batch: Batch::new(), counters: Counters::default(), dropped: AtomicU64::new(0) })
     }
 
     /// Ready when frames are waiting. The readiness is taken: the caller drains.
@@ -83,12 +62,8 @@ impl PacketSocket {
         self.socket.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
     }
 
-    /// Hands up to `frames_max` frames to the classifier, and what is harvested on.
-    pub(super) fn drain(
-        &mut self,
-        frames_max: usize,
-        sink: &mut dyn FnMut(Frame<'_>),
-    ) -> Result<Drained, CaptureError> {
+    /// Hands up to `frames_max` frames to the classifier, and what is harvested on; answers how many it took.
+    pub(super) fn drain(&mut self, frames_max: usize, sink: &mut dyn FnMut(Frame<'_>)) -> Result<usize, CaptureError> {
         let mut taken = 0;
         while taken < frames_max {
             let got = match self.batch.receive(self.socket.get_ref(), frames_max - taken) {
@@ -96,12 +71,7 @@ impl PacketSocket {
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EINTR) => continue,
                     // Told once when the interface goes down; it may come up again, and the socket with it.
-                    Some(libc::ENETDOWN) => {
-                        self.was_down = true;
-                        continue;
-                    }
-                    // Removal is told by no error: the socket only loses its binding.
-                    Some(libc::EAGAIN) if self.was_down && !self.is_bound() => return Ok(Drained::Vanished),
+                    Some(libc::ENETDOWN) => continue,
                     Some(libc::EAGAIN) => break,
                     _ => {
                         let iface = self.iface.as_str().to_owned();
@@ -120,16 +90,22 @@ impl PacketSocket {
                 break;
             }
         }
-        Ok(Drained::Some(taken))
+        Ok(taken)
     }
 
-    fn is_bound(&self) -> bool {
+    /// Whether its interface is still there. Removal is told by no error: the socket only loses its binding.
+    pub(super) fn is_bound(&self) -> bool {
         // SAFETY: the struct is made of integers, for which zeros are a value.
         let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
         let mut len = mem::size_of_val(&address) as libc::socklen_t;
         // SAFETY: the kernel writes at most `len` bytes through a pointer to a value of that size.
         let result = unsafe { libc::getsockname(self.socket.as_raw_fd(), (&raw mut address).cast(), &raw mut len) };
         result == 0 && address.sll_ifindex > 0
+    }
+
+    /// Frames that the kernel dropped for want of room.
+    pub(super) fn dropped(&self) -> u64 {
+        self.counters().lost[Class::Other as usize] - self.counters.lost[Class::Other as usize]
     }
 
     /// Counters of this socket. What the kernel dropped for want of room is lost before it had a class, and counted

@@ -123,6 +123,10 @@ pub enum Kind {
     /// As `new-router`, of a router that is not on its segment's allow list, where there is one. Once as
     /// `rogue-dhcp-server`, in place of `new-router`. Details as of `new-router`.
     RogueRouter,
+    /// A port has heard nothing at all for longer than a minute, because it is down, gone or not attached: told once,
+    /// until it hears again. Details: `port`, `cause` (`down`, `no carrier`, `removed`, `not attached: ...`), `since`,
+    /// `deaf_s`.
+    SensorBlind,
     /// Frames were lost.
     SensorLoss,
     /// The sensor started.
@@ -137,7 +141,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in alphabetical order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Bogon,
         Self::ChangedMac,
         Self::FlipFlop,
@@ -153,6 +157,7 @@ impl Kind {
         Self::ReusedMac,
         Self::RogueDhcpServer,
         Self::RogueRouter,
+        Self::SensorBlind,
         Self::SensorLoss,
         Self::SensorStarted,
         Self::SensorStopped,
@@ -178,6 +183,7 @@ impl Kind {
             Self::ReusedMac => "reused-mac",
             Self::RogueDhcpServer => "rogue-dhcp-server",
             Self::RogueRouter => "rogue-router",
+            Self::SensorBlind => "sensor-blind",
             Self::SensorLoss => "sensor-loss",
             Self::SensorStarted => "sensor-started",
             Self::SensorStopped => "sensor-stopped",
@@ -218,9 +224,12 @@ impl Kind {
             Self::HostGone | Self::NewDhcpServer | Self::NewHost | Self::NewRouter | Self::ServiceOpened => {
                 Severity::Notice
             }
-            Self::ChangedMac | Self::FlipFlop | Self::IpConflict | Self::ReusedMac | Self::SensorLoss => {
-                Severity::Warning
-            }
+            Self::ChangedMac
+            | Self::FlipFlop
+            | Self::IpConflict
+            | Self::ReusedMac
+            | Self::SensorBlind
+            | Self::SensorLoss => Severity::Warning,
             Self::RogueDhcpServer | Self::RogueRouter => Severity::Alert,
         }
     }
