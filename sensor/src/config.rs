@@ -601,7 +601,8 @@ fn ports(hosts: &[String], mirrors: &[String]) -> Result<Vec<Port>, ConfigError>
     Ok(ports)
 }
 
-fn parse_iface(name: &str) -> Result<Iface, ConfigError> {
+/// An interface from its name.
+pub fn parse_iface(name: &str) -> Result<Iface, ConfigError> {
     Iface::new(name).ok_or_else(|| ConfigError::Iface(name.escape_debug().to_string()))
 }
 

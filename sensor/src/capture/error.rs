@@ -164,13 +164,16 @@ impl CaptureError {
         })
     }
 
+    /// The capabilities that this thread lacks.
+    pub(super) fn missing(wanted: &[Capability]) -> Vec<&'static str> {
+        // Without /proc the calls themselves have to tell.
+        let status = fs::read_to_string("/proc/thread-self/status").ok();
+        status.as_deref().and_then(effective).map_or_else(Vec::new, |effective| missing(effective, wanted))
+    }
+
     /// Fails when this thread lacks one of the capabilities.
     pub(super) fn require(what: &'static str, wanted: &[Capability]) -> Result<(), Self> {
-        // Without /proc the calls themselves have to tell.
-        let Some(effective) = fs::read_to_string("/proc/thread-self/status").ok().as_deref().and_then(effective) else {
-            return Ok(());
-        };
-        match missing(effective, wanted) {
+        match Self::missing(wanted) {
             names if names.is_empty() => Ok(()),
             names => Err(Self::Privilege { what, missing: names.join(" and "), grant: GRANT }),
         }

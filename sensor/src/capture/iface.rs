@@ -359,6 +359,13 @@ pub(super) fn has_xdp(index: u32) -> io::Result<bool> {
     Ok(attached.is_some_and(|attached| attached != [0]))
 }
 
+/// How many hold the interface in promiscuous mode (`IFLA_PROMISCUITY`).
+pub(super) fn promiscuity(index: u32) -> io::Result<u32> {
+    let attributes = link_attributes(index)?;
+    let holders = attribute(&attributes, libc::IFLA_PROMISCUITY).and_then(|holders| holders.first_chunk());
+    Ok(holders.copied().map_or(0, u32::from_ne_bytes))
+}
+
 /// Asks rtnetlink for an interface's `IFLA_XDP_PROG_ID`.
 fn xdp_program(index: u32) -> io::Result<Option<u32>> {
     let attributes = link_attributes(index)?;
@@ -397,7 +404,7 @@ const IFLA_XDP_ATTACHED: u16 = 2;
 const IFLA_XDP_PROG_ID: u16 = 4;
 const IFLA_INFO_KIND: u16 = 1;
 
-fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
+pub(super) fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
     while let Some((head, _)) = attributes.split_first_chunk::<4>() {
         let len = usize::from(u16::from_ne_bytes([head[0], head[1]]));
         let kind = u16::from_ne_bytes([head[2], head[3]]) & 0x3fff;

@@ -12,6 +12,8 @@ pub mod error;
 mod bpflog;
 /// Capture files.
 pub mod file;
+/// What `sensor doctor` asks the kernel.
+pub mod doctor;
 mod harvest;
 /// Facts about this machine's interfaces.
 pub mod iface;
@@ -23,6 +25,8 @@ mod packet;
 /// The life of one port.
 pub mod port;
 mod promisc;
+/// Every frame of an interface as it is.
+pub mod tap;
 mod xdp;
 
 use std::time::Duration;

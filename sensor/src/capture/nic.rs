@@ -6,6 +6,8 @@ use std::io;
 use super::iface::{self, Request};
 use crate::types::Iface;
 
+pub(super) mod netdev;
+
 /// What the card does to frames before they are heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offload {

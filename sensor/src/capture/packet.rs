@@ -64,33 +64,20 @@ impl PacketSocket {
 
     /// Hands up to `frames_max` frames to the classifier, and what is harvested on; answers how many it took.
     pub(super) fn drain(&mut self, frames_max: usize, sink: &mut dyn FnMut(Frame<'_>)) -> Result<usize, CaptureError> {
-        let mut taken = 0;
-        while taken < frames_max {
-            let got = match self.batch.receive(self.socket.get_ref(), frames_max - taken) {
-                Ok(got) => got,
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EINTR) => continue,
-                    // Told once when the interface goes down; it may come up again, and the socket with it.
-                    Some(libc::ENETDOWN) => continue,
-                    Some(libc::EAGAIN) => break,
-                    _ => {
-                        let iface = self.iface.as_str().to_owned();
-                        return Err(CaptureError::Socket { iface, call: "recvmmsg", source: error });
-                    }
-                },
-            };
-            taken += got;
-            for slot in 0..got {
-                if let Some(received) = self.batch.frame(slot) {
-                    let Received { bytes, wire_len, at } = received;
-                    harvest(bytes, wire_len, at, self.iface, &mut self.counters, sink);
-                }
-            }
-            if got < SLOTS {
-                break;
-            }
-        }
-        Ok(taken)
+        let Self { iface, socket, batch, counters, .. } = self;
+        receive(*iface, socket.get_ref(), batch, frames_max, &mut |received| {
+            let Received { bytes, wire_len, at } = received;
+            harvest(bytes, wire_len, at, *iface, counters, sink);
+        })
+    }
+
+    /// Hands up to `frames_max` frames on as they were received; answers how many it took.
+    pub(super) fn drain_raw(
+        &mut self,
+        frames_max: usize,
+        sink: &mut dyn FnMut(Received<'_>),
+    ) -> Result<usize, CaptureError> {
+        receive(self.iface, self.socket.get_ref(), &mut self.batch, frames_max, sink)
     }
 
     /// Whether its interface is still there. Removal is told by no error: the socket only loses its binding.
@@ -131,6 +118,42 @@ impl PacketSocket {
     }
 }
 
+/// Hands up to `frames_max` frames on; answers how many it took, those that this box sent among them.
+fn receive(
+    iface: Iface,
+    socket: &OwnedFd,
+    batch: &mut Batch,
+    frames_max: usize,
+    sink: &mut dyn FnMut(Received<'_>),
+) -> Result<usize, CaptureError> {
+    let mut taken = 0;
+    while taken < frames_max {
+        let got = match batch.receive(socket, frames_max - taken) {
+            Ok(got) => got,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINTR) => continue,
+                // Told once when the interface goes down; it may come up again, and the socket with it.
+                Some(libc::ENETDOWN) => continue,
+                Some(libc::EAGAIN) => break,
+                _ => {
+                    let iface = iface.as_str().to_owned();
+                    return Err(CaptureError::Socket { iface, call: "recvmmsg", source: error });
+                }
+            },
+        };
+        taken += got;
+        for slot in 0..got {
+            if let Some(received) = batch.frame(slot) {
+                sink(received);
+            }
+        }
+        if got < SLOTS {
+            break;
+        }
+    }
+    Ok(taken)
+}
+
 fn bind(socket: &OwnedFd, index: u32) -> io::Result<()> {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
@@ -168,10 +191,11 @@ struct Batch {
 #[repr(C, align(16))]
 struct Control([u8; CONTROL]);
 
-struct Received<'a> {
-    bytes: &'a [u8],
-    wire_len: usize,
-    at: Timestamp,
+/// A frame as it was on the wire, as far as it was copied.
+pub(super) struct Received<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) wire_len: usize,
+    pub(super) at: Timestamp,
 }
 
 impl Batch {
