@@ -136,7 +136,7 @@ fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
         ("events_missed", "events missed by a sink"),
         ("sightings_dropped", "sightings missed by their log"),
     ] {
-        writeln!(out, "{:>12} {words}", status[key])?;
+        writeln!(out, "{:>12} {words}", status[key].as_u64().unwrap_or(0))?;
     }
     Ok(())
 }

@@ -242,7 +242,7 @@ fn head(bytes: &[u8]) -> Option<(Mac, Mac, Vec<u16>)> {
 }
 
 fn percent(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 0 } else { part.saturating_mul(100) / whole }
+    part.saturating_mul(100).checked_div(whole).unwrap_or(0)
 }
 
 #[cfg(test)]
