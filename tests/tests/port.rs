@@ -108,6 +108,11 @@ fn the_status_says_who_hears_and_since_when() {
     let text = Command::new(sensor_binary()).arg("status").arg("--db").arg(folder.path().join("sensor.db")).output();
     let text = String::from_utf8(text.unwrap().stdout).unwrap();
     assert!(text.contains("deaf since") && text.contains("removed"), "{text}");
+    namespace.sh(CHANGES[0]).unwrap();
+    hear(&namespace, folder.path(), 2);
+    let output = namespace.command(sensor_binary()).args(["doctor", "--mirror", PORT]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(4) && said.contains("drops its frames; stop that sensor"), "{said}");
     assert!(sensor.stop().unwrap().success());
     let output = Command::new(sensor_binary()).arg("status").arg("--db").arg(folder.path().join("sensor.db")).output();
     assert_eq!(output.unwrap().status.code(), Some(4), "nobody runs any more");

@@ -28,6 +28,14 @@ pub enum CaptureError {
         /// The interface.
         iface: String,
     },
+    /// A program drops the interface's frames before they can be looked at.
+    #[error("{iface}: the XDP program{owner} of a running sensor drops its frames; stop that sensor for the moment")]
+    Dropped {
+        /// The interface.
+        iface: String,
+        /// The program's number and name: ` 12 (name)`.
+        owner: String,
+    },
     /// A fact about the interfaces cannot be asked for.
     #[error("{iface}: {call} failed: {source}")]
     Interface {

@@ -23,6 +23,10 @@ impl Tap {
     /// Listens from now on. To be called inside a tokio runtime with its I/O driver.
     pub fn open(iface: Iface) -> Result<Self, CaptureError> {
         let index = iface::index(iface)?;
+        let owner = iface::xdp_owner(index);
+        if owner.contains("(sensor_mirror)") {
+            return Err(CaptureError::Dropped { iface: iface.as_str().to_owned(), owner });
+        }
         let socket = PacketSocket::open(iface, index, BUFFER_BYTES)?;
         Ok(Self { socket, iface, _promiscuous: Promiscuous::hold(iface, index)? })
     }
