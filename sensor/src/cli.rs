@@ -28,6 +28,10 @@ pub enum Command {
     Events(EventsArgs),
     /// The inventory for reports and programs: one record per address
     Export(ExportArgs),
+    /// How the running sensor fares: its ports, and every frame that it counted or lost
+    Status(StatusArgs),
+    /// What this box can do, what is missing, and the command that mends it
+    Doctor(DoctorArgs),
     /// Look after the database
     Db(DbArgs),
 }
@@ -48,6 +52,10 @@ pub struct RunArgs {
     /// Where frames come from [default: auto]
     #[arg(long, value_name = "HOW", env = "SENSOR_CAPTURE")]
     pub capture: Option<CaptureArg>,
+    /// Switch off what the network card does to frames before they are heard (VLAN stripping, LRO, GRO in hardware), and
+    /// on again at the end
+    #[arg(long, env = "SENSOR_FIX_NIC")]
+    pub fix_nic: bool,
     /// The configuration file [default: /etc/sensor/sensor.toml where it exists]
     #[arg(long, value_name = "FILE", env = "SENSOR_CONFIG")]
     pub config: Option<PathBuf>,
@@ -341,6 +349,37 @@ pub struct ExportFormat {
     /// The JSON Schema that every record obeys
     #[arg(long)]
     pub schema: bool,
+}
+
+/// `sensor status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub db: DbArg,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sensor doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// An interface to look at. May be given several times [default: the interface of the default route]
+    #[arg(short, long, value_name = "IFACE", env = "SENSOR_INTERFACE", value_delimiter = ',')]
+    pub interface: Vec<String>,
+    /// Listen to this mirror port for a while, and say what it shows and what it does not
+    #[arg(long, value_name = "IFACE")]
+    pub mirror: Option<String>,
+    /// How long to listen to the mirror port; Ctrl-C ends it early [default: 30s]
+    #[arg(long = "for", value_name = "SPAN", requires = "mirror")]
+    pub span: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub db: DbArg,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `sensor db`

@@ -304,6 +304,7 @@ impl Run {
                     CaptureArg::Packet => Method::Packet,
                 },
                 ring_bytes,
+                fix_nic: args.fix_nic || file.fix_nic.unwrap_or(false),
                 refresh: args.refresh.or(file.refresh_s).map_or(defaults.refresh, Duration::from_secs),
             },
             db: args.db.path.or(file.db).unwrap_or_else(default_db),
@@ -458,6 +459,7 @@ struct File {
     sightings: Option<PathBuf>,
     learning_s: Option<u64>,
     refresh_s: Option<u64>,
+    fix_nic: Option<bool>,
     ring_bytes: Option<u32>,
     oui: Option<PathBuf>,
     fingerprints: Option<PathBuf>,
@@ -515,7 +517,7 @@ impl Network {
     }
 }
 
-const FILE_KEYS: [&str; 29] = [
+const FILE_KEYS: [&str; 30] = [
     "interface",
     "mirror",
     "capture",
@@ -524,6 +526,7 @@ const FILE_KEYS: [&str; 29] = [
     "sightings",
     "learning_s",
     "refresh_s",
+    "fix_nic",
     "ring_bytes",
     "oui",
     "fingerprints",
@@ -625,7 +628,8 @@ fn ports(hosts: &[String], mirrors: &[String]) -> Result<Vec<Port>, ConfigError>
     Ok(ports)
 }
 
-fn parse_iface(name: &str) -> Result<Iface, ConfigError> {
+/// An interface from its name.
+pub fn parse_iface(name: &str) -> Result<Iface, ConfigError> {
     Iface::new(name).ok_or_else(|| ConfigError::Iface(name.escape_debug().to_string()))
 }
 

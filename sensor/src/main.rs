@@ -15,7 +15,9 @@ use sensor::export::{Sink, journal};
 use sensor::inventory::correlator::Settings;
 use sensor::inventory::planner::Planner;
 use sensor::probe::prober::Prober;
+use sensor::run::doctor;
 use sensor::run::failure::Failure;
+use sensor::run::inquiry::{self, Inquiry};
 use sensor::run::intake::{EXPLAIN, Intake, SETTLE, Told};
 use sensor::run::outbox::Outbox;
 use sensor::run::voices::{self, Voices};
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
         Command::Hosts(args) => show::hosts(&args, &clock),
         Command::Events(args) => show::events(&args, &clock),
         Command::Export(args) => show::export(&args, &clock),
+        Command::Status(args) => inquiry::status(&args),
+        Command::Doctor(args) => doctor::doctor(&args, &clock),
         Command::Db(args) => show::db(&args),
     };
     match result {
@@ -112,10 +116,19 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         }
         None => None,
     };
+    let inquiry = match Inquiry::open(&config.db) {
+        Ok(inquiry) => Some(inquiry),
+        Err(error) => {
+            notice::warning(&format!(
+                "`sensor status` cannot ask this sensor: its socket beside the database: {error}"
+            ));
+            None
+        }
+    };
     let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
     let watch =
         Watch::new(&ports, &config.inventory.networks).map_err(Failure::system("addresses cannot be listed"))?;
-    Ok(World { clock, capture, intake, store, prober, watch, alias, outbox, screen: config.screen })
+    Ok(World { clock, capture, intake, store, prober, watch, alias, outbox, screen: config.screen, inquiry })
 }
 
 fn settings(

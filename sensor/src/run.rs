@@ -1,19 +1,21 @@
 //! The loop of `sensor run`: one `select!` over one closed set of things that can wake the sensor.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sensor_ebpf::abi::Counters;
+use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::failure::Failure;
+use self::inquiry::Inquiry;
 use self::intake::{Intake, Told};
 use self::outbox::Outbox;
 use self::status::Status;
 use self::watch::Watch;
-use crate::capture::{CaptureError, Live, Seen, Watched, iface};
+use crate::capture::{CaptureError, Live, Seen, Watched};
 use crate::clock::Clock;
 use crate::config::{self, ConfigError, Screen, Target};
 use crate::export::lines::Lines;
@@ -34,6 +36,12 @@ pub mod notice;
 pub mod intake;
 /// From the database to the sinks.
 pub mod outbox;
+/// What becomes of the ports.
+mod ports;
+/// `sensor doctor`.
+pub mod doctor;
+/// Where a running sensor tells its figures, and `sensor status`.
+pub mod inquiry;
 /// The sensor's own figures.
 pub mod status;
 /// Standard output.
@@ -69,6 +77,8 @@ pub struct World {
     pub outbox: Outbox,
     /// Standard output.
     pub screen: Screen,
+    /// Where `sensor status` asks.
+    pub inquiry: Option<Inquiry>,
 }
 
 /// Frames taken from the ring before the loop looks at anything else.
@@ -103,6 +113,7 @@ pub async fn run(world: World) -> Result<(), Failure> {
     loop {
         match sensor.wake(&mut stop, &mut interrupt, &mut hangup).await {
             Wake::Answer(sighting) => sensor.take_answers(*sighting),
+            Wake::Asked(stream) => sensor.tell_status(stream),
             Wake::Due => {}
             Wake::Frames(ready) => sensor.take_frames(ready)?,
             Wake::Hangup => sensor.reopen(),
@@ -123,6 +134,8 @@ pub async fn run(world: World) -> Result<(), Failure> {
 enum Wake {
     /// A host answered through a socket.
     Answer(Box<Sighting>),
+    /// Somebody wants to know how it goes.
+    Asked(UnixStream),
     /// The earliest deadline has come.
     Due,
     /// The capture has frames, or has failed.
@@ -203,7 +216,7 @@ impl Sensor {
 
     async fn wake(&mut self, stop: &mut Signal, interrupt: &mut Signal, hangup: &mut Signal) -> Wake {
         let due = self.next_due();
-        let World { clock, capture, store, prober, .. } = &mut self.world;
+        let World { clock, capture, store, prober, inquiry, .. } = &mut self.world;
         let wait = due.since(clock.now());
         tokio::select! {
             biased;
@@ -212,6 +225,7 @@ impl Sensor {
             _ = hangup.recv() => Wake::Hangup,
             done = store.done(), if store.busy() => Wake::Stored(Box::new(done)),
             ready = capture.readable() => Wake::Frames(ready),
+            stream = asked(inquiry) => Wake::Asked(stream),
             sighting = answer(prober) => Wake::Answer(Box::new(sighting)),
             () = tokio::time::sleep(wait) => Wake::Due,
         }
@@ -232,15 +246,9 @@ impl Sensor {
         let World { clock, capture, intake, alias, .. } = &mut self.world;
         let now = clock.now();
         let mut sink = |frame: Frame<'_>| intake.take(&filed(frame, *alias), now);
-        match capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink) {
-            Ok(_) => Ok(()),
-            // Told once for each interface that goes; the others are still heard.
-            Err(error @ CaptureError::Vanished { .. }) => {
-                notice::error(&error.to_string());
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
+        capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)?;
+        ports::tell(capture.take_news(), intake, now);
+        Ok(())
     }
 
     fn take_answers(&mut self, first: Sighting) {
@@ -337,11 +345,14 @@ impl Sensor {
 
     /// While a port is down, or questions cannot be sent, silence says nothing.
     fn check_hearing(&mut self, now: Timestamp) {
+        if !self.world.capture.hears_all() {
+            self.world.intake.set_deaf(now);
+        }
         let Some(prober) = &self.world.prober else { return };
         self.world.intake.set_utc_offset_s(self.world.clock.utc_offset_s());
         let failed = prober.counts().failed_total.load(Ordering::Relaxed);
         let is_failing = std::mem::replace(&mut self.failed, failed) != failed;
-        if is_failing || self.world.capture.ports().iter().any(|port| !iface::is_running(port.iface)) {
+        if is_failing {
             self.world.intake.set_deaf(now);
         }
     }
@@ -435,19 +446,34 @@ impl Sensor {
         notice::info("files opened anew; the configuration is read at start only: restart to change it");
     }
 
+    fn tell_status(&self, stream: UnixStream) {
+        // Who does not read what fits the socket's buffer does without.
+        if let Some(line) = self.status_line(self.world.clock.now()) {
+            drop(stream.into_std().and_then(|mut stream| stream.write_all(format!("{line}\n").as_bytes())));
+        }
+    }
+
     fn print_status(&self, now: Timestamp) {
-        screen::line(&status::line(&Status {
+        if let Some(line) = self.status_line(now) {
+            screen::line(&line);
+        }
+    }
+
+    /// Nothing when the counters cannot be read, which the next look at them makes an error of.
+    fn status_line(&self, now: Timestamp) -> Option<String> {
+        let accounts = self.world.capture.accounts().ok()?;
+        Some(status::line(&Status {
             at: now,
             uptime_s: now.since(self.started).as_secs(),
-            ports: self.world.capture.ports(),
-            counters: &self.counters,
+            ports: &self.world.capture.ports(),
+            accounts: &accounts,
             malformed_total: self.world.intake.malformed_total,
             evictions_total: self.world.intake.desk.correlator.evictions_total(),
             events_waiting: self.waiting.len() + self.in_flight.len() + self.world.outbox.waiting(),
             asking: self.world.prober.as_ref().map(|prober| prober.counts().read()).zip(self.world.intake.answers()),
             sightings_dropped_total: self.world.intake.sightings_dropped_total(),
             events_missed_total: self.world.outbox.missed_total + self.waiting_lost,
-        }));
+        }))
     }
 
     /// Takes in what the kernel still has, saves, tells, and detaches.
@@ -501,6 +527,14 @@ impl Sensor {
             let done = self.world.store.done().await;
             self.stored(done);
         }
+    }
+}
+
+/// The next who asks; never, where nobody can.
+async fn asked(inquiry: &mut Option<Inquiry>) -> UnixStream {
+    match inquiry {
+        Some(inquiry) => inquiry.asked().await,
+        None => std::future::pending().await,
     }
 }
 

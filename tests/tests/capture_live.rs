@@ -7,7 +7,8 @@ use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::time::Duration;
 
-use sensor::capture::{CaptureError, Live, Method, Mode, Options, Port, Role};
+use sensor::capture::port::Reason;
+use sensor::capture::{CaptureError, Hearing, Live, Method, Mode, News, Options, Port, Role};
 use sensor::clock::Clock;
 use sensor::types::{Class, Frame, Iface};
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
@@ -15,7 +16,7 @@ use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 fn check(method: Method, role: Role, mode: Mode) {
     with_runtime(async {
         let mut live = open(method, role).unwrap();
-        let [status] = live.ports() else { panic!("one port") };
+        let [status] = &live.ports()[..] else { panic!("one port") };
         assert_eq!((status.mode, status.promiscuous), (mode, role == Role::Mirror));
         assert_eq!(details().contains("promiscuity 1"), role == Role::Mirror, "{}", details());
         assert_eq!(details().contains("prog/xdp"), mode != Mode::Packet, "{}", details());
@@ -119,18 +120,115 @@ fn a_removed_interface_is_told_once_and_does_not_spin() {
             send(&[arp(&[], 1)]);
             assert_eq!(hear(&mut live, 1).await.len(), 1);
             ip("link delete in0");
-            let mut looks = 0;
-            let vanished = loop {
+            let mut news = Vec::new();
+            for _ in 0..4 {
                 live.readable().await.unwrap();
-                looks += 1;
-                assert!(looks < 20, "it spins");
-                if let Err(error) = live.drain(0, 64, &mut |_| ()) {
-                    break error;
+                assert!(!live.drain(0, 64, &mut |_| ()).unwrap());
+                news.extend(live.take_news());
+            }
+            assert_eq!(news, [News::Warning("in0 was removed: waiting for it to come back".to_owned())]);
+            assert!(!live.hears_all());
+            let spinning = async {
+                for _ in 0..20 {
+                    live.readable().await.unwrap();
+                    drop(live.drain(0, 64, &mut |_| ()));
                 }
             };
-            assert!(matches!(vanished, CaptureError::Vanished { .. }), "{vanished}");
-            assert!(!live.drain(0, 64, &mut |_| ()).unwrap());
+            assert!(tokio::time::timeout(Duration::from_secs(3), spinning).await.is_err(), "it spins");
             assert_eq!(live.counters().unwrap().passed[Class::Arp as usize], 1);
+        });
+    });
+}
+
+#[test]
+fn a_port_that_comes_back_is_heard_again_in_every_mode() {
+    lab("again", || {
+        with_runtime(async {
+            for method in [Method::Driver, Method::Generic, Method::Packet] {
+                let mut live = open(method, Role::Mirror).unwrap();
+                let mut heard = 0;
+                for change in [
+                    &["link delete in0", "link add in0 type veth peer name out0"][..],
+                    &["link set in0 down"],
+                    &["link set in0 down", "link set in0 name in9", "link set in9 up"],
+                    &["link set in9 down", "link set in9 name in0"],
+                    &["link set in0 mtu 9000", "link set out0 mtu 9000"],
+                    &["link set in0 mtu 1500", "link set out0 mtu 1500"],
+                ] {
+                    change.iter().for_each(|arguments| drop(ip(arguments)));
+                    for name in ["in0", "in9", "out0"] {
+                        drop(Command::new("ip").args(["link", "set", name, "up"]).output().unwrap());
+                    }
+                    until_hearing(&mut live).await;
+                    send(&[arp(&[], 1)]);
+                    heard += 1;
+                    assert_eq!(hear(&mut live, 1).await, ["in0 02:00:00:00:00:01"], "{method:?} {change:?}");
+                }
+                assert!(details().contains("promiscuity 1"), "{}", details());
+                let counters = live.close().unwrap();
+                assert_eq!((counters.passed[Class::Arp as usize], counters.lost), (heard, [0; Class::COUNT]));
+                assert!(!details().contains("prog/xdp") && details().contains("promiscuity 0"), "{}", details());
+            }
+        });
+    });
+}
+
+#[test]
+fn another_interface_that_takes_the_name_is_the_port() {
+    lab("taken", || {
+        with_runtime(async {
+            let mut live = open(Method::Auto, Role::Host).unwrap();
+            ip("link set in0 down");
+            ip("link set in0 name in9");
+            ip("link add in0 type veth peer name out9");
+            ip("link set in0 up");
+            ip("link set out9 up");
+            until_hearing(&mut live).await;
+            assert!(details().contains("prog/xdp") && !ip("-d link show in9").contains("prog/xdp"));
+        });
+    });
+}
+
+#[test]
+fn what_comes_back_down_is_attached_when_it_is_up() {
+    lab("comes-down", || {
+        with_runtime(async {
+            let mut live = open(Method::Packet, Role::Host).unwrap();
+            ip("link delete in0");
+            ip("link add in0 type veth peer name out0");
+            // It is there but down: nothing to attach to yet.
+            for _ in 0..3 {
+                live.readable().await.unwrap();
+                live.drain(0, 64, &mut |_| ()).unwrap();
+            }
+            assert!(matches!(&live.ports()[0].hearing, Hearing::Deaf { reason: Reason::Down, .. }));
+            ip("link set out0 up");
+            ip("link set in0 up");
+            until_hearing(&mut live).await;
+            send(&[arp(&[], 1)]);
+            assert_eq!(hear(&mut live, 1).await.len(), 1);
+        });
+    });
+}
+
+#[test]
+fn offloads_are_switched_for_as_long_as_the_capture_lives() {
+    lab("offloads", || {
+        let is_on = || {
+            let output = Command::new("ethtool").args(["-k", "in0"]).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).contains("rx-vlan-offload: on")
+        };
+        assert!(is_on(), "a veth has this offload");
+        with_runtime(async {
+            let live = open(Method::Auto, Role::Host).unwrap();
+            assert!(live.notes().iter().any(|note| note.contains("`ethtool -K in0 rxvlan off`")), "{:?}", live.notes());
+            assert!(is_on(), "it is not touched without being asked");
+            drop(live);
+            let port = Port { iface: Iface::new("in0").unwrap(), role: Role::Host };
+            let live = Live::open(&[port], &Options { fix_nic: true, ..Options::default() }).unwrap();
+            assert!(!is_on(), "{:?}", live.notes());
+            drop(live);
+            assert!(is_on(), "it is as it was");
         });
     });
 }
@@ -210,6 +308,19 @@ fn open(method: Method, role: Role) -> Result<Live, CaptureError> {
 
 fn with_runtime(body: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(body);
+}
+
+/// Follows the interfaces until every port hears.
+async fn until_hearing(live: &mut Live) {
+    let all = async {
+        // What changed just now is found in the first turn.
+        live.drain(0, 64, &mut |_| ()).unwrap();
+        while !live.hears_all() {
+            live.readable().await.unwrap();
+            live.drain(0, 64, &mut |_| ()).unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await.expect("it hears again");
 }
 
 /// Drains until `wanted` frames came, and tells them as `segment source`, sorted.

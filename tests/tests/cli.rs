@@ -234,6 +234,43 @@ fn interfaces() {
 }
 
 #[test]
+fn a_sensor_that_does_not_run_has_no_status() {
+    let folder = TempDir::new().unwrap();
+    let database = database(folder.path());
+    check(&mut sensor(&["status", "--db", &database]), 4, &["no sensor runs", &database, "sensor run"]);
+    // One that was killed leaves its socket behind.
+    drop(std::os::unix::net::UnixListener::bind(format!("{database}.status")).unwrap());
+    check(&mut sensor(&["status", "--json", "--db", &database]), 4, &["no sensor runs", "--db"]);
+}
+
+#[test]
+fn the_doctor_says_what_is_missing_and_what_mends_it() {
+    check(&mut sensor(&["doctor", "--for", "5s"]), 2, &["--mirror"]);
+    check(&mut sensor(&["doctor", "--mirror", "lo", "--for", "soon"]), 2, &["--for", "soon", "15m"]);
+    check(&mut sensor(&["doctor", "-i", "a-name-too-long-for-linux"]), 2, &["ip link"]);
+    let folder = TempDir::new().unwrap();
+    let output =
+        sensor(&["doctor", "--json", "-i", "nosuch0", "--db"]).arg(folder.path().join("sensor.db")).output().unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let missing: Vec<_> = rows.iter().filter(|row| row["state"] == "missing").collect();
+    assert!(
+        missing.iter().any(|row| row["name"] == "nosuch0" && row["found"].as_str().unwrap().contains("no interface"))
+    );
+    assert!(rows.iter().all(|row| row["state"] == "ok" || row["mend"].is_string()), "{rows:#?}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
+    if require_root() {
+        assert_eq!((missing.len(), output.status.code()), (1, Some(4)), "{rows:#?}");
+        let public = public_binary(&folder);
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&public);
+        let output = command.args(["doctor", "-i", "lo", "--db", "/tmp/no-such.db"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("CAP_BPF") && text.contains("setcap"), "{text}");
+    }
+}
+
+#[test]
 fn no_default_route() {
     if !require_root() {
         return;

@@ -28,6 +28,14 @@ pub enum CaptureError {
         /// The interface.
         iface: String,
     },
+    /// A program drops the interface's frames before they can be looked at.
+    #[error("{iface}: the XDP program{owner} of a running sensor drops its frames; stop that sensor for the moment")]
+    Dropped {
+        /// The interface.
+        iface: String,
+        /// The program's number and name: ` 12 (name)`.
+        owner: String,
+    },
     /// A fact about the interfaces cannot be asked for.
     #[error("{iface}: {call} failed: {source}")]
     Interface {
@@ -98,8 +106,8 @@ pub enum CaptureError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The interface was removed while it was captured.
-    #[error("{iface} was removed; its capture has ended")]
+    /// The interface was removed while it was being attached.
+    #[error("{iface} was removed")]
     Vanished {
         /// The interface.
         iface: String,
@@ -164,13 +172,16 @@ impl CaptureError {
         })
     }
 
+    /// The capabilities that this thread lacks.
+    pub(super) fn missing(wanted: &[Capability]) -> Vec<&'static str> {
+        // Without /proc the calls themselves have to tell.
+        let status = fs::read_to_string("/proc/thread-self/status").ok();
+        status.as_deref().and_then(effective).map_or_else(Vec::new, |effective| missing(effective, wanted))
+    }
+
     /// Fails when this thread lacks one of the capabilities.
     pub(super) fn require(what: &'static str, wanted: &[Capability]) -> Result<(), Self> {
-        // Without /proc the calls themselves have to tell.
-        let Some(effective) = fs::read_to_string("/proc/thread-self/status").ok().as_deref().and_then(effective) else {
-            return Ok(());
-        };
-        match missing(effective, wanted) {
+        match Self::missing(wanted) {
             names if names.is_empty() => Ok(()),
             names => Err(Self::Privilege { what, missing: names.join(" and "), grant: GRANT }),
         }

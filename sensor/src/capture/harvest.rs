@@ -6,25 +6,25 @@ use sensor_ebpf::abi::{Class, FLAG_CUT, FLAG_FLOOD, FLAG_IPV4, FLAG_IPV6, Header
 use sensor_ebpf::classify::classify;
 use sensor_ebpf::packet::Captured;
 
-use super::ear::Ear;
+use super::sieve::Sieve;
 use crate::types::{Frame, Iface, Mac, Packet, Segment, Timestamp, Tunnel, Vlans};
 
-/// Classifies and counts one captured frame, and hands it on if it is harvested and, by its `ear`, news.
+/// Classifies and counts one captured frame, and hands it on if it is harvested and, by its `sieve`, news.
 /// `wire_len` may be smaller than what was captured (some writers leave it zero); it then counts as that.
 pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
     bytes: &[u8],
     wire_len: usize,
     at: Timestamp,
     iface: Iface,
-    ear: &mut Ear,
+    sieve: &mut Sieve,
     sink: &mut F,
 ) {
-    let harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, ear.opens());
+    let harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, sieve.opens());
     let class = harvest.class as usize;
-    if !ear.hear(&harvest, at) {
+    if !sieve.hear(&harvest, at) {
         return;
     }
-    let counters = &mut ear.counters;
+    let counters = &mut sieve.counters;
     let body = bytes.get(harvest.body_at..).and_then(|rest| rest.get(..usize::from(harvest.header.body_len)));
     let Some(frame) = body.and_then(|body| frame(&harvest.header, body, at, iface)) else {
         counters.lost[class] += 1;

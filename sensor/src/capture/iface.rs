@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use libc::{c_int, c_void};
 
 use super::error::CaptureError;
+use super::port;
 use crate::types::{Iface, Mac};
 
 /// The MACs of all interfaces.
@@ -62,17 +63,6 @@ fn neighbours_in(table: &str) -> Vec<(Iface, Ipv4Addr, Mac)> {
     rows.collect()
 }
 
-/// Whether the interface is there, up, and has a carrier.
-pub fn is_running(iface: Iface) -> bool {
-    let flags = control_socket().and_then(|socket| {
-        let mut request = Request::new(iface);
-        request.call(&socket, libc::SIOCGIFFLAGS as libc::Ioctl)?;
-        Ok(i32::from(i16::from_ne_bytes(request.value())))
-    });
-    let wanted = libc::IFF_UP | libc::IFF_RUNNING;
-    flags.is_ok_and(|flags| flags & wanted == wanted)
-}
-
 /// The interface of the default route: of IPv4 with the lowest metric, else of IPv6.
 pub fn default_route_iface() -> Option<Iface> {
     // Not /proc/net: that is the namespace of the process's first thread.
@@ -91,19 +81,8 @@ pub fn towards(ip: IpAddr) -> Option<Iface> {
     addresses().ok()?.iter().find(|address| is_it(address)).and_then(|address| Iface::new(&address.name))
 }
 
-/// What a capture must know of an interface.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
-    /// The kernel's number for it.
-    pub(super) index: u32,
-    /// Whether the driver takes VLAN tags off before XDP sees the frame.
-    pub(super) strips_vlan: bool,
-    /// Whether the driver merges TCP segments into larger frames.
-    pub(super) merges: bool,
-}
-
-/// The facts, or why the interface cannot be captured.
-pub(super) fn facts(iface: Iface) -> Result<Facts, CaptureError> {
+/// The number of an interface that can be captured, or why it cannot.
+pub(super) fn index(iface: Iface) -> Result<u32, CaptureError> {
     let name = iface.as_str().to_owned();
     let fail = |call| {
         let iface = iface.as_str().to_owned();
@@ -125,9 +104,39 @@ pub(super) fn facts(iface: Iface) -> Result<Facts, CaptureError> {
     if i32::from(i16::from_ne_bytes(request.value())) & libc::IFF_UP == 0 {
         return Err(CaptureError::Down { iface: name });
     }
-    // A driver without ethtool has no such offloads.
-    let offloads = offloads(&socket, iface).unwrap_or(0);
-    Ok(Facts { index, strips_vlan: offloads & FLAG_RXVLAN != 0, merges: offloads & FLAG_LRO != 0 })
+    Ok(index)
+}
+
+/// How an interface looks now; nothing when there is none of that name.
+pub(super) fn look(iface: Iface) -> Option<port::Link> {
+    number_of(iface).and_then(look_at)
+}
+
+/// How the interface of this number looks now; nothing when it is gone.
+pub(super) fn look_at(index: u32) -> Option<port::Link> {
+    let name = name_of(index)?;
+    let mut request = Request::new(name);
+    request.call(&control_socket().ok()?, libc::SIOCGIFFLAGS as libc::Ioctl).ok()?;
+    let flags = i32::from(i16::from_ne_bytes(request.value()));
+    let is_up = flags & libc::IFF_UP != 0;
+    Some(port::Link { index, name, is_up, has_carrier: flags & libc::IFF_RUNNING != 0 })
+}
+
+/// The name of the interface of this number.
+pub(super) fn name_of(index: u32) -> Option<Iface> {
+    let mut name = [0_u8; libc::IF_NAMESIZE];
+    // SAFETY: the call writes a C string of at most that size.
+    if unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) }.is_null() {
+        return None;
+    }
+    CStr::from_bytes_until_nul(&name).ok()?.to_str().ok().and_then(Iface::new)
+}
+
+fn number_of(iface: Iface) -> Option<u32> {
+    let name = CString::new(iface.as_str()).ok()?;
+    // SAFETY: `name` is a C string that outlives the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
 }
 
 /// The XDP program attached to an interface: ` 12 (name)`, or nothing when the kernel does not tell.
@@ -140,42 +149,29 @@ pub(super) fn xdp_owner(index: u32) -> String {
     name.filter(|name| !name.is_empty()).map_or_else(|| format!(" {id}"), |name| format!(" {id} ({name})"))
 }
 
-/// `ETHTOOL_GFLAGS` and its flags (`linux/ethtool.h`): the few offloads that have been there since 2.6.
-const ETHTOOL_GFLAGS: u32 = 0x25;
-const FLAG_RXVLAN: u32 = 1 << 8;
-const FLAG_LRO: u32 = 1 << 15;
-const SIOCETHTOOL: libc::Ioctl = 0x8946;
-
-fn offloads(socket: &OwnedFd, iface: Iface) -> io::Result<u32> {
-    let mut query: [u32; 2] = [ETHTOOL_GFLAGS, 0];
-    let mut request = Request::new(iface);
-    request.point_to(query.as_mut_ptr().cast());
-    request.call(socket, SIOCETHTOOL)?;
-    // Read through a pointer, since the kernel wrote behind the compiler's back.
-    // SAFETY: the array is alive and initialised.
-    Ok(unsafe { query.as_ptr().add(1).read_volatile() })
-}
+/// `linux/sockios.h`.
+pub(super) const SIOCETHTOOL: libc::Ioctl = 0x8946;
 
 /// `struct ifreq` as bytes: a name and a union that each request reads its own way.
 #[repr(C, align(8))]
-struct Request([u8; 40]);
+pub(super) struct Request([u8; 40]);
 
 const _: () = assert!(mem::size_of::<libc::ifreq>() <= 40);
 
 impl Request {
-    fn new(iface: Iface) -> Self {
+    pub(super) fn new(iface: Iface) -> Self {
         let mut bytes = [0; 40];
         let name = iface.as_str().as_bytes();
         bytes[..name.len()].copy_from_slice(name);
         Self(bytes)
     }
 
-    fn point_to(&mut self, data: *mut c_void) {
+    pub(super) fn point_to(&mut self, data: *mut c_void) {
         let address = (data as usize).to_ne_bytes();
         self.0[16..16 + address.len()].copy_from_slice(&address);
     }
 
-    fn call(&mut self, socket: &OwnedFd, request: libc::Ioctl) -> io::Result<()> {
+    pub(super) fn call(&mut self, socket: &OwnedFd, request: libc::Ioctl) -> io::Result<()> {
         // SAFETY: the kernel reads and writes at most a `struct ifreq`, which is not larger than these bytes; the
         // one request with a pointer in it has it to memory that outlives the call.
         let result = unsafe { libc::ioctl(socket.as_raw_fd(), request, self.0.as_mut_ptr()) };
@@ -189,7 +185,7 @@ impl Request {
     }
 }
 
-fn control_socket() -> io::Result<OwnedFd> {
+pub(super) fn control_socket() -> io::Result<OwnedFd> {
     socket(libc::AF_INET, libc::SOCK_DGRAM, 0).or_else(|_| socket(libc::AF_INET6, libc::SOCK_DGRAM, 0))
 }
 
@@ -365,6 +361,20 @@ pub fn names() -> io::Result<Vec<Iface>> {
     Ok(names.into_iter().collect())
 }
 
+/// Whether an XDP program is attached to an interface (`IFLA_XDP_ATTACHED`).
+pub(super) fn has_xdp(index: u32) -> io::Result<bool> {
+    let attributes = link_attributes(index)?;
+    let attached = attribute(&attributes, libc::IFLA_XDP).and_then(|xdp| attribute(xdp, IFLA_XDP_ATTACHED));
+    Ok(attached.is_some_and(|attached| attached != [0]))
+}
+
+/// How many hold the interface in promiscuous mode (`IFLA_PROMISCUITY`).
+pub(super) fn promiscuity(index: u32) -> io::Result<u32> {
+    let attributes = link_attributes(index)?;
+    let holders = attribute(&attributes, libc::IFLA_PROMISCUITY).and_then(|holders| holders.first_chunk());
+    Ok(holders.copied().map_or(0, u32::from_ne_bytes))
+}
+
 /// Asks rtnetlink for an interface's `IFLA_XDP_PROG_ID`.
 fn xdp_program(index: u32) -> io::Result<Option<u32>> {
     let attributes = link_attributes(index)?;
@@ -399,10 +409,11 @@ fn link_attributes(index: u32) -> io::Result<Vec<u8>> {
 }
 
 /// `linux/if_link.h`.
+const IFLA_XDP_ATTACHED: u16 = 2;
 const IFLA_XDP_PROG_ID: u16 = 4;
 const IFLA_INFO_KIND: u16 = 1;
 
-fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
+pub(super) fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
     while let Some((head, _)) = attributes.split_first_chunk::<4>() {
         let len = usize::from(u16::from_ne_bytes([head[0], head[1]]));
         let kind = u16::from_ne_bytes([head[2], head[3]]) & 0x3fff;
@@ -467,7 +478,7 @@ mod tests {
 
     #[test]
     fn an_interface_that_is_not_there_is_named_beside_those_that_are() {
-        let error = facts(Iface::new("nowhere0").expect("a name")).expect_err("not there");
+        let error = index(Iface::new("nowhere0").expect("a name")).expect_err("not there");
         assert!(error.to_string().starts_with("no interface nowhere0; there are: "), "{error}");
     }
 }

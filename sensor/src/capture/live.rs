@@ -6,39 +6,70 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sensor_ebpf::abi::Counters;
+use sensor_ebpf::abi::{Class, Counters};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::error::CaptureError;
-use super::iface::{self, Facts};
-use super::packet::{Drained, PacketSocket};
+use super::iface;
+use super::links::Links;
+use super::nic::{self, Fixed, Offload};
+use super::packet::PacketSocket;
+use super::port::{Hearing, Life, Link, News, Order, View};
 use super::presence::Seen;
 use super::promisc::Promiscuous;
 use super::watched::{Watched, words};
 use super::xdp::{Attached, Xdp};
-use super::{Method, Mode, Options, Port, PortStatus, Role};
-use crate::types::{Frame, Segment, Timestamp};
+use super::{Accounts, Method, Mode, Options, Port, PortStatus, Role};
+use crate::types::{Frame, Iface, Segment, Timestamp};
 
 /// After a drain that found something the program may hold wake-ups back for a while: look again after this.
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
 /// Look at least this often, whatever was or was not told.
 const PAUSE_QUIET: Duration = Duration::from_secs(1);
 
+/// Interfaces are looked at this often, also when the kernel tells of no change.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// A running capture. Dropping it detaches everything and leaves no trace on the interfaces.
 pub struct Live {
     xdp: Option<Xdp>,
-    sockets: Vec<PacketSocket>,
-    /// Counters of sockets whose interface is gone.
+    ears: Vec<Ear>,
+    options: Options,
+    /// Counters of sockets that were closed.
     gone: Counters,
-    ports: Vec<PortStatus>,
     notes: Vec<String>,
-    _promiscuous: Vec<Promiscuous>,
+    watched: Vec<Watched>,
+    own: Vec<[u64; 2]>,
+    news: Vec<News>,
+    /// Absent where a sandbox forbids it: then a change is found by looking.
+    links: Option<Links>,
     /// Ends `readable` when nothing else does.
     pause: Pin<Box<Sleep>>,
+    look_at: Instant,
     /// The last drain stopped at its limit.
     more: bool,
     /// Which source the next drain starts with, so that a loud one does not starve the others.
     turn: usize,
+}
+
+/// A port and what listens for it.
+struct Ear {
+    port: Port,
+    life: Life,
+    mode: Mode,
+    /// In packet mode, while it is attached.
+    socket: Option<PacketSocket>,
+    promiscuous: Option<Promiscuous>,
+    fixed: Option<Fixed>,
+}
+
+/// What an attach gives.
+struct Hold {
+    index: u32,
+    mode: Mode,
+    socket: Option<PacketSocket>,
+    promiscuous: Option<Promiscuous>,
+    fixed: Option<Fixed>,
 }
 
 impl Live {
@@ -47,35 +78,52 @@ impl Live {
     /// With [`Method::Auto`] a port falls back from mode to mode, and a note says why; for want of privilege nothing
     /// falls back.
     pub fn open(ports: &[Port], options: &Options) -> Result<Self, CaptureError> {
-        let facts = ports.iter().map(|port| iface::facts(port.iface)).collect::<Result<Vec<_>, _>>()?;
-        let mut live = Self {
-            xdp: None,
-            sockets: Vec::new(),
+        for port in ports {
+            iface::index(port.iface)?;
+        }
+        // Before anything is attached: no change from then on is missed.
+        let links = Links::open().ok();
+        let mut notes = Vec::new();
+        let mut xdp = load(ports, options, &mut notes)?;
+        let now = Instant::now();
+        let mut ears = Vec::new();
+        for &port in ports {
+            let Hold { index, mode, socket, promiscuous, fixed } = hold(xdp.as_mut(), port, options, &mut notes)?;
+            ears.push(Ear { port, life: Life::new(port.iface, index, now), mode, socket, promiscuous, fixed });
+        }
+        Ok(Self {
+            xdp: xdp.filter(Xdp::is_used),
+            ears,
+            options: *options,
             gone: Counters::default(),
-            ports: Vec::new(),
-            notes: Vec::new(),
-            _promiscuous: Vec::new(),
+            notes,
+            watched: Vec::new(),
+            own: Vec::new(),
+            news: Vec::new(),
+            links,
             pause: Box::pin(sleep(Duration::ZERO)),
+            look_at: now,
             more: false,
             turn: 0,
-        };
-        let mut xdp = live.load(ports, options)?;
-        for (&port, facts) in ports.iter().zip(&facts) {
-            let mode = live.attach(xdp.as_mut(), port, facts, options)?;
-            let promiscuous = port.role == Role::Mirror;
-            if promiscuous {
-                live._promiscuous.push(Promiscuous::hold(port.iface, facts.index)?);
-            }
-            live.ports.push(PortStatus { iface: port.iface, role: port.role, mode, promiscuous });
-            live.note_offloads(port, mode, facts);
-        }
-        live.xdp = xdp.filter(Xdp::is_used);
-        Ok(live)
+        })
     }
 
     /// The ports, in the order they were given.
-    pub fn ports(&self) -> &[PortStatus] {
-        &self.ports
+    pub fn ports(&self) -> Vec<PortStatus> {
+        let status = |ear: &Ear| PortStatus {
+            iface: ear.port.iface,
+            role: ear.port.role,
+            mode: ear.mode,
+            promiscuous: ear.promiscuous.is_some(),
+            hearing: ear.life.hearing().clone(),
+            socket_full: ear.socket.as_ref().map_or(0, PacketSocket::dropped),
+        };
+        self.ears.iter().map(status).collect()
+    }
+
+    /// Whether every port hears.
+    pub fn hears_all(&self) -> bool {
+        self.ears.iter().all(|ear| matches!(ear.life.hearing(), Hearing::Hears { .. }))
     }
 
     /// What the operator should know about how the capture started, one line each.
@@ -83,8 +131,13 @@ impl Live {
         &self.notes
     }
 
-    /// Completes when it is time to drain: frames are waiting, or it is long enough since the last look.
-    /// Cancelling it loses nothing.
+    /// What became of the ports since the last call; bounded, see [`super::port`].
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Completes when it is time to drain: frames are waiting, an interface changed, or it is long enough since the last
+    /// look. Cancelling it loses nothing.
     pub async fn readable(&mut self) -> Result<(), CaptureError> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
@@ -92,29 +145,25 @@ impl Live {
     /// Takes up to `frames_max` frames from the kernel and hands the harvested ones to `sink`; `boot_to_wall_ns` is
     /// [`crate::clock::Clock::boot_to_wall_ns`]. Answers whether more is waiting.
     ///
-    /// [`CaptureError::Vanished`] is told once, after the frames of the interface were delivered; the other ports go
-    /// on, so a caller may report it and drain again.
+    /// It also follows the interfaces: one that goes is let go of, one that comes is attached to. None of that is an
+    /// error; [`Live::take_news`] tells of it.
     pub fn drain(
         &mut self,
         boot_to_wall_ns: i64,
         frames_max: usize,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> Result<bool, CaptureError> {
-        let sources = self.sockets.len() + 1;
+        let sources = self.ears.len() + 1;
         let mut left = frames_max;
         let mut more = false;
-        let mut vanished = None;
         for source in 0..sources {
             // Source 0 is XDP; a share of the limit each, and what is not used goes to those behind.
             let share = left.div_ceil(sources - source);
             let taken = match (source + self.turn) % sources {
                 0 => self.xdp.as_mut().map_or(0, |xdp| xdp.drain(boot_to_wall_ns, share, sink)),
-                socket => match self.sockets[socket - 1].drain(share, sink)? {
-                    Drained::Some(taken) => taken,
-                    Drained::Vanished => {
-                        vanished = Some(socket - 1);
-                        0
-                    }
+                ear => match &mut self.ears[ear - 1].socket {
+                    Some(socket) => socket.drain(share, sink)?,
+                    None => 0,
                 },
             };
             left -= taken;
@@ -123,24 +172,27 @@ impl Live {
         self.turn = (self.turn + 1) % sources;
         let found = left < frames_max;
         self.more = more;
-        self.pause.as_mut().reset(Instant::now() + if found { PAUSE_BUSY } else { PAUSE_QUIET });
-        if let Some(socket) = vanished {
-            let socket = self.sockets.swap_remove(socket);
-            self.gone.add(&socket.counters());
-            return Err(CaptureError::Vanished { iface: socket.iface().as_str().to_owned() });
-        }
+        let now = Instant::now();
+        self.pause.as_mut().reset(now + if found { PAUSE_BUSY } else { PAUSE_QUIET });
+        self.follow(now);
         Ok(self.more)
     }
 
     /// Whom to hear besides the senders of harvested protocols (at most [`super::WATCHED_MAX`] prefixes), and which
     /// addresses are the sensor's own: tunnels that end there are looked into.
     pub fn watch(&mut self, watched: &[Watched], own: &[IpAddr]) -> Result<(), CaptureError> {
-        let own: Vec<[u64; 2]> = own.iter().copied().map(words).collect();
-        for socket in &mut self.sockets {
-            socket.watch(watched, &own);
+        self.watched = watched.to_vec();
+        self.own = own.iter().copied().map(words).collect();
+        self.watch_again()
+    }
+
+    /// Interfaces have other numbers when they come back.
+    fn watch_again(&mut self) -> Result<(), CaptureError> {
+        for socket in self.ears.iter_mut().filter_map(|ear| ear.socket.as_mut()) {
+            socket.watch(&self.watched, &self.own);
         }
         let fail = |source| CaptureError::Socket { iface: "XDP watched prefixes".into(), call: "map update", source };
-        self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.watch(watched, &own).map_err(fail))
+        self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.watch(&self.watched, &self.own).map_err(fail))
     }
 
     /// Tells everybody who sent frames of any kind since the last call. What packet sockets heard of them was told as
@@ -169,10 +221,21 @@ impl Live {
         if let Some(xdp) = &self.xdp {
             sum.add(&xdp.counters()?);
         }
-        for socket in &self.sockets {
+        for socket in self.sockets() {
             sum.add(&socket.counters());
         }
         Ok(sum)
+    }
+
+    /// The counters by who counted them.
+    pub fn accounts(&self) -> Result<Accounts, CaptureError> {
+        let closed = self.gone.lost[Class::Other as usize];
+        Ok(Accounts {
+            total: self.counters()?,
+            cpus: self.xdp.as_ref().map_or(Ok(Vec::new()), Xdp::cpus)?,
+            undeliverable: self.xdp.as_ref().map_or([0; Class::COUNT], Xdp::skipped),
+            socket_full: closed + self.sockets().map(PacketSocket::dropped).sum::<u64>(),
+        })
     }
 
     /// Detaches, and tells the final counters. What was not drained before counts as lost.
@@ -183,6 +246,78 @@ impl Live {
             sum.add(&counters);
         }
         Ok(sum)
+    }
+
+    fn sockets(&self) -> impl Iterator<Item = &PacketSocket> {
+        self.ears.iter().filter_map(|ear| ear.socket.as_ref())
+    }
+
+    /// Looks at the interfaces when there is a reason to, and does what their ports' lives want.
+    fn follow(&mut self, now: Instant) {
+        let mut removed = Vec::new();
+        let is_told = self.links.as_mut().is_some_and(|links| links.take(&mut removed));
+        if !is_told && now < self.look_at {
+            return;
+        }
+        self.look_at = now + LOOK_EVERY;
+        for ear in 0..self.ears.len() {
+            self.follow_one(ear, &removed, now);
+            self.ears[ear].life.take_news(now, &mut self.news);
+        }
+    }
+
+    fn follow_one(&mut self, ear: usize, removed: &[u32], now: Instant) {
+        // At most: let go, attach, look at what that gave.
+        for turn in 0..3 {
+            // What was removed may have come back under its old number before we looked.
+            let removed = if turn == 0 { removed } else { &[] };
+            let view = self.view(ear, removed);
+            match (self.ears[ear].life.look(view, now), view.named) {
+                (Order::Attach, Some(named)) => self.attach(ear, named, now),
+                (Order::Detach, _) => self.detach(ear),
+                _ => return,
+            }
+        }
+    }
+
+    fn view(&self, ear: usize, removed: &[u32]) -> View {
+        let Ear { port, life, mode, socket, .. } = &self.ears[ear];
+        let is_whole = |index: u32| match (mode, socket) {
+            (Mode::Packet, Some(socket)) => socket.is_bound(),
+            (Mode::Packet, None) => false,
+            // A kernel that does not tell is believed.
+            _ => iface::has_xdp(index).unwrap_or(true),
+        };
+        let held = life.held().filter(|index| !removed.contains(index));
+        let held = held.and_then(iface::look_at).filter(|link| is_whole(link.index));
+        View { named: iface::look(port.iface), held }
+    }
+
+    fn attach(&mut self, ear: usize, named: Link, now: Instant) {
+        let port = self.ears[ear].port;
+        // What is to be said about offloads was said at the start.
+        match hold(self.xdp.as_mut(), port, &self.options, &mut Vec::new()) {
+            Ok(Hold { index, mode, socket, promiscuous, fixed }) => {
+                let ear = &mut self.ears[ear];
+                (ear.mode, ear.socket, ear.promiscuous, ear.fixed) = (mode, socket, promiscuous, fixed);
+                ear.life.attached(index);
+                // At worst only the harvested protocols are heard, until the list changes.
+                drop(self.watch_again());
+            }
+            Err(error) => self.ears[ear].life.failed(named, error.to_string(), now),
+        }
+    }
+
+    fn detach(&mut self, ear: usize) {
+        let ear = &mut self.ears[ear];
+        if let Some(socket) = ear.socket.take() {
+            self.gone.add(&socket.counters());
+        }
+        if let Some(xdp) = &mut self.xdp {
+            xdp.release(ear.port.iface);
+        }
+        ear.promiscuous = None;
+        ear.fixed = None;
     }
 
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CaptureError>> {
@@ -200,75 +335,116 @@ impl Live {
                 ready => woken |= ready.is_ready(),
             }
         }
-        for socket in &self.sockets {
+        for ear in &self.ears {
+            let Some(socket) = &ear.socket else { continue };
             match socket.poll_woken(cx) {
-                Poll::Ready(Err(error)) => return fail(socket.iface().as_str(), error),
+                Poll::Ready(Err(error)) => return fail(ear.port.iface.as_str(), error),
                 ready => woken |= ready.is_ready(),
             }
         }
+        // Without the kernel's word a change is found by looking.
+        if let Some(Poll::Ready(Err(_))) = self.links.as_ref().map(|links| links.poll_woken(cx)).inspect(|ready| {
+            woken |= ready.is_ready();
+        }) {
+            self.links = None;
+        }
         if woken { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
+}
 
-    /// The XDP programs, unless packet sockets were asked for or have to do.
-    fn load(&mut self, ports: &[Port], options: &Options) -> Result<Option<Xdp>, CaptureError> {
-        if options.method == Method::Packet {
-            return Ok(None);
+/// The XDP programs, unless packet sockets were asked for or have to do.
+fn load(ports: &[Port], options: &Options, notes: &mut Vec<String>) -> Result<Option<Xdp>, CaptureError> {
+    if options.method == Method::Packet {
+        return Ok(None);
+    }
+    match Xdp::load(ports, options) {
+        Ok(xdp) => Ok(Some(xdp)),
+        Err(error @ CaptureError::Refused { .. }) if options.method == Method::Auto => {
+            notes.push(format!("{error} (done: this capture uses packet sockets)"));
+            Ok(None)
         }
-        match Xdp::load(ports, options) {
-            Ok(xdp) => Ok(Some(xdp)),
-            Err(error @ CaptureError::Refused { .. }) if options.method == Method::Auto => {
-                self.notes.push(format!("{error} (done: this capture uses packet sockets)"));
-                Ok(None)
+        Err(error) => Err(error),
+    }
+}
+
+/// Attaches to the interface that bears the port's name, and holds it as its role wants. All of it or nothing.
+fn hold(
+    mut xdp: Option<&mut Xdp>,
+    port: Port,
+    options: &Options,
+    notes: &mut Vec<String>,
+) -> Result<Hold, CaptureError> {
+    let index = iface::index(port.iface)?;
+    let (mode, socket) = attach(xdp.as_deref_mut(), port, index, options, notes)?;
+    let promiscuous = match port.role {
+        Role::Host => None,
+        Role::Mirror => match Promiscuous::hold(port.iface, index) {
+            Ok(held) => Some(held),
+            Err(error) => {
+                if let Some(xdp) = xdp {
+                    xdp.detach(index);
+                }
+                return Err(error);
             }
-            Err(error) => Err(error),
-        }
-    }
+        },
+    };
+    let fixed = offloads(port.iface, index, mode, options, notes);
+    Ok(Hold { index, mode, socket, promiscuous, fixed })
+}
 
-    fn attach(
-        &mut self,
-        xdp: Option<&mut Xdp>,
-        port: Port,
-        facts: &Facts,
-        options: &Options,
-    ) -> Result<Mode, CaptureError> {
-        let modes: &[Mode] = match options.method {
-            Method::Auto => &[Mode::Driver, Mode::Generic],
-            Method::Driver => &[Mode::Driver],
-            Method::Generic => &[Mode::Generic],
-            Method::Packet => &[],
-        };
-        let iface = port.iface.as_str();
-        if let Some(xdp) = xdp {
-            match xdp.attach(port, facts.index, modes)? {
-                Attached::Yes(mode, None) => return Ok(mode),
-                Attached::Yes(mode, Some(error)) => {
-                    let mode_name = mode.name();
-                    self.notes.push(format!("{iface}: no XDP in the driver ({error}); {mode_name} mode is used"));
-                    return Ok(mode);
-                }
-                Attached::No(_, error) if options.method == Method::Auto => {
-                    self.notes.push(format!("{iface}: no XDP ({error}); a packet socket is used"));
-                }
-                Attached::No(mode, source) => {
-                    return Err(CaptureError::Unsupported { iface: iface.to_owned(), mode: mode.name(), source });
-                }
+fn attach(
+    xdp: Option<&mut Xdp>,
+    port: Port,
+    index: u32,
+    options: &Options,
+    notes: &mut Vec<String>,
+) -> Result<(Mode, Option<PacketSocket>), CaptureError> {
+    let modes: &[Mode] = match options.method {
+        Method::Auto => &[Mode::Driver, Mode::Generic],
+        Method::Driver => &[Mode::Driver],
+        Method::Generic => &[Mode::Generic],
+        Method::Packet => &[],
+    };
+    let iface = port.iface.as_str();
+    if let Some(xdp) = xdp {
+        match xdp.attach(port, index, modes)? {
+            Attached::Yes(mode, None) => return Ok((mode, None)),
+            Attached::Yes(mode, Some(error)) => {
+                let mode_name = mode.name();
+                notes.push(format!("{iface}: no XDP in the driver ({error}); {mode_name} mode is used"));
+                return Ok((mode, None));
+            }
+            Attached::No(_, error) if options.method == Method::Auto => {
+                notes.push(format!("{iface}: no XDP ({error}); a packet socket is used"));
+            }
+            Attached::No(mode, source) => {
+                return Err(CaptureError::Unsupported { iface: iface.to_owned(), mode: mode.name(), source });
             }
         }
-        self.sockets.push(PacketSocket::open(port, facts.index, options.ring_bytes)?);
-        Ok(Mode::Packet)
     }
+    Ok((Mode::Packet, Some(PacketSocket::open(port, index, options.ring_bytes)?)))
+}
 
-    /// Offloads that change what is seen. They are never switched here: that would disturb the host.
-    fn note_offloads(&mut self, port: Port, mode: Mode, facts: &Facts) {
-        let iface = port.iface.as_str();
-        if facts.strips_vlan && mode != Mode::Packet {
-            self.notes.push(format!(
-                "{iface}: the interface may take VLAN tags off before they are seen; `ethtool -K {iface} rxvlan off` keeps them"
-            ));
-        }
-        if facts.merges {
-            self.notes
-                .push(format!("{iface}: the interface merges frames; `ethtool -K {iface} lro off` keeps them apart"));
+/// Offloads that change what is heard: named with what mends them, and switched off where the owner asked for it.
+fn offloads(iface: Iface, index: u32, mode: Mode, options: &Options, notes: &mut Vec<String>) -> Option<Fixed> {
+    let matters = |offload: &Offload| mode != Mode::Packet || offload.matters_to_sockets();
+    let mut active: Vec<_> = nic::active(iface).into_iter().filter(matters).collect();
+    let mut fixed = None;
+    if options.fix_nic && !active.is_empty() {
+        match Fixed::new(iface, index, &active) {
+            Ok((switched, stuck)) => {
+                let mended: Vec<_> = active.iter().filter(|offload| !stuck.contains(offload)).collect();
+                notes.extend(
+                    mended.iter().map(|offload| format!("{iface}: done until the end: `{}`", offload.mend(iface))),
+                );
+                fixed = Some(switched);
+                active = stuck;
+            }
+            Err(error) => notes.push(format!("{iface}: offloads cannot be switched: {error}")),
         }
     }
+    notes.extend(
+        active.iter().map(|offload| format!("{iface}: {}; `{}` mends it", offload.effect, offload.mend(iface))),
+    );
+    fixed
 }

@@ -12,14 +12,23 @@ pub mod error;
 mod bpflog;
 /// Capture files.
 pub mod file;
-mod ear;
+/// What `sensor doctor` asks the kernel.
+pub mod doctor;
 mod harvest;
 /// Facts about this machine's interfaces.
 pub mod iface;
+mod links;
 mod live;
+/// Offloads of the network card.
+pub mod nic;
 mod packet;
+/// The life of one port.
+pub mod port;
 mod presence;
 mod promisc;
+mod sieve;
+/// Every frame of an interface as it is.
+pub mod tap;
 mod watched;
 mod xdp;
 
@@ -27,7 +36,9 @@ use std::time::Duration;
 
 pub use error::CaptureError;
 pub use live::Live;
+pub use port::{Hearing, News};
 pub use presence::Seen;
+use sensor_ebpf::abi::{Class, Counters};
 pub use watched::{WATCHED_MAX, Watched};
 
 use crate::types::Iface;
@@ -97,16 +108,18 @@ pub struct Options {
     /// How often the kernel tells an unchanged claim again; rounded to seconds, zero tells every frame.
     /// Packet sockets tell every frame.
     pub refresh: Duration,
+    /// Whether offloads that change what is heard are switched off for as long as the capture lives.
+    pub fix_nic: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { method: Method::Auto, ring_bytes: 4 << 20, refresh: Duration::from_secs(60) }
+        Self { method: Method::Auto, ring_bytes: 4 << 20, refresh: Duration::from_secs(60), fix_nic: false }
     }
 }
 
 /// A port as it is captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortStatus {
     /// Its interface.
     pub iface: Iface,
@@ -116,4 +129,21 @@ pub struct PortStatus {
     pub mode: Mode,
     /// Whether this capture holds it in promiscuous mode.
     pub promiscuous: bool,
+    /// Whether it hears.
+    pub hearing: Hearing,
+    /// Frames that its packet socket had no room for since it was attached last.
+    pub socket_full: u64,
+}
+
+/// What was counted, to the last frame and by who counted it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Over everything: see [`Live::counters`].
+    pub total: Counters,
+    /// The XDP program's counters of each CPU, in the order of their numbers; empty without XDP.
+    pub cpus: Vec<Counters>,
+    /// Records of the ring that could not be delivered, by class: counted as lost in `total`, and as passed in `cpus`.
+    pub undeliverable: [u64; Class::COUNT],
+    /// Frames that packet sockets had no room for, of those that were closed as well.
+    pub socket_full: u64,
 }

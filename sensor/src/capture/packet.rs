@@ -13,10 +13,10 @@ use sensor_ebpf::abi::{Class, Counters, FRAME_MAX};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::ear::Ear;
 use super::error::{Capability, CaptureError};
 use super::harvest::harvest;
 use super::iface::{set_option, socket};
+use super::sieve::Sieve;
 use super::watched::Watched;
 use super::{Port, Role};
 use crate::clock::Clock;
@@ -27,19 +27,9 @@ pub(super) struct PacketSocket {
     iface: Iface,
     socket: AsyncFd<OwnedFd>,
     batch: Box<Batch>,
-    ear: Ear,
-    /// Whether the interface went down since the start; only then can it have gone.
-    was_down: bool,
+    sieve: Sieve,
     /// Frames that the kernel dropped for want of room: asking for them sets its count back.
     dropped: AtomicU64,
-}
-
-/// What `drain` found at its end.
-pub(super) enum Drained {
-    /// So many frames of any kind; the socket may have more if that is all that was allowed.
-    Some(usize),
-    /// The interface is gone, and its frames have been delivered.
-    Vanished,
 }
 
 impl PacketSocket {
@@ -68,23 +58,13 @@ impl PacketSocket {
                 source: io::Error::other(error.to_string()),
             }
         })?;
-        Ok(Self {
-            iface,
-            socket,
-            batch: Batch::new(),
-            ear: Ear::of_port(role == Role::Mirror),
-            was_down: false,
-            dropped: AtomicU64::new(0),
-        })
+        let sieve = Sieve::of_port(role == Role::Mirror);
+        Ok(Self { iface, socket, batch: Batch::new(), sieve, dropped: AtomicU64::new(0) })
     }
 
     /// Whom to hear besides the senders of harvested protocols.
     pub(super) fn watch(&mut self, watched: &[Watched], own: &[[u64; 2]]) {
-        self.ear.watch(self.iface, watched, own);
-    }
-
-    pub(super) fn iface(&self) -> Iface {
-        self.iface
+        self.sieve.watch(self.iface, watched, own);
     }
 
     /// Ready when frames are waiting. The readiness is taken: the caller drains.
@@ -92,53 +72,37 @@ impl PacketSocket {
         self.socket.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
     }
 
-    /// Hands up to `frames_max` frames to the classifier, and what is harvested on.
-    pub(super) fn drain(
-        &mut self,
-        frames_max: usize,
-        sink: &mut dyn FnMut(Frame<'_>),
-    ) -> Result<Drained, CaptureError> {
-        let mut taken = 0;
-        while taken < frames_max {
-            let got = match self.batch.receive(self.socket.get_ref(), frames_max - taken) {
-                Ok(got) => got,
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EINTR) => continue,
-                    // Told once when the interface goes down; it may come up again, and the socket with it.
-                    Some(libc::ENETDOWN) => {
-                        self.was_down = true;
-                        continue;
-                    }
-                    // Removal is told by no error: the socket only loses its binding.
-                    Some(libc::EAGAIN) if self.was_down && !self.is_bound() => return Ok(Drained::Vanished),
-                    Some(libc::EAGAIN) => break,
-                    _ => {
-                        let iface = self.iface.as_str().to_owned();
-                        return Err(CaptureError::Socket { iface, call: "recvmmsg", source: error });
-                    }
-                },
-            };
-            taken += got;
-            for slot in 0..got {
-                if let Some(received) = self.batch.frame(slot) {
-                    let Received { bytes, wire_len, at } = received;
-                    harvest(bytes, wire_len, at, self.iface, &mut self.ear, sink);
-                }
-            }
-            if got < SLOTS {
-                break;
-            }
-        }
-        Ok(Drained::Some(taken))
+    /// Hands up to `frames_max` frames to the classifier, and what is harvested on; answers how many it took.
+    pub(super) fn drain(&mut self, frames_max: usize, sink: &mut dyn FnMut(Frame<'_>)) -> Result<usize, CaptureError> {
+        let Self { iface, socket, batch, sieve, .. } = self;
+        receive(*iface, socket.get_ref(), batch, frames_max, &mut |received| {
+            let Received { bytes, wire_len, at } = received;
+            harvest(bytes, wire_len, at, *iface, sieve, sink);
+        })
     }
 
-    fn is_bound(&self) -> bool {
+    /// Hands up to `frames_max` frames on as they were received; answers how many it took.
+    pub(super) fn drain_raw(
+        &mut self,
+        frames_max: usize,
+        sink: &mut dyn FnMut(Received<'_>),
+    ) -> Result<usize, CaptureError> {
+        receive(self.iface, self.socket.get_ref(), &mut self.batch, frames_max, sink)
+    }
+
+    /// Whether its interface is still there. Removal is told by no error: the socket only loses its binding.
+    pub(super) fn is_bound(&self) -> bool {
         // SAFETY: the struct is made of integers, for which zeros are a value.
         let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
         let mut len = mem::size_of_val(&address) as libc::socklen_t;
         // SAFETY: the kernel writes at most `len` bytes through a pointer to a value of that size.
         let result = unsafe { libc::getsockname(self.socket.as_raw_fd(), (&raw mut address).cast(), &raw mut len) };
         result == 0 && address.sll_ifindex > 0
+    }
+
+    /// Frames that the kernel dropped for want of room.
+    pub(super) fn dropped(&self) -> u64 {
+        self.counters().lost[Class::Other as usize] - self.sieve.counters.lost[Class::Other as usize]
     }
 
     /// Counters of this socket. What the kernel dropped for want of room is lost before it had a class, and counted
@@ -158,10 +122,46 @@ impl PacketSocket {
         };
         // The kernel starts again at zero with each answer.
         let new = if result == 0 { u64::from(statistics.tp_drops) } else { 0 };
-        let mut counters = self.ear.counters;
+        let mut counters = self.sieve.counters;
         counters.lost[Class::Other as usize] += self.dropped.fetch_add(new, Ordering::Relaxed) + new;
         counters
     }
+}
+
+/// Hands up to `frames_max` frames on; answers how many it took, those that this box sent among them.
+fn receive(
+    iface: Iface,
+    socket: &OwnedFd,
+    batch: &mut Batch,
+    frames_max: usize,
+    sink: &mut dyn FnMut(Received<'_>),
+) -> Result<usize, CaptureError> {
+    let mut taken = 0;
+    while taken < frames_max {
+        let got = match batch.receive(socket, frames_max - taken) {
+            Ok(got) => got,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINTR) => continue,
+                // Told once when the interface goes down; it may come up again, and the socket with it.
+                Some(libc::ENETDOWN) => continue,
+                Some(libc::EAGAIN) => break,
+                _ => {
+                    let iface = iface.as_str().to_owned();
+                    return Err(CaptureError::Socket { iface, call: "recvmmsg", source: error });
+                }
+            },
+        };
+        taken += got;
+        for slot in 0..got {
+            if let Some(received) = batch.frame(slot) {
+                sink(received);
+            }
+        }
+        if got < SLOTS {
+            break;
+        }
+    }
+    Ok(taken)
 }
 
 fn bind(socket: &OwnedFd, index: u32) -> io::Result<()> {
@@ -201,10 +201,11 @@ struct Batch {
 #[repr(C, align(16))]
 struct Control([u8; CONTROL]);
 
-struct Received<'a> {
-    bytes: &'a [u8],
-    wire_len: usize,
-    at: Timestamp,
+/// A frame as it was on the wire, as far as it was copied.
+pub(super) struct Received<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) wire_len: usize,
+    pub(super) at: Timestamp,
 }
 
 impl Batch {

@@ -1,12 +1,13 @@
 //! Capture by the XDP programs of `sensor-ebpf`: loaded once, attached to each port, one ring for all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::io;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
 
 use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
+use aya::programs::xdp::XdpLinkId;
 use aya::programs::{ProgramError, Xdp as Program, XdpMode};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, Header};
@@ -36,7 +37,11 @@ pub(super) struct Xdp {
     readings: u64,
     /// The gate's secret.
     seed: u64,
+    /// Whose records are whose: also of interfaces that are gone, since the ring may still have some.
     ifaces: BTreeMap<u32, Iface>,
+    links: BTreeMap<u32, (Role, XdpLinkId)>,
+    /// Numbers of interfaces that are gone, the oldest first.
+    retired: VecDeque<u32>,
     /// Records that could not be delivered, by class: of an interface that is not ours, or not understood.
     skipped: [u64; Class::COUNT],
     #[cfg(feature = "bpflog")]
@@ -50,6 +55,9 @@ pub(super) enum Attached {
     /// In no mode that was allowed.
     No(Mode, io::Error),
 }
+
+/// Interfaces that are gone and whose records may still wait in the ring; each takes a turn of the loop at least.
+const RETIRED_MAX: usize = 64;
 
 /// What the object calls itself unless a test or a developer names another.
 const OBJECT: &[u8] =
@@ -119,6 +127,8 @@ impl Xdp {
             readings: 0,
             seed,
             ifaces: BTreeMap::new(),
+            links: BTreeMap::new(),
+            retired: VecDeque::new(),
             skipped: [0; Class::COUNT],
         })
     }
@@ -132,8 +142,10 @@ impl Xdp {
         for &mode in modes {
             let flag = if mode == Mode::Driver { XdpMode::Driver } else { XdpMode::Skb };
             let error = match program.attach_to_if_index(index, flag) {
-                Ok(_) => {
+                Ok(link) => {
                     self.ifaces.insert(index, port.iface);
+                    self.retired.retain(|&retired| retired != index);
+                    self.links.insert(index, (port.role, link));
                     return Ok(Attached::Yes(mode, first));
                 }
                 Err(error) => os_error(error),
@@ -158,9 +170,28 @@ impl Xdp {
         Ok(Attached::No(mode, first.unwrap_or_else(|| io::ErrorKind::Unsupported.into())))
     }
 
-    /// Whether any port was attached.
+    /// Lets go of what a port is attached to.
+    pub(super) fn release(&mut self, iface: Iface) {
+        let held = self.links.keys().copied().filter(|index| self.ifaces.get(index) == Some(&iface));
+        held.collect::<Vec<_>>().into_iter().for_each(|index| self.detach(index));
+    }
+
+    /// Lets go of an interface, which may be gone. What it told before is still delivered.
+    pub(super) fn detach(&mut self, index: u32) {
+        let (Some(ebpf), Some((role, link))) = (self.ebpf.as_mut(), self.links.remove(&index)) else { return };
+        let program = program(ebpf, role).expect("found when it was loaded");
+        // The interface may have taken the link with it: then only our descriptor is closed.
+        drop(program.detach(link));
+        self.retired.push_back(index);
+        if self.retired.len() > RETIRED_MAX {
+            let oldest = self.retired.pop_front();
+            oldest.and_then(|index| self.ifaces.remove(&index));
+        }
+    }
+
+    /// Whether any port is attached.
     pub(super) fn is_used(&self) -> bool {
-        !self.ifaces.is_empty()
+        !self.links.is_empty()
     }
 
     /// Ready when the program woke the reader. The wake-up is taken: the caller drains.
@@ -193,8 +224,8 @@ impl Xdp {
 
     /// Whom to hear besides the senders of harvested protocols, and which addresses are the sensor's own.
     pub(super) fn watch(&mut self, watched: &[Watched], own: &[[u64; 2]]) -> io::Result<()> {
-        let ifaces = &self.ifaces;
-        let number = |name| ifaces.iter().find(|(_, iface)| **iface == name).map(|(index, _)| *index);
+        let (links, ifaces) = (&self.links, &self.ifaces);
+        let number = |name| links.keys().copied().find(|index| ifaces.get(index) == Some(&name));
         let table = watched::table(watched, own, &number);
         self.watch
             .set(0, table, 0)
@@ -215,10 +246,8 @@ impl Xdp {
     /// Lets the gate forget an address, so that an answer to a question about it is told though it is a repeat. Its
     /// neighbours in the bucket are forgotten with it, and told once more than they had to be.
     pub(super) fn forget(&mut self, segment: Segment, ip: IpAddr) {
-        let Some(ifindex) = self.ifaces.iter().find(|(_, iface)| **iface == segment.iface).map(|(index, _)| *index)
-        else {
-            return;
-        };
+        let is_it = |index: &&u32| self.ifaces.get(index) == Some(&segment.iface);
+        let Some(&ifindex) = self.links.keys().find(is_it) else { return };
         let kind = if ip.is_ipv4() { kind::ARP_REPLY } else { kind::NEIGHBOR_ADVERTISEMENT };
         let claim = Claim { kind, address: words(ip), mac: 0, frame_mac: 0 };
         let bucket = gate::mark(self.seed, place(segment, ifindex), &claim).bucket;
@@ -226,16 +255,26 @@ impl Xdp {
         drop(self.gate.set(bucket, [0_u64; 8], 0));
     }
 
-    /// The program's counters, over all CPUs. What was skipped counts as lost, not as passed.
-    pub(super) fn counters(&self) -> Result<Counters, CaptureError> {
+    /// The program's counters of each CPU, in the order of their numbers.
+    pub(super) fn cpus(&self) -> Result<Vec<Counters>, CaptureError> {
         let words = self.counters.get(&0, 0).map_err(|error| CaptureError::Socket {
             iface: "XDP counters".into(),
             call: "map look-up",
             source: io_error(&error).unwrap_or_else(|| io::Error::other(error.to_string())),
         })?;
+        Ok(words.iter().map(Counters::from_words).collect())
+    }
+
+    /// Records that could not be delivered, by class.
+    pub(super) fn skipped(&self) -> [u64; Class::COUNT] {
+        self.skipped
+    }
+
+    /// The program's counters, over all CPUs. What was skipped counts as lost, not as passed.
+    pub(super) fn counters(&self) -> Result<Counters, CaptureError> {
         let mut sum = Counters::default();
-        for cpu in words.iter() {
-            sum.add(&Counters::from_words(cpu));
+        for cpu in self.cpus()? {
+            sum.add(&cpu);
         }
         for (class, &skipped) in self.skipped.iter().enumerate() {
             sum.passed[class] = sum.passed[class].saturating_sub(skipped);
@@ -248,6 +287,7 @@ impl Xdp {
     pub(super) fn close(mut self) -> Result<Counters, CaptureError> {
         self.ebpf = None;
         self.ifaces.clear();
+        self.links.clear();
         while self.drain(0, usize::MAX, &mut |_| ()) > 0 {}
         self.counters()
     }

@@ -58,6 +58,7 @@ pub const fn message_id(kind: Kind) -> &'static str {
         Kind::ReusedMac => "dbef057a78a947a992f09adf3ce7ba5e",
         Kind::RogueDhcpServer => "bd5f76b585ff4a02a2a0604b65794a19",
         Kind::RogueRouter => "98fa3ebca88a423b962e835372e58e28",
+        Kind::SensorBlind => "0c5a2f7d6be14d6b9f0d2a86f5c31e47",
         Kind::SensorLoss => "daed95f0b7f440eebe9564cc052c5a72",
         Kind::SensorStarted => "6ebbec1f416c43aabc516dca1db08ed2",
         Kind::SensorStopped => "a4059bcc4a6549589c0dc42b2dda7872",

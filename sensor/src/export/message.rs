@@ -66,6 +66,12 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
             let advertised = if prefixes.is_empty() { String::new() } else { format!(", advertises {prefixes}") };
             format!("router {address} at {station}{named} is not allowed{on}{advertised}")
         }
+        Kind::SensorBlind => {
+            let port = facts.text("port").unwrap_or("a port");
+            let cause = facts.text("cause").map_or(String::new(), |cause| format!(": {cause}"));
+            let since = facts.text("since").map_or(String::new(), |since| format!(", since {since}"));
+            format!("the sensor is blind on {port}{cause}{since}")
+        }
         Kind::SensorLoss => format!("the sensor lost {} frames{on}: {}", facts.sum("lost_"), facts.parts("lost_")),
         Kind::SensorStarted => {
             let version = facts.text("version").map_or(String::new(), |version| format!(" {version}"));
@@ -258,6 +264,16 @@ mod tests {
             json!({}),
             "10.0.0.5 (nas) is claimed by two stations on eth1.30: 00:00:5e:00:53:02 (IANA) and aa:00:00:00:00:01",
             "an unknown address is claimed by two stations: an unknown station and an unknown station",
+        );
+    }
+
+    #[test]
+    fn sensor_blind() {
+        check(
+            Kind::SensorBlind,
+            json!({"port": "eth1", "cause": "removed", "since": "2026-11-21T08:00:00Z", "deaf_s": 60}),
+            "the sensor is blind on eth1: removed, since 2026-11-21T08:00:00Z",
+            "the sensor is blind on a port",
         );
     }
 

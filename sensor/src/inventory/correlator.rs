@@ -194,6 +194,23 @@ impl Correlator {
         self.push(Event { details, ..bare(kind, at) }, events);
     }
 
+    /// As [`Correlator::tell`], of one of the sensor's ports.
+    pub fn tell_of(
+        &mut self,
+        segment: Segment,
+        kind: Kind,
+        at: Timestamp,
+        details: Vec<(&'static str, Detail)>,
+        events: &mut Vec<Event>,
+    ) {
+        self.push(Event { segment: Some(segment), details, ..bare(kind, at) }, events);
+    }
+
+    /// More stations that are the sensor's own.
+    pub fn set_own_macs(&mut self, macs: &BTreeSet<Mac>) {
+        self.settings.own_macs.extend(macs);
+    }
+
     /// Rows that changed in more than `last_seen` since the last call, each once.
     /// The last moments of names, services, earlier holders, roles and oddities ride along with the row's next change.
     pub fn take_changes(&mut self) -> Changes {

@@ -88,6 +88,12 @@ impl Desk {
         [self.correlator.poll_timeout(), planned].into_iter().flatten().min()
     }
 
+    /// The sensor's own stations are these from now on: one that an interface had before stays ours.
+    pub fn set_own_macs(&mut self, macs: BTreeSet<Mac>) {
+        self.correlator.set_own_macs(&macs);
+        self.own_macs.extend(macs);
+    }
+
     /// Not everything was heard until `at`: nobody is gone for want of being heard.
     pub fn set_deaf(&mut self, at: Timestamp) {
         self.correlator.set_deaf(at);

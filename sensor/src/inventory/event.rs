@@ -127,6 +127,10 @@ pub enum Kind {
     /// As `new-router`, of a router that is not on its segment's allow list, where there is one. Once as
     /// `rogue-dhcp-server`, in place of `new-router`. Details as of `new-router`.
     RogueRouter,
+    /// A port has heard nothing at all for longer than a minute, because it is down, gone or not attached: told once,
+    /// until it hears again. Details: `port`, `cause` (`down`, `no carrier`, `removed`, `not attached: ...`), `since`,
+    /// `deaf_s`.
+    SensorBlind,
     /// Frames were lost.
     SensorLoss,
     /// The sensor started.
@@ -141,7 +145,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in alphabetical order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Bogon,
         Self::ChangedMac,
         Self::FlipFlop,
@@ -158,6 +162,7 @@ impl Kind {
         Self::ReusedMac,
         Self::RogueDhcpServer,
         Self::RogueRouter,
+        Self::SensorBlind,
         Self::SensorLoss,
         Self::SensorStarted,
         Self::SensorStopped,
@@ -184,6 +189,7 @@ impl Kind {
             Self::ReusedMac => "reused-mac",
             Self::RogueDhcpServer => "rogue-dhcp-server",
             Self::RogueRouter => "rogue-router",
+            Self::SensorBlind => "sensor-blind",
             Self::SensorLoss => "sensor-loss",
             Self::SensorStarted => "sensor-started",
             Self::SensorStopped => "sensor-stopped",
@@ -224,9 +230,13 @@ impl Kind {
             Self::HostGone | Self::NewDhcpServer | Self::NewHost | Self::NewRouter | Self::ServiceOpened => {
                 Severity::Notice
             }
-            Self::ChangedMac | Self::FlipFlop | Self::Flood | Self::IpConflict | Self::ReusedMac | Self::SensorLoss => {
-                Severity::Warning
-            }
+            Self::ChangedMac
+            | Self::FlipFlop
+            | Self::Flood
+            | Self::IpConflict
+            | Self::ReusedMac
+            | Self::SensorBlind
+            | Self::SensorLoss => Severity::Warning,
             Self::RogueDhcpServer | Self::RogueRouter => Severity::Alert,
         }
     }

@@ -1,5 +1,6 @@
 //! Why a command ended early, and the exit code that says so to scripts.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::capture::CaptureError;
@@ -27,6 +28,17 @@ pub enum Failure {
     /// Events or sightings that could not be kept.
     #[error("{0}")]
     Lost(String),
+    /// `sensor doctor` found what does not work.
+    #[error("{missing} of what the sensor needs is missing here; the list says what mends it")]
+    Unfit {
+        /// How many.
+        missing: usize,
+        /// Whether some of it is privilege.
+        privilege: bool,
+    },
+    /// Nobody answers for this database.
+    #[error("no sensor runs with the database {}; start one with `sensor run`, or name its database with --db", .0.display())]
+    NotRunning(PathBuf),
     /// A file of ours that cannot be written, or another system call.
     #[error("{what}: {error}")]
     System {
@@ -58,8 +70,15 @@ impl Failure {
         ExitCode::from(match self {
             Self::Config(_) | Self::Credentials(_) => 2,
             Self::Capture(error) if error.is_privilege() => 3,
+            Self::Unfit { privilege: true, .. } => 3,
             Self::Damaged(_) | Self::Lost(_) => 5,
-            Self::Capture(_) | Self::File(_) | Self::Store(_) | Self::System { .. } | Self::Vendor(_) => 4,
+            Self::Capture(_)
+            | Self::File(_)
+            | Self::Store(_)
+            | Self::System { .. }
+            | Self::Vendor(_)
+            | Self::Unfit { .. }
+            | Self::NotRunning(_) => 4,
         })
     }
 }

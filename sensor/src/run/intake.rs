@@ -1,5 +1,6 @@
 //! The way of a frame: parser, desk (correlator and planner), sightings log. The same for live frames and for capture files.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::inventory::probe::Probe;
 use crate::inventory::sighting::{Sighting, sightings};
 use crate::inventory::state::Rows;
 use crate::store::StoredEvent;
-use crate::types::{Frame, Timestamp};
+use crate::types::{Frame, Iface, Mac, Segment, Timestamp};
 use crate::vendor::Vendors;
 use crate::wire;
 
@@ -169,6 +170,17 @@ impl Intake {
     /// Tells something about the sensor itself.
     pub fn tell(&mut self, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>) {
         self.desk.correlator.tell(kind, at, details, &mut self.events);
+    }
+
+    /// Tells something about one of the sensor's ports.
+    pub fn tell_of(&mut self, port: Iface, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>) {
+        let segment = Segment::untagged(port);
+        self.desk.correlator.tell_of(segment, kind, at, details, &mut self.events);
+    }
+
+    /// The sensor's own stations are these from now on.
+    pub fn set_own_macs(&mut self, macs: BTreeSet<Mac>) {
+        self.desk.set_own_macs(macs);
     }
 
     /// Events since the last call, written.

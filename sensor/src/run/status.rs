@@ -3,7 +3,9 @@
 use sensor_ebpf::abi::Counters;
 use serde_json::{Map, Value, json};
 
-use crate::capture::{Mode, PortStatus, Role};
+use super::ports;
+use crate::capture::{Accounts, Hearing, Mode, PortStatus, Role};
+use crate::export::record::rfc3339;
 use crate::inventory::event::Detail;
 use crate::inventory::planner::Answers;
 use crate::probe::prober::Counted;
@@ -40,8 +42,8 @@ pub struct Status<'a> {
     pub uptime_s: u64,
     /// The ports and how they listen.
     pub ports: &'a [PortStatus],
-    /// Frames.
-    pub counters: &'a Counters,
+    /// Frames, by who counted them.
+    pub accounts: &'a Accounts,
     /// Messages that their parser refused.
     pub malformed_total: u64,
     /// Rows evicted by limits.
@@ -59,7 +61,7 @@ pub struct Status<'a> {
 /// `{"status": {...}}`, one line.
 pub fn line(status: &Status<'_>) -> String {
     let mut frames = Map::new();
-    for (outcome, row) in outcomes(status.counters) {
+    for (outcome, row) in outcomes(&status.accounts.total) {
         let counts = Class::ALL.into_iter().zip(row).filter(|(_, count)| **count > 0);
         let counts = counts.map(|(class, count)| (class.name().to_owned(), Value::from(*count)));
         frames.insert(outcome.to_owned(), Value::Object(counts.collect()));
@@ -75,11 +77,15 @@ pub fn line(status: &Status<'_>) -> String {
         })
     });
     json!({"status": {
-        "at": crate::export::record::rfc3339(status.at),
+        "at": rfc3339(status.at),
         "uptime_s": status.uptime_s,
-        "ports": status.ports.iter().map(port).collect::<Vec<_>>(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "ports": status.ports.iter().map(|port| self::port(port, status.at)).collect::<Vec<_>>(),
         "frames": frames,
-        "gate_evictions": status.counters.gate_evictions,
+        "cpus": cpus(status.accounts),
+        "losses": lost(status),
+        "gate_evictions": status.accounts.total.gate_evictions,
         "malformed": status.malformed_total,
         "evictions": status.evictions_total,
         "probes": asking,
@@ -95,8 +101,62 @@ pub fn port_words(port: &PortStatus) -> String {
     format!("{} ({}, {})", port.iface, role(port), mode(port))
 }
 
-fn port(port: &PortStatus) -> Value {
-    json!({"iface": port.iface.as_str(), "role": role(port), "capture": mode(port), "promiscuous": port.promiscuous})
+fn port(port: &PortStatus, now: Timestamp) -> Value {
+    let mut value = json!({"iface": port.iface.as_str(), "role": role(port), "capture": mode(port), "promiscuous": port.promiscuous});
+    let (hears, since, reason) = match &port.hearing {
+        Hearing::Deaf { since, reason } => (false, since, Some(reason.to_string())),
+        Hearing::Hears { since } => (true, since, None),
+    };
+    value["hears"] = hears.into();
+    value["since"] = rfc3339(ports::wall(*since, now)).into();
+    if let Some(reason) = reason {
+        value["deaf"] = reason.into();
+    }
+    value
+}
+
+/// What each CPU's program counted, over all classes; CPUs that saw nothing are left out.
+fn cpus(accounts: &Accounts) -> Vec<Value> {
+    let sum = |row: &[u64; Class::COUNT]| row.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
+    let busy = accounts.cpus.iter().enumerate().filter(|(_, cpu)| sum(&cpu.seen) > 0);
+    let row = |(number, cpu): (usize, &Counters)| {
+        let mut row = json!({"cpu": number});
+        for (outcome, counts) in outcomes(cpu) {
+            row[outcome] = sum(counts).into();
+        }
+        row["gate_evictions"] = cpu.gate_evictions.into();
+        row
+    };
+    busy.map(row).collect()
+}
+
+/// Every frame that was lost, by reason and by where: `ring-full` a CPU and class, `undeliverable` a class (records
+/// that were in the ring), `socket-full` (before frames have a class).
+fn lost(status: &Status<'_>) -> Vec<Value> {
+    let accounts = status.accounts;
+    let of = |row: &[u64; Class::COUNT]| {
+        let row = *row;
+        Class::ALL.into_iter().map(move |class| (class.name(), row[class as usize])).filter(|(_, frames)| *frames > 0)
+    };
+    let mut losses = Vec::new();
+    for (number, cpu) in accounts.cpus.iter().enumerate() {
+        let row = |(class, frames)| json!({"reason": "ring-full", "cpu": number, "class": class, "frames": frames});
+        losses.extend(of(&cpu.lost).map(row));
+    }
+    losses.extend(
+        of(&accounts.undeliverable)
+            .map(|(class, frames)| json!({"reason": "undeliverable", "class": class, "frames": frames})),
+    );
+    let mut closed = accounts.socket_full;
+    for port in status.ports.iter().filter(|port| port.socket_full > 0) {
+        closed = closed.saturating_sub(port.socket_full);
+        losses.push(json!({"reason": "socket-full", "iface": port.iface.as_str(), "frames": port.socket_full}));
+    }
+    if closed > 0 {
+        // Of sockets whose interface has gone since.
+        losses.push(json!({"reason": "socket-full", "frames": closed}));
+    }
+    losses
 }
 
 fn role(port: &PortStatus) -> &'static str {

@@ -16,8 +16,8 @@ use flate2::read::MultiGzDecoder;
 use sensor_ebpf::abi::Counters;
 use thiserror::Error;
 
-use super::ear::Ear;
 use super::harvest::harvest;
+use super::sieve::Sieve;
 use crate::types::{Frame, Iface, Timestamp};
 use buffer::Buffer;
 use link::{Cooked, Link};
@@ -187,7 +187,7 @@ fn read_plain<R: Read, F: FnMut(Frame<'_>)>(path: &str, mut source: Buffer<R>, s
         sink,
         summary: Summary::default(),
         cooked: Cooked::default(),
-        ear: Ear::of_file(),
+        sieve: Sieve::of_file(),
     };
     let not_capture = |reason| Stop::Error(Refusal::NotCapture(reason));
     let magic = source.peek(4).map(|magic| magic.and_then(|magic| magic.first_chunk::<4>().copied()));
@@ -216,7 +216,7 @@ fn read_plain<R: Read, F: FnMut(Frame<'_>)>(path: &str, mut source: Buffer<R>, s
             output.summary.warning.get_or_insert(warning);
         }
     }
-    output.summary.counters = output.ear.counters;
+    output.summary.counters = output.sieve.counters;
     Ok(output.summary)
 }
 
@@ -226,7 +226,7 @@ struct Output<F> {
     sink: F,
     summary: Summary,
     cooked: Cooked,
-    ear: Ear,
+    sieve: Sieve,
 }
 
 impl<F: FnMut(Frame<'_>)> Output<F> {
@@ -244,12 +244,12 @@ impl<F: FnMut(Frame<'_>)> Output<F> {
             // Too short for its cooked header: as an Ethernet frame it would be too short as well.
             self.summary.frames += 1;
             self.summary.last_at = Some(at);
-            self.ear.counters.seen[sensor_ebpf::abi::Class::Malformed as usize] += 1;
+            self.sieve.counters.seen[sensor_ebpf::abi::Class::Malformed as usize] += 1;
             return;
         };
         self.summary.frames += 1;
         self.summary.last_at = Some(at);
-        harvest(bytes, wire_len, at, iface, &mut self.ear, &mut self.sink);
+        harvest(bytes, wire_len, at, iface, &mut self.sieve, &mut self.sink);
     }
 }
 

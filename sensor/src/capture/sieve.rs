@@ -1,4 +1,4 @@
-//! The native ear: what the XDP program decides beside the class of a frame, for packet sockets and capture files. The
+//! The native sieve: what the XDP program decides beside the class of a frame, for packet sockets and capture files. The
 //! same tables, but a known sender is told again at each interval, because nobody reads them from outside.
 
 use sensor_ebpf::abi::{Class, Counters};
@@ -11,7 +11,7 @@ use super::watched::{self, Watched};
 use crate::types::{Iface, Timestamp};
 
 /// Tables and counters of one source of frames.
-pub(super) struct Ear {
+pub(super) struct Sieve {
     presence: Vec<presence::Bucket>,
     gate: Vec<gate::Bucket>,
     watch: Box<Table>,
@@ -27,16 +27,16 @@ const REFRESH: u64 = gate::ticks(60);
 /// Who could choose addresses that share a slot gains nothing here: the tables only thin out what is heard anyway.
 const SEED: u64 = 0x5e45;
 
-/// The interface's number in the tables of an ear, which hears one only.
+/// The interface's number in the tables of a sieve, which has one only.
 const PLACE: u32 = 1;
 
-impl Ear {
+impl Sieve {
     /// Hears everybody, and looks into every tunnel.
     pub(super) fn of_file() -> Self {
         Self::new(Box::new(watch::table(&watched::EVERYTHING, &[])), true)
     }
 
-    /// Hears nobody until [`Ear::watch`] says whom; `is_mirror`: looks into every tunnel.
+    /// Hears nobody until [`Sieve::watch`] says whom; `is_mirror`: looks into every tunnel.
     pub(super) fn of_port(is_mirror: bool) -> Self {
         Self::new(Box::new(watch::table(&[], &[])), is_mirror)
     }

@@ -1,0 +1,194 @@
+//! Where a running sensor tells how it goes: a socket beside the database, which lives as long as the sensor and costs
+//! nothing until somebody asks. `sensor status` is who asks.
+
+use std::io::{self, Read as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::failure::Failure;
+use super::screen;
+use crate::cli::StatusArgs;
+use crate::config::default_db;
+
+/// The socket.
+pub struct Inquiry {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Inquiry {
+    /// Opens the socket of the database at `db`, of which the caller is the one writer: a socket that lies there is of a
+    /// sensor that was killed. To be called inside a tokio runtime with its I/O driver.
+    pub fn open(db: &Path) -> io::Result<Self> {
+        let path = socket_of(db);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        // Whoever may look into the folder may ask, as with the database.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666))?;
+        Ok(Self { listener, path })
+    }
+
+    /// The next who asks. Cancelling it loses nobody.
+    pub async fn asked(&mut self) -> UnixStream {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => return stream,
+                // Too many descriptors, for a moment.
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
+    }
+}
+
+impl Drop for Inquiry {
+    fn drop(&mut self) {
+        // At worst it lies there and answers nobody.
+        drop(std::fs::remove_file(&self.path));
+    }
+}
+
+/// How long a sensor that is very busy may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// An answer is a few kilobytes.
+const ANSWER_MAX: u64 = 1 << 20;
+
+/// `sensor status`
+pub fn status(args: &StatusArgs) -> Result<(), Failure> {
+    let db = args.db.path.clone().unwrap_or_else(default_db);
+    let answer = ask(&db)?;
+    let shown = screen::print(|out| if args.json { writeln!(out, "{}", answer.trim()) } else { show(&answer, out) });
+    shown.map_err(Failure::system("standard output cannot be written"))
+}
+
+fn ask(db: &Path) -> Result<String, Failure> {
+    let path = socket_of(db);
+    let mut stream = std::os::unix::net::UnixStream::connect(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Failure::NotRunning(db.to_owned()),
+        _ => Failure::system(format!("{} cannot be asked; try with sudo", path.display()))(error),
+    })?;
+    let failed = || Failure::system(format!("the sensor at {} does not answer", path.display()));
+    stream.set_read_timeout(Some(PATIENCE)).map_err(failed())?;
+    let mut answer = String::new();
+    (&mut stream).take(ANSWER_MAX).read_to_string(&mut answer).map_err(failed())?;
+    if answer.is_empty() {
+        return Err(Failure::NotRunning(db.to_owned()));
+    }
+    Ok(answer)
+}
+
+fn socket_of(db: &Path) -> PathBuf {
+    let mut name = db.as_os_str().to_owned();
+    name.push(".status");
+    name.into()
+}
+
+/// The answer for a person. What an older or newer sensor does not tell is left out.
+fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
+    let answer: Value = serde_json::from_str(answer).map_err(io::Error::other)?;
+    let status = &answer["status"];
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    writeln!(
+        out,
+        "sensor {}, process {}, up for {} s, at {}",
+        text(&status["version"]),
+        status["pid"],
+        status["uptime_s"],
+        text(&status["at"])
+    )?;
+    writeln!(out, "\n{:<16}{:<8}{:<9}{:<13}state", "port", "role", "capture", "promiscuous")?;
+    for port in list(&status["ports"]) {
+        let since = text(&port["since"]);
+        let state = match port["hears"].as_bool() {
+            Some(true) => format!("hears since {since}"),
+            _ => format!("deaf since {since}: {}", text(&port["deaf"])),
+        };
+        let promiscuous = if port["promiscuous"] == true { "yes" } else { "no" };
+        let (iface, role, capture) = (text(&port["iface"]), text(&port["role"]), text(&port["capture"]));
+        writeln!(out, "{iface:<16}{role:<8}{capture:<9}{promiscuous:<13}{state}")?;
+    }
+    show_frames(&status["frames"], out)?;
+    writeln!(out, "\nlost")?;
+    let losses = list(&status["losses"]);
+    if losses.is_empty() {
+        writeln!(out, "nothing")?;
+    }
+    for loss in losses {
+        let place = [("cpu", "cpu "), ("iface", ""), ("class", "")].map(|(key, before)| match &loss[key] {
+            Value::Null => String::new(),
+            Value::String(word) => format!(" {before}{word}"),
+            number => format!(" {before}{number}"),
+        });
+        writeln!(out, "{:<16}{}{}", text(&loss["reason"]), loss["frames"], place.concat())?;
+    }
+    writeln!(out)?;
+    for (key, words) in [
+        ("gate_evictions", "addresses that the gate forgot early"),
+        ("malformed", "malformed messages"),
+        ("evictions", "rows given up by limits"),
+        ("events_waiting", "events waiting"),
+        ("events_missed", "events missed by a sink"),
+        ("sightings_dropped", "sightings missed by their log"),
+    ] {
+        writeln!(out, "{:>12} {words}", status[key].as_u64().unwrap_or(0))?;
+    }
+    Ok(())
+}
+
+/// A row a class, a column an outcome.
+fn show_frames(frames: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let empty = Map::new();
+    let outcomes = frames.as_object().unwrap_or(&empty);
+    let mut classes: Vec<&String> = Vec::new();
+    for class in outcomes.values().filter_map(Value::as_object).flat_map(Map::keys) {
+        if !classes.contains(&class) {
+            classes.push(class);
+        }
+    }
+    write!(out, "\n{:<12}", "frames")?;
+    outcomes.keys().try_for_each(|outcome| write!(out, "{outcome:>14}"))?;
+    writeln!(out)?;
+    for class in classes {
+        write!(out, "{class:<12}")?;
+        outcomes.values().try_for_each(|row| write!(out, "{:>14}", row[class.as_str()].as_u64().unwrap_or(0)))?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_as_a_table() {
+        let answer = r#"{"status": {"version": "0.1.0", "pid": 7, "uptime_s": 5, "at": "2026-11-21T08:00:00Z",
+            "ports": [{"iface": "eth1", "role": "mirror", "capture": "driver", "promiscuous": true, "hears": true, "since": "T"},
+                      {"iface": "eth2", "role": "host", "capture": "packet", "promiscuous": false, "hears": false, "since": "U", "deaf": "removed"}],
+            "frames": {"seen": {"arp": 12, "dhcp": 1}, "lost": {"arp": 2}},
+            "losses": [{"reason": "ring-full", "cpu": 1, "class": "arp", "frames": 2}]}}"#;
+        let mut out = Vec::new();
+        show(answer, &mut out).expect("a vector takes everything");
+        let text = String::from_utf8(out).expect("text");
+        for line in [
+            "sensor 0.1.0, process 7, up for 5 s, at 2026-11-21T08:00:00Z",
+            "eth1            mirror  driver   yes          hears since T",
+            "eth2            host    packet   no           deaf since U: removed",
+            "arp                     12             2",
+            "dhcp                     1             0",
+            "ring-full       2 cpu 1 arp",
+        ] {
+            assert!(text.lines().any(|found| found == line), "'{line}' is not in:\n{text}");
+        }
+    }
+}

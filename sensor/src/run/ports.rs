@@ -1,0 +1,42 @@
+//! What becomes of the ports, as lines for the operator and as events.
+
+use tokio::time::Instant;
+
+use super::intake::Intake;
+use super::notice;
+use crate::capture::{News, iface};
+use crate::export::record::rfc3339;
+use crate::inventory::event::{Detail, Kind};
+use crate::types::Timestamp;
+
+/// Says what there is to say, and files what belongs into the events.
+pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) {
+    for news in news {
+        match news {
+            News::Blind { iface, since, reason } => {
+                let since = wall(since, now);
+                let details = vec![
+                    ("port", Detail::Text(iface.as_str().to_owned())),
+                    ("cause", Detail::Text(reason.to_string())),
+                    ("since", Detail::Text(rfc3339(since))),
+                    ("deaf_s", Detail::Number(now.since(since).as_secs())),
+                ];
+                intake.tell_of(iface, Kind::SensorBlind, now, details);
+            }
+            News::Info(text) => notice::info(&text),
+            News::Renewed(_) => {
+                // An interface that was made anew mostly has another station, which is no new host.
+                if let Ok(macs) = iface::own_macs() {
+                    intake.set_own_macs(macs);
+                }
+            }
+            News::Warning(text) => notice::warning(&text),
+        }
+    }
+}
+
+/// The wall clock's time of a moment of the loop's clock.
+pub(super) fn wall(moment: Instant, now: Timestamp) -> Timestamp {
+    let ago = i64::try_from(moment.elapsed().as_nanos()).unwrap_or(i64::MAX);
+    Timestamp::from_nanos(now.as_nanos().saturating_sub(ago))
+}
