@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 const FLAGS: [&str; 4] = ["--mirror", MIRROR, "--learning", "0"];
 const STORM: u32 = 200_000;
+const SPEAKERS: u32 = 400;
 
 #[test]
 fn everybody_is_found_and_every_move_is_told_once() {
@@ -44,8 +45,15 @@ fn what_the_ring_cannot_hold_is_told_and_counted() {
     message[..3].copy_from_slice(&[1, 1, 6]);
     message[28..34].copy_from_slice(&[0x00, 0x0c, 0x29, 0, 0, 0x20]);
     message.extend_from_slice(&options);
-    let frame = frames::ipv4([0; 4], [255; 4], 17, 0, &frames::udp(68, 67, &message));
-    sender::storm(speaker, "eth0", &[frame], STORM / 2).unwrap();
+    // So many senders that none of them says too much.
+    let storm: Vec<Vec<u8>> = (0..SPEAKERS)
+        .map(|speaker| {
+            let mut frame = frames::ipv4([0; 4], [255; 4], 17, 0, &frames::udp(68, 67, &message));
+            frame[6..12].copy_from_slice(&[0x00, 0x0c, 0x29, 1, (speaker >> 8) as u8, speaker as u8]);
+            frame
+        })
+        .collect();
+    sender::storm(speaker, "eth0", &storm, STORM / 2 / SPEAKERS).unwrap();
     sensor.wait_for("sensor-loss", |events| !of_kind(events, "sensor-loss").is_empty()).unwrap();
     assert!(sensor.stop().unwrap().success());
     let events = lab::sensor_process::events(lab.folder.path()).unwrap();

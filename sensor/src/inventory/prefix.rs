@@ -18,7 +18,7 @@ pub(super) fn is_foreign(prefixes: &[(Option<Iface>, IpNet)], segment: Segment, 
     }
     let mut known = false;
     for (iface, prefix) in prefixes {
-        let applies = iface.is_none_or(|iface| iface == segment.iface && segment.vlans.ids().is_empty());
+        let applies = iface.is_none_or(|iface| segment == Segment::untagged(iface));
         if applies && prefix.addr().is_ipv4() == ip.is_ipv4() {
             if prefix.contains(&ip) {
                 return false;

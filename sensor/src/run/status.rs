@@ -130,7 +130,7 @@ fn cpus(accounts: &Accounts) -> Vec<Value> {
     busy.map(row).collect()
 }
 
-/// Every frame that was lost, by reason and by where: `ring-full` a CPU and class, `undeliverable` a class (records
+/// Every frame that was lost, by reason and by where: `policed` and `ring-full` a CPU and class, `undeliverable` a class (records
 /// that were in the ring), `socket-full` (before frames have a class).
 fn lost(status: &Status<'_>) -> Vec<Value> {
     let accounts = status.accounts;
@@ -140,8 +140,10 @@ fn lost(status: &Status<'_>) -> Vec<Value> {
     };
     let mut losses = Vec::new();
     for (number, cpu) in accounts.cpus.iter().enumerate() {
-        let row = |(class, frames)| json!({"reason": "ring-full", "cpu": number, "class": class, "frames": frames});
-        losses.extend(of(&cpu.lost).map(row));
+        for (reason, row) in [("policed", &cpu.policed), ("ring-full", &cpu.lost)] {
+            let lost = |(class, frames)| json!({"reason": reason, "cpu": number, "class": class, "frames": frames});
+            losses.extend(of(row).map(lost));
+        }
     }
     losses.extend(
         of(&accounts.undeliverable)
