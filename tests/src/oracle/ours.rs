@@ -39,8 +39,8 @@ fn pick(line: &Map<String, Value>, fields: &[(&str, &str)]) -> Map<String, Value
 const BINDING: &[(&str, &str)] = &[("mac", "mac"), ("ip", "ip"), ("vlan", "vlan")];
 
 fn sighting(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
-    // The independent decoder does not read TCP; p0f does (`cargo xtask prints`).
-    if matches!(word(line, "source")?, "syn" | "syn-ack") {
+    // The independent decoder does not read what has no protocol of its own; p0f reads SYNs (`cargo xtask prints`).
+    if matches!(word(line, "source")?, "served" | "syn" | "syn-ack" | "traffic") {
         return Ok(());
     }
     let vlans = line.get("vlan").and_then(Value::as_array).context("no VLANs")?;

@@ -10,7 +10,7 @@ use super::super::event::{Detail, Event, Kind};
 use super::super::host;
 use super::super::prefix;
 use super::super::sighting::{DhcpClaim, RouterAdvert, ServedClaim, Sighting, TrafficClaim};
-use super::super::state::{Role, RoleHolder, Source};
+use super::super::state::{Holder, Role, RoleHolder, Source};
 use super::Correlator;
 use crate::types::{Class, Mac, MacKind, Segment, Timestamp};
 
@@ -72,9 +72,10 @@ impl Correlator {
             keep(&mut self.paths.forwarders, (s.segment, s.mac));
             return;
         }
-        let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
+        // Before a holder's time somebody else may have had the address.
+        let holder = self.memory.holder(s.segment, ip).filter(|holder| holder.first_seen <= s.at);
         let is_his = match holder {
-            Some(holder) => holder == s.mac,
+            Some(holder) => holder.mac == s.mac,
             // The kernel's count of a sender that was not taken for a neighbour when it was told.
             None if claim.hop_limit.is_none() => false,
             None => self.is_near(s.segment, ip) && !self.forwards(s.segment, s.mac),
@@ -89,7 +90,8 @@ impl Correlator {
     pub(super) fn observe_served(&mut self, s: &Sighting, claim: &ServedClaim, events: &mut Vec<Event>) {
         self.observe_traffic(s, &TrafficClaim { hop_limit: claim.hop_limit, frames: 1, bytes: 0 }, events);
         let Some(ip) = s.ip else { return };
-        if self.memory.holder(s.segment, ip).is_none_or(|holder| holder.mac != s.mac) {
+        let is_his = |holder: &Holder| holder.mac == s.mac && holder.first_seen <= s.at;
+        if !self.memory.holder(s.segment, ip).is_some_and(is_his) {
             return;
         }
         let Some(id) = self.memory.host_of(s.segment, s.mac).map(|host| host.id) else { return };
