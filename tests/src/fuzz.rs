@@ -13,8 +13,9 @@ use sensor::inventory::state::Rows;
 use sensor::probe::banner::readings;
 use sensor::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
 use sensor::wire::{
-    self, WireError, arp as arp_message, dhcp as dhcp_message, dns, mdns as mdns_message, nbns, ndp as ndp_message,
-    syn as syn_message,
+    self, WireError, arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dns, lldp as lldp_message,
+    mdns as mdns_message, membership as membership_message, nbns, ndp as ndp_message, redundancy as redundancy_message,
+    stp as stp_message, syn as syn_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
 use sensor_ebpf::classify::{Opens, classify};
@@ -31,15 +32,20 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "answers", body: answers },
     Target { name: "arp", body: arp },
     Target { name: "capture_file", body: capture_file },
+    Target { name: "cdp", body: cdp },
     Target { name: "classifier", body: classifier },
     Target { name: "correlator", body: correlate },
     Target { name: "dhcp", body: dhcp },
+    Target { name: "lldp", body: lldp },
     Target { name: "mdns", body: mdns },
+    Target { name: "membership", body: membership },
     Target { name: "ndp", body: ndp },
+    Target { name: "redundancy", body: redundancy },
+    Target { name: "stp", body: stp },
     Target { name: "syn", body: syn },
     Target { name: "whole_path", body: whole_path },
 ];
@@ -138,6 +144,67 @@ pub fn syn(data: &[u8]) {
         assert!(p0f::Signature::parse(&syn.to_string().replace("+?:", ":")).is_ok(), "{syn}");
     }
     check_sightings(&frame_of(Class::Syn, data));
+}
+
+/// LLDP.
+pub fn lldp(data: &[u8]) {
+    if let Ok(Some(message)) = lldp_message::parse(data) {
+        assert!(message.management.len() <= lldp_message::ADDRESSES_MAX);
+        assert!((1..=TEXT_MAX).contains(&message.chassis.value.text().as_bytes().len()));
+    }
+    check_sightings(&frame_of(Class::Lldp, data));
+}
+
+/// CDP.
+pub fn cdp(data: &[u8]) {
+    if let Ok(Some(message)) = cdp_message::parse(data) {
+        assert!(message.addresses.len() <= cdp_message::ADDRESSES_MAX);
+        assert!(message.management.len() <= cdp_message::ADDRESSES_MAX);
+    }
+    check_sightings(&frame_of(Class::Cdp, data));
+}
+
+/// Spanning tree.
+pub fn stp(data: &[u8]) {
+    if let Ok(Some(message)) = stp_message::parse(data) {
+        assert!(message.configuration.is_some() || message.is_topology_change());
+    }
+    check_sightings(&frame_of(Class::Stp, data));
+}
+
+/// IGMP and MLD; the first byte chooses which.
+pub fn membership(data: &[u8]) {
+    let Some((choice, body)) = data.split_first() else { return };
+    let frame = packet_of(Class::Membership, if choice & 1 == 0 { 2 } else { 58 }, 0, 1, body);
+    if let Ok(Some(message)) = membership_message::parse(&frame) {
+        let groups_max = membership_message::GROUPS_MAX;
+        assert!(message.groups.len() <= groups_max && message.left.len() <= groups_max);
+        assert!(message.groups.iter().chain(&message.left).all(IpAddr::is_multicast));
+    }
+    check_sightings(&frame);
+}
+
+/// VRRP, CARP, HSRP and GLBP; the first byte chooses which.
+pub fn redundancy(data: &[u8]) {
+    let Some((choice, body)) = data.split_first() else { return };
+    let (protocol, port) = match choice & 3 {
+        0 => (112, 0),
+        1 => (17, 1985),
+        2 => (17, 2029),
+        _ => (17, 3222),
+    };
+    let frame = packet_of(Class::Redundancy, protocol, port, 255, body);
+    if let Ok(Some(message)) = redundancy_message::parse(&frame) {
+        assert!(message.addresses.len() <= redundancy_message::ADDRESSES_MAX);
+        assert!(message.virtual_macs.len() <= redundancy_message::MACS_MAX);
+    }
+    check_sightings(&frame);
+}
+
+fn packet_of(class: Class, protocol: u8, port: u16, hop_limit: u8, body: &[u8]) -> Frame<'_> {
+    let frame = frame_of(class, body);
+    let packet = frame.packet.map(|packet| Packet { protocol, hop_limit, ports: [port; 2], ..packet });
+    Frame { packet, ..frame }
 }
 
 /// A capture file of any bytes: frames keep to it, and reading ends.

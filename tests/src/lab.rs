@@ -367,6 +367,11 @@ pub fn has_services() -> bool {
     has(&tools::missing_services())
 }
 
+/// Whether switches' and routers' daemons can be run here. Under `CI=true` they must be.
+pub fn has_links() -> bool {
+    has(&tools::missing_links())
+}
+
 /// Whether there is a journal daemon to start. Under `CI=true` there must be.
 pub fn has_journald() -> bool {
     has(if Path::new(tools::JOURNALD).exists() { &[] } else { &[tools::JOURNALD] })

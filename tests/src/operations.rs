@@ -15,9 +15,10 @@ use sensor::inventory::sighting::{
     Answer, ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, PortState, RouterAdvert,
     Sighting,
 };
-use sensor::inventory::state::{HostId, Presence, Rows};
+use sensor::inventory::state::{HostId, Neighbour, Presence, Rows};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use sensor::wire::syn::Syn;
+use sensor::wire::{cdp, lldp, membership, redundancy, stp};
 
 /// Runs the operations that `data` spells. Panics when something that must hold does not.
 pub fn correlate(data: &[u8]) {
@@ -45,6 +46,7 @@ const LIMITS: Limits = Limits {
     told_max: 2,
     asked_max: 2,
     ports_max: 2,
+    neighbours_max: 2,
     disputes_max: 1,
 };
 
@@ -155,6 +157,7 @@ impl Run {
         gone.extend(removed.roles.iter().map(|key| format!("role {key:?}")));
         gone.extend(removed.told.iter().map(|key| format!("told {key:?}")));
         gone.extend(removed.asked.iter().map(|key| format!("asked {key:?}")));
+        gone.extend(removed.neighbours.iter().map(|key| format!("neighbour {key:?}")));
         for key in gone {
             assert!(self.stored.remove(&key).is_some(), "{key} is removed, but the store never had it");
         }
@@ -199,8 +202,10 @@ fn written(rows: &Rows) -> BTreeMap<String, String> {
     for row in &rows.hosts {
         let names: Vec<_> = row.names.iter().map(|name| (&name.name, name.source)).collect();
         let services: Vec<_> = row.services.iter().map(|s| (&s.instance, s.port, s.closed)).collect();
-        let value =
-            format!("{:?}", (row.first_seen, row.announced, row.gone_since, names, services, &row.dhcp, &row.prints));
+        let value = format!(
+            "{:?}",
+            (row.first_seen, row.announced, row.gone_since, names, services, &row.dhcp, &row.prints, &row.roles)
+        );
         out.insert(format!("host {:?}", row.id), value);
     }
     for row in &rows.stations {
@@ -232,6 +237,10 @@ fn written(rows: &Rows) -> BTreeMap<String, String> {
         );
         out.insert(format!("asked {:?}", (row.segment, row.ip)), value);
     }
+    for row in &rows.neighbours {
+        let row = Neighbour { last_seen: row.first_seen, ..row.clone() };
+        out.insert(format!("neighbour {:?}", (row.segment, row.id)), format!("{row:?}"));
+    }
     out
 }
 
@@ -242,6 +251,7 @@ fn check_limits(rows: &Rows) {
     assert!(rows.roles.len() <= LIMITS.roles_max);
     assert!(rows.told.len() <= LIMITS.told_max);
     assert!(rows.asked.len() <= LIMITS.asked_max);
+    assert!(rows.neighbours.len() <= LIMITS.neighbours_max);
     for asked in &rows.asked {
         assert!(asked.ports.len() <= LIMITS.ports_max && asked.closed_ports.len() <= LIMITS.ports_max);
         assert!(asked.ports.is_sorted_by_key(|open| open.port) && asked.closed_ports.is_sorted());
@@ -249,8 +259,9 @@ fn check_limits(rows: &Rows) {
     for host in &rows.hosts {
         assert!(host.services.len() <= LIMITS.services_max);
         assert!(host.prints.is_sorted() && host.prints.len() <= LIMITS.prints_max * Evidence::NAMES.len());
-        // DHCP's and mDNS's each.
-        assert!(host.names.len() <= 2 * LIMITS.names_max);
+        // DHCP's, mDNS's, LLDP's and CDP's each.
+        assert!(host.names.len() <= 4 * LIMITS.names_max);
+        assert!(host.roles.values().all(|evidence| (1..=8).contains(&evidence.len())));
     }
     for station in &rows.stations {
         let holds = |ip: IpAddr, mac: Mac| ip.is_ipv6() && mac == station.mac;
@@ -330,6 +341,9 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
     let ip = ip(bytes)?;
     let ndp = |claim| Ok((Some(ip), Claim::Ndp(claim)));
     let mdns = |claim| Ok((Some(ip), Claim::Mdns(claim)));
+    if bytes.ratio(1, 3)? {
+        return Ok((Some(ip), link(bytes, ip)?));
+    }
     match bytes.int_in_range(0..=16)? {
         15 => Ok((Some(ip), Claim::Syn(Box::new(opening(bytes)?)))),
         16 => {
@@ -362,6 +376,59 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
             Ok((Some(ip), Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST, asked: bytes.ratio(1, 3)? })))
         }
     }
+}
+
+/// What switches and routers tell each other.
+fn link(bytes: &mut Unstructured<'_>, ip: IpAddr) -> Result<Claim> {
+    Ok(match bytes.int_in_range(0..=4)? {
+        0 => {
+            let chassis = match bytes.int_in_range(0..=2)? {
+                0 => lldp::Value::Mac(mac(bytes)?),
+                1 => lldp::Value::Ip(self::ip(bytes)?),
+                _ => lldp::Value::Text(text(bytes)?),
+            };
+            Claim::Lldp(Box::new(lldp::Message {
+                chassis: lldp::Id { subtype: 4, value: chassis },
+                port: lldp::Id { subtype: 7, value: lldp::Value::Text(text(bytes)?) },
+                ttl_s: bytes.int_in_range(0..=9)?,
+                port_description: None,
+                system_name: if bytes.ratio(1, 2)? { Some(text(bytes)?) } else { None },
+                system_description: None,
+                capabilities: Some(lldp::Capabilities { supported: 0, enabled: bytes.int_in_range(0..=63)? }),
+                management: vec![ip],
+                port_vlan: None,
+                med: None,
+            }))
+        }
+        1 => Claim::Cdp(Box::new(cdp::Message {
+            ttl_s: bytes.int_in_range(0..=9)?,
+            device_id: Some(text(bytes)?),
+            port: Some(text(bytes)?),
+            addresses: vec![ip],
+            capabilities: Some(bytes.int_in_range(0..=255)?),
+            ..cdp::Message::default()
+        })),
+        2 => {
+            let bridge = stp::BridgeId { priority: 0, mac: mac(bytes)? };
+            let port = bytes.int_in_range(0..=2)?;
+            let configuration = stp::Configuration { flags: 0, root: bridge, root_cost: 0, bridge, port };
+            Claim::Stp(stp::Message { version: 0, configuration: Some(configuration) })
+        }
+        3 => Claim::Membership(Box::new(membership::Message {
+            protocol: membership::Protocol::Mld,
+            operation: membership::Operation::Report,
+            groups: Vec::new(),
+            left: Vec::new(),
+        })),
+        _ => Claim::Redundancy(Box::new(redundancy::Message {
+            protocol: redundancy::Protocol::Vrrp,
+            group: bytes.int_in_range(0..=20)?,
+            state: None,
+            priority: None,
+            addresses: vec![self::ip(bytes)?],
+            virtual_macs: vec![Mac([0, 0, 0x5e, 0, 2, 1])],
+        })),
+    })
 }
 
 fn dhcp(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {

@@ -195,6 +195,10 @@ impl Gate {
             Claim::Answer(_) => false,
             Claim::Arp(claim) => claim.operation == ArpOperation::ConflictCheck,
             Claim::Ndp(NdpClaim::RouterAdvert(_)) | Claim::Dhcp(_) | Claim::Mdns(_) | Claim::Syn(_) => return true,
+            // Their gate is another's: none of them moves an address.
+            Claim::Cdp(_) | Claim::Lldp(_) | Claim::Membership(_) | Claim::Redundancy(_) | Claim::Stp(_) => {
+                return true;
+            }
             Claim::Ndp(claim) => *claim == NdpClaim::Dad,
             Claim::Served(_) | Claim::Traffic(_) => false,
         };

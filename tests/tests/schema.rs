@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::Validator;
 use sensor::export::record::{
-    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, ServiceRecord, SnmpRecord, address_records,
-    event_record,
+    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, RoleRecord, ServiceRecord, SnmpRecord,
+    SwitchRecord, address_records, event_record,
 };
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
 use sensor::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use sensor::inventory::fingerprint::{Evidence, Fingerprints};
-use sensor::inventory::state::{Binding, DhcpFacts, Holder, Host, HostId, Name, Print, Rows, Service, Source, Station};
+use sensor::inventory::state::{
+    Binding, DhcpFacts, Holder, Host, HostId, HostRole, Name, Neighbour, Print, Rows, Service, Source, Station,
+};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use sensor::vendor::Vendors;
 use serde::Serialize;
@@ -210,6 +212,14 @@ fn full_address() -> AddressRecord {
             lease_until: some(TIME),
         }),
         previous_macs: Some(vec!["00:00:5e:00:53:02".to_owned()]),
+        roles: Some(vec![RoleRecord { role: "printer".to_owned(), evidence: vec!["lldp: other".to_owned()] }]),
+        switch: Some(SwitchRecord {
+            name: some("sw1"),
+            chassis: "00:00:5e:00:53:09".to_owned(),
+            port: "Gi1/0/7".to_owned(),
+            port_description: some("to the roof"),
+            source: "lldp".to_owned(),
+        }),
         os: Some(guess("Debian", "ssh: SSH-2.0-OpenSSH_9.2p1 Debian-2")),
         kind: Some(guess("server", "banner: nginx/1.22.1")),
     }
@@ -300,12 +310,29 @@ fn rows() -> Rows {
         prints: vec![Print { evidence: Evidence::MdnsModel, value: "MacBookPro18,3".to_owned() }],
         dhcp: Some(DhcpFacts {
             hostname: Some(hostile.clone()),
-            vendor_class: Some(hostile),
+            vendor_class: Some(hostile.clone()),
             parameters: vec![0, 255],
             client_id: vec![0, 255],
             server: Some([192, 0, 2, 1].into()),
             lease_until: Some(last_seen),
         }),
+        roles: HostRole::ALL.map(|role| (role, [hostile.clone()].into())).into(),
+    };
+    let neighbour = Neighbour {
+        segment,
+        id: 1,
+        source: Source::Cdp,
+        unit: None,
+        mac: a,
+        chassis: hostile.clone(),
+        port: hostile.clone(),
+        name: Some(hostile.clone()),
+        port_description: Some(hostile),
+        bridges: true,
+        ttl_s: 120,
+        gone: false,
+        first_seen,
+        last_seen,
     };
     let silent =
         Host { id: HostId(2), names: vec![], services: vec![], dhcp: Some(DhcpFacts::default()), ..host.clone() };
@@ -313,6 +340,7 @@ fn rows() -> Rows {
         hosts: vec![host, silent],
         stations: vec![station(a), station(b)],
         bindings: vec![binding("192.0.2.5", &[a, b, a]), binding("2001:db8::5", &[a]), binding("192.0.2.6", &[c])],
+        neighbours: vec![neighbour],
         ..Rows::default()
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use crate::run;
 
 /// What the tests run: namespaces and mirror ports, real daemons and hosts, a journal.
-const TEST_PACKAGES: [&str; 19] = [
+const TEST_PACKAGES: [&str; 20] = [
     "avahi-daemon",
     "curl",
     "dnsmasq-base",
@@ -19,6 +19,7 @@ const TEST_PACKAGES: [&str; 19] = [
     "iputils-ping",
     "isc-dhcp-client",
     "keepalived",
+    "lldpd",
     "nginx-light",
     "openssh-server",
     "openssl",

@@ -12,7 +12,7 @@ use super::message::message;
 use crate::inventory::event::{Detail, Event};
 use crate::inventory::fingerprint::{Fingerprints, Verdict};
 use crate::inventory::state::{
-    Asked, Binding, DhcpFacts, Host, HostId, Name, OpenPort, Rows, SnmpFacts, Source, Station,
+    Asked, Binding, DhcpFacts, Host, HostId, Name, Neighbour, OpenPort, Rows, SnmpFacts, Source, Station,
 };
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 use crate::vendor::Vendors;
@@ -80,6 +80,12 @@ pub struct AddressRecord {
     /// The address's other holders, most recent first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_macs: Option<Vec<String>>,
+    /// What the host is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<RoleRecord>>,
+    /// The switch's port that the segment hangs on; absent unless exactly one is heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<SwitchRecord>,
     /// The operating system that the host seems to have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os: Option<GuessRecord>,
@@ -98,6 +104,34 @@ pub struct GuessRecord {
     pub confidence: u8,
     /// By what: sort and text of each clue, escaped, the surest first.
     pub evidence: Vec<String>,
+}
+
+/// What a host is for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleRecord {
+    /// `router`, `switch`, ...
+    pub role: String,
+    /// What says so, sorted, escaped.
+    pub evidence: Vec<String>,
+}
+
+/// A switch's port.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchRecord {
+    /// What the switch is called, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// LLDP's chassis or CDP's device id, escaped.
+    pub chassis: String,
+    /// The port's id, escaped.
+    pub port: String,
+    /// What the port is called, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port_description: Option<String>,
+    /// `lldp` or `cdp`.
+    pub source: String,
 }
 
 /// What SNMP said.
@@ -286,6 +320,10 @@ pub fn address_records(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprin
         let record = record(host.segment, None, (host.first_seen, host.last_seen), Some(host), vendors);
         keyed.push((order(host.segment, None, None), Some(host.id), record));
     }
+    let switches = switches(&rows.neighbours);
+    for ((segment, ..), _, record) in &mut keyed {
+        record.switch = switches.get(segment).copied().map(switch);
+    }
     let guesses = guess::guesses(rows, vendors, fingerprints);
     for (_, host, record) in &mut keyed {
         if let Some(guess) = host.and_then(|id| guesses.get(&id)) {
@@ -353,6 +391,7 @@ fn record(
         names: host.and_then(|host| filled(host.names.iter().map(name).collect())),
         services: host.and_then(services),
         dhcp: host.and_then(|host| host.dhcp.as_ref()).map(dhcp),
+        roles: host.and_then(roles),
         ..AddressRecord::default()
     }
 }
@@ -395,6 +434,43 @@ fn guess_record(verdict: &Verdict) -> GuessRecord {
     }
 }
 
+fn roles(host: &Host) -> Option<Vec<RoleRecord>> {
+    let written = host.roles.iter().map(|(role, evidence)| RoleRecord {
+        role: role.name().to_owned(),
+        evidence: evidence.iter().map(|text| escape(text).into_owned()).collect(),
+    });
+    filled(written.collect())
+}
+
+/// The one port that a segment hangs on, for each segment that hears one. A port that speaks LLDP and CDP is one port.
+fn switches(neighbours: &[Neighbour]) -> HashMap<Segment, &Neighbour> {
+    let mut heard: HashMap<Segment, Vec<&Neighbour>> = HashMap::new();
+    for neighbour in neighbours.iter().filter(|n| n.bridges && !n.gone && n.source != Source::Stp) {
+        heard.entry(neighbour.segment).or_default().push(neighbour);
+    }
+    heard.retain(|_, ports| {
+        let one_of_each = [Source::Lldp, Source::Cdp].map(|source| ports.iter().filter(|n| n.source == source).count());
+        one_of_each.iter().all(|count| *count <= 1) && ports.iter().all(|port| port.mac == ports[0].mac)
+    });
+    // LLDP says more of the port than CDP.
+    let best = heard.into_iter().map(|(segment, ports)| {
+        let port = ports.into_iter().max_by_key(|port| port.source == Source::Lldp)?;
+        Some((segment, port))
+    });
+    best.flatten().collect()
+}
+
+fn switch(port: &Neighbour) -> SwitchRecord {
+    let text = |text: &str| escape(text).into_owned();
+    SwitchRecord {
+        name: port.name.as_deref().map(text),
+        chassis: text(&port.chassis),
+        port: text(&port.port),
+        port_description: port.port_description.as_deref().map(text),
+        source: port.source.name().to_owned(),
+    }
+}
+
 fn snmp(facts: &SnmpFacts) -> SnmpRecord {
     let text = |text: &Option<String>| text.as_deref().map(|text| escape(text).into_owned());
     SnmpRecord {
@@ -416,7 +492,7 @@ fn port(open: &OpenPort) -> ServiceRecord {
     }
 }
 
-fn order(segment: Segment, ip: Option<IpAddr>, mac: Option<Mac>) -> impl Ord {
+fn order(segment: Segment, ip: Option<IpAddr>, mac: Option<Mac>) -> (Segment, bool, Option<IpAddr>, Option<Mac>) {
     (segment, ip.is_none(), ip, mac)
 }
 
@@ -771,6 +847,7 @@ mod tests {
             names: Vec::new(),
             services: Vec::new(),
             dhcp: None,
+            roles: BTreeMap::new(),
             prints: Vec::new(),
         }
     }

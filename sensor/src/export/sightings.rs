@@ -10,14 +10,22 @@ use crate::inventory::sighting::{
 };
 use crate::types::{Class, Frame, Mac, Segment, Text, Timestamp};
 
+/// Switches and routers.
+mod link;
+
 /// One sighting as JSON, without a newline.
 pub fn sighting_line(sighting: &Sighting) -> String {
     let source = match &sighting.claim {
         Claim::Answer(answer) => answer_source(answer),
         Claim::Arp(_) => "arp",
+        Claim::Cdp(_) => "cdp",
         Claim::Dhcp(_) => "dhcp",
+        Claim::Lldp(_) => "lldp",
         Claim::Mdns(_) => "mdns",
+        Claim::Membership(message) => link::membership_source(message.protocol),
         Claim::Ndp(_) => "ndp",
+        Claim::Redundancy(message) => message.protocol.name(),
+        Claim::Stp(_) => "stp",
         Claim::Served(_) => "served",
         Claim::Traffic(_) => "traffic",
         Claim::Syn(syn) if syn.is_answer => "syn-ack",
@@ -37,9 +45,14 @@ pub fn sighting_line(sighting: &Sighting) -> String {
     match &sighting.claim {
         Claim::Answer(claim) => answer(&mut line, claim),
         Claim::Arp(claim) => put(&mut line, "op", arp_operation(claim.operation)),
+        Claim::Cdp(message) => link::cdp(&mut line, message),
         Claim::Dhcp(claim) => dhcp(&mut line, claim),
+        Claim::Lldp(message) => link::lldp(&mut line, message),
         Claim::Mdns(claim) => mdns(&mut line, claim),
+        Claim::Membership(message) => link::membership(&mut line, message),
         Claim::Ndp(claim) => ndp(&mut line, claim),
+        Claim::Redundancy(message) => link::redundancy(&mut line, message),
+        Claim::Stp(message) => link::stp(&mut line, message),
         Claim::Served(claim) => {
             put(&mut line, "protocol", claim.protocol);
             put(&mut line, "port", claim.port);
@@ -62,6 +75,10 @@ pub fn malformed_line(frame: &Frame<'_>, reason: impl std::fmt::Display) -> Stri
         Class::Ndp => "ndp",
         Class::Dhcp => "dhcp",
         Class::Mdns => "mdns",
+        Class::Lldp => "lldp",
+        Class::Cdp => "cdp",
+        Class::Stp => "stp",
+        Class::Membership | Class::Redundancy => link::source_of(frame.packet.as_ref()),
         Class::Syn => "syn",
         Class::SynAck => "syn-ack",
         _ => "traffic",

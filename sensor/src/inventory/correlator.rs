@@ -14,10 +14,10 @@ use super::event::{Detail, Event, Kind, Reason, Severity};
 use super::fingerprint::{self, Evidence};
 use super::host::{self, Renamed};
 use super::limits::Limits;
-use super::memory::Memory;
+use super::memory::{Memory, is_mention};
 use super::prefix;
 use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, Sighting};
-use super::state::{Changes, HostId, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
+use super::state::{Changes, HostId, HostRole, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
 use super::table::Mark;
 use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
 use crate::wire::syn::Syn;
@@ -26,6 +26,8 @@ use crate::wire::syn::Syn;
 mod answer;
 /// Who has the address?
 mod dispute;
+/// What switches and routers tell each other.
+mod link;
 /// Frames of any kind.
 mod traffic;
 
@@ -144,10 +146,15 @@ impl Correlator {
                 let source = if claim.asked { Source::ArpProbe } else { Source::Arp };
                 self.observe_neighbour(sighting, source, meaning, events);
             }
+            Claim::Cdp(message) => self.observe_cdp(sighting, message, events),
             Claim::Dhcp(claim) => self.observe_dhcp(sighting, claim, events),
+            Claim::Lldp(message) => self.observe_lldp(sighting, message, events),
             Claim::Mdns(claim) if sighting.mac == Mac::ZERO => self.observe_mdns_answer(sighting, claim, events),
             Claim::Mdns(claim) => self.observe_mdns(sighting, claim, events),
+            Claim::Membership(message) => self.observe_membership(sighting, message, events),
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
+            Claim::Redundancy(message) => self.observe_redundancy(sighting, message, events),
+            Claim::Stp(message) => self.observe_stp(sighting, message),
             Claim::Served(claim) => self.observe_served(sighting, claim, events),
             Claim::Traffic(claim) => self.observe_traffic(sighting, claim, events),
             Claim::Syn(syn) => self.observe_syn(sighting, syn),
@@ -157,6 +164,7 @@ impl Correlator {
 
     /// Does what is due at `now`; appends what it tells.
     pub fn handle_timeout(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        self.memory.expire(now);
         // A verdict may give a new host its address, so it comes before the host is told.
         if !self.disputes.is_empty() {
             self.decide_due(Some(now), events);
@@ -176,7 +184,7 @@ impl Correlator {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let settling = [self.memory.first_pending(), self.memory.first_homeless()].into_iter().flatten().min();
         let settled = settling.map(|first_seen| first_seen.after(self.settings.settle));
-        [settled, self.next_verdict()].into_iter().flatten().min()
+        [settled, self.next_verdict(), self.memory.first_expiry()].into_iter().flatten().min()
     }
 
     /// Tells everything that still waits for more evidence: the input has ended.
@@ -292,6 +300,9 @@ impl Correlator {
             ("lifetime_s", Detail::Number(u64::from(advert.lifetime_s))),
             ("prefixes", Detail::Texts(prefixes.iter().map(IpNet::to_string).collect())),
         ];
+        if let Some(id) = self.memory.host_of(s.segment, s.frame_mac).map(|host| host.id) {
+            self.add_role(id, HostRole::Router, "ra");
+        }
         self.play(s, Role::Router, ip, prefixes, details, events);
     }
 
@@ -343,6 +354,10 @@ impl Correlator {
         let server = claim.server.map(IpAddr::V4).or(claim.source).filter(|ip| prefix::is_holdable(*ip));
         if let Some(ip) = server.filter(|_| serves && s.frame_mac.is_station()) {
             self.play(s, Role::DhcpServer, ip, Vec::new(), Vec::new(), events);
+            self.assign_roles(s.segment, ip);
+            if let Some(router) = claim.router.map(IpAddr::V4).filter(|ip| prefix::is_holdable(*ip)) {
+                self.note_role(s, Role::DhcpRouter, router, s.frame_mac);
+            }
         }
     }
 
@@ -411,6 +426,13 @@ impl Correlator {
     }
 
     fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
+        if !is_mention(source) {
+            self.memory.unmention(s.segment, ip, s.mac);
+        }
+        let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
+        if holder.is_some_and(|holder| holder != s.mac && link::is_same_balancer(holder, s.mac)) {
+            return;
+        }
         let is_held_back = weight == Weight::Claim && self.is_disputed(s, ip, source, events);
         if prefix::is_holdable(ip) && !is_held_back {
             self.weigh_undisputed(s, ip, source, weight, events);
@@ -424,6 +446,7 @@ impl Correlator {
         if verdict == Verdict::Kept {
             return;
         }
+        self.assign_roles(s.segment, ip);
         let Some((id, was_announced)) = host else { return };
         if !was_announced && ip.is_ipv4() {
             self.announce_at(id, s.at, events);
@@ -486,12 +509,15 @@ impl Correlator {
         events: &mut Vec<Event>,
     ) {
         let (segment, mac) = (s.segment, s.frame_mac);
-        let is_new =
+        // Routers of a group take turns in speaking by its station, each by its own address.
+        let is_known_group = role == Role::Router && mac.kind() == MacKind::Virtual && self.memory.routes(segment, mac);
+        let is_first =
             self.memory.play(RoleHolder { segment, role, ip, mac, first_seen: s.at, last_seen: s.at, prefixes });
+        let is_new = is_first && !is_known_group;
         if self.is_rogue(segment, role, ip, mac) {
             let (oddity, kind) = match role {
                 Role::DhcpServer => (Oddity::RogueDhcpServer, Kind::RogueDhcpServer),
-                Role::Router => (Oddity::RogueRouter, Kind::RogueRouter),
+                Role::DhcpRouter | Role::Router | Role::VirtualRouter => (Oddity::RogueRouter, Kind::RogueRouter),
             };
             let told = Told { segment, oddity, ip, mac, frame_mac: mac, first_seen: s.at, last_seen: s.at };
             if self.memory.is_odd_anew(told) {
@@ -503,7 +529,7 @@ impl Correlator {
         if is_new {
             let kind = match role {
                 Role::DhcpServer => Kind::NewDhcpServer,
-                Role::Router => Kind::NewRouter,
+                Role::DhcpRouter | Role::Router | Role::VirtualRouter => Kind::NewRouter,
             };
             let mut event = self.about_host(kind, s.at, segment, mac);
             event.ip = Some(ip);
@@ -518,7 +544,7 @@ impl Correlator {
         let here = self.settings.allow.iter().filter(|allow| allow.segment.is_none_or(|at| at == segment));
         let lists = here.map(|allow| match role {
             Role::DhcpServer => &allow.dhcp_servers,
-            Role::Router => &allow.routers,
+            Role::DhcpRouter | Role::Router | Role::VirtualRouter => &allow.routers,
         });
         let mut lists = lists.filter(|list| !list.is_empty()).peekable();
         lists.peek().is_some() && !lists.any(|list| list.has(ip, mac))

@@ -1,8 +1,9 @@
 //! What a host says of itself: names, services, what it tells DHCP servers. Only compares and stores.
 
 use super::fingerprint::Evidence;
+use super::limits::Limits;
 use super::sighting::DhcpClaim;
-use super::state::{DhcpFacts, Host, Name, Print, Service, Source};
+use super::state::{DhcpFacts, Host, HostRole, Name, Print, Service, Source};
 use super::table::Mark;
 use crate::types::{Text, Timestamp};
 
@@ -145,6 +146,47 @@ pub(super) fn close_service(host: &mut Host, instance: &Text) -> Mark {
     let instance = instance.escaped();
     let open = host.services.iter_mut().find(|service| service.instance == instance && !service.closed);
     Mark::changed_if(open.map(|service| service.closed = true).is_some())
+}
+
+/// Takes in what says that the host has a role. Further evidence for a role of which enough is known changes nothing.
+pub(super) fn learn_role(host: &mut Host, role: HostRole, evidence: &str) -> Mark {
+    let known = host.roles.entry(role).or_default();
+    let is_new = known.len() < EVIDENCE_MAX && known.insert(evidence.chars().take(EVIDENCE_LEN_MAX).collect());
+    Mark::changed_if(is_new)
+}
+
+/// Evidence that is kept for one role: who reads it needs no more.
+const EVIDENCE_MAX: usize = 8;
+/// Characters of one piece of evidence.
+const EVIDENCE_LEN_MAX: usize = 128;
+
+/// Makes `host` of what two hosts were that turn out to be one.
+pub(super) fn merge(host: &mut Host, other: Host, limits: &Limits) {
+    host.first_seen = host.first_seen.min(other.first_seen);
+    host.last_seen = host.last_seen.max(other.last_seen);
+    host.announced |= other.announced;
+    host.gone_since = host.gone_since.and(other.gone_since);
+    for name in other.names {
+        let is_known = |known: &Name| known.source == name.source && known.name.eq_ignore_ascii_case(&name.name);
+        if !host.names.iter().any(is_known) && !names_are_full(&host.names, name.source, limits.names_max) {
+            host.names.push(name);
+        }
+    }
+    for service in other.services {
+        let is_known = host.services.iter().any(|known| known.instance == service.instance);
+        if !is_known && host.services.len() < limits.services_max.max(1) {
+            host.services.push(service);
+        }
+    }
+    host.dhcp = host.dhcp.take().or(other.dhcp);
+    for print in other.prints {
+        learn_print(host, print.evidence, print.value, limits.prints_max);
+    }
+    for (role, evidence) in other.roles {
+        for evidence in &evidence {
+            learn_role(host, role, evidence);
+        }
+    }
 }
 
 /// Takes in what the host shows of its system. When there is no more room for its sort, what is known stays.

@@ -30,6 +30,21 @@ fn stirred(segment: Segment, bytes: &[u8]) -> HostId {
     HostId((h ^ (h >> 33)).max(1))
 }
 
+/// A number for the machine that has this base address; see [`words_id`].
+pub fn unit_id(base: Mac) -> u64 {
+    words_id(&[b"mac", &base.0])
+}
+
+/// A number for these words, each of which ends where it ends; for keys, not against forgers.
+pub fn words_id(words: &[&[u8]]) -> u64 {
+    let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+    for word in words {
+        hash.add(&word.len().to_be_bytes());
+        hash.add(word);
+    }
+    hash.0
+}
+
 /// FNV-1a, 64 bits.
 struct Fnv(u64);
 

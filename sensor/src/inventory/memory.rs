@@ -1,7 +1,7 @@
 //! The tables together, and what must hold between them: every station has its host, every binding's present holder
 //! is a known station, hosts not yet told wait in order of their first sighting. No event is made here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::asked;
@@ -9,11 +9,16 @@ use super::binding::{self, How, Known, Previous, Verdict, Word};
 use super::identity::{distant_host_id, host_id};
 use super::limits::Limits;
 use super::state::{
-    Asked, Binding, Changes, Host, HostId, Lease, Oddity, Presence, Removed, Role, RoleHolder, Rows, Source, Station,
-    Told,
+    Asked, Binding, Changes, Host, HostId, Lease, Neighbour, Oddity, Presence, Removed, Role, RoleHolder, Rows, Source,
+    Station, Told,
 };
 use super::table::{Mark, Row, Table, see};
 use crate::types::{Mac, Segment, Timestamp};
+
+/// Switches' ports, and several stations of one machine.
+mod neighbours;
+
+pub(super) use neighbours::is_mention;
 
 /// A host that was gone and was heard again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +46,9 @@ pub(super) struct Memory {
     roles: Table<RoleHolder, ()>,
     told: Table<Told, ()>,
     asked: Table<Asked, ()>,
+    neighbours: Table<Neighbour, ()>,
+    /// When the neighbours' words end, the first first.
+    expiries: BTreeSet<(Timestamp, (Segment, u64))>,
     /// Addresses that answered and have neither a known station nor a host, by `first_seen`: they may still get one.
     homeless: BTreeSet<(Timestamp, Segment, IpAddr)>,
     /// Hosts that are known by an address only, and which.
@@ -67,6 +75,8 @@ impl Memory {
             roles: Table::new(limits.roles_max),
             told: Table::new(limits.told_max),
             asked: Table::new(limits.asked_max),
+            neighbours: Table::new(limits.neighbours_max),
+            expiries: BTreeSet::new(),
             homeless: BTreeSet::new(),
             distant: HashMap::new(),
             returned: Vec::new(),
@@ -84,6 +94,8 @@ impl Memory {
         memory.count(over);
         let over = memory.asked.fit();
         memory.drop_asked(over);
+        let over = memory.neighbours.fit();
+        memory.drop_neighbours(over);
         memory
     }
 
@@ -146,6 +158,7 @@ impl Memory {
             }
             self.asked.restore(asked, ());
         }
+        rows.neighbours.into_iter().for_each(|neighbour| self.restore_neighbour(neighbour));
     }
 
     /// A station was heard: it and its host are known from now on.
@@ -156,7 +169,10 @@ impl Memory {
         });
         match seen {
             Some(id) => self.see_host(id, at),
-            None => self.admit(segment, mac, source, at),
+            None => {
+                let own = self.admit(segment, mac, source, at);
+                self.join_base(segment, mac, own)
+            }
         }
     }
 
@@ -182,9 +198,10 @@ impl Memory {
         if self.hosts.is_full() {
             let oldest = self.hosts.make_room();
             self.drop_hosts(oldest);
-        } else if self.stations.is_full() {
-            let oldest = self.hosts.evict(1);
-            self.drop_hosts(oldest);
+        }
+        // Hosts of several stations may fill the one table and not the other.
+        if self.stations.is_full() {
+            self.drop_oldest_station();
         }
         let id = host_id(segment, mac);
         let station = Station { segment, mac, host: id, first_seen: at, last_seen: at, sources: [source].into() };
@@ -205,6 +222,7 @@ impl Memory {
                     names: Vec::new(),
                     services: Vec::new(),
                     dhcp: None,
+                    roles: BTreeMap::new(),
                     prints: Vec::new(),
                 };
                 self.hosts.insert(host, [mac].into());
@@ -254,7 +272,7 @@ impl Memory {
         self.pending.iter().map(|&(_, id)| id).collect()
     }
 
-    /// Marks a host as told; its (first) MAC and its best address. `None` when it was told already.
+    /// Marks a host as told; its best address and that one's MAC, or its first. `None` when it was told already.
     pub(super) fn announce(&mut self, id: HostId) -> Option<(Mac, Option<IpAddr>)> {
         let first_seen = self.hosts.update(&id, |host, _| {
             let first = (!host.announced).then_some(host.first_seen);
@@ -262,8 +280,10 @@ impl Memory {
             (Mark::changed_if(first.is_some()), first)
         })??;
         self.pending.remove(&(first_seen, id));
-        let mac = *self.hosts.note(&id)?.first()?;
-        Some((mac, self.best_address(id)))
+        let first = *self.hosts.note(&id)?.first()?;
+        let (segment, ip) = (self.hosts.get(&id)?.segment, self.best_address(id));
+        let holder = ip.and_then(|ip| self.holder(segment, ip)).map(|holder| holder.mac);
+        Some((holder.unwrap_or(first), ip))
     }
 
     /// The address to know a host by: IPv4, then global IPv6, then link-local; the lowest among equals.
@@ -535,6 +555,7 @@ impl Memory {
                 names: Vec::new(),
                 services: Vec::new(),
                 dhcp: None,
+                roles: BTreeMap::new(),
                 prints: Vec::new(),
             };
             self.hosts.insert(host, BTreeSet::new());
@@ -614,6 +635,7 @@ impl Memory {
                 roles: self.roles.take_changed(),
                 told: self.told.take_changed(),
                 asked: self.asked.take_changed(),
+                neighbours: self.neighbours.take_changed(),
             },
             removed: Removed {
                 hosts: self.hosts.take_removed(),
@@ -623,6 +645,7 @@ impl Memory {
                 roles: self.roles.take_removed(),
                 told: self.told.take_removed(),
                 asked: self.asked.take_removed(),
+                neighbours: self.neighbours.take_removed(),
             },
         }
     }
@@ -652,6 +675,7 @@ impl Memory {
             roles: self.roles.rows(),
             told: self.told.rows(),
             asked: self.asked.rows(),
+            neighbours: self.neighbours.rows(),
         }
     }
 
@@ -671,12 +695,17 @@ impl Memory {
                 self.count(gone);
             }
             for mac in macs {
-                let Some((_, held)) = self.stations.remove(&(host.segment, mac)) else { continue };
-                let gone = held.iter().filter(|ip| self.bindings.remove(&(host.segment, **ip)).is_some()).count();
-                let asked = held.iter().filter(|ip| self.asked.remove(&(host.segment, **ip)).is_some()).count();
-                self.count(gone + asked + 1);
+                self.drop_station(host.segment, mac);
             }
         }
+    }
+
+    /// A station that goes takes the addresses that it holds with it.
+    fn drop_station(&mut self, segment: Segment, mac: Mac) {
+        let Some((_, held)) = self.stations.remove(&(segment, mac)) else { return };
+        let gone = held.iter().filter(|ip| self.bindings.remove(&(segment, **ip)).is_some()).count();
+        let asked = held.iter().filter(|ip| self.asked.remove(&(segment, **ip)).is_some()).count();
+        self.count(gone + asked + 1);
     }
 
     fn drop_bindings(&mut self, bindings: Vec<(Binding, Vec<Known>)>) {
@@ -793,6 +822,19 @@ impl Row for Asked {
 
     fn key(&self) -> Self::Key {
         (self.segment, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
+}
+
+impl Row for Neighbour {
+    type Key = (Segment, u64);
+    const HAS_PRESENCE: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.id)
     }
 
     fn last_seen(&self) -> Timestamp {

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::types::{Frame, Mac, Segment, Text, Timestamp, is_forwarded};
 use crate::wire::syn::Syn;
-use crate::wire::{Message, arp, dhcp, dns, ndp};
+use crate::wire::{Message, arp, cdp, dhcp, dns, lldp, membership, ndp, redundancy, stp};
+
+/// What switches and routers tell each other.
+mod link;
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +35,22 @@ pub enum Claim {
     Answer(Box<Answer>),
     /// ARP.
     Arp(ArpClaim),
+    /// Cisco Discovery Protocol.
+    Cdp(Box<cdp::Message>),
     /// DHCPv4; boxed because it is rare and large.
     Dhcp(Box<DhcpClaim>),
+    /// LLDP.
+    Lldp(Box<lldp::Message>),
     /// One record of an mDNS message, or its sender.
     Mdns(MdnsClaim),
+    /// IGMP or MLD; `Sighting::ip` is the sender's.
+    Membership(Box<membership::Message>),
     /// NDP.
     Ndp(NdpClaim),
+    /// VRRP, CARP, HSRP or GLBP; `Sighting::ip` is the sender's own.
+    Redundancy(Box<redundancy::Message>),
+    /// Spanning tree.
+    Stp(stp::Message),
     /// A service answered somebody; `Sighting::ip` is its host's.
     Served(ServedClaim),
     /// How a TCP connection is opened or accepted; boxed because it is large.
@@ -360,6 +373,8 @@ impl Sighting {
             }
             Claim::Arp(claim) => claim.operation != ArpOperation::ConflictCheck,
             Claim::Dhcp(claim) => claim.message == DhcpMessage::Ack || !claim.from_server,
+            Claim::Cdp(_) | Claim::Lldp(_) | Claim::Stp(_) => false,
+            Claim::Membership(_) | Claim::Redundancy(_) => true,
             Claim::Mdns(_) | Claim::Served(_) => true,
             // Who is behind a router is nobody's neighbour.
             Claim::Traffic(claim) => !claim.is_forwarded(),
@@ -375,6 +390,9 @@ impl Sighting {
 pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) {
     match message {
         Message::Arp(message) => out.extend(arp_sighting(frame, message)),
+        Message::Cdp(_) | Message::Lldp(_) | Message::Membership(_) | Message::Redundancy(_) | Message::Stp(_) => {
+            out.extend(link::of(frame, message))
+        }
         Message::Dhcp(message) => out.extend(dhcp_sighting(frame, message)),
         Message::Mdns(message) => mdns_sightings(frame, message, out),
         Message::Ndp(message) => out.extend(ndp_sighting(frame, message)),

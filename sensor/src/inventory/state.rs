@@ -1,6 +1,6 @@
 //! What the inventory knows, in the form in which it is saved, restored and exported. Plain values, no behaviour.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
@@ -20,12 +20,26 @@ pub enum Source {
     Arp,
     /// ARP, in answer to a probe.
     ArpProbe,
+    /// CARP.
+    Carp,
+    /// Cisco Discovery Protocol.
+    Cdp,
     /// DHCPv4.
     Dhcp,
+    /// GLBP.
+    Glbp,
+    /// HSRP.
+    Hsrp,
     /// ICMP or ICMPv6 echo.
     Icmp,
+    /// IGMP.
+    Igmp,
+    /// LLDP.
+    Lldp,
     /// mDNS.
     Mdns,
+    /// MLD.
+    Mld,
     /// NetBIOS node status.
     Nbns,
     /// NDP.
@@ -36,27 +50,40 @@ pub enum Source {
     Ptr,
     /// SNMP.
     Snmp,
+    /// Spanning tree.
+    Stp,
     /// A TCP connection.
     Tcp,
     /// Frames of any kind.
     Traffic,
+    /// VRRP.
+    Vrrp,
 }
 
 impl Source {
     /// Every source, in alphabetical order of its written name.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 21] = [
         Self::Arp,
         Self::ArpProbe,
+        Self::Carp,
+        Self::Cdp,
         Self::Dhcp,
+        Self::Glbp,
+        Self::Hsrp,
         Self::Icmp,
+        Self::Igmp,
+        Self::Lldp,
         Self::Mdns,
+        Self::Mld,
         Self::Nbns,
         Self::Ndp,
         Self::NdpProbe,
         Self::Ptr,
         Self::Snmp,
+        Self::Stp,
         Self::Tcp,
         Self::Traffic,
+        Self::Vrrp,
     ];
 
     /// The source in exports and in the database.
@@ -64,16 +91,25 @@ impl Source {
         match self {
             Self::Arp => "arp",
             Self::ArpProbe => "arp-probe",
+            Self::Carp => "carp",
+            Self::Cdp => "cdp",
             Self::Dhcp => "dhcp",
+            Self::Glbp => "glbp",
+            Self::Hsrp => "hsrp",
             Self::Icmp => "icmp",
+            Self::Igmp => "igmp",
+            Self::Lldp => "lldp",
             Self::Mdns => "mdns",
+            Self::Mld => "mld",
             Self::Nbns => "nbns",
             Self::Ndp => "ndp",
             Self::NdpProbe => "ndp-probe",
             Self::Ptr => "ptr",
             Self::Snmp => "snmp",
+            Self::Stp => "stp",
             Self::Tcp => "tcp",
             Self::Traffic => "traffic",
+            Self::Vrrp => "vrrp",
         }
     }
 
@@ -88,7 +124,7 @@ impl Source {
             Self::Dhcp => 0,
             Self::Mdns => 1,
             Self::Nbns => 2,
-            Self::Snmp => 3,
+            Self::Cdp | Self::Lldp | Self::Snmp => 3,
             _ => 4,
         }
     }
@@ -115,6 +151,8 @@ pub struct Host {
     pub services: Vec<Service>,
     /// What it told DHCP servers.
     pub dhcp: Option<DhcpFacts>,
+    /// What it is for, and what says so, escaped.
+    pub roles: BTreeMap<HostRole, BTreeSet<String>>,
     /// What it showed of its system besides, by sort and text.
     pub prints: Vec<Print>,
 }
@@ -126,6 +164,105 @@ pub struct Print {
     pub evidence: Evidence,
     /// The text, escaped.
     pub value: String,
+}
+
+/// What a machine is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HostRole {
+    /// Bridges a radio network.
+    AccessPoint,
+    /// Watches.
+    Camera,
+    /// Gives leases.
+    DhcpServer,
+    /// Plays music or films.
+    MediaPlayer,
+    /// Makes calls.
+    Phone,
+    /// Prints.
+    Printer,
+    /// Forwards packets between segments.
+    Router,
+    /// Serves others.
+    Server,
+    /// Keeps others' files.
+    Storage,
+    /// Forwards frames between its ports.
+    Switch,
+    /// Somebody sits before it.
+    Workstation,
+}
+
+impl HostRole {
+    /// Every role, in alphabetical order of its written name.
+    pub const ALL: [Self; 11] = [
+        Self::AccessPoint,
+        Self::Camera,
+        Self::DhcpServer,
+        Self::MediaPlayer,
+        Self::Phone,
+        Self::Printer,
+        Self::Router,
+        Self::Server,
+        Self::Storage,
+        Self::Switch,
+        Self::Workstation,
+    ];
+
+    /// The role in exports and in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccessPoint => "access-point",
+            Self::Camera => "camera",
+            Self::DhcpServer => "dhcp-server",
+            Self::MediaPlayer => "media-player",
+            Self::Phone => "phone",
+            Self::Printer => "printer",
+            Self::Router => "router",
+            Self::Server => "server",
+            Self::Storage => "storage",
+            Self::Switch => "switch",
+            Self::Workstation => "workstation",
+        }
+    }
+
+    /// The reverse of [`HostRole::name`].
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// A machine's port that speaks on a segment by LLDP, CDP or the spanning tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Where it is heard.
+    pub segment: Segment,
+    /// A hash of protocol, machine and port, unique on the segment.
+    pub id: u64,
+    /// The protocol.
+    pub source: Source,
+    /// A hash of what tells the machine from all others; `None` where nothing does.
+    pub unit: Option<u64>,
+    /// The port's station.
+    pub mac: Mac,
+    /// LLDP's chassis, CDP's device id, the spanning tree's bridge; escaped.
+    pub chassis: String,
+    /// The port, escaped.
+    pub port: String,
+    /// What the machine is called, escaped.
+    pub name: Option<String>,
+    /// What the port is called, escaped.
+    pub port_description: Option<String>,
+    /// It says that it forwards frames for others.
+    pub bridges: bool,
+    /// How long its word holds, seconds; 0: until it is forgotten.
+    pub ttl_s: u16,
+    /// It took its word back, or did not renew it in time.
+    pub gone: bool,
+    /// First time.
+    pub first_seen: Timestamp,
+    /// Last time.
+    pub last_seen: Timestamp,
 }
 
 /// A name and where it came from.
@@ -239,10 +376,14 @@ pub struct Lease {
 /// A role that an address on a segment plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
+    /// A DHCP server calls it a router.
+    DhcpRouter,
     /// Gives leases.
     DhcpServer,
     /// Advertises itself as a default router.
     Router,
+    /// Is a redundancy group's virtual address; `RoleHolder::mac` is the group's station.
+    VirtualRouter,
 }
 
 /// Who plays a role.
@@ -372,6 +513,8 @@ pub struct Rows {
     pub told: Vec<Told>,
     /// What probes found out, by segment and address.
     pub asked: Vec<Asked>,
+    /// Neighbours, by segment and id.
+    pub neighbours: Vec<Neighbour>,
 }
 
 /// A moment at which something known was seen again: all that a quiet network writes.
@@ -411,4 +554,6 @@ pub struct Removed {
     pub told: Vec<(Segment, Oddity, IpAddr, Mac, Mac)>,
     /// What probes found out.
     pub asked: Vec<(Segment, IpAddr)>,
+    /// Neighbours.
+    pub neighbours: Vec<(Segment, u64)>,
 }

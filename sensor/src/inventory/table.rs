@@ -197,6 +197,16 @@ impl<R: Row, N> Table<R, N> {
         rows
     }
 
+    /// The first row, by key, of which this holds.
+    pub(super) fn find(&self, holds: impl Fn(&R) -> bool) -> Option<&R> {
+        self.slots.values().map(|slot| &slot.row).filter(|row| holds(row)).min_by_key(|row| row.key())
+    }
+
+    /// The row unseen for longest.
+    pub(super) fn oldest(&self) -> Option<&R> {
+        self.slots.values().map(|slot| &slot.row).min_by_key(|row| (row.last_seen(), row.key()))
+    }
+
     /// Every key, in order.
     pub(super) fn keys(&self) -> Vec<R::Key> {
         let mut keys: Vec<_> = self.slots.keys().copied().collect();

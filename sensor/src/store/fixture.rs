@@ -1,6 +1,6 @@
 //! What the tests of this room share: a folder, values from a seed, and a model of what saving does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use super::{Batch, Saved, StoredEvent, Writer};
 use crate::inventory::fingerprint::Evidence;
 use crate::inventory::state::{
-    Asked, Binding, Changes, DhcpFacts, Holder, Host, HostId, Lease, Name, Oddity, OpenPort, Presence, Print, Removed,
-    Role, RoleHolder, Rows, Service, SnmpFacts, Source, Station, Told,
+    Asked, Binding, Changes, DhcpFacts, Holder, Host, HostId, HostRole, Lease, Name, Neighbour, Oddity, OpenPort,
+    Presence, Print, Removed, Role, RoleHolder, Rows, Service, SnmpFacts, Source, Station, Told,
 };
 use crate::types::{Iface, Mac, Segment, Timestamp, Vlans};
 
@@ -95,6 +95,7 @@ pub(super) fn network(count: u16) -> Rows {
             names: Vec::new(),
             services: Vec::new(),
             dhcp: None,
+            roles: BTreeMap::new(),
             prints: Vec::new(),
         });
         rows.stations.push(Station {
@@ -139,6 +140,7 @@ pub(super) fn apply(model: &mut Rows, batch: &Batch) {
         (told.segment, told.oddity, told.ip, told.mac, told.frame_mac)
     });
     merge(&mut model.asked, rows.asked, &removed.asked, |asked| (asked.segment, asked.ip));
+    merge(&mut model.neighbours, rows.neighbours, &removed.neighbours, |row| (row.segment, row.id));
     for presence in &batch.presence {
         let seen = match *presence {
             Presence::Binding(segment, ip, at) => {
@@ -173,6 +175,7 @@ pub(super) fn sorted(mut rows: Rows) -> Rows {
     rows.roles.sort_by_key(|role| (role.segment, role.role, role.ip));
     rows.told.sort_by_key(|told| (told.segment, told.oddity, told.ip, told.mac, told.frame_mac));
     rows.asked.sort_by_key(|asked| (asked.segment, asked.ip));
+    rows.neighbours.sort_by_key(|row| (row.segment, row.id));
     rows
 }
 
@@ -210,6 +213,7 @@ impl Random {
             roles: self.some(Self::role),
             told: self.some(Self::told),
             asked: self.some(Self::asked),
+            neighbours: self.some(Self::neighbour),
         };
         // One after another, so that a key is in the batch once.
         new.hosts.into_iter().for_each(|row| merge(&mut rows.hosts, vec![row], &[], |host| host.id));
@@ -222,6 +226,9 @@ impl Random {
             .into_iter()
             .for_each(|row| merge(&mut rows.roles, vec![row], &[], |row| (row.segment, row.role, row.ip)));
         new.asked.into_iter().for_each(|row| merge(&mut rows.asked, vec![row], &[], |row| (row.segment, row.ip)));
+        new.neighbours
+            .into_iter()
+            .for_each(|row| merge(&mut rows.neighbours, vec![row], &[], |row| (row.segment, row.id)));
         new.told.into_iter().for_each(|row| {
             merge(&mut rows.told, vec![row], &[], |row| (row.segment, row.oddity, row.ip, row.mac, row.frame_mac));
         });
@@ -237,6 +244,7 @@ impl Random {
             roles: self.some(|random| (random.segment(), random.role_kind(), random.ip())),
             told: self.some(|random| (random.segment(), random.oddity(), random.ip(), random.mac(), random.mac())),
             asked: self.some(|random| (random.segment(), random.ip())),
+            neighbours: self.some(|random| (random.segment(), random.host_id().0)),
         }
     }
 
@@ -272,6 +280,32 @@ impl Random {
                 lease_until: self.coin().then(|| self.at()),
             }),
             prints: self.prints(),
+            roles: self
+                .some(|random| {
+                    let role = HostRole::ALL[(random.next() % 3) as usize];
+                    (role, [random.text(), random.text()].into())
+                })
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    fn neighbour(&mut self) -> Neighbour {
+        Neighbour {
+            segment: self.segment(),
+            id: self.host_id().0,
+            source: self.source(),
+            unit: self.coin().then(|| self.next()),
+            mac: self.mac(),
+            chassis: self.text(),
+            port: self.text(),
+            name: self.coin().then(|| self.text()),
+            port_description: self.coin().then(|| self.text()),
+            bridges: self.coin(),
+            ttl_s: self.next() as u16,
+            gone: self.coin(),
+            first_seen: self.at(),
+            last_seen: self.at(),
         }
     }
 

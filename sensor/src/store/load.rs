@@ -1,6 +1,6 @@
 //! Rows to values, whole tables at a time. A value that we never write is damage, not a reason to guess.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ipnet::IpNet;
 use rusqlite::{Connection, Params, Row};
@@ -8,8 +8,8 @@ use rusqlite::{Connection, Params, Row};
 use super::StoredEvent;
 use super::value::{Ip, Ports, Protocol, Sources, damage, from_event_id, ipv4};
 use crate::inventory::state::{
-    Asked, Binding, DhcpFacts, Holder, Host, HostId, Lease, Name, OpenPort, Print, RoleHolder, Rows, Service,
-    SnmpFacts, Station, Told,
+    Asked, Binding, DhcpFacts, Holder, Host, HostId, HostRole, Lease, Name, Neighbour, OpenPort, Print, RoleHolder,
+    Rows, Service, SnmpFacts, Station, Told,
 };
 use crate::types::{Iface, Segment, Tunnel, Vlans};
 
@@ -27,6 +27,7 @@ pub(super) fn rows(connection: &Connection) -> rusqlite::Result<Rows> {
         roles: load.roles()?,
         told: load.told()?,
         asked: load.asked()?,
+        neighbours: load.neighbours()?,
     })
 }
 
@@ -92,6 +93,16 @@ impl Load<'_> {
                 })
             },
         )?;
+        let mut roles = self.children("SELECT host, role, evidence FROM host_roles", |row| {
+            Ok((row.get::<_, HostRole>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let by_role = |roles: Vec<(HostRole, String)>| {
+            let mut map = BTreeMap::<_, BTreeSet<String>>::new();
+            for (role, evidence) in roles {
+                map.entry(role).or_default().insert(evidence);
+            }
+            map
+        };
         let mut prints = self.children("SELECT host, evidence, value FROM prints ORDER BY host", |row| {
             Ok(Print { evidence: row.get(1)?, value: row.get(2)? })
         })?;
@@ -111,6 +122,7 @@ impl Load<'_> {
                     names: names.remove(&id).unwrap_or_default(),
                     services: services.remove(&id).unwrap_or_default(),
                     dhcp: dhcp.remove(&id).and_then(|facts| facts.into_iter().next()),
+                    roles: roles.remove(&id).map(by_role).unwrap_or_default(),
                     prints: sorted(prints.remove(&id).unwrap_or_default()),
                 })
             },
@@ -245,6 +257,32 @@ impl Load<'_> {
                     ports: ports.remove(&id).unwrap_or_default(),
                     closed_ports: row.get::<_, Ports>(10)?.0,
                     snmp: row.get::<_, bool>(11)?.then_some(snmp),
+                })
+            },
+        )
+    }
+
+    fn neighbours(&self) -> rusqlite::Result<Vec<Neighbour>> {
+        self.all(
+            "SELECT segment, number, source, unit, mac, chassis, port, name, port_description, bridges, ttl_s, gone,
+               first_seen, last_seen
+             FROM neighbours ORDER BY segment, number",
+            |row| {
+                Ok(Neighbour {
+                    segment: self.segment(row.get(0)?)?,
+                    id: row.get::<_, i64>(1)?.cast_unsigned(),
+                    source: row.get(2)?,
+                    unit: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+                    mac: row.get(4)?,
+                    chassis: row.get(5)?,
+                    port: row.get(6)?,
+                    name: row.get(7)?,
+                    port_description: row.get(8)?,
+                    bridges: row.get(9)?,
+                    ttl_s: row.get(10)?,
+                    gone: row.get(11)?,
+                    first_seen: row.get(12)?,
+                    last_seen: row.get(13)?,
                 })
             },
         )

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Params, params};
 use super::value::{Ip, Ports, Protocol, Sources, event_id};
 use super::{Batch, StoredEvent};
 use crate::inventory::state::{
-    Asked, Binding, Host, HostId, Lease, OpenPort, Presence, Removed, RoleHolder, Rows, Station, Told,
+    Asked, Binding, Host, HostId, Lease, Neighbour, OpenPort, Presence, Removed, RoleHolder, Rows, Station, Told,
 };
 use crate::types::Segment;
 
@@ -61,6 +61,10 @@ impl Save<'_> {
             let segment = self.segment(segment)?;
             self.run("DELETE FROM asked WHERE segment = ? AND ip = ?", params![segment, Ip(ip)])?;
         }
+        for &(segment, id) in &removed.neighbours {
+            let segment = self.segment(segment)?;
+            self.run("DELETE FROM neighbours WHERE segment = ? AND number = ?", params![segment, id.cast_signed()])?;
+        }
         Ok(())
     }
 
@@ -71,11 +75,13 @@ impl Save<'_> {
         rows.leases.iter().try_for_each(|lease| self.lease(lease))?;
         rows.roles.iter().try_for_each(|role| self.role(role))?;
         rows.told.iter().try_for_each(|told| self.told(told))?;
-        rows.asked.iter().try_for_each(|asked| self.asked(asked))
+        rows.asked.iter().try_for_each(|asked| self.asked(asked))?;
+        rows.neighbours.iter().try_for_each(|neighbour| self.neighbour(neighbour))
     }
 
     fn host(&mut self, host: &Host) -> rusqlite::Result<()> {
-        let Host { id, segment, first_seen, last_seen, announced, gone_since, names, services, dhcp, prints } = host;
+        let Host { id, segment, first_seen, last_seen, announced, gone_since, names, services, dhcp, prints, roles } =
+            host;
         let segment = self.segment(*segment)?;
         let row = self.row(
             "INSERT INTO hosts (number, segment, first_seen, announced, gone_since) VALUES (?, ?, ?, ?, ?)
@@ -134,6 +140,15 @@ impl Save<'_> {
                 "INSERT INTO prints (host, evidence, value) VALUES (?, ?, ?)",
                 params![row, print.evidence, print.value],
             )?;
+        }
+        self.run("DELETE FROM host_roles WHERE host = ?", [row])?;
+        for (role, evidence) in roles {
+            for evidence in evidence {
+                self.run(
+                    "INSERT INTO host_roles (host, role, evidence) VALUES (?, ?, ?)",
+                    params![row, role, evidence],
+                )?;
+            }
         }
         Ok(())
     }
@@ -266,6 +281,32 @@ impl Save<'_> {
             )?;
         }
         Ok(())
+    }
+
+    fn neighbour(&mut self, neighbour: &Neighbour) -> rusqlite::Result<()> {
+        let Neighbour { segment, id, source, unit, mac, chassis, port, name, port_description, .. } = neighbour;
+        let segment = self.segment(*segment)?;
+        self.run(
+            "INSERT OR REPLACE INTO neighbours (segment, number, source, unit, mac, chassis, port, name,
+               port_description, bridges, ttl_s, gone, first_seen, last_seen)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                segment,
+                id.cast_signed(),
+                source,
+                unit.map(u64::cast_signed),
+                mac,
+                chassis,
+                port,
+                name,
+                port_description,
+                neighbour.bridges,
+                neighbour.ttl_s,
+                neighbour.gone,
+                neighbour.first_seen,
+                neighbour.last_seen
+            ],
+        )
     }
 
     fn presence(&mut self, presence: &Presence) -> rusqlite::Result<()> {

@@ -11,6 +11,7 @@ pub(super) const APPLICATION_ID: i64 = 0x7365_6e73;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0006.sql"),
 ];

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::inventory::fingerprint::Evidence;
-use crate::inventory::state::{HostId, Oddity, Role, Source};
+use crate::inventory::state::{HostId, HostRole, Oddity, Role, Source};
 use crate::types::{Mac, Timestamp};
 
 /// An address, 4 or 16 bytes.
@@ -109,6 +109,19 @@ impl FromSql for Source {
     }
 }
 
+impl ToSql for HostRole {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for HostRole {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        Self::parse(word).ok_or_else(|| unknown("a host's role", word.as_bytes()))
+    }
+}
+
 impl ToSql for Sources {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.0.iter().map(|source| source.name()).collect::<Vec<_>>().join(",").into())
@@ -171,8 +184,10 @@ impl FromSql for Evidence {
 impl ToSql for Role {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
+            Self::DhcpRouter => "dhcp-router",
             Self::DhcpServer => "dhcp-server",
             Self::Router => "router",
+            Self::VirtualRouter => "virtual-router",
         }
         .into())
     }
@@ -181,8 +196,10 @@ impl ToSql for Role {
 impl FromSql for Role {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         match value.as_str()? {
+            "dhcp-router" => Ok(Self::DhcpRouter),
             "dhcp-server" => Ok(Self::DhcpServer),
             "router" => Ok(Self::Router),
+            "virtual-router" => Ok(Self::VirtualRouter),
             word => Err(unknown("a role", word.as_bytes())),
         }
     }

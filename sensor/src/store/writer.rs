@@ -155,7 +155,7 @@ impl Writer {
             "DELETE FROM segments WHERE id NOT IN (
                SELECT segment FROM hosts UNION SELECT segment FROM stations UNION SELECT segment FROM bindings
                UNION SELECT segment FROM leases UNION SELECT segment FROM roles UNION SELECT segment FROM told
-               UNION SELECT segment FROM asked)",
+               UNION SELECT segment FROM asked UNION SELECT segment FROM neighbours)",
             [],
         )?;
         let (created_at, last_event_id, published_to): (_, i64, i64) =
@@ -288,6 +288,7 @@ mod tests {
         removed.roles.extend(model.roles.iter().map(|row| (row.segment, row.role, row.ip)));
         removed.told.extend(model.told.iter().map(|row| (row.segment, row.oddity, row.ip, row.mac, row.frame_mac)));
         removed.asked.extend(model.asked.iter().map(|row| (row.segment, row.ip)));
+        removed.neighbours.extend(model.neighbours.iter().map(|row| (row.segment, row.id)));
         writer.commit(&all).unwrap();
         writer.close().unwrap();
         let (writer, saved) = folder.open();

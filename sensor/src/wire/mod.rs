@@ -5,16 +5,26 @@ use crate::types::{Class, Frame};
 
 /// ARP.
 pub mod arp;
+/// Cisco Discovery Protocol.
+pub mod cdp;
 /// DHCPv4.
 pub mod dhcp;
 /// The DNS message.
 pub mod dns;
+/// LLDP.
+pub mod lldp;
 /// mDNS.
 pub mod mdns;
+/// IGMP and MLD.
+pub mod membership;
 /// NetBIOS name service.
 pub mod nbns;
 /// NDP.
 pub mod ndp;
+/// VRRP, CARP, HSRP, GLBP.
+pub mod redundancy;
+/// Spanning tree.
+pub mod stp;
 /// Answers of UDP services.
 pub mod served;
 /// TCP's opening segments.
@@ -42,12 +52,22 @@ pub enum WireError {
 pub enum Message {
     /// ARP.
     Arp(arp::Message),
+    /// Cisco Discovery Protocol; boxed because it is rare and large.
+    Cdp(Box<cdp::Message>),
     /// DHCPv4; boxed because it is rare and large.
     Dhcp(Box<dhcp::Message>),
+    /// LLDP; boxed because it is rare and large.
+    Lldp(Box<lldp::Message>),
     /// mDNS.
     Mdns(dns::Message),
+    /// IGMP and MLD.
+    Membership(membership::Message),
     /// NDP.
     Ndp(ndp::Message),
+    /// VRRP, CARP, HSRP, GLBP.
+    Redundancy(redundancy::Message),
+    /// Spanning tree.
+    Stp(stp::Message),
     /// A service's answer.
     Served(served::Message),
     /// Anything else: only who sent it is of interest.
@@ -60,9 +80,14 @@ pub enum Message {
 pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
     Ok(match frame.class {
         Class::Arp => arp::parse(frame.body)?.map(Message::Arp),
+        Class::Cdp => cdp::parse(frame.body)?.map(|message| Message::Cdp(Box::new(message))),
         Class::Dhcp => dhcp::parse(frame.body)?.map(|message| Message::Dhcp(Box::new(message))),
+        Class::Lldp => lldp::parse(frame.body)?.map(|message| Message::Lldp(Box::new(message))),
         Class::Mdns => mdns::parse(frame.body)?.map(Message::Mdns),
+        Class::Membership => membership::parse(frame)?.map(Message::Membership),
         Class::Ndp => ndp::parse(frame)?.map(Message::Ndp),
+        Class::Redundancy => redundancy::parse(frame)?.map(Message::Redundancy),
+        Class::Stp => stp::parse(frame.body)?.map(Message::Stp),
         Class::Served => served::parse(frame)?.map(Message::Served),
         Class::Traffic => Some(Message::Traffic),
         Class::Syn | Class::SynAck => syn::parse(frame.body)?.map(Message::Syn),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use sensor::types::TEXT_MAX;
 use serde_json::{Map, Value};
 
 /// Facts per kind.
@@ -14,7 +15,9 @@ pub const KINDS: &[&str] = &[
     "arp_probe",
     "arp_mismatch",
     "arp_gratuitous",
+    "cdp",
     "dhcp",
+    "lldp",
     "mdns_a",
     "mdns_reverse",
     "mdns_type",
@@ -40,7 +43,7 @@ pub const VLANS: &str = "vlans";
 pub const MOVES: &str = "ip-moves";
 
 /// Kinds that the other decoder tells of and the sensor does not read.
-pub const NOT_YET: &[&str] = &["cdp", "dhcpv6", "lldp", "llmnr", "nbns", "nbns_status", "ssdp"];
+pub const NOT_YET: &[&str] = &["dhcpv6", "llmnr", "nbns", "nbns_status", "ssdp"];
 
 /// The record in one spelling: keys sorted, addresses as Rust writes them, texts as bytes without trailing NULs,
 /// and without what only one side tells.
@@ -69,6 +72,8 @@ fn one_spelling(value: &Value) -> Value {
 }
 
 fn spell_bytes(bytes: &[u8]) -> Value {
+    // The sensor keeps so much of a text.
+    let bytes = &bytes[..bytes.len().min(TEXT_MAX)];
     let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     bytes[..end].escape_ascii().to_string().into()
 }

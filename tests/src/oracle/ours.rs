@@ -38,6 +38,32 @@ fn pick(line: &Map<String, Value>, fields: &[(&str, &str)]) -> Map<String, Value
 
 const BINDING: &[(&str, &str)] = &[("mac", "mac"), ("ip", "ip"), ("vlan", "vlan")];
 
+const CDP: &[(&str, &str)] = &[
+    ("mac", "mac"),
+    ("vlan", "vlan"),
+    ("device_id", "device_id"),
+    ("port", "port"),
+    ("software", "software"),
+    ("platform", "platform"),
+    ("native_vlan", "native_vlan"),
+    ("addresses", "addresses"),
+];
+
+const LLDP: &[(&str, &str)] = &[
+    ("mac", "mac"),
+    ("vlan", "vlan"),
+    ("chassis_subtype", "chassis_subtype"),
+    ("chassis", "chassis"),
+    ("port_subtype", "port_subtype"),
+    ("port", "port"),
+    ("ttl", "ttl"),
+    ("port_desc", "port_desc"),
+    ("system_name", "system_name"),
+    ("system_desc", "system_desc"),
+    ("mgmt", "mgmt"),
+    ("pvid", "pvid"),
+];
+
 fn sighting(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
     // The independent decoder does not read what has no protocol of its own; p0f reads SYNs (`cargo xtask prints`).
     if matches!(word(line, "source")?, "served" | "syn" | "syn-ack" | "traffic") {
@@ -50,9 +76,13 @@ fn sighting(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> 
     }
     match word(line, "source")? {
         "arp" => arp(line, facts)?,
+        "cdp" => add(facts, "cdp", spell(&pick(line, CDP))),
         "dhcp" => add(facts, "dhcp", dhcp(line)?),
+        "lldp" => add(facts, "lldp", spell(&pick(line, LLDP))),
         "mdns" => mdns(line, facts)?,
         "ndp" => ndp(line, facts)?,
+        // The other decoder was not asked about these.
+        "carp" | "glbp" | "hsrp" | "igmp" | "mld" | "stp" | "vrrp" => {}
         other => anyhow::bail!("source {other}"),
     }
     Ok(())

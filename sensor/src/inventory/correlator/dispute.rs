@@ -99,6 +99,7 @@ impl Correlator {
             || self.memory.ever_held(segment, ip, new)
             || self.memory.lease(segment, ip, new, s.at).is_some()
             || is_failover(old, new)
+            || self.share_group(s, old)
             || self.disputes.len() >= self.limits.disputes_max;
         if is_plain {
             return false;
@@ -226,7 +227,7 @@ impl Correlator {
             let server = lease.server.map(|server| ("dhcp_server", Detail::Text(server.to_string())));
             return (Reason::Dhcp, server.into_iter().collect());
         }
-        if is_failover(old, s.mac) {
+        if is_failover(old, s.mac) || self.share_group(s, old) {
             return (Reason::Failover, Vec::new());
         }
         self.verdict.take().unwrap_or((Reason::Unknown, Vec::new()))

@@ -15,6 +15,8 @@ use crate::types::{Text, Vlans};
 
 /// Answers, silence, and addresses that two stations claim.
 mod asking;
+/// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
+mod link;
 
 /// Feeds the lines one by one, each at its own time, and compares what they tell.
 fn check(input: &[&str], expected: &[&str]) {
@@ -102,7 +104,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "echo" | "nbns" | "port" | "ptr" => {
             ("00:00:00:00:00:00", ip(0), Claim::Answer(Box::new(answer(verb, &words[1..]))))
         }
-        other => panic!("no such verb: {other}"),
+        other => link::claim(other, words),
     };
     let (mac_word, frame_word) = who.split_once('/').unwrap_or((who, who));
     Sighting { at, segment, frame_mac: mac(frame_word), mac: mac(mac_word), ip, claim }
@@ -150,6 +152,7 @@ fn dhcp(words: &[&str]) -> DhcpClaim {
             "class" => claim.vendor_class = text(),
             "server" => claim.server = value.parse().ok(),
             "source" => claim.source = value.parse().ok(),
+            "router" => claim.router = value.parse().ok(),
             "lease" => claim.lease_s = value.parse().ok(),
             "ciaddr" => claim.ciaddr = value.parse().ok(),
             "yiaddr" => claim.yiaddr = value.parse().ok(),

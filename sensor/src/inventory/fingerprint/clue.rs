@@ -142,13 +142,12 @@ pub fn clues(host: &Host, asked: &[&Asked], roles: &[Role], vendor: Option<&str>
         add(Evidence::Snmp, asked.snmp.as_ref().and_then(|snmp| snmp.description.as_deref()).unwrap_or_default());
     }
     for role in roles {
-        add(
-            Evidence::Role,
-            match role {
-                Role::DhcpServer => "dhcp-server",
-                Role::Router => "router",
-            },
-        );
+        match role {
+            Role::DhcpServer => add(Evidence::Role, "dhcp-server"),
+            Role::Router => add(Evidence::Role, "router"),
+            // What others say of an address.
+            Role::DhcpRouter | Role::VirtualRouter => {}
+        }
     }
     add(Evidence::Vendor, vendor.unwrap_or_default());
     clues.sort();

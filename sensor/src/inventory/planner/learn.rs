@@ -60,6 +60,9 @@ impl Said {
             Claim::Mdns(_) | Claim::Served(_) => known,
             Claim::Traffic(claim) if claim.is_forwarded() => nothing,
             Claim::Traffic(_) => known,
+            // A router that speaks by its group's station holds its own address elsewhere.
+            Claim::Membership(_) | Claim::Redundancy(_) => Self { is_learnt: false, ..known },
+            Claim::Cdp(_) | Claim::Lldp(_) | Claim::Stp(_) => nothing,
             Claim::Answer(answer) => match **answer {
                 Answer::Echo { .. } => Self { channel: Some(Channel::Echo), ..known },
                 Answer::Nbns { .. } | Answer::Snmp { .. } => Self { channel: Some(Channel::Socket), ..known },
