@@ -99,7 +99,7 @@ pub fn ndp(data: &[u8]) {
         Ok(Some(message)) => {
             assert_eq!(hop_limit, 255);
             assert!(message.prefixes.len() <= ndp_message::PREFIXES_MAX);
-            assert!(message.prefixes.iter().all(|(_, length)| *length <= 128));
+            assert!(message.prefixes.iter().all(|prefix| prefix.length <= 128));
         }
         Ok(None) => {}
         Err(error) => assert!(matches!(error, WireError::BadValue | WireError::HopLimit | WireError::Truncated)),

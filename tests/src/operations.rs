@@ -17,6 +17,7 @@ use sensor::inventory::sighting::{
 };
 use sensor::inventory::state::{HostId, Presence, Rows};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
+use sensor::wire::ndp::Prefix;
 use sensor::wire::syn::Syn;
 
 /// Runs the operations that `data` spells. Panics when something that must hold does not.
@@ -340,8 +341,8 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
         1 => ndp(NdpClaim::Redirect { target, destination: target }),
         2 => {
             let lifetime_s = *bytes.choose(&[0, 9])?;
-            let prefixes = vec![(std::net::Ipv6Addr::UNSPECIFIED, bytes.int_in_range(0..=255)?)];
-            ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes })))
+            let prefixes = vec![Prefix::new(std::net::Ipv6Addr::UNSPECIFIED, bytes.int_in_range(0..=255)?)];
+            ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes, ..RouterAdvert::default() })))
         }
         3 => Ok((None, Claim::Ndp(NdpClaim::RouterSolicit))),
         4 => ndp(NdpClaim::Advert { router: false, asked: bytes.ratio(1, 3)? }),

@@ -1,7 +1,7 @@
 //! What the inventory knows, in the form in which it is saved, restored and exported. Plain values, no behaviour.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -22,11 +22,15 @@ pub enum Source {
     ArpProbe,
     /// DHCPv4.
     Dhcp,
+    /// DHCPv6.
+    Dhcpv6,
     /// ICMP or ICMPv6 echo.
     Icmp,
+    /// LLMNR.
+    Llmnr,
     /// mDNS.
     Mdns,
-    /// NetBIOS node status.
+    /// NetBIOS name service.
     Nbns,
     /// NDP.
     Ndp,
@@ -36,27 +40,35 @@ pub enum Source {
     Ptr,
     /// SNMP.
     Snmp,
+    /// SSDP.
+    Ssdp,
     /// A TCP connection.
     Tcp,
     /// Frames of any kind.
     Traffic,
+    /// WS-Discovery.
+    Wsd,
 }
 
 impl Source {
     /// Every source, in alphabetical order of its written name.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Arp,
         Self::ArpProbe,
         Self::Dhcp,
+        Self::Dhcpv6,
         Self::Icmp,
+        Self::Llmnr,
         Self::Mdns,
         Self::Nbns,
         Self::Ndp,
         Self::NdpProbe,
         Self::Ptr,
         Self::Snmp,
+        Self::Ssdp,
         Self::Tcp,
         Self::Traffic,
+        Self::Wsd,
     ];
 
     /// The source in exports and in the database.
@@ -65,15 +77,19 @@ impl Source {
             Self::Arp => "arp",
             Self::ArpProbe => "arp-probe",
             Self::Dhcp => "dhcp",
+            Self::Dhcpv6 => "dhcpv6",
             Self::Icmp => "icmp",
+            Self::Llmnr => "llmnr",
             Self::Mdns => "mdns",
             Self::Nbns => "nbns",
             Self::Ndp => "ndp",
             Self::NdpProbe => "ndp-probe",
             Self::Ptr => "ptr",
             Self::Snmp => "snmp",
+            Self::Ssdp => "ssdp",
             Self::Tcp => "tcp",
             Self::Traffic => "traffic",
+            Self::Wsd => "wsd",
         }
     }
 
@@ -86,10 +102,13 @@ impl Source {
     pub const fn name_rank(self) -> u8 {
         match self {
             Self::Dhcp => 0,
-            Self::Mdns => 1,
-            Self::Nbns => 2,
-            Self::Snmp => 3,
-            _ => 4,
+            Self::Dhcpv6 => 1,
+            Self::Mdns => 2,
+            Self::Llmnr => 3,
+            Self::Nbns => 4,
+            Self::Snmp => 5,
+            Self::Wsd => 6,
+            _ => 7,
         }
     }
 }
@@ -262,6 +281,23 @@ pub struct RoleHolder {
     pub last_seen: Timestamp,
     /// Router: advertised prefixes.
     pub prefixes: Vec<IpNet>,
+    /// Router: what else it advertises; `None` in a database of before.
+    pub router: Option<RouterFacts>,
+}
+
+/// What a router's last advertisement said, besides prefixes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouterFacts {
+    /// Router lifetime, seconds; 0: it is no default router any more.
+    pub lifetime_s: u16,
+    /// M flag: addresses come from DHCPv6.
+    pub managed: bool,
+    /// O flag: other settings come from DHCPv6.
+    pub other: bool,
+    /// Name servers.
+    pub rdnss: Vec<Ipv6Addr>,
+    /// Search domains, escaped.
+    pub dnssl: Vec<String>,
 }
 
 /// An oddity that was told once and is not told again while it lasts.

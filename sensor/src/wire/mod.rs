@@ -7,8 +7,12 @@ use crate::types::{Class, Frame};
 pub mod arp;
 /// DHCPv4.
 pub mod dhcp;
+/// DHCPv6.
+pub mod dhcpv6;
 /// The DNS message.
 pub mod dns;
+/// Link-local multicast name resolution.
+pub mod llmnr;
 /// mDNS.
 pub mod mdns;
 /// NetBIOS name service.
@@ -19,6 +23,10 @@ pub mod ndp;
 pub mod served;
 /// TCP's opening segments.
 pub mod syn;
+/// Simple service discovery.
+pub mod ssdp;
+/// WS-Discovery.
+pub mod wsd;
 
 /// Why a message could not be read. Small and without strings: the frame itself is the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,16 +52,26 @@ pub enum Message {
     Arp(arp::Message),
     /// DHCPv4; boxed because it is rare and large.
     Dhcp(Box<dhcp::Message>),
+    /// DHCPv6; boxed because it is rare and large.
+    Dhcpv6(Box<dhcpv6::Message>),
+    /// LLMNR.
+    Llmnr(dns::Message),
     /// mDNS.
     Mdns(dns::Message),
-    /// NDP.
-    Ndp(ndp::Message),
     /// A service's answer.
     Served(served::Message),
     /// Anything else: only who sent it is of interest.
     Traffic,
     /// TCP's opening segments.
     Syn(syn::Syn),
+    /// NetBIOS name service.
+    Nbns(nbns::Message),
+    /// NDP; boxed because router advertisements are large.
+    Ndp(Box<ndp::Message>),
+    /// SSDP; boxed because it is rare and large.
+    Ssdp(Box<ssdp::Message>),
+    /// WS-Discovery.
+    Wsd(wsd::Message),
 }
 
 /// Reads a frame's body: `Err` malformed, `Ok(None)` not ours, `Ok(Some(_))` ours.
@@ -61,11 +79,16 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
     Ok(match frame.class {
         Class::Arp => arp::parse(frame.body)?.map(Message::Arp),
         Class::Dhcp => dhcp::parse(frame.body)?.map(|message| Message::Dhcp(Box::new(message))),
+        Class::Dhcpv6 => dhcpv6::parse(frame.body)?.map(|message| Message::Dhcpv6(Box::new(message))),
+        Class::Llmnr => llmnr::parse(frame.body)?.map(Message::Llmnr),
         Class::Mdns => mdns::parse(frame.body)?.map(Message::Mdns),
-        Class::Ndp => ndp::parse(frame)?.map(Message::Ndp),
         Class::Served => served::parse(frame)?.map(Message::Served),
         Class::Traffic => Some(Message::Traffic),
         Class::Syn | Class::SynAck => syn::parse(frame.body)?.map(Message::Syn),
+        Class::Nbns => nbns::parse(frame.body)?.map(Message::Nbns),
+        Class::Ndp => ndp::parse(frame)?.map(|message| Message::Ndp(Box::new(message))),
+        Class::Ssdp => ssdp::parse(frame.body)?.map(|message| Message::Ssdp(Box::new(message))),
+        Class::Wsd => wsd::parse(frame.body)?.map(Message::Wsd),
         _ => None,
     })
 }

@@ -12,6 +12,7 @@ use crate::inventory::fingerprint::p0f;
 use crate::inventory::probe::Technique;
 use crate::inventory::sighting::{Answer, ArpClaim, PortState};
 use crate::types::{Text, Vlans};
+use crate::wire::ndp;
 
 /// Answers, silence, and addresses that two stations claim.
 mod asking;
@@ -77,10 +78,20 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "rs" => (words[0], None, Claim::Ndp(NdpClaim::RouterSolicit)),
         "redirect" => (words[1], ip(0), Claim::Ndp(NdpClaim::Redirect { target, destination: target })),
         "ra" => {
-            let prefix = |word: &&str| word.parse::<Ipv6Net>().map(|net| (net.addr(), net.prefix_len())).unwrap();
+            let prefix = |word: &&str| {
+                word.parse::<Ipv6Net>().map(|net| ndp::Prefix::new(net.addr(), net.prefix_len())).unwrap()
+            };
             let lifetime_s = words[2].parse().unwrap();
             let prefixes = words[3..].iter().map(prefix).collect();
-            (words[1], ip(0), Claim::Ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes }))))
+            (
+                words[1],
+                ip(0),
+                Claim::Ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert {
+                    lifetime_s,
+                    prefixes,
+                    ..RouterAdvert::default()
+                }))),
+            )
         }
         "dhcp" => {
             let claim = dhcp(words);
@@ -506,7 +517,9 @@ fn services_open_and_close() {
         let host = correlator.snapshot().hosts.remove(0);
         let written =
             |s: &crate::inventory::state::Service| format!("{} {}/{} {}", s.instance, s.port, s.protocol, s.closed);
-        host.services.iter().map(written).collect::<Vec<_>>().join(", ")
+        // The first is mDNS itself.
+        assert_eq!(host.services.first().map(|s| (s.port, s.instance.as_str())), Some((5353, "")));
+        host.services.iter().skip(1).map(written).collect::<Vec<_>>().join(", ")
     };
     assert_eq!(services("0 mdns 10.0.0.1 aa a pc.local 10.0.0.1"), "");
     assert_eq!(
