@@ -13,8 +13,8 @@ use sensor::inventory::state::Rows;
 use sensor::probe::banner::readings;
 use sensor::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
 use sensor::wire::{
-    self, WireError, arp as arp_message, dhcp as dhcp_message, dns, mdns as mdns_message, nbns, ndp as ndp_message,
-    syn as syn_message,
+    self, WireError, arp as arp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns, llmnr as llmnr_message,
+    mdns as mdns_message, nbns as nbns_message, ndp as ndp_message, ssdp as ssdp_message, syn as syn_message, wsd as wsd_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
 use sensor_ebpf::classify::{Opens, classify};
@@ -31,17 +31,22 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "answers", body: answers },
     Target { name: "arp", body: arp },
     Target { name: "capture_file", body: capture_file },
     Target { name: "classifier", body: classifier },
     Target { name: "correlator", body: correlate },
     Target { name: "dhcp", body: dhcp },
+    Target { name: "dhcpv6", body: dhcpv6 },
+    Target { name: "llmnr", body: llmnr },
     Target { name: "mdns", body: mdns },
+    Target { name: "nbns", body: nbns },
     Target { name: "ndp", body: ndp },
+    Target { name: "ssdp", body: ssdp },
     Target { name: "syn", body: syn },
     Target { name: "whole_path", body: whole_path },
+    Target { name: "wsd", body: wsd },
 ];
 
 /// A frame of any bytes: the body lies inside it and inside what is harvested of a frame, and records survive the ring.
@@ -63,7 +68,7 @@ pub fn classifier(data: &[u8]) {
 pub fn answers(data: &[u8]) {
     if let Some((id, body)) = data.split_first_chunk::<2>() {
         let whole = [id, body].concat();
-        if let Ok(Some(status)) = nbns::parse_node_status(u16::from_be_bytes(*id), &whole) {
+        if let Ok(Some(status)) = nbns_message::parse_node_status(u16::from_be_bytes(*id), &whole) {
             assert!(status.names.len() <= 255 && status.names.iter().all(|name| name.name.as_bytes().len() <= 15));
             assert!(status.unit_id.is_none_or(Mac::is_station));
         }
@@ -100,6 +105,8 @@ pub fn ndp(data: &[u8]) {
             assert_eq!(hop_limit, 255);
             assert!(message.prefixes.len() <= ndp_message::PREFIXES_MAX);
             assert!(message.prefixes.iter().all(|prefix| prefix.length <= 128));
+            assert!(message.routes.len() <= ndp_message::PREFIXES_MAX);
+            assert!(message.rdnss.len() <= ndp_message::SERVERS_MAX && message.dnssl.len() <= ndp_message::SERVERS_MAX);
         }
         Ok(None) => {}
         Err(error) => assert!(matches!(error, WireError::BadValue | WireError::HopLimit | WireError::Truncated)),
@@ -138,6 +145,65 @@ pub fn syn(data: &[u8]) {
         assert!(p0f::Signature::parse(&syn.to_string().replace("+?:", ":")).is_ok(), "{syn}");
     }
     check_sightings(&frame_of(Class::Syn, data));
+}
+
+/// DHCPv6: tables keep their limits, and lengths are lengths.
+pub fn dhcpv6(data: &[u8]) {
+    if let Ok(Some(message)) = dhcpv6_message::parse(data) {
+        assert!(message.addresses.len() <= dhcpv6_message::ADDRESSES_MAX);
+        assert!(message.prefixes.len() <= dhcpv6_message::ADDRESSES_MAX);
+        assert!(message.prefixes.iter().all(|prefix| prefix.length <= 128));
+        assert!(message.requested.len() <= dhcpv6_message::REQUESTED_MAX);
+    }
+    check_sightings(&frame_of(Class::Dhcpv6, data));
+}
+
+/// LLMNR.
+pub fn llmnr(data: &[u8]) {
+    if let Ok(Some(message)) = llmnr_message::parse(data) {
+        assert!(message.questions.len() <= dns::RECORDS_MAX && message.records.len() <= dns::RECORDS_MAX);
+    }
+    check_sightings(&frame_of(Class::Llmnr, data));
+}
+
+/// The NetBIOS name service: tables keep their limits, and names are no longer than they can be.
+pub fn nbns(data: &[u8]) {
+    if let Ok(Some(message)) = nbns_message::parse(data) {
+        assert!(message.questions.len() <= nbns_message::RECORDS_MAX);
+        assert!(message.records.len() <= nbns_message::RECORDS_MAX);
+        assert!(message.questions.iter().all(|name| name.name.as_bytes().len() <= 15));
+        for record in &message.records {
+            match record {
+                nbns_message::Record::Addresses(_, list) => assert!(list.len() <= nbns_message::ADDRESSES_MAX),
+                nbns_message::Record::Status(status) => assert!(status.names.len() <= 255),
+            }
+        }
+    }
+    check_sightings(&frame_of(Class::Nbns, data));
+}
+
+/// SSDP: texts keep their limit and have no line's end.
+pub fn ssdp(data: &[u8]) {
+    if let Ok(Some(message)) = ssdp_message::parse(data) {
+        for text in [message.server, message.location, message.usn, message.nt, message.nts, message.st] {
+            assert!(text.is_none_or(|text| text.as_bytes().len() <= TEXT_MAX && !text.as_bytes().contains(&b'\n')));
+        }
+    }
+    check_sightings(&frame_of(Class::Ssdp, data));
+}
+
+/// WS-Discovery: tables keep their limits, and words are words.
+pub fn wsd(data: &[u8]) {
+    if let Ok(Some(message)) = wsd_message::parse(data) {
+        assert!(message.targets.len() <= wsd_message::TARGETS_MAX);
+        for target in &message.targets {
+            for list in [&target.types, &target.scopes, &target.xaddrs] {
+                assert!(list.len() <= wsd_message::WORDS_MAX);
+                assert!(list.iter().all(|word| !word.as_bytes().is_empty() && !word.as_bytes().contains(&b' ')));
+            }
+        }
+    }
+    check_sightings(&frame_of(Class::Wsd, data));
 }
 
 /// A capture file of any bytes: frames keep to it, and reading ends.

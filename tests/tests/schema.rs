@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::Validator;
 use sensor::export::record::{
-    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, ServiceRecord, SnmpRecord, address_records,
+    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, RouterRecord, ServiceRecord, SnmpRecord, address_records,
     event_record,
 };
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
@@ -212,6 +212,14 @@ fn full_address() -> AddressRecord {
         previous_macs: Some(vec!["00:00:5e:00:53:02".to_owned()]),
         os: Some(guess("Debian", "ssh: SSH-2.0-OpenSSH_9.2p1 Debian-2")),
         kind: Some(guess("server", "banner: nginx/1.22.1")),
+        router: Some(RouterRecord {
+            lifetime_s: Some(1800),
+            managed: Some(true),
+            other: Some(false),
+            prefixes: Some(vec!["2001:db8::/64".to_owned()]),
+            rdnss: Some(vec!["2001:db8::53".parse().unwrap()]),
+            dnssl: Some(vec!["lan".to_owned()]),
+        }),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::wire::ndp;
 
 /// Answers, silence, and addresses that two stations claim.
 mod asking;
+/// Names and announcements.
+mod names;
 
 /// Feeds the lines one by one, each at its own time, and compares what they tell.
 fn check(input: &[&str], expected: &[&str]) {
@@ -103,6 +105,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
             (words[1], ip(0), Claim::Mdns(MdnsClaim::Txt { name, txt: vec![txt] }))
         }
         "mdns" => (words[1], ip(0), Claim::Mdns(mdns(&words[2..]))),
+        "dhcp6" | "llmnr" | "nbname" | "ssdp" | "wsd" => names::said(verb, words),
         "asked" if ip(0).is_some_and(|ip| ip.is_ipv6()) => {
             (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, asked: true }))
         }
