@@ -14,7 +14,8 @@ use sensor::probe::banner::readings;
 use sensor::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
 use sensor::wire::{
     self, WireError, arp as arp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns, llmnr as llmnr_message,
-    mdns as mdns_message, nbns as nbns_message, ndp as ndp_message, ssdp as ssdp_message, syn as syn_message, wsd as wsd_message,
+    mdns as mdns_message, nbns as nbns_message, ndp as ndp_message, ssdp as ssdp_message, syn as syn_message,
+    wsd as wsd_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
 use sensor_ebpf::classify::{Opens, classify};

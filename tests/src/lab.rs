@@ -32,6 +32,10 @@ mod responder;
 pub mod tap;
 /// Hosts with real daemons beside them.
 pub mod services;
+/// A switch that tells everybody everything.
+pub mod hub;
+/// Speakers of LLMNR and SSDP.
+pub mod announcers;
 
 /// A switch, its mirror port, and the hosts on it.
 pub struct Lab {
@@ -365,6 +369,11 @@ pub fn possible() -> bool {
 /// Whether the hosts with daemons can be run beside a crowd here. Under `CI=true` they must be.
 pub fn has_services() -> bool {
     has(&tools::missing_services())
+}
+
+/// Whether the daemons that announce themselves can be run here. Under `CI=true` they must be.
+pub fn has_announcers() -> bool {
+    has(&tools::missing_announcers())
 }
 
 /// Whether there is a journal daemon to start. Under `CI=true` there must be.

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::Validator;
 use sensor::export::record::{
-    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, RouterRecord, ServiceRecord, SnmpRecord, address_records,
-    event_record,
+    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, RouterRecord, ServiceRecord, SnmpRecord,
+    address_records, event_record,
 };
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
 use sensor::inventory::event::{Detail, Event, Kind, Reason, Severity};

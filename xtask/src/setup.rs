@@ -19,6 +19,7 @@ const TEST_PACKAGES: [&str; 19] = [
     "iputils-ping",
     "isc-dhcp-client",
     "keepalived",
+    "minissdpd",
     "nginx-light",
     "openssh-server",
     "openssl",
@@ -29,6 +30,7 @@ const TEST_PACKAGES: [&str; 19] = [
     "snmpd",
     "systemd",
     "util-linux",
+    "wsdd",
 ];
 
 /// Everything that `cargo xtask test` runs besides Rust.

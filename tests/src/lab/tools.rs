@@ -14,6 +14,9 @@ pub const JOURNALD: &str = "/lib/systemd/systemd-journald";
 /// Daemons that describe themselves, and what they need.
 const SERVICES: [&str; 6] = ["nginx", "nmbd", "openssl", "snmpd", "ssh-keygen", "sshd"];
 
+/// Daemons that announce themselves.
+const ANNOUNCERS: [&str; 3] = ["minissdpd", "nmbd", "wsdd"];
+
 /// What of the lab's programs this machine has not.
 pub(super) fn missing() -> Vec<&'static str> {
     not_here(&PROGRAMS)
@@ -22,6 +25,11 @@ pub(super) fn missing() -> Vec<&'static str> {
 /// What of the daemons that describe themselves this machine has not.
 pub(super) fn missing_services() -> Vec<&'static str> {
     not_here(&SERVICES)
+}
+
+/// What of the daemons that announce themselves this machine has not.
+pub(super) fn missing_announcers() -> Vec<&'static str> {
+    not_here(&ANNOUNCERS)
 }
 
 fn not_here(programs: &[&'static str]) -> Vec<&'static str> {
