@@ -55,8 +55,8 @@ fn sighting(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> 
         "llmnr" if line.contains_key("addr") => {
             add(facts, "llmnr", spell(&pick(line, &[("name", "name"), ("addr", "addr"), ("mac", "mac")])));
         }
-        // The other decoder tells of LLMNR's addresses only, and nothing of WS-Discovery.
-        "llmnr" | "wsd" => {}
+        // The other decoder tells of LLMNR's addresses only, and nothing of WS-Discovery or of frames of any kind.
+        "llmnr" | "served" | "syn" | "syn-ack" | "traffic" | "wsd" => {}
         "mdns" => mdns(line, facts)?,
         "nbns" => nbns(line, facts)?,
         "ndp" => ndp(line, facts)?,

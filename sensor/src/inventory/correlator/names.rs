@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::event::{Detail, Event};
+use super::super::fingerprint::Evidence;
 use super::super::host;
 use super::super::prefix;
 use super::super::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim, onvif_name};
 use super::super::sighting::{MdnsClaim, Sighting};
 use super::super::state::{HostId, Role, Source};
 use super::Correlator;
+use crate::types::{Mac, Text};
 use crate::wire::{ssdp, wsd};
 
 /// RFC 6762, section 2.
@@ -51,10 +53,10 @@ impl Correlator {
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Dhcpv6, events);
         }
-        let Some(client) = claim.client.filter(|_| grants(message.kind)) else { return };
-        if claim.from_server && !self.settings.own_macs.contains(&client) {
-            self.memory.hear(s.segment, client, Source::Dhcpv6, s.at);
-        }
+        let own = &self.settings.own_macs;
+        let is_clients = |client: &Mac| grants(message.kind) && client.is_station() && !own.contains(client);
+        let Some(client) = claim.client.filter(is_clients) else { return };
+        self.memory.hear(s.segment, client, Source::Dhcpv6, s.at);
         let of_client = Sighting { frame_mac: client, mac: client, ..s.clone() };
         for address in message.addresses.iter().filter(|address| address.valid_s > 0) {
             self.hint(&of_client, IpAddr::V6(address.ip), Source::Dhcpv6, events);
@@ -103,6 +105,11 @@ impl Correlator {
         let Some(id) = self.neighbour(s, heard.is_near, Source::Ssdp) else { return };
         if heard.port == SSDP_PORT {
             self.hear_service(s, id, SSDP_PORT, Source::Ssdp);
+        }
+        if let Some(server) = heard.said.server.as_ref().map(Text::escaped) {
+            let prints_max = self.limits.prints_max;
+            let learn = |host: &mut _| (host::learn_print(host, Evidence::SsdpServer, server, prints_max), ());
+            self.memory.update_host(id, learn);
         }
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Ssdp, events);

@@ -284,6 +284,31 @@ fn services_that_speak_from_their_port() {
 }
 
 #[test]
+fn what_a_device_says_that_it_runs_is_evidence() {
+    let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+    let mut s = sighting(time("0"), segment("eth1"), "ssdp", &["10.0.0.1", "aa", "NOTIFY", "x"]);
+    let Claim::Ssdp(heard) = &mut s.claim else { panic!("SSDP") };
+    heard.said.server = Some(Text::new(b"Lab/1 UPnP/1.1\n"));
+    correlator.observe(&s, time("0"), &mut Vec::new());
+    let prints = &correlator.snapshot().hosts[0].prints;
+    assert_eq!(prints.iter().map(|print| print.value.as_str()).collect::<Vec<_>>(), ["Lab/1 UPnP/1.1\\x0a"]);
+}
+
+#[test]
+fn a_dhcpv6_reply_to_no_station_or_to_ourselves_binds_nobody() {
+    let settings = || Settings { own_macs: [mac("ee")].into(), ..settings() };
+    for client in ["ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "ee"] {
+        let line = format!("0 dhcp6 reply fe80::1 fe client={client} ip=2001:db8::5");
+        check_with(
+            settings(),
+            Limits::default(),
+            &[&line, "9 wait"],
+            &["new-dhcp-server fe80::1 fe", "new-host fe80::1 fe"],
+        );
+    }
+}
+
+#[test]
 fn a_files_names_are_told_once() {
     check_read_twice(&[
         "0 nbname 10.0.0.1 aa status PC far",
