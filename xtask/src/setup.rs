@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use crate::run;
 
 /// What the tests run: namespaces and mirror ports, real daemons and hosts, a journal.
-const TEST_PACKAGES: [&str; 19] = [
+const TEST_PACKAGES: [&str; 21] = [
     "avahi-daemon",
     "curl",
     "dnsmasq-base",
