@@ -13,9 +13,10 @@ use sensor::inventory::state::Rows;
 use sensor::probe::banner::readings;
 use sensor::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
 use sensor::wire::{
-    self, WireError, arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dns, lldp as lldp_message,
-    mdns as mdns_message, membership as membership_message, nbns, ndp as ndp_message, redundancy as redundancy_message,
-    stp as stp_message, syn as syn_message,
+    self, WireError, arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns,
+    lldp as lldp_message, llmnr as llmnr_message, mdns as mdns_message, membership as membership_message,
+    nbns as nbns_message, ndp as ndp_message, redundancy as redundancy_message, ssdp as ssdp_message,
+    stp as stp_message, syn as syn_message, wsd as wsd_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
 use sensor_ebpf::classify::{Opens, classify};
@@ -32,7 +33,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "answers", body: answers },
     Target { name: "arp", body: arp },
     Target { name: "capture_file", body: capture_file },
@@ -46,8 +47,13 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "ndp", body: ndp },
     Target { name: "redundancy", body: redundancy },
     Target { name: "stp", body: stp },
+    Target { name: "dhcpv6", body: dhcpv6 },
+    Target { name: "llmnr", body: llmnr },
+    Target { name: "nbns", body: nbns },
+    Target { name: "ssdp", body: ssdp },
     Target { name: "syn", body: syn },
     Target { name: "whole_path", body: whole_path },
+    Target { name: "wsd", body: wsd },
 ];
 
 /// A frame of any bytes: the body lies inside it and inside what is harvested of a frame, and records survive the ring.
@@ -69,7 +75,7 @@ pub fn classifier(data: &[u8]) {
 pub fn answers(data: &[u8]) {
     if let Some((id, body)) = data.split_first_chunk::<2>() {
         let whole = [id, body].concat();
-        if let Ok(Some(status)) = nbns::parse_node_status(u16::from_be_bytes(*id), &whole) {
+        if let Ok(Some(status)) = nbns_message::parse_node_status(u16::from_be_bytes(*id), &whole) {
             assert!(status.names.len() <= 255 && status.names.iter().all(|name| name.name.as_bytes().len() <= 15));
             assert!(status.unit_id.is_none_or(Mac::is_station));
         }
@@ -105,7 +111,9 @@ pub fn ndp(data: &[u8]) {
         Ok(Some(message)) => {
             assert_eq!(hop_limit, 255);
             assert!(message.prefixes.len() <= ndp_message::PREFIXES_MAX);
-            assert!(message.prefixes.iter().all(|(_, length)| *length <= 128));
+            assert!(message.prefixes.iter().all(|prefix| prefix.length <= 128));
+            assert!(message.routes.len() <= ndp_message::PREFIXES_MAX);
+            assert!(message.rdnss.len() <= ndp_message::SERVERS_MAX && message.dnssl.len() <= ndp_message::SERVERS_MAX);
         }
         Ok(None) => {}
         Err(error) => assert!(matches!(error, WireError::BadValue | WireError::HopLimit | WireError::Truncated)),
@@ -205,6 +213,65 @@ fn packet_of(class: Class, protocol: u8, port: u16, hop_limit: u8, body: &[u8]) 
     let frame = frame_of(class, body);
     let packet = frame.packet.map(|packet| Packet { protocol, hop_limit, ports: [port; 2], ..packet });
     Frame { packet, ..frame }
+}
+
+/// DHCPv6: tables keep their limits, and lengths are lengths.
+pub fn dhcpv6(data: &[u8]) {
+    if let Ok(Some(message)) = dhcpv6_message::parse(data) {
+        assert!(message.addresses.len() <= dhcpv6_message::ADDRESSES_MAX);
+        assert!(message.prefixes.len() <= dhcpv6_message::ADDRESSES_MAX);
+        assert!(message.prefixes.iter().all(|prefix| prefix.length <= 128));
+        assert!(message.requested.len() <= dhcpv6_message::REQUESTED_MAX);
+    }
+    check_sightings(&frame_of(Class::Dhcpv6, data));
+}
+
+/// LLMNR.
+pub fn llmnr(data: &[u8]) {
+    if let Ok(Some(message)) = llmnr_message::parse(data) {
+        assert!(message.questions.len() <= dns::RECORDS_MAX && message.records.len() <= dns::RECORDS_MAX);
+    }
+    check_sightings(&frame_of(Class::Llmnr, data));
+}
+
+/// The NetBIOS name service: tables keep their limits, and names are no longer than they can be.
+pub fn nbns(data: &[u8]) {
+    if let Ok(Some(message)) = nbns_message::parse(data) {
+        assert!(message.questions.len() <= nbns_message::RECORDS_MAX);
+        assert!(message.records.len() <= nbns_message::RECORDS_MAX);
+        assert!(message.questions.iter().all(|name| name.name.as_bytes().len() <= 15));
+        for record in &message.records {
+            match record {
+                nbns_message::Record::Addresses(_, list) => assert!(list.len() <= nbns_message::ADDRESSES_MAX),
+                nbns_message::Record::Status(status) => assert!(status.names.len() <= 255),
+            }
+        }
+    }
+    check_sightings(&frame_of(Class::Nbns, data));
+}
+
+/// SSDP: texts keep their limit and have no line's end.
+pub fn ssdp(data: &[u8]) {
+    if let Ok(Some(message)) = ssdp_message::parse(data) {
+        for text in [message.server, message.location, message.usn, message.nt, message.nts, message.st] {
+            assert!(text.is_none_or(|text| text.as_bytes().len() <= TEXT_MAX && !text.as_bytes().contains(&b'\n')));
+        }
+    }
+    check_sightings(&frame_of(Class::Ssdp, data));
+}
+
+/// WS-Discovery: tables keep their limits, and words are words.
+pub fn wsd(data: &[u8]) {
+    if let Ok(Some(message)) = wsd_message::parse(data) {
+        assert!(message.targets.len() <= wsd_message::TARGETS_MAX);
+        for target in &message.targets {
+            for list in [&target.types, &target.scopes, &target.xaddrs] {
+                assert!(list.len() <= wsd_message::WORDS_MAX);
+                assert!(list.iter().all(|word| !word.as_bytes().is_empty() && !word.as_bytes().contains(&b' ')));
+            }
+        }
+    }
+    check_sightings(&frame_of(Class::Wsd, data));
 }
 
 /// A capture file of any bytes: frames keep to it, and reading ends.

@@ -32,6 +32,10 @@ mod responder;
 pub mod tap;
 /// Hosts with real daemons beside them.
 pub mod services;
+/// A switch that tells everybody everything.
+pub mod hub;
+/// Speakers of LLMNR and SSDP.
+pub mod announcers;
 
 /// A switch, its mirror port, and the hosts on it.
 pub struct Lab {
@@ -370,6 +374,11 @@ pub fn has_services() -> bool {
 /// Whether switches' and routers' daemons can be run here. Under `CI=true` they must be.
 pub fn has_links() -> bool {
     has(&tools::missing_links())
+}
+
+/// Whether the daemons that announce themselves can be run here. Under `CI=true` they must be.
+pub fn has_announcers() -> bool {
+    has(&tools::missing_announcers())
 }
 
 /// Whether there is a journal daemon to start. Under `CI=true` there must be.

@@ -11,14 +11,16 @@ use sensor::inventory::event::{Event, Kind};
 use sensor::inventory::fingerprint::{Evidence, p0f};
 use sensor::inventory::limits::Limits;
 use sensor::inventory::probe::Technique;
+use sensor::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim};
 use sensor::inventory::sighting::{
     Answer, ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, PortState, RouterAdvert,
     Sighting,
 };
 use sensor::inventory::state::{HostId, Neighbour, Presence, Rows};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
+use sensor::wire::ndp::Prefix;
 use sensor::wire::syn::Syn;
-use sensor::wire::{cdp, lldp, membership, redundancy, stp};
+use sensor::wire::{cdp, dhcpv6, lldp, membership, nbns, redundancy, stp};
 
 /// Runs the operations that `data` spells. Panics when something that must hold does not.
 pub fn correlate(data: &[u8]) {
@@ -336,6 +338,22 @@ fn opening(bytes: &mut Unstructured<'_>) -> Result<Syn> {
     Ok(p0f::observed(text, is_answer).expect("a notation that is read"))
 }
 
+/// What LLMNR or NetBIOS says, near or far.
+fn announced(bytes: &mut Unstructured<'_>, ip: IpAddr) -> Result<Claim> {
+    let (is_near, port) = (bytes.ratio(2, 3)?, *bytes.choose(&[137, 5355])?);
+    let word = text(bytes)?;
+    let name = nbns::Name { name: word.clone(), suffix: 0 };
+    let said = match bytes.int_in_range(0..=2)? {
+        0 => {
+            let said = MdnsClaim::Address { name: word, addr: ip };
+            return Ok(Claim::Llmnr(Box::new(Heard { said, is_near, port })));
+        }
+        1 => NbnsClaim::Address { name, group: false, addr: Ipv4Addr::new(10, 0, 0, 1) },
+        _ => NbnsClaim::Status { name, group: false, active: true },
+    };
+    Ok(Claim::Nbns(Box::new(Heard { said, is_near, port })))
+}
+
 fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
     let target = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let ip = ip(bytes)?;
@@ -344,7 +362,7 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
     if bytes.ratio(1, 3)? {
         return Ok((Some(ip), link(bytes, ip)?));
     }
-    match bytes.int_in_range(0..=16)? {
+    match bytes.int_in_range(0..=20)? {
         15 => Ok((Some(ip), Claim::Syn(Box::new(opening(bytes)?)))),
         16 => {
             let txt = vec![Text::new(bytes.choose(&[&b"model=A"[..], b"model=B", b"x"])?)];
@@ -354,8 +372,8 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
         1 => ndp(NdpClaim::Redirect { target, destination: target }),
         2 => {
             let lifetime_s = *bytes.choose(&[0, 9])?;
-            let prefixes = vec![(std::net::Ipv6Addr::UNSPECIFIED, bytes.int_in_range(0..=255)?)];
-            ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes })))
+            let prefixes = vec![Prefix::new(std::net::Ipv6Addr::UNSPECIFIED, bytes.int_in_range(0..=255)?)];
+            ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes, ..RouterAdvert::default() })))
         }
         3 => Ok((None, Claim::Ndp(NdpClaim::RouterSolicit))),
         4 => ndp(NdpClaim::Advert { router: false, asked: bytes.ratio(1, 3)? }),
@@ -366,6 +384,18 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
             mdns(MdnsClaim::Goodbye { record: Box::new(record) })
         }
         8..=10 => dhcp(bytes),
+        17 => {
+            let IpAddr::V6(address) = ip else { return Ok((Some(ip), announced(bytes, ip)?)) };
+            let address = dhcpv6::Address { ip: address, preferred_s: 1, valid_s: bytes.int_in_range(0..=1)? };
+            let kind = *bytes.choose(&[Dhcpv6Claim::ADVERTISE, 5, Dhcpv6Claim::REPLY])?;
+            let from_server = kind != 5;
+            let client = if bytes.ratio(1, 2)? { Some(mac(bytes)?) } else { None };
+            let (addresses, fqdn) = (vec![address], Some(text(bytes)?));
+            let message = dhcpv6::Message { kind, addresses, fqdn, ..dhcpv6::Message::default() };
+            let is_near = bytes.ratio(2, 3)?;
+            Ok((Some(ip), Claim::Dhcpv6(Box::new(Dhcpv6Claim { message, from_server, client, is_near }))))
+        }
+        18..=20 => Ok((Some(ip), announced(bytes, ip)?)),
         operation => {
             let operation = match operation {
                 11 => ArpOperation::ConflictCheck,

@@ -16,6 +16,7 @@ use sensor::inventory::sighting::{
 };
 use sensor::inventory::state::{Role, Rows, Source};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
+use sensor::wire::ndp::Prefix;
 
 /// Networks that answer questions.
 pub mod asking;
@@ -128,7 +129,8 @@ pub fn known(rows: &Rows) -> Known {
             let names = known.names.entry(station).or_default().entry(name.source).or_default();
             names.push(name.name.clone());
         }
-        for service in &host.services {
+        // A port that is heard without being announced has no instance.
+        for service in host.services.iter().filter(|service| !service.instance.is_empty()) {
             let services = known.services.entry(station).or_default();
             let (instance, port, closed) = (service.instance.clone(), service.port, service.closed);
             services.insert(Service { instance, port, closed });
@@ -460,8 +462,8 @@ impl Teller {
     fn router(&mut self) {
         let host = self.someone();
         let lifetime_s = if self.rng.one_in(3) { 0 } else { 1800 };
-        let prefixes = vec![(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 64)];
-        let advert = NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes }));
+        let prefixes = vec![Prefix::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 64)];
+        let advert = NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes, ..RouterAdvert::default() }));
         for _ in 0..2 {
             self.ndp(host.mac, Some(host.link_local), advert.clone());
             self.pause(1, 500);

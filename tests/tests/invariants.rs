@@ -194,7 +194,15 @@ impl Gate {
         let is_question = match &sighting.claim {
             Claim::Answer(_) => false,
             Claim::Arp(claim) => claim.operation == ArpOperation::ConflictCheck,
-            Claim::Ndp(NdpClaim::RouterAdvert(_)) | Claim::Dhcp(_) | Claim::Mdns(_) | Claim::Syn(_) => return true,
+            Claim::Ndp(NdpClaim::RouterAdvert(_))
+            | Claim::Dhcp(_)
+            | Claim::Dhcpv6(_)
+            | Claim::Llmnr(_)
+            | Claim::Mdns(_)
+            | Claim::Nbns(_)
+            | Claim::Ssdp(_)
+            | Claim::Syn(_)
+            | Claim::Wsd(_) => return true,
             // Their gate is another's: none of them moves an address.
             Claim::Cdp(_) | Claim::Lldp(_) | Claim::Membership(_) | Claim::Redundancy(_) | Claim::Stp(_) => {
                 return true;

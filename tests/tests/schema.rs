@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jsonschema::Validator;
 use sensor::export::record::{
-    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, RoleRecord, ServiceRecord, SnmpRecord,
-    SwitchRecord, address_records, event_record,
+    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, RoleRecord, RouterRecord, ServiceRecord,
+    SnmpRecord, SwitchRecord, address_records, event_record,
 };
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
 use sensor::inventory::event::{Detail, Event, Kind, Reason, Severity};
@@ -222,6 +222,14 @@ fn full_address() -> AddressRecord {
         }),
         os: Some(guess("Debian", "ssh: SSH-2.0-OpenSSH_9.2p1 Debian-2")),
         kind: Some(guess("server", "banner: nginx/1.22.1")),
+        router: Some(RouterRecord {
+            lifetime_s: Some(1800),
+            managed: Some(true),
+            other: Some(false),
+            prefixes: Some(vec!["2001:db8::/64".to_owned()]),
+            rdnss: Some(vec!["2001:db8::53".parse().unwrap()]),
+            dnssl: Some(vec!["lan".to_owned()]),
+        }),
     }
 }
 

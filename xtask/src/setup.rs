@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use crate::run;
 
 /// What the tests run: namespaces and mirror ports, real daemons and hosts, a journal.
-const TEST_PACKAGES: [&str; 20] = [
+const TEST_PACKAGES: [&str; 22] = [
     "avahi-daemon",
     "curl",
     "dnsmasq-base",
@@ -20,6 +20,7 @@ const TEST_PACKAGES: [&str; 20] = [
     "isc-dhcp-client",
     "keepalived",
     "lldpd",
+    "minissdpd",
     "nginx-light",
     "openssh-server",
     "openssl",
@@ -30,6 +31,7 @@ const TEST_PACKAGES: [&str; 20] = [
     "snmpd",
     "systemd",
     "util-linux",
+    "wsdd",
 ];
 
 /// Everything that `cargo xtask test` runs besides Rust.

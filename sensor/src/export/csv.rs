@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::record::AddressRecord;
 
 /// The columns, in the record's order.
-pub const COLUMNS: [&str; 25] = [
+pub const COLUMNS: [&str; 26] = [
     "ip",
     "alive",
     "rtt_ms",
@@ -33,6 +33,7 @@ pub const COLUMNS: [&str; 25] = [
     "switch",
     "os",
     "kind",
+    "router",
 ];
 
 /// A header and a row a record. Fails when `out` does.
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn nothing_collected() {
-        check_row(AddressRecord::default(), ",,,,,,,,,,,,,,,,,,,,,,,,\r\n");
+        check_row(AddressRecord::default(), ",,,,,,,,,,,,,,,,,,,,,,,,,\r\n");
     }
 
     #[test]
@@ -148,7 +149,7 @@ mod tests {
             record,
             concat!(
                 "10.0.0.5,,,\"a\nb\",,,\"ICANN, \"\"IANA\"\"\",\"22,80\",,\"{\"\"sysName\"\":\"\"x\"\"}\",,eth1.30,30,,,,,",
-                "\"[{\"\"name\"\":\"\"n\"\",\"\"source\"\":\"\"mdns\"\"}]\",,,,,,,\r\n"
+                "\"[{\"\"name\"\":\"\"n\"\",\"\"source\"\":\"\"mdns\"\"}]\",,,,,,,,\r\n"
             ),
         );
     }

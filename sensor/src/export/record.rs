@@ -1,7 +1,7 @@
 //! The only written form of what the sensor knows and tells. Changing a core type cannot change it by accident.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,7 +12,8 @@ use super::message::message;
 use crate::inventory::event::{Detail, Event};
 use crate::inventory::fingerprint::{Fingerprints, Verdict};
 use crate::inventory::state::{
-    Asked, Binding, DhcpFacts, Host, HostId, Name, Neighbour, OpenPort, Rows, SnmpFacts, Source, Station,
+    Asked, Binding, DhcpFacts, Host, HostId, Name, Neighbour, OpenPort, Role, RoleHolder, Rows, SnmpFacts, Source,
+    Station,
 };
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 use crate::vendor::Vendors;
@@ -92,6 +93,9 @@ pub struct AddressRecord {
     /// What the host seems to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<GuessRecord>,
+    /// What it advertises as an IPv6 router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<RouterRecord>,
 }
 
 /// A guess.
@@ -150,6 +154,30 @@ pub struct SnmpRecord {
     #[serde(rename = "sysObjectID")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sys_object_id: Option<String>,
+}
+
+/// What a station advertises as an IPv6 router: its last advertisement.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouterRecord {
+    /// Router lifetime, seconds; 0: it is no default router any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_s: Option<u16>,
+    /// Addresses come from DHCPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed: Option<bool>,
+    /// Other settings come from DHCPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<bool>,
+    /// Prefixes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefixes: Option<Vec<String>>,
+    /// Name servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rdnss: Option<Vec<Ipv6Addr>>,
+    /// Search domains, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dnssl: Option<Vec<String>>,
 }
 
 /// A name and where it came from.
@@ -274,6 +302,8 @@ pub fn address_records(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprin
         rows.stations.iter().map(|station| ((station.segment, station.mac), station)).collect();
     let asked: HashMap<(Segment, IpAddr), &Asked> =
         rows.asked.iter().map(|asked| ((asked.segment, asked.ip), asked)).collect();
+    let routers = routers(&rows.roles);
+    let router = |segment, mac| routers.get(&(segment, mac)).map(|holder| router(holder));
     let mut keyed = Vec::with_capacity(rows.bindings.len());
     let mut holding = HashSet::new();
     for binding in &rows.bindings {
@@ -286,6 +316,7 @@ pub fn address_records(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprin
         record.ip = Some(binding.ip);
         record.sources = sorted(&holder.sources);
         record.previous_macs = previous(binding, holder.mac);
+        record.router = router(binding.segment, holder.mac);
         // A frame that answers a question is an answer.
         let is_answer = holder.sources.iter().any(|source| matches!(source, Source::ArpProbe | Source::NdpProbe));
         record.alive = is_answer.then_some(true);
@@ -313,6 +344,7 @@ pub fn address_records(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprin
             let seen = (station.first_seen, station.last_seen);
             let mut record = record(station.segment, Some(station.mac), seen, host, vendors);
             record.sources = sorted(&station.sources);
+            record.router = router(station.segment, station.mac);
             keyed.push((order(station.segment, None, Some(station.mac)), Some(station.host), record));
         }
     }
@@ -492,6 +524,31 @@ fn port(open: &OpenPort) -> ServiceRecord {
     }
 }
 
+/// The routers, by station; of several addresses of one, that which spoke last.
+fn routers(roles: &[RoleHolder]) -> HashMap<(Segment, Mac), &RoleHolder> {
+    let mut routers: HashMap<(Segment, Mac), &RoleHolder> = HashMap::new();
+    for holder in roles.iter().filter(|holder| holder.role == Role::Router) {
+        let known = routers.entry((holder.segment, holder.mac)).or_insert(holder);
+        if (holder.last_seen, holder.ip) > (known.last_seen, known.ip) {
+            *known = holder;
+        }
+    }
+    routers
+}
+
+fn router(holder: &RoleHolder) -> RouterRecord {
+    let facts = holder.router.as_ref();
+    let domains = |domains: &Vec<String>| domains.iter().map(|domain| escape(domain).into_owned()).collect();
+    RouterRecord {
+        lifetime_s: facts.map(|facts| facts.lifetime_s),
+        managed: facts.map(|facts| facts.managed),
+        other: facts.map(|facts| facts.other),
+        prefixes: filled(holder.prefixes.iter().map(ToString::to_string).collect()),
+        rdnss: facts.and_then(|facts| filled(facts.rdnss.clone())),
+        dnssl: facts.and_then(|facts| filled(domains(&facts.dnssl))),
+    }
+}
+
 fn order(segment: Segment, ip: Option<IpAddr>, mac: Option<Mac>) -> (Segment, bool, Option<IpAddr>, Option<Mac>) {
     (segment, ip.is_none(), ip, mac)
 }
@@ -595,7 +652,7 @@ mod tests {
     use super::*;
     use crate::export::hostile;
     use crate::inventory::event::{Kind, Reason, Severity};
-    use crate::inventory::state::{Holder, Name, Service};
+    use crate::inventory::state::{Holder, Name, RouterFacts, Service};
     use crate::types::{Iface, Text, Vlans};
 
     const A: Mac = Mac([0, 0, 0x5e, 0, 0x53, 1]);
@@ -799,7 +856,12 @@ mod tests {
             }
             let name = Name { name: text.to_owned(), ..any_name() };
             let dhcp = DhcpFacts { vendor_class: Some(text.to_owned()), ..DhcpFacts::default() };
-            let rows = Rows { hosts: vec![Host { names: vec![name], dhcp: Some(dhcp), ..host() }], ..Rows::default() };
+            let service = Service { instance: text.to_owned(), ..any_service() };
+            let host = Host { names: vec![name], services: vec![service], dhcp: Some(dhcp), ..host() };
+            let facts = RouterFacts { dnssl: vec![text.to_owned()], ..RouterFacts::default() };
+            let roles = vec![RoleHolder { router: Some(facts), ..any_router(C) }];
+            let stations = vec![station(segment("eth0", [0, 0]), C)];
+            let rows = Rows { hosts: vec![host], stations, roles, ..Rows::default() };
             let mut out = Vec::new();
             crate::export::csv::write_csv(
                 &address_records(&rows, &Vendors::builtin(), &Fingerprints::builtin()),
@@ -850,6 +912,56 @@ mod tests {
             roles: BTreeMap::new(),
             prints: Vec::new(),
         }
+    }
+
+    fn any_service() -> Service {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        let (protocol, instance, source) = ("udp", String::new(), Source::Ssdp);
+        Service { port: 1900, protocol, instance, source, closed: false, first_seen, last_seen }
+    }
+
+    fn any_router(mac: Mac) -> RoleHolder {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        let (segment, ip) = (segment("eth0", [0, 0]), "fe80::1".parse().unwrap());
+        let prefixes = vec!["2001:db8::/64".parse().unwrap()];
+        RoleHolder { segment, role: Role::Router, ip, mac, first_seen, last_seen, prefixes, router: None }
+    }
+
+    #[test]
+    fn a_router_tells_what_it_advertises() {
+        let eth0 = segment("eth0", [0, 0]);
+        let facts = RouterFacts {
+            lifetime_s: 1800,
+            managed: true,
+            other: false,
+            rdnss: vec!["2001:db8::53".parse().unwrap()],
+            dnssl: vec!["lan".to_owned()],
+        };
+        let last_seen = Timestamp::from_secs(3);
+        let newer = RoleHolder { ip: "fe80::".parse().unwrap(), last_seen, router: Some(facts), ..any_router(A) };
+        check(
+            Rows {
+                bindings: vec![binding(eth0, "10.0.0.1", &[A])],
+                stations: vec![station(eth0, C)],
+                roles: vec![any_router(A), newer, any_router(C)],
+                ..Rows::default()
+            },
+            json!([
+                {
+                    "ip": "10.0.0.1", "mac": A.to_string(), "segment": "eth0", "mac_kind": "universal",
+                    "sources": ["arp", "ndp"],
+                    "router": {
+                        "lifetime_s": 1800, "managed": true, "other": false, "prefixes": ["2001:db8::/64"],
+                        "rdnss": ["2001:db8::53"], "dnssl": ["lan"],
+                    },
+                },
+                // From a database of before: only its prefixes are known.
+                {
+                    "mac": C.to_string(), "segment": "eth0", "mac_kind": "local", "sources": ["mdns"],
+                    "router": {"prefixes": ["2001:db8::/64"]},
+                },
+            ]),
+        );
     }
 
     fn any_name() -> Name {

@@ -12,6 +12,8 @@ use crate::types::{Class, Frame, Mac, Segment, Text, Timestamp};
 
 /// Switches and routers.
 mod link;
+/// Names and announcements.
+mod names;
 
 /// One sighting as JSON, without a newline.
 pub fn sighting_line(sighting: &Sighting) -> String {
@@ -23,6 +25,9 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Lldp(_) => "lldp",
         Claim::Mdns(_) => "mdns",
         Claim::Membership(message) => link::membership_source(message.protocol),
+        Claim::Dhcpv6(_) => "dhcpv6",
+        Claim::Llmnr(_) => "llmnr",
+        Claim::Nbns(_) => "nbns",
         Claim::Ndp(_) => "ndp",
         Claim::Redundancy(message) => message.protocol.name(),
         Claim::Stp(_) => "stp",
@@ -30,6 +35,8 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Traffic(_) => "traffic",
         Claim::Syn(syn) if syn.is_answer => "syn-ack",
         Claim::Syn(_) => "syn",
+        Claim::Ssdp(_) => "ssdp",
+        Claim::Wsd(_) => "wsd",
     };
     let mut line = head(sighting.at, sighting.segment, source, sighting.mac);
     if sighting.frame_mac != sighting.mac {
@@ -50,6 +57,9 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Lldp(message) => link::lldp(&mut line, message),
         Claim::Mdns(claim) => mdns(&mut line, claim),
         Claim::Membership(message) => link::membership(&mut line, message),
+        Claim::Dhcpv6(claim) => names::dhcpv6(&mut line, claim),
+        Claim::Llmnr(heard) => mdns(&mut line, &heard.said),
+        Claim::Nbns(heard) => names::nbns(&mut line, &heard.said),
         Claim::Ndp(claim) => ndp(&mut line, claim),
         Claim::Redundancy(message) => link::redundancy(&mut line, message),
         Claim::Stp(message) => link::stp(&mut line, message),
@@ -64,6 +74,8 @@ pub fn sighting_line(sighting: &Sighting) -> String {
             }
         }
         Claim::Syn(syn) => put(&mut line, "signature", syn.to_string()),
+        Claim::Ssdp(heard) => names::ssdp(&mut line, &heard.said),
+        Claim::Wsd(heard) => names::wsd(&mut line, &heard.said),
     }
     Value::Object(line).to_string()
 }
@@ -74,6 +86,8 @@ pub fn malformed_line(frame: &Frame<'_>, reason: impl std::fmt::Display) -> Stri
         Class::Arp => "arp",
         Class::Ndp => "ndp",
         Class::Dhcp => "dhcp",
+        Class::Dhcpv6 => "dhcpv6",
+        Class::Llmnr => "llmnr",
         Class::Mdns => "mdns",
         Class::Lldp => "lldp",
         Class::Cdp => "cdp",
@@ -81,6 +95,9 @@ pub fn malformed_line(frame: &Frame<'_>, reason: impl std::fmt::Display) -> Stri
         Class::Membership | Class::Redundancy => link::source_of(frame.packet.as_ref()),
         Class::Syn => "syn",
         Class::SynAck => "syn-ack",
+        Class::Nbns => "nbns",
+        Class::Ssdp => "ssdp",
+        Class::Wsd => "wsd",
         _ => "traffic",
     };
     let mut line = head(frame.at, frame.segment, source, frame.source_mac);
@@ -179,9 +196,7 @@ fn ndp(line: &mut Map<String, Value>, claim: &NdpClaim) {
     };
     put(line, "op", operation);
     if let NdpClaim::RouterAdvert(advert) = claim {
-        put(line, "lifetime", advert.lifetime_s);
-        let prefixes: Value = advert.prefixes.iter().map(|(address, len)| format!("{address}/{len}")).collect();
-        put(line, "prefixes", prefixes);
+        names::router(line, advert);
     }
 }
 
@@ -256,6 +271,7 @@ mod tests {
     use crate::inventory::sighting::{ArpClaim, RouterAdvert};
     use crate::types::{Iface, Vlans};
     use crate::wire::WireError;
+    use crate::wire::ndp::Prefix;
 
     const MAC: Mac = Mac([0, 0, 0x5e, 0, 0x53, 1]);
     const AT: &str = r#""at":"1970-01-01T00:00:01.000000Z","segment":"eth1.100.30","iface":"eth1","vlan":[100,30]"#;
@@ -330,9 +346,9 @@ mod tests {
         check_ndp(NdpClaim::Redirect { target, destination: target }, r#""op":"redirect""#);
         check_ndp(NdpClaim::RouterSolicit, r#""op":"solicit""#);
         check_ndp(NdpClaim::Solicit { target }, r#""op":"solicit""#);
-        let prefixes = vec![("2001:db8::".parse().unwrap(), 64), ("fd00::".parse().unwrap(), 48)];
+        let prefixes = vec![Prefix::new("2001:db8::".parse().unwrap(), 64), Prefix::new("fd00::".parse().unwrap(), 48)];
         check_ndp(
-            NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s: 1800, prefixes })),
+            NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s: 1800, prefixes, ..RouterAdvert::default() })),
             r#""op":"router-advert","lifetime":1800,"prefixes":["2001:db8::/64","fd00::/48"]"#,
         );
         check_ndp(NdpClaim::RouterAdvert(Box::default()), r#""op":"router-advert","lifetime":0,"prefixes":[]"#);
@@ -463,6 +479,11 @@ mod tests {
             (Class::Ndp, "ndp"),
             (Class::Dhcp, "dhcp"),
             (Class::Mdns, "mdns"),
+            (Class::Dhcpv6, "dhcpv6"),
+            (Class::Llmnr, "llmnr"),
+            (Class::Nbns, "nbns"),
+            (Class::Ssdp, "ssdp"),
+            (Class::Wsd, "wsd"),
             (Class::Other, "traffic"),
         ];
         for (class, source) in classes {

@@ -17,9 +17,11 @@ use super::limits::Limits;
 use super::memory::{Memory, is_mention};
 use super::prefix;
 use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, Sighting};
-use super::state::{Changes, HostId, HostRole, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
+use super::state::{
+    Changes, HostId, HostRole, Lease, Oddity, Presence, Role, RoleHolder, RouterFacts, Rows, Source, Told,
+};
 use super::table::Mark;
-use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
+use crate::types::{Iface, Mac, MacKind, Segment, Text, Timestamp};
 use crate::wire::syn::Syn;
 
 /// Answers to probes.
@@ -28,6 +30,10 @@ mod answer;
 mod dispute;
 /// What switches and routers tell each other.
 mod link;
+/// What an announced service says of its host's role.
+pub mod evidence;
+/// Names and announcements.
+mod names;
 /// Frames of any kind.
 mod traffic;
 
@@ -152,12 +158,17 @@ impl Correlator {
             Claim::Mdns(claim) if sighting.mac == Mac::ZERO => self.observe_mdns_answer(sighting, claim, events),
             Claim::Mdns(claim) => self.observe_mdns(sighting, claim, events),
             Claim::Membership(message) => self.observe_membership(sighting, message, events),
+            Claim::Dhcpv6(claim) => self.observe_dhcpv6(sighting, claim, events),
+            Claim::Llmnr(heard) => self.observe_llmnr(sighting, heard, events),
+            Claim::Nbns(heard) => self.observe_nbns(sighting, heard, events),
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
             Claim::Redundancy(message) => self.observe_redundancy(sighting, message, events),
             Claim::Stp(message) => self.observe_stp(sighting, message),
             Claim::Served(claim) => self.observe_served(sighting, claim, events),
             Claim::Traffic(claim) => self.observe_traffic(sighting, claim, events),
             Claim::Syn(syn) => self.observe_syn(sighting, syn),
+            Claim::Ssdp(heard) => self.observe_ssdp(sighting, heard, events),
+            Claim::Wsd(heard) => self.observe_wsd(sighting, heard, events),
         }
         self.tell_returned(events);
     }
@@ -288,10 +299,14 @@ impl Correlator {
     }
 
     fn observe_router(&mut self, s: &Sighting, advert: &RouterAdvert, events: &mut Vec<Event>) {
-        let Some(ip) = s.ip.filter(|_| advert.lifetime_s > 0 && s.frame_mac.is_station()) else { return };
+        let Some(ip) = s.ip.filter(|_| s.frame_mac.is_station()) else { return };
+        // Who says that it is no default router plays no role, unless it says so for the first time.
+        if advert.lifetime_s == 0 && !self.memory.plays(s.segment, Role::Router, ip) {
+            return;
+        }
         let mut prefixes: Vec<IpNet> = Vec::new();
-        for &(address, len) in &advert.prefixes {
-            prefixes.extend(Ipv6Net::new(address, len).ok().map(|net| IpNet::V6(net.trunc())));
+        for prefix in &advert.prefixes {
+            prefixes.extend(Ipv6Net::new(prefix.address, prefix.length).ok().map(|net| IpNet::V6(net.trunc())));
         }
         prefixes.sort_unstable();
         prefixes.dedup();
@@ -303,7 +318,15 @@ impl Correlator {
         if let Some(id) = self.memory.host_of(s.segment, s.frame_mac).map(|host| host.id) {
             self.add_role(id, HostRole::Router, "ra");
         }
-        self.play(s, Role::Router, ip, prefixes, details, events);
+        let router = RouterFacts {
+            lifetime_s: advert.lifetime_s,
+            managed: advert.managed,
+            other: advert.other,
+            rdnss: advert.rdnss.clone(),
+            dnssl: advert.dnssl.iter().map(Text::escaped).collect(),
+        };
+        let holder = RoleHolder { prefixes, router: Some(router), ..holder_of(s, Role::Router, ip) };
+        self.play(s, holder, details, events);
     }
 
     fn observe_dhcp(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
@@ -353,7 +376,7 @@ impl Correlator {
         let serves = matches!(claim.message, DhcpMessage::Ack | DhcpMessage::Nak | DhcpMessage::Offer);
         let server = claim.server.map(IpAddr::V4).or(claim.source).filter(|ip| prefix::is_holdable(*ip));
         if let Some(ip) = server.filter(|_| serves && s.frame_mac.is_station()) {
-            self.play(s, Role::DhcpServer, ip, Vec::new(), Vec::new(), events);
+            self.play(s, holder_of(s, Role::DhcpServer, ip), Vec::new(), events);
             self.assign_roles(s.segment, ip);
             if let Some(router) = claim.router.map(IpAddr::V4).filter(|ip| prefix::is_holdable(*ip)) {
                 self.note_role(s, Role::DhcpRouter, router, s.frame_mac);
@@ -366,6 +389,10 @@ impl Correlator {
             return;
         }
         let id = self.memory.hear(s.segment, s.mac, Source::Mdns, s.at);
+        // Only what serves a name answers; a goodbye is an answer too, but of one that goes.
+        if !matches!(claim, MdnsClaim::Query { .. } | MdnsClaim::Goodbye { .. }) {
+            self.hear_service(s, id, names::MDNS_PORT, Source::Mdns);
+        }
         match claim {
             MdnsClaim::Address { name, addr } => {
                 if (s.ip == Some(*addr) || self.memory.holds(id, *addr, s.at))
@@ -502,18 +529,14 @@ impl Correlator {
     fn play(
         &mut self,
         s: &Sighting,
-        role: Role,
-        ip: IpAddr,
-        prefixes: Vec<IpNet>,
+        holder: RoleHolder,
         details: Vec<(&'static str, Detail)>,
         events: &mut Vec<Event>,
     ) {
-        let (segment, mac) = (s.segment, s.frame_mac);
+        let RoleHolder { segment, role, ip, mac, .. } = holder;
         // Routers of a group take turns in speaking by its station, each by its own address.
         let is_known_group = role == Role::Router && mac.kind() == MacKind::Virtual && self.memory.routes(segment, mac);
-        let is_first =
-            self.memory.play(RoleHolder { segment, role, ip, mac, first_seen: s.at, last_seen: s.at, prefixes });
-        let is_new = is_first && !is_known_group;
+        let is_new = self.memory.play(holder) && !is_known_group;
         if self.is_rogue(segment, role, ip, mac) {
             let (oddity, kind) = match role {
                 Role::DhcpServer => (Oddity::RogueDhcpServer, Kind::RogueDhcpServer),
@@ -547,7 +570,12 @@ impl Correlator {
             Role::DhcpRouter | Role::Router | Role::VirtualRouter => &allow.routers,
         });
         let mut lists = lists.filter(|list| !list.is_empty()).peekable();
-        lists.peek().is_some() && !lists.any(|list| list.has(ip, mac))
+        // A DHCPv6 server is known by a link-local address, which its owner seldom lists beside the other one.
+        let is_listed_otherwise = |list: &Members| {
+            let holds = |known: &IpAddr| self.memory.holder(segment, *known).is_some_and(|holder| holder.mac == mac);
+            role == Role::DhcpServer && ip.is_ipv6() && list.ips.iter().any(holds)
+        };
+        lists.peek().is_some() && !lists.any(|list| list.has(ip, mac) || is_listed_otherwise(list))
     }
 
     fn learn_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
@@ -627,6 +655,11 @@ enum Meaning {
 fn is_virtual_router(s: &Sighting, source: Source) -> bool {
     matches!(source, Source::Ndp | Source::NdpProbe)
         && (s.mac.kind() == MacKind::Virtual || s.frame_mac.kind() == MacKind::Virtual)
+}
+
+fn holder_of(s: &Sighting, role: Role, ip: IpAddr) -> RoleHolder {
+    let (segment, mac, at) = (s.segment, s.frame_mac, s.at);
+    RoleHolder { segment, role, ip, mac, first_seen: at, last_seen: at, prefixes: Vec::new(), router: None }
 }
 
 /// RFC 2131, section 3.3: all ones is infinity, which is far enough away.

@@ -6,6 +6,7 @@ use super::sighting::DhcpClaim;
 use super::state::{DhcpFacts, Host, HostRole, Name, Print, Service, Source};
 use super::table::Mark;
 use crate::types::{Text, Timestamp};
+use crate::wire::dhcpv6;
 
 /// The best of these names ([`Source::name_rank`]): the first label of the most recent one.
 pub(super) fn hostname<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
@@ -19,6 +20,12 @@ pub(super) fn dhcp_name(claim: &DhcpClaim) -> Option<String> {
     let label = || claim.fqdn.as_ref()?.as_bytes().split(|&b| b == b'.').map(without_final_nuls).next();
     let name = name.or_else(label)?;
     (!name.is_empty()).then(|| Text::new(name).escaped())
+}
+
+/// The name in a DHCPv6 client's message: the first label of option 39; escaped.
+pub(super) fn dhcpv6_name(message: &dhcpv6::Message) -> Option<String> {
+    let label = message.fqdn.as_ref()?.as_bytes().split(|&b| b == b'.').next().map(without_final_nuls)?;
+    (!label.is_empty()).then(|| Text::new(label).escaped())
 }
 
 /// The name in an mDNS record: without the final `.local`, escaped.
@@ -121,8 +128,9 @@ pub(super) fn serve(
     at: Timestamp,
     services_max: usize,
 ) -> Mark {
-    let is_it =
-        |service: &&mut Service| service.source == source && service.port == port && service.protocol == protocol;
+    let is_it = |service: &&mut Service| {
+        service.instance.is_empty() && (service.source, service.port, service.protocol) == (source, port, protocol)
+    };
     if let Some(service) = host.services.iter_mut().find(is_it) {
         service.first_seen = service.first_seen.min(at);
         service.last_seen = service.last_seen.max(at);

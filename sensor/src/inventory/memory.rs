@@ -408,9 +408,10 @@ impl Memory {
     pub(super) fn play(&mut self, holder: RoleHolder) -> bool {
         let known = self.roles.update(&holder.key(), |known, ()| {
             let mut mark = see(&mut known.first_seen, &mut known.last_seen, holder.last_seen);
-            if known.mac != holder.mac || known.prefixes != holder.prefixes {
+            if (known.mac, &known.prefixes, &known.router) != (holder.mac, &holder.prefixes, &holder.router) {
                 known.mac = holder.mac;
                 known.prefixes.clone_from(&holder.prefixes);
+                known.router.clone_from(&holder.router);
                 mark = Mark::Changed;
             }
             (mark, ())
@@ -421,6 +422,11 @@ impl Memory {
             self.roles.insert(holder, ());
         }
         known.is_none()
+    }
+
+    /// Whether the address is known to play the role.
+    pub(super) fn plays(&self, segment: Segment, role: Role, ip: IpAddr) -> bool {
+        self.roles.get(&(segment, role, ip)).is_some()
     }
 
     /// An oddity was seen; whether for the first time.

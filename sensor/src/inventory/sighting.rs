@@ -3,12 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use self::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
 use crate::types::{Frame, Mac, Segment, Text, Timestamp, is_forwarded};
 use crate::wire::syn::Syn;
-use crate::wire::{Message, arp, cdp, dhcp, dns, lldp, membership, ndp, redundancy, stp};
+use crate::wire::{Message, arp, cdp, dhcp, dns, lldp, membership, ndp, redundancy, ssdp, stp};
 
 /// What switches and routers tell each other.
 mod link;
+/// Names and announcements.
+pub mod names;
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,12 @@ pub enum Claim {
     Mdns(MdnsClaim),
     /// IGMP or MLD; `Sighting::ip` is the sender's.
     Membership(Box<membership::Message>),
+    /// DHCPv6.
+    Dhcpv6(Box<Dhcpv6Claim>),
+    /// One record of an LLMNR message; of the same form as mDNS's.
+    Llmnr(Box<Heard<MdnsClaim>>),
+    /// One name of a NetBIOS name service message.
+    Nbns(Box<Heard<NbnsClaim>>),
     /// NDP.
     Ndp(NdpClaim),
     /// VRRP, CARP, HSRP or GLBP; `Sighting::ip` is the sender's own.
@@ -57,6 +66,10 @@ pub enum Claim {
     Syn(Box<Syn>),
     /// Frames of any kind from `Sighting::ip`.
     Traffic(TrafficClaim),
+    /// SSDP.
+    Ssdp(Box<Heard<ssdp::Message>>),
+    /// One target of a WS-Discovery message.
+    Wsd(Box<Heard<WsdClaim>>),
 }
 
 /// A station sent something.
@@ -206,8 +219,24 @@ pub enum NdpClaim {
 pub struct RouterAdvert {
     /// Router lifetime, seconds; 0: not a default router.
     pub lifetime_s: u16,
-    /// Prefixes: address and length (0..=128).
-    pub prefixes: Vec<(Ipv6Addr, u8)>,
+    /// Hop limit that hosts are to use; 0: not said.
+    pub hop_limit: u8,
+    /// M flag: addresses come from DHCPv6.
+    pub managed: bool,
+    /// O flag: other settings come from DHCPv6.
+    pub other: bool,
+    /// Against other routers (RFC 4191).
+    pub preference: ndp::Preference,
+    /// Prefixes with their flags and lifetimes.
+    pub prefixes: Vec<ndp::Prefix>,
+    /// MTU, bytes.
+    pub mtu: Option<u32>,
+    /// Routes (RFC 4191).
+    pub routes: Vec<ndp::Route>,
+    /// Name servers (RFC 8106).
+    pub rdnss: Vec<Ipv6Addr>,
+    /// Search domains (RFC 8106).
+    pub dnssl: Vec<Text>,
 }
 
 /// What a DHCPv4 message says (RFC 2131, RFC 2132); `Sighting::mac` is `chaddr`,
@@ -381,6 +410,11 @@ impl Sighting {
             Claim::Ndp(claim) => *claim != NdpClaim::Dad,
             // It may come from anywhere, through a router.
             Claim::Syn(_) => false,
+            Claim::Dhcpv6(claim) => claim.is_near,
+            Claim::Llmnr(heard) => heard.is_near,
+            Claim::Nbns(heard) => heard.is_near,
+            Claim::Ssdp(heard) => heard.is_near,
+            Claim::Wsd(heard) => heard.is_near,
         };
         self.ip.filter(|_| is_alive)
     }
@@ -394,7 +428,10 @@ pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) 
             out.extend(link::of(frame, message))
         }
         Message::Dhcp(message) => out.extend(dhcp_sighting(frame, message)),
+        Message::Dhcpv6(message) => out.push(names::dhcpv6_sighting(frame, message)),
+        Message::Llmnr(message) => names::llmnr_sightings(frame, message, out),
         Message::Mdns(message) => mdns_sightings(frame, message, out),
+        Message::Nbns(message) => names::nbns_sightings(frame, message, out),
         Message::Ndp(message) => out.extend(ndp_sighting(frame, message)),
         Message::Served(message) => {
             let (protocol, port) = (message.protocol, message.port);
@@ -413,6 +450,8 @@ pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) 
             let source = frame.packet.map(|packet| packet.source).filter(|source| !source.is_unspecified());
             out.push(sighting(frame, frame.source_mac, source, Claim::Syn(Box::new(*syn))));
         }
+        Message::Ssdp(message) => out.push(names::ssdp_sighting(frame, message)),
+        Message::Wsd(message) => names::wsd_sightings(frame, message, out),
     }
 }
 
@@ -465,8 +504,19 @@ fn ndp_sighting(frame: &Frame<'_>, message: &ndp::Message) -> Option<Sighting> {
             (station(message.target_mac).or(own), target, NdpClaim::Advert { router, asked: false })
         }
         ndp::Kind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
-        ndp::Kind::RouterAdvert { lifetime_s } => {
-            let advert = RouterAdvert { lifetime_s, prefixes: message.prefixes.clone() };
+        ndp::Kind::RouterAdvert(router) => {
+            let advert = RouterAdvert {
+                lifetime_s: router.lifetime_s,
+                hop_limit: router.hop_limit,
+                managed: router.managed,
+                other: router.other,
+                preference: router.preference,
+                prefixes: message.prefixes.clone(),
+                mtu: message.mtu,
+                routes: message.routes.clone(),
+                rdnss: message.rdnss.clone(),
+                dnssl: message.dnssl.clone(),
+            };
             let mac = station(message.source_mac).or(Some(frame.source_mac));
             (mac, source, NdpClaim::RouterAdvert(Box::new(advert)))
         }
@@ -550,7 +600,7 @@ fn mdns_sightings(frame: &Frame<'_>, message: &dns::Message, out: &mut Vec<Sight
         return;
     }
     for record in &message.records {
-        let claim = mdns_claim(record);
+        let claim = record_claim(record);
         push(match record.ttl_s {
             0 => MdnsClaim::Goodbye { record: Box::new(claim) },
             _ => claim,
@@ -560,10 +610,10 @@ fn mdns_sightings(frame: &Frame<'_>, message: &dns::Message, out: &mut Vec<Sight
 
 /// What a response says, one claim a record; goodbyes are left out.
 pub fn mdns_claims(message: &dns::Message) -> impl Iterator<Item = MdnsClaim> {
-    message.records.iter().filter(|record| record.ttl_s > 0).map(mdns_claim)
+    message.records.iter().filter(|record| record.ttl_s > 0).map(record_claim)
 }
 
-fn mdns_claim(record: &dns::Record) -> MdnsClaim {
+fn record_claim(record: &dns::Record) -> MdnsClaim {
     let name = record.name.clone();
     match &record.data {
         dns::Data::Address(addr) => MdnsClaim::Address { name, addr: *addr },
@@ -623,6 +673,11 @@ mod tests {
                     Claim::Dhcp(claim) => format!("{:?}", claim.message),
                     Claim::Mdns(claim) => format!("{claim:?}"),
                     Claim::Ndp(claim) => format!("{claim:?}"),
+                    Claim::Dhcpv6(claim) => format!("Dhcpv6 {claim:?}"),
+                    Claim::Llmnr(heard) => format!("{:?}", heard.said),
+                    Claim::Nbns(heard) => format!("{:?}", heard.said),
+                    Claim::Ssdp(heard) => format!("{:?}", heard.said.kind),
+                    Claim::Wsd(heard) => format!("{:?}", heard.said.kind),
                     claim => format!("{claim:?}"),
                 };
                 let ip = fact.ip.map_or("-".to_owned(), |ip| ip.to_string());

@@ -1,7 +1,7 @@
 //! What the inventory knows, in the form in which it is saved, restored and exported. Plain values, no behaviour.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -26,6 +26,8 @@ pub enum Source {
     Cdp,
     /// DHCPv4.
     Dhcp,
+    /// DHCPv6.
+    Dhcpv6,
     /// GLBP.
     Glbp,
     /// HSRP.
@@ -36,11 +38,13 @@ pub enum Source {
     Igmp,
     /// LLDP.
     Lldp,
+    /// LLMNR.
+    Llmnr,
     /// mDNS.
     Mdns,
     /// MLD.
     Mld,
-    /// NetBIOS node status.
+    /// NetBIOS name service.
     Nbns,
     /// NDP.
     Ndp,
@@ -50,6 +54,8 @@ pub enum Source {
     Ptr,
     /// SNMP.
     Snmp,
+    /// SSDP.
+    Ssdp,
     /// Spanning tree.
     Stp,
     /// A TCP connection.
@@ -58,21 +64,25 @@ pub enum Source {
     Traffic,
     /// VRRP.
     Vrrp,
+    /// WS-Discovery.
+    Wsd,
 }
 
 impl Source {
     /// Every source, in alphabetical order of its written name.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::Arp,
         Self::ArpProbe,
         Self::Carp,
         Self::Cdp,
         Self::Dhcp,
+        Self::Dhcpv6,
         Self::Glbp,
         Self::Hsrp,
         Self::Icmp,
         Self::Igmp,
         Self::Lldp,
+        Self::Llmnr,
         Self::Mdns,
         Self::Mld,
         Self::Nbns,
@@ -80,10 +90,12 @@ impl Source {
         Self::NdpProbe,
         Self::Ptr,
         Self::Snmp,
+        Self::Ssdp,
         Self::Stp,
         Self::Tcp,
         Self::Traffic,
         Self::Vrrp,
+        Self::Wsd,
     ];
 
     /// The source in exports and in the database.
@@ -94,11 +106,13 @@ impl Source {
             Self::Carp => "carp",
             Self::Cdp => "cdp",
             Self::Dhcp => "dhcp",
+            Self::Dhcpv6 => "dhcpv6",
             Self::Glbp => "glbp",
             Self::Hsrp => "hsrp",
             Self::Icmp => "icmp",
             Self::Igmp => "igmp",
             Self::Lldp => "lldp",
+            Self::Llmnr => "llmnr",
             Self::Mdns => "mdns",
             Self::Mld => "mld",
             Self::Nbns => "nbns",
@@ -106,10 +120,12 @@ impl Source {
             Self::NdpProbe => "ndp-probe",
             Self::Ptr => "ptr",
             Self::Snmp => "snmp",
+            Self::Ssdp => "ssdp",
             Self::Stp => "stp",
             Self::Tcp => "tcp",
             Self::Traffic => "traffic",
             Self::Vrrp => "vrrp",
+            Self::Wsd => "wsd",
         }
     }
 
@@ -122,10 +138,13 @@ impl Source {
     pub const fn name_rank(self) -> u8 {
         match self {
             Self::Dhcp => 0,
-            Self::Mdns => 1,
-            Self::Nbns => 2,
-            Self::Cdp | Self::Lldp | Self::Snmp => 3,
-            _ => 4,
+            Self::Dhcpv6 => 1,
+            Self::Mdns => 2,
+            Self::Llmnr => 3,
+            Self::Nbns => 4,
+            Self::Cdp | Self::Lldp | Self::Snmp => 5,
+            Self::Wsd => 6,
+            _ => 7,
         }
     }
 }
@@ -403,6 +422,23 @@ pub struct RoleHolder {
     pub last_seen: Timestamp,
     /// Router: advertised prefixes.
     pub prefixes: Vec<IpNet>,
+    /// Router: what else it advertises; `None` in a database of before.
+    pub router: Option<RouterFacts>,
+}
+
+/// What a router's last advertisement said, besides prefixes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouterFacts {
+    /// Router lifetime, seconds; 0: it is no default router any more.
+    pub lifetime_s: u16,
+    /// M flag: addresses come from DHCPv6.
+    pub managed: bool,
+    /// O flag: other settings come from DHCPv6.
+    pub other: bool,
+    /// Name servers.
+    pub rdnss: Vec<Ipv6Addr>,
+    /// Search domains, escaped.
+    pub dnssl: Vec<String>,
 }
 
 /// An oddity that was told once and is not told again while it lasts.

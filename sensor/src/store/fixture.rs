@@ -12,7 +12,7 @@ use super::{Batch, Saved, StoredEvent, Writer};
 use crate::inventory::fingerprint::Evidence;
 use crate::inventory::state::{
     Asked, Binding, Changes, DhcpFacts, Holder, Host, HostId, HostRole, Lease, Name, Neighbour, Oddity, OpenPort,
-    Presence, Print, Removed, Role, RoleHolder, Rows, Service, SnmpFacts, Source, Station, Told,
+    Presence, Print, Removed, Role, RoleHolder, RouterFacts, Rows, Service, SnmpFacts, Source, Station, Told,
 };
 use crate::types::{Iface, Mac, Segment, Timestamp, Vlans};
 
@@ -364,6 +364,13 @@ impl Random {
             first_seen: self.at(),
             last_seen: self.at(),
             prefixes: self.some(|random| IpNet::new(random.ip(), (random.next() % 33) as u8).unwrap()),
+            router: self.coin().then(|| RouterFacts {
+                lifetime_s: self.next() as u16,
+                managed: self.coin(),
+                other: self.coin(),
+                rdnss: self.some(|random| Ipv6Addr::from_bits(random.next().into())),
+                dnssl: self.some(Self::text),
+            }),
         }
     }
 
@@ -449,7 +456,7 @@ impl Random {
     }
 
     fn source(&mut self) -> Source {
-        Source::ALL[(self.next() % 4) as usize]
+        Source::ALL[(self.next() % Source::ALL.len() as u64) as usize]
     }
 
     fn role_kind(&mut self) -> Role {

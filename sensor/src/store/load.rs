@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use rusqlite::{Connection, Params, Row};
 
 use super::StoredEvent;
-use super::value::{Ip, Ports, Protocol, Sources, damage, from_event_id, ipv4};
+use super::value::{Ip, Ipv6s, Lines, Ports, Protocol, Sources, damage, from_event_id, ipv4};
 use crate::inventory::state::{
     Asked, Binding, DhcpFacts, Holder, Host, HostId, HostRole, Lease, Name, Neighbour, OpenPort, Print, RoleHolder,
-    Rows, Service, SnmpFacts, Station, Told,
+    RouterFacts, Rows, Service, SnmpFacts, Station, Told,
 };
 use crate::types::{Iface, Segment, Tunnel, Vlans};
 
@@ -188,7 +188,20 @@ impl Load<'_> {
             let (ip, length) = (row.get::<_, Ip>(1)?.0, row.get(2)?);
             IpNet::new(ip, length).map_err(|_| damage("not a prefix", &format!("{ip}/{length}")))
         })?;
-        self.all("SELECT id, segment, role, ip, mac, first_seen, last_seen FROM roles ORDER BY id", |row| {
+        let roles = "SELECT id, segment, role, ip, mac, first_seen, last_seen,
+               lifetime_s, managed, other, rdnss, dnssl
+             FROM roles ORDER BY id";
+        self.all(roles, |row| {
+            let router = |lifetime_s: Option<u16>| -> rusqlite::Result<_> {
+                let Some(lifetime_s) = lifetime_s else { return Ok(None) };
+                Ok(Some(RouterFacts {
+                    lifetime_s,
+                    managed: row.get(8)?,
+                    other: row.get(9)?,
+                    rdnss: row.get::<_, Ipv6s>(10)?.0,
+                    dnssl: row.get::<_, Lines>(11)?.0,
+                }))
+            };
             Ok(RoleHolder {
                 segment: self.segment(row.get(1)?)?,
                 role: row.get(2)?,
@@ -197,6 +210,7 @@ impl Load<'_> {
                 first_seen: row.get(5)?,
                 last_seen: row.get(6)?,
                 prefixes: prefixes.remove(&row.get(0)?).unwrap_or_default(),
+                router: router(row.get(7)?)?,
             })
         })
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Params, params};
 
-use super::value::{Ip, Ports, Protocol, Sources, event_id};
+use super::value::{Ip, Ipv6s, Lines, Ports, Protocol, Sources, event_id};
 use super::{Batch, StoredEvent};
 use crate::inventory::state::{
     Asked, Binding, Host, HostId, Lease, Neighbour, OpenPort, Presence, Removed, RoleHolder, Rows, Station, Told,
@@ -203,14 +203,30 @@ impl Save<'_> {
     }
 
     fn role(&mut self, holder: &RoleHolder) -> rusqlite::Result<()> {
-        let RoleHolder { segment, role, ip, mac, first_seen, last_seen, prefixes } = holder;
+        let RoleHolder { segment, role, ip, mac, first_seen, last_seen, prefixes, router } = holder;
         let segment = self.segment(*segment)?;
         let row = self.row(
-            "INSERT INTO roles (segment, role, ip, mac, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?)
+            "INSERT INTO roles
+               (segment, role, ip, mac, first_seen, last_seen, lifetime_s, managed, other, rdnss, dnssl)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (segment, role, ip) DO UPDATE SET
-               mac = excluded.mac, first_seen = excluded.first_seen, last_seen = excluded.last_seen
+               mac = excluded.mac, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
+               lifetime_s = excluded.lifetime_s, managed = excluded.managed, other = excluded.other,
+               rdnss = excluded.rdnss, dnssl = excluded.dnssl
              RETURNING id",
-            params![segment, role, Ip(*ip), mac, first_seen, last_seen],
+            params![
+                segment,
+                role,
+                Ip(*ip),
+                mac,
+                first_seen,
+                last_seen,
+                router.as_ref().map(|router| router.lifetime_s),
+                router.as_ref().map(|router| router.managed),
+                router.as_ref().map(|router| router.other),
+                router.as_ref().map(|router| Ipv6s(router.rdnss.clone())),
+                router.as_ref().map(|router| Lines(router.dnssl.clone()))
+            ],
         )?;
         self.run("DELETE FROM prefixes WHERE role = ?", [row])?;
         for (place, prefix) in (0_i64..).zip(prefixes) {

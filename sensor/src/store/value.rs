@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
@@ -21,6 +21,12 @@ pub(super) struct Sources(pub(super) BTreeSet<Source>);
 
 /// Port numbers, two bytes each, big-endian.
 pub(super) struct Ports(pub(super) Vec<u16>);
+
+/// IPv6 addresses, 16 bytes each.
+pub(super) struct Ipv6s(pub(super) Vec<Ipv6Addr>);
+
+/// Escaped texts, one a line: an escaped text has no newline of its own.
+pub(super) struct Lines(pub(super) Vec<String>);
 
 /// An event's id as SQLite orders it. Ids count up from 1; only a filter can ask for one beyond 2^63.
 pub(super) fn event_id(id: u64) -> i64 {
@@ -149,6 +155,34 @@ impl FromSql for Ports {
             return Err(unknown("ports", rest));
         }
         Ok(Self(ports.iter().map(|port| u16::from_be_bytes(*port)).collect()))
+    }
+}
+
+impl ToSql for Ipv6s {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.iter().flat_map(Ipv6Addr::octets).collect::<Vec<u8>>().into())
+    }
+}
+
+impl FromSql for Ipv6s {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let (addresses, rest) = value.as_blob()?.as_chunks::<16>();
+        if !rest.is_empty() {
+            return Err(unknown("IPv6 addresses", rest));
+        }
+        Ok(Self(addresses.iter().map(|octets| Ipv6Addr::from(*octets)).collect()))
+    }
+}
+
+impl ToSql for Lines {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>().into())
+    }
+}
+
+impl FromSql for Lines {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(|text| Self(text.split_terminator('\n').map(str::to_owned).collect()))
     }
 }
 

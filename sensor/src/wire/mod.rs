@@ -9,10 +9,14 @@ pub mod arp;
 pub mod cdp;
 /// DHCPv4.
 pub mod dhcp;
+/// DHCPv6.
+pub mod dhcpv6;
 /// The DNS message.
 pub mod dns;
 /// LLDP.
 pub mod lldp;
+/// Link-local multicast name resolution.
+pub mod llmnr;
 /// mDNS.
 pub mod mdns;
 /// IGMP and MLD.
@@ -29,6 +33,10 @@ pub mod stp;
 pub mod served;
 /// TCP's opening segments.
 pub mod syn;
+/// Simple service discovery.
+pub mod ssdp;
+/// WS-Discovery.
+pub mod wsd;
 
 /// Why a message could not be read. Small and without strings: the frame itself is the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,18 +70,28 @@ pub enum Message {
     Mdns(dns::Message),
     /// IGMP and MLD.
     Membership(membership::Message),
-    /// NDP.
-    Ndp(ndp::Message),
     /// VRRP, CARP, HSRP, GLBP.
     Redundancy(redundancy::Message),
     /// Spanning tree.
     Stp(stp::Message),
+    /// DHCPv6; boxed because it is rare and large.
+    Dhcpv6(Box<dhcpv6::Message>),
+    /// LLMNR.
+    Llmnr(dns::Message),
     /// A service's answer.
     Served(served::Message),
     /// Anything else: only who sent it is of interest.
     Traffic,
     /// TCP's opening segments.
     Syn(syn::Syn),
+    /// NetBIOS name service.
+    Nbns(nbns::Message),
+    /// NDP; boxed because router advertisements are large.
+    Ndp(Box<ndp::Message>),
+    /// SSDP; boxed because it is rare and large.
+    Ssdp(Box<ssdp::Message>),
+    /// WS-Discovery.
+    Wsd(wsd::Message),
 }
 
 /// Reads a frame's body: `Err` malformed, `Ok(None)` not ours, `Ok(Some(_))` ours.
@@ -85,12 +103,17 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         Class::Lldp => lldp::parse(frame.body)?.map(|message| Message::Lldp(Box::new(message))),
         Class::Mdns => mdns::parse(frame.body)?.map(Message::Mdns),
         Class::Membership => membership::parse(frame)?.map(Message::Membership),
-        Class::Ndp => ndp::parse(frame)?.map(Message::Ndp),
         Class::Redundancy => redundancy::parse(frame)?.map(Message::Redundancy),
         Class::Stp => stp::parse(frame.body)?.map(Message::Stp),
+        Class::Dhcpv6 => dhcpv6::parse(frame.body)?.map(|message| Message::Dhcpv6(Box::new(message))),
+        Class::Llmnr => llmnr::parse(frame.body)?.map(Message::Llmnr),
         Class::Served => served::parse(frame)?.map(Message::Served),
         Class::Traffic => Some(Message::Traffic),
         Class::Syn | Class::SynAck => syn::parse(frame.body)?.map(Message::Syn),
+        Class::Nbns => nbns::parse(frame.body)?.map(Message::Nbns),
+        Class::Ndp => ndp::parse(frame)?.map(|message| Message::Ndp(Box::new(message))),
+        Class::Ssdp => ssdp::parse(frame.body)?.map(|message| Message::Ssdp(Box::new(message))),
+        Class::Wsd => wsd::parse(frame.body)?.map(Message::Wsd),
         _ => None,
     })
 }

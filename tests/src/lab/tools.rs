@@ -16,6 +16,8 @@ const SERVICES: [&str; 6] = ["nginx", "nmbd", "openssl", "snmpd", "ssh-keygen", 
 
 /// Switches' and routers' daemons.
 const LINKS: [&str; 3] = ["keepalived", "lldpcli", "lldpd"];
+/// Daemons that announce themselves.
+const ANNOUNCERS: [&str; 3] = ["minissdpd", "nmbd", "wsdd"];
 
 /// What of the lab's programs this machine has not.
 pub(super) fn missing() -> Vec<&'static str> {
@@ -30,6 +32,11 @@ pub(super) fn missing_services() -> Vec<&'static str> {
 /// What of the switches' and routers' daemons this machine has not.
 pub(super) fn missing_links() -> Vec<&'static str> {
     not_here(&LINKS)
+}
+
+/// What of the daemons that announce themselves this machine has not.
+pub(super) fn missing_announcers() -> Vec<&'static str> {
+    not_here(&ANNOUNCERS)
 }
 
 fn not_here(programs: &[&'static str]) -> Vec<&'static str> {

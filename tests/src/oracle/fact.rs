@@ -18,6 +18,8 @@ pub const KINDS: &[&str] = &[
     "cdp",
     "dhcp",
     "lldp",
+    "dhcpv6",
+    "llmnr",
     "mdns_a",
     "mdns_reverse",
     "mdns_type",
@@ -27,11 +29,14 @@ pub const KINDS: &[&str] = &[
     "mdns_goodbye",
     "mdns_querier",
     "mdns_responder",
+    "nbns",
+    "nbns_status",
     "ndp",
     "ndp_dad",
     "ndp_na_no_option",
     "ndp_router",
     "ndp_prefix",
+    "ssdp",
     VLANS,
     MOVES,
 ];
@@ -43,7 +48,7 @@ pub const VLANS: &str = "vlans";
 pub const MOVES: &str = "ip-moves";
 
 /// Kinds that the other decoder tells of and the sensor does not read.
-pub const NOT_YET: &[&str] = &["dhcpv6", "llmnr", "nbns", "nbns_status", "ssdp"];
+pub const NOT_YET: &[&str] = &[];
 
 /// The record in one spelling: keys sorted, addresses as Rust writes them, texts as bytes without trailing NULs,
 /// and without what only one side tells.

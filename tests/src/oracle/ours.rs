@@ -1,6 +1,6 @@
 //! The sensor's sightings log and events in the other decoder's kinds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use anyhow::Context;
@@ -79,10 +79,18 @@ fn sighting(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> 
         "cdp" => add(facts, "cdp", spell(&pick(line, CDP))),
         "dhcp" => add(facts, "dhcp", dhcp(line)?),
         "lldp" => add(facts, "lldp", spell(&pick(line, LLDP))),
+        "dhcpv6" => add(facts, "dhcpv6", dhcpv6(line)?),
+        "llmnr" if line.contains_key("addr") => {
+            add(facts, "llmnr", spell(&pick(line, &[("name", "name"), ("addr", "addr"), ("mac", "mac")])));
+        }
+        // The other decoder tells of LLMNR's addresses only, and nothing of WS-Discovery or of frames of any kind.
+        "llmnr" | "served" | "syn" | "syn-ack" | "traffic" | "wsd" => {}
         "mdns" => mdns(line, facts)?,
+        "nbns" => nbns(line, facts)?,
         "ndp" => ndp(line, facts)?,
         // The other decoder was not asked about these.
         "carp" | "glbp" | "hsrp" | "igmp" | "mld" | "stp" | "vrrp" => {}
+        "ssdp" => add(facts, "ssdp", ssdp(line)?),
         other => anyhow::bail!("source {other}"),
     }
     Ok(())
@@ -134,6 +142,72 @@ fn dhcp(line: &Map<String, Value>) -> anyhow::Result<String> {
         number => number.to_string(),
     };
     record.insert("type".to_owned(), message.into());
+    Ok(spell(&record))
+}
+
+fn dhcpv6(line: &Map<String, Value>) -> anyhow::Result<String> {
+    let mut record = pick(
+        line,
+        &[
+            ("mac", "mac"),
+            ("ip", "ip"),
+            ("vlan", "vlan"),
+            ("client_duid", "client_duid"),
+            ("server_duid", "server_duid"),
+            ("fqdn", "fqdn"),
+            ("vendor_class", "vendor_class"),
+            ("relay", "relay"),
+        ],
+    );
+    // The frame of a relayed message is the relay's, which the other decoder leaves out.
+    if line.contains_key("relay") {
+        record.shift_remove("mac");
+        record.shift_remove("ip");
+    }
+    let message = match line.get("type").context("no type")? {
+        Value::String(name) => name.to_uppercase(),
+        number => number.to_string(),
+    };
+    if matches!(message.as_str(), "REPLY" | "REQUEST" | "RENEW" | "REBIND" | "CONFIRM")
+        && let Some(addresses) = line.get("addresses").and_then(Value::as_array)
+    {
+        let addresses: BTreeSet<&str> = addresses.iter().filter_map(Value::as_str).collect();
+        record.insert("addresses".to_owned(), addresses.into_iter().collect());
+    }
+    record.insert("type".to_owned(), message.into());
+    Ok(spell(&record))
+}
+
+fn nbns(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
+    let fields = [("name", "name"), ("suffix", "suffix"), ("group", "group"), ("mac", "mac")];
+    let mut record = pick(line, &fields);
+    let (kind, from) = match word(line, "record")? {
+        "address" => ("nbns", "addr"),
+        "status" => ("nbns_status", "ip"),
+        "goodbye" | "query" => return Ok(()),
+        other => anyhow::bail!("NetBIOS record {other}"),
+    };
+    record.extend(pick(line, &[(from, "addr")]));
+    add(facts, kind, spell(&record));
+    Ok(())
+}
+
+fn ssdp(line: &Map<String, Value>) -> anyhow::Result<String> {
+    let mut record = pick(
+        line,
+        &[
+            ("mac", "mac"),
+            ("ip", "ip"),
+            ("server", "server"),
+            ("location", "location"),
+            ("usn", "usn"),
+            ("nt", "nt"),
+            ("nts", "nts"),
+            ("st", "st"),
+            ("user_agent", "user_agent"),
+        ],
+    );
+    record.insert("kind".to_owned(), word(line, "kind")?.to_uppercase().into());
     Ok(spell(&record))
 }
 
@@ -264,6 +338,43 @@ mod tests {
     fn a_dhcp_type_is_a_name_or_a_number() {
         check(r#""source":"dhcp","type":"ack""#, &[r#"dhcp {"mac":"a","type":"ACK","vlan":[7]}"#]);
         check(r#""source":"dhcp","type":0"#, &[r#"dhcp {"mac":"a","type":"0","vlan":[7]}"#]);
+    }
+
+    #[test]
+    fn a_relayed_dhcpv6_message_has_no_sender() {
+        check(
+            r#""source":"dhcpv6","type":"reply","addresses":["2001:db8::6","2001:db8::5"]"#,
+            &[
+                r#"dhcpv6 {"addresses":["2001:db8::5","2001:db8::6"],"ip":"10.0.0.1","mac":"a","type":"REPLY","vlan":[7]}"#,
+            ],
+        );
+        check(
+            r#""source":"dhcpv6","type":"solicit","relay":true,"addresses":["2001:db8::5"]"#,
+            &[r#"dhcpv6 {"relay":true,"type":"SOLICIT","vlan":[7]}"#],
+        );
+    }
+
+    #[test]
+    fn a_netbios_name_has_an_address_or_is_its_nodes() {
+        let name = r#""source":"nbns","name":"PC","suffix":"00","group":false"#;
+        let fact = |addr| format!(r#"{{"addr":"{addr}","group":false,"mac":"a","name":"PC","suffix":"00"}}"#);
+        check(&format!(r#"{name},"record":"address","addr":"10.0.0.5""#), &[&format!("nbns {}", fact("10.0.0.5"))]);
+        check(&format!(r#"{name},"record":"status""#), &[&format!("nbns_status {}", fact("10.0.0.1"))]);
+        check(&format!(r#"{name},"record":"query""#), &[]);
+    }
+
+    #[test]
+    fn ssdp_and_llmnr() {
+        check(
+            r#""source":"ssdp","kind":"m-search","st":"x""#,
+            &[r#"ssdp {"ip":"10.0.0.1","kind":"M-SEARCH","mac":"a","st":"x"}"#],
+        );
+        check(
+            r#""source":"llmnr","record":"address","name":"pc","addr":"10.0.0.5""#,
+            &[r#"llmnr {"addr":"10.0.0.5","mac":"a","name":"pc"}"#],
+        );
+        check(r#""source":"llmnr","record":"query","name":"pc""#, &[]);
+        check(r#""source":"wsd","kind":"probe""#, &[]);
     }
 
     #[test]

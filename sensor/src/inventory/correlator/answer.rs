@@ -210,7 +210,12 @@ impl Correlator {
             host::learn_name(&mut asked.names, name.clone(), source, s.at, names_max)
         });
         let Some(host::Renamed::From(old_name)) = renamed else { return };
-        let Some(id) = self.memory.host_at(s.segment, ip).map(|host| host.id) else { return };
+        let Some(host) = self.memory.host_at(s.segment, ip) else { return };
+        // The answer's frame was heard as well, and told it.
+        if host.names.iter().any(|known| known.source == source && known.name.eq_ignore_ascii_case(&name)) {
+            return;
+        }
+        let id = host.id;
         let mut event = self.about(Kind::NameChanged, s.at, s.segment, ip, id);
         event.details = vec![
             ("new_name", Detail::Text(name)),

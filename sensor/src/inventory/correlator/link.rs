@@ -156,7 +156,16 @@ impl Correlator {
     /// Somebody says what an address is: its host has that role, now or when it becomes known.
     pub(super) fn note_role(&mut self, s: &Sighting, role: Role, ip: IpAddr, mac: Mac) {
         let (segment, first_seen, last_seen) = (s.segment, s.at, s.at);
-        self.memory.play(RoleHolder { segment, role, ip, mac, first_seen, last_seen, prefixes: Vec::new() });
+        self.memory.play(RoleHolder {
+            segment,
+            role,
+            ip,
+            mac,
+            first_seen,
+            last_seen,
+            prefixes: Vec::new(),
+            router: None,
+        });
         self.assign_roles(segment, ip);
     }
 

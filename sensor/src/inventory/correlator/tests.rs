@@ -12,11 +12,14 @@ use crate::inventory::fingerprint::p0f;
 use crate::inventory::probe::Technique;
 use crate::inventory::sighting::{Answer, ArpClaim, PortState};
 use crate::types::{Text, Vlans};
+use crate::wire::ndp;
 
 /// Answers, silence, and addresses that two stations claim.
 mod asking;
 /// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
 mod link;
+/// Names and announcements.
+mod names;
 
 /// Feeds the lines one by one, each at its own time, and compares what they tell.
 fn check(input: &[&str], expected: &[&str]) {
@@ -79,10 +82,20 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "rs" => (words[0], None, Claim::Ndp(NdpClaim::RouterSolicit)),
         "redirect" => (words[1], ip(0), Claim::Ndp(NdpClaim::Redirect { target, destination: target })),
         "ra" => {
-            let prefix = |word: &&str| word.parse::<Ipv6Net>().map(|net| (net.addr(), net.prefix_len())).unwrap();
+            let prefix = |word: &&str| {
+                word.parse::<Ipv6Net>().map(|net| ndp::Prefix::new(net.addr(), net.prefix_len())).unwrap()
+            };
             let lifetime_s = words[2].parse().unwrap();
             let prefixes = words[3..].iter().map(prefix).collect();
-            (words[1], ip(0), Claim::Ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes }))))
+            (
+                words[1],
+                ip(0),
+                Claim::Ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert {
+                    lifetime_s,
+                    prefixes,
+                    ..RouterAdvert::default()
+                }))),
+            )
         }
         "dhcp" => {
             let claim = dhcp(words);
@@ -94,6 +107,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
             (words[1], ip(0), Claim::Mdns(MdnsClaim::Txt { name, txt: vec![txt] }))
         }
         "mdns" => (words[1], ip(0), Claim::Mdns(mdns(&words[2..]))),
+        "dhcp6" | "llmnr" | "nbname" | "ssdp" | "wsd" => names::said(verb, words),
         "asked" if ip(0).is_some_and(|ip| ip.is_ipv6()) => {
             (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, asked: true }))
         }
@@ -509,7 +523,9 @@ fn services_open_and_close() {
         let host = correlator.snapshot().hosts.remove(0);
         let written =
             |s: &crate::inventory::state::Service| format!("{} {}/{} {}", s.instance, s.port, s.protocol, s.closed);
-        host.services.iter().map(written).collect::<Vec<_>>().join(", ")
+        // The first is mDNS itself.
+        assert_eq!(host.services.first().map(|s| (s.port, s.instance.as_str())), Some((5353, "")));
+        host.services.iter().skip(1).map(written).collect::<Vec<_>>().join(", ")
     };
     assert_eq!(services("0 mdns 10.0.0.1 aa a pc.local 10.0.0.1"), "");
     assert_eq!(

@@ -114,8 +114,10 @@ impl Correlator {
 
     pub(super) fn learn_router_paths(&mut self, s: &Sighting, advert: &RouterAdvert) {
         keep(&mut self.paths.routers, (s.segment, s.frame_mac));
-        for &(address, len) in &advert.prefixes {
-            if let Some(net) = IpNet::new(address.into(), len).ok().filter(|_| (32..=127).contains(&len)) {
+        // What is not on the link has its addresses elsewhere (RFC 4861, section 6.3.4).
+        for prefix in advert.prefixes.iter().filter(|prefix| prefix.on_link) {
+            let len = prefix.length;
+            if let Some(net) = IpNet::new(prefix.address.into(), len).ok().filter(|_| (32..=127).contains(&len)) {
                 keep(&mut self.paths.prefixes, (s.segment, net.trunc()));
             }
         }

@@ -56,6 +56,12 @@ impl Said {
                 Self { is_heard: !matches!(claim.message, DhcpMessage::Decline | DhcpMessage::Release), ..nothing }
             }
             Claim::Syn(_) => nothing,
+            // What a router forwarded shows life, but not where.
+            Claim::Dhcpv6(claim) => Self { is_heard: claim.is_near, ..nothing },
+            Claim::Llmnr(heard) => Self { is_learnt: heard.is_near, ..known },
+            Claim::Nbns(heard) => Self { is_learnt: heard.is_near, ..known },
+            Claim::Ssdp(heard) => Self { is_learnt: heard.is_near, ..known },
+            Claim::Wsd(heard) => Self { is_learnt: heard.is_near, ..known },
             Claim::Mdns(_) if sighting.mac == Mac::ZERO => Self { channel: Some(Channel::Socket), ..known },
             Claim::Mdns(_) | Claim::Served(_) => known,
             Claim::Traffic(claim) if claim.is_forwarded() => nothing,
