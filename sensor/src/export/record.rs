@@ -363,7 +363,7 @@ pub fn address_records(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprin
             record.kind = guess.kind.as_ref().map(guess_record);
         }
     }
-    keyed.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    keyed.sort_by_key(|(key, ..)| *key);
     keyed.into_iter().map(|(_, _, record)| record).collect()
 }
 

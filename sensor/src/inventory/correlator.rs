@@ -410,6 +410,12 @@ impl Correlator {
                 let services_max = self.limits.services_max;
                 self.memory
                     .update_host(id, |host| (host::open_service(host, name, target, *port, s.at, services_max), ()));
+                // Not what another host is said to serve.
+                let instance = name.escaped();
+                let is_own = |host: &super::state::Host| host.services.iter().any(|own| own.instance == instance);
+                if self.memory.host(id).is_some_and(is_own) {
+                    self.learn_announced_role(id, evidence::of_mdns(name));
+                }
             }
             MdnsClaim::Txt { name, txt } => {
                 let prints_max = self.limits.prints_max;

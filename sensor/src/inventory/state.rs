@@ -192,39 +192,57 @@ pub enum HostRole {
     AccessPoint,
     /// Watches.
     Camera,
+    /// Holds conferences.
+    Conference,
     /// Gives leases.
     DhcpServer,
     /// Plays music or films.
     MediaPlayer,
+    /// Has music or films.
+    MediaServer,
     /// Makes calls.
     Phone,
     /// Prints.
     Printer,
     /// Forwards packets between segments.
     Router,
+    /// Reads paper.
+    Scanner,
     /// Serves others.
     Server,
+    /// Switches lamps and locks.
+    SmartHome,
+    /// Sounds.
+    Speaker,
     /// Keeps others' files.
     Storage,
     /// Forwards frames between its ports.
     Switch,
+    /// Shows.
+    Tv,
     /// Somebody sits before it.
     Workstation,
 }
 
 impl HostRole {
     /// Every role, in alphabetical order of its written name.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::AccessPoint,
         Self::Camera,
+        Self::Conference,
         Self::DhcpServer,
         Self::MediaPlayer,
+        Self::MediaServer,
         Self::Phone,
         Self::Printer,
         Self::Router,
+        Self::Scanner,
         Self::Server,
+        Self::SmartHome,
+        Self::Speaker,
         Self::Storage,
         Self::Switch,
+        Self::Tv,
         Self::Workstation,
     ];
 
@@ -233,14 +251,20 @@ impl HostRole {
         match self {
             Self::AccessPoint => "access-point",
             Self::Camera => "camera",
+            Self::Conference => "conference",
             Self::DhcpServer => "dhcp-server",
             Self::MediaPlayer => "media-player",
+            Self::MediaServer => "media-server",
             Self::Phone => "phone",
             Self::Printer => "printer",
             Self::Router => "router",
+            Self::Scanner => "scanner",
             Self::Server => "server",
+            Self::SmartHome => "smart-home",
+            Self::Speaker => "speaker",
             Self::Storage => "storage",
             Self::Switch => "switch",
+            Self::Tv => "tv",
             Self::Workstation => "workstation",
         }
     }

@@ -2,52 +2,53 @@
 //! nothing and are not here. No role is better than a wrong one.
 
 use super::super::sighting::names::WsdClaim;
+use super::super::state::HostRole;
 use crate::types::Text;
 use crate::wire::{ssdp, wsd};
 
 /// A role and why: the word that the host announced, escaped.
-pub type Evidence = (&'static str, String);
+pub type Evidence = (HostRole, String);
 
 /// DNS-SD service types (RFC 6763; names of the IANA registry and of their vendors), without `.local`.
-const MDNS: [(&str, &str); 18] = [
-    ("_airplay._tcp", "media-player"),
-    ("_amzn-alexa._tcp", "speaker"),
-    ("_androidtvremote2._tcp", "tv"),
-    ("_appletv-v2._tcp", "tv"),
-    ("_axis-video._tcp", "camera"),
-    ("_googlecast._tcp", "media-player"),
-    ("_hap._tcp", "smart-home"),
-    ("_hue._tcp", "smart-home"),
-    ("_ipp._tcp", "printer"),
-    ("_ipps._tcp", "printer"),
-    ("_matter._tcp", "smart-home"),
-    ("_pdl-datastream._tcp", "printer"),
-    ("_printer._tcp", "printer"),
-    ("_roap._tcp", "media-player"),
-    ("_scanner._tcp", "scanner"),
-    ("_sonos._tcp", "speaker"),
-    ("_uscan._tcp", "scanner"),
-    ("_uscans._tcp", "scanner"),
+const MDNS: [(&str, HostRole); 18] = [
+    ("_airplay._tcp", HostRole::MediaPlayer),
+    ("_amzn-alexa._tcp", HostRole::Speaker),
+    ("_androidtvremote2._tcp", HostRole::Tv),
+    ("_appletv-v2._tcp", HostRole::Tv),
+    ("_axis-video._tcp", HostRole::Camera),
+    ("_googlecast._tcp", HostRole::MediaPlayer),
+    ("_hap._tcp", HostRole::SmartHome),
+    ("_hue._tcp", HostRole::SmartHome),
+    ("_ipp._tcp", HostRole::Printer),
+    ("_ipps._tcp", HostRole::Printer),
+    ("_matter._tcp", HostRole::SmartHome),
+    ("_pdl-datastream._tcp", HostRole::Printer),
+    ("_printer._tcp", HostRole::Printer),
+    ("_roap._tcp", HostRole::MediaPlayer),
+    ("_scanner._tcp", HostRole::Scanner),
+    ("_sonos._tcp", HostRole::Speaker),
+    ("_uscan._tcp", HostRole::Scanner),
+    ("_uscans._tcp", HostRole::Scanner),
 ];
 
 /// UPnP device types and DIAL's service, without their version.
-const SSDP: [(&str, &str); 7] = [
-    ("urn:dial-multiscreen-org:service:dial", "media-player"),
-    ("urn:schemas-sonos-com:device:ZonePlayer", "speaker"),
-    ("urn:schemas-upnp-org:device:InternetGatewayDevice", "router"),
-    ("urn:schemas-upnp-org:device:MediaRenderer", "media-player"),
-    ("urn:schemas-upnp-org:device:MediaServer", "media-server"),
-    ("urn:schemas-upnp-org:device:Printer", "printer"),
-    ("urn:schemas-upnp-org:device:WLANAccessPointDevice", "access-point"),
+const SSDP: [(&str, HostRole); 7] = [
+    ("urn:dial-multiscreen-org:service:dial", HostRole::MediaPlayer),
+    ("urn:schemas-sonos-com:device:ZonePlayer", HostRole::Speaker),
+    ("urn:schemas-upnp-org:device:InternetGatewayDevice", HostRole::Router),
+    ("urn:schemas-upnp-org:device:MediaRenderer", HostRole::MediaPlayer),
+    ("urn:schemas-upnp-org:device:MediaServer", HostRole::MediaServer),
+    ("urn:schemas-upnp-org:device:Printer", HostRole::Printer),
+    ("urn:schemas-upnp-org:device:WLANAccessPointDevice", HostRole::AccessPoint),
 ];
 
 /// Local parts of WS-Discovery's types: the prefix is the sender's own.
-const WSD: [(&str, &str); 5] = [
-    ("Computer", "computer"),
-    ("NetworkVideoTransmitter", "camera"),
-    ("PrintDeviceType", "printer"),
-    ("ScanDeviceType", "scanner"),
-    ("VideoConferencing", "conference"),
+const WSD: [(&str, HostRole); 5] = [
+    ("Computer", HostRole::Workstation),
+    ("NetworkVideoTransmitter", HostRole::Camera),
+    ("PrintDeviceType", HostRole::Printer),
+    ("ScanDeviceType", HostRole::Scanner),
+    ("VideoConferencing", HostRole::Conference),
 ];
 
 /// By a DNS-SD service type or instance: `_ipp._tcp.local`, `Office._ipp._tcp.local`.
@@ -55,7 +56,7 @@ pub fn of_mdns(service: &Text) -> Option<Evidence> {
     let bytes = service.as_bytes();
     let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
     let at = bytes.len().checked_sub(LOCAL.len()).filter(|at| bytes[*at..].eq_ignore_ascii_case(LOCAL))?;
-    let known = |(kind, _): &&(&str, &str)| ends_with_labels(&bytes[..at], kind.as_bytes());
+    let known = |(kind, _): &&(&str, HostRole)| ends_with_labels(&bytes[..at], kind.as_bytes());
     MDNS.iter().find(known).map(|(kind, role)| (*role, format!("mdns {kind}")))
 }
 
@@ -67,7 +68,7 @@ pub fn of_ssdp(message: &ssdp::Message) -> Option<Evidence> {
         ssdp::Kind::Response => message.st.as_ref(),
         ssdp::Kind::Notify | ssdp::Kind::Search => None,
     }?;
-    let known = |(urn, _): &&(&str, &str)| {
+    let known = |(urn, _): &&(&str, HostRole)| {
         let rest = kind.as_bytes().strip_prefix(urn.as_bytes());
         rest.is_some_and(|version| matches!(version, [] | [b':', ..]))
     };
@@ -82,7 +83,7 @@ pub fn of_wsd(claim: &WsdClaim) -> Option<Evidence> {
     let local = |kind: &Text| kind.as_bytes().rsplit(|&byte| byte == b':').next().map(<[u8]>::to_vec);
     let types: Vec<Vec<u8>> = claim.target.types.iter().filter_map(local).collect();
     // A printer that is a scanner too is a printer, and a camera is one before it is anything else.
-    let known = |(kind, _): &&(&str, &str)| types.iter().any(|found| found == kind.as_bytes());
+    let known = |(kind, _): &&(&str, HostRole)| types.iter().any(|found| found == kind.as_bytes());
     WSD.iter().find(known).map(|(kind, role)| (*role, format!("wsd {kind}")))
 }
 
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     fn check(found: Option<Evidence>, expected: Option<(&str, &str)>) {
-        assert_eq!(found.as_ref().map(|(role, evidence)| (*role, evidence.as_str())), expected);
+        assert_eq!(found.as_ref().map(|(role, evidence)| (role.name(), evidence.as_str())), expected);
     }
 
     fn check_mdns(service: &str, expected: Option<(&str, &str)>) {

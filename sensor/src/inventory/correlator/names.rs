@@ -12,7 +12,7 @@ use super::super::prefix;
 use super::super::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim, onvif_name};
 use super::super::sighting::{MdnsClaim, Sighting};
 use super::super::state::{HostId, Role, Source};
-use super::Correlator;
+use super::{Correlator, evidence};
 use crate::types::{Mac, Text};
 use crate::wire::{ssdp, wsd};
 
@@ -111,6 +111,7 @@ impl Correlator {
             let learn = |host: &mut _| (host::learn_print(host, Evidence::SsdpServer, server, prints_max), ());
             self.memory.update_host(id, learn);
         }
+        self.learn_announced_role(id, evidence::of_ssdp(&heard.said));
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Ssdp, events);
         }
@@ -126,8 +127,16 @@ impl Correlator {
         if let Some(name) = onvif_name(&target.scopes).filter(|_| is_target) {
             self.learn_own_name(s, id, name.escaped(), Source::Wsd, events);
         }
+        self.learn_announced_role(id, evidence::of_wsd(&heard.said));
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Wsd, events);
+        }
+    }
+
+    /// What a host announces says of its role.
+    pub(super) fn learn_announced_role(&mut self, id: HostId, found: Option<evidence::Evidence>) {
+        if let Some((role, text)) = found {
+            self.add_role(id, role, &text);
         }
     }
 
