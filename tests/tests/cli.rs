@@ -326,10 +326,10 @@ fn a_full_disk_does_not_stop_the_listening() {
     let path = folder.path().display();
     // The disk is full from the moment the database stands, until room is made.
     let script = format!(
-        "mount -t tmpfs -o size=512k none {path} && {sensor} run -i v0 --learning 0 --db {path}/sensor.db --events {path}/e \
+        "mount -t tmpfs -o size=1m none {path} && {sensor} run -i v0 --learning 0 --db {path}/sensor.db --events {path}/e \
          > /dev/null 2> /tmp/{name}.err & pid=$!
          until grep -q sensor-started {path}/e 2>/dev/null; do sleep 0.05; done
-         head -c 1M /dev/zero > {path}/filler
+         head -c 2M /dev/zero > {path}/filler
          ip link set v1 address 02:00:00:00:00:77; ip addr add 10.5.0.7/24 dev v1; arping -q -c 2 -I v1 -U 10.5.0.7
          until grep -q full /tmp/{name}.err; do sleep 0.05; done
          kill -0 $pid || exit 9
