@@ -84,25 +84,10 @@ pub(crate) fn fresh() -> anyhow::Result<PathBuf> {
 /// Builds into `folder`, which is made.
 fn build(root: &Path, tools: &Tools, folder: &Path, log: bool) -> anyhow::Result<Manifest> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let target = root.join("target/bpf");
     let digest = source_digest(root)?;
-    // The registry's folder must exist before its path can be replaced.
-    run_quietly(tools.cargo(root).args(["fetch", "--locked"]))?;
-    let mut build = tools.cargo(root);
-    build
-        .args(["build", "--locked", "--package", "sensor-ebpf", "--bins", "--profile", "bpf"])
-        .args(["--target", "bpfel-unknown-none", "-Zbuild-std=core", "--target-dir"])
-        .arg(&target)
-        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(root)?.join("\u{1f}"))
-        .env("SENSOR_SOURCE_DIGEST", format!("{DIGEST_MARK}{digest}"));
-    if log {
-        build.args(["--features", "log"]);
-    }
-    run_quietly(&mut build)?;
     let object = folder.join(OBJECT);
-    // Debug information goes (it holds paths), BTF and its line numbers stay for the verifier's log.
-    let linked = target.join("bpfel-unknown-none/bpf/sensor-ebpf");
-    run_quietly(Command::new(&tools.strip).arg("-g").arg("-o").arg(&object).arg(&linked))?;
+    let features: &[&str] = if log { &["--features", "log"] } else { &[] };
+    compile(root, tools, "sensor-ebpf", features, &digest, &object)?;
     let bytes = std::fs::read(&object)?;
     ensure!(digest_in(&bytes).as_ref() == Some(&digest), "the object does not carry the digest of its sources");
     let manifest = Manifest {
@@ -114,6 +99,40 @@ fn build(root: &Path, tools: &Tools, folder: &Path, log: bool) -> anyhow::Result
     };
     std::fs::write(folder.join(MANIFEST), serde_json::to_string_pretty(&manifest)? + "\n")?;
     Ok(manifest)
+}
+
+/// The program that makes the live bench's traffic, built now: it is not for users, so it is not committed.
+pub(crate) fn sender() -> anyhow::Result<PathBuf> {
+    install()?;
+    let object = root().join("target/bpf/bench-sender.bpfel.o");
+    compile(&root(), &Tools::find()?, "bench-sender", &[], "", &object)?;
+    Ok(object)
+}
+
+/// Compiles a package of the workspace, whose program has the package's name, to a stripped object.
+fn compile(
+    root: &Path,
+    tools: &Tools,
+    package: &str,
+    features: &[&str],
+    digest: &str,
+    object: &Path,
+) -> anyhow::Result<()> {
+    let target = root.join("target/bpf");
+    // The registry's folder must exist before its path can be replaced.
+    run_quietly(tools.cargo(root).args(["fetch", "--locked"]))?;
+    let mut build = tools.cargo(root);
+    build
+        .args(["build", "--locked", "--package", package, "--bins", "--profile", "bpf"])
+        .args(["--target", "bpfel-unknown-none", "-Zbuild-std=core", "--target-dir"])
+        .arg(&target)
+        .args(features)
+        .env("CARGO_ENCODED_RUSTFLAGS", rust_flags(root)?.join("\u{1f}"))
+        .env("SENSOR_SOURCE_DIGEST", format!("{DIGEST_MARK}{digest}"));
+    run_quietly(&mut build)?;
+    // Debug information goes (it holds paths), BTF and its line numbers stay for the verifier's log.
+    let linked = target.join("bpfel-unknown-none/bpf").join(package);
+    run_quietly(Command::new(&tools.strip).arg("-g").arg("-o").arg(object).arg(&linked))
 }
 
 /// Holds the committed object against a fresh one.

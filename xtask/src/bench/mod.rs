@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use sensor_tests::bpf::root;
 
 mod kernel;
+mod live;
 mod measure;
 mod replay;
 mod sweep;
@@ -21,6 +22,8 @@ pub(crate) struct Args {
 enum Bench {
     /// Nanoseconds per frame in the XDP program, against a program that does nothing
     Kernel,
+    /// A port under more frames than it can take, beside bare programs, tcpdump, arpwatch, prads and p0f
+    Live,
     /// A capture of a million frames, beside tcpdump, p0f, prads and tshark
     Replay,
     /// Sweeps by ARP, ICMP and TCP, beside arp-scan, nmap, fping, zmap and masscan
@@ -36,6 +39,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         page += "\n";
         page += &match bench {
             Bench::Kernel => kernel::run()?,
+            Bench::Live => live::run()?,
             Bench::Replay => replay::run()?,
             Bench::Sweep => sweep::run()?,
         };

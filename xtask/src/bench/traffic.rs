@@ -63,13 +63,13 @@ fn ip(host: u32) -> [u8; 4] {
     [10, 20, b, c.max(1)]
 }
 
-fn ethernet(frame: &mut Vec<u8>, to: [u8; 6], from: [u8; 6], ethertype: u16) {
+pub(super) fn ethernet(frame: &mut Vec<u8>, to: [u8; 6], from: [u8; 6], ethertype: u16) {
     frame.extend_from_slice(&to);
     frame.extend_from_slice(&from);
     frame.extend_from_slice(&ethertype.to_be_bytes());
 }
 
-fn arp(frame: &mut Vec<u8>, host: u32, target: u32) {
+pub(super) fn arp(frame: &mut Vec<u8>, host: u32, target: u32) {
     ethernet(frame, [0xff; 6], mac(host), 0x0806);
     frame.extend_from_slice(&[0, 1, 8, 0, 6, 4, 0, 1]);
     frame.extend_from_slice(&mac(host));
@@ -79,7 +79,7 @@ fn arp(frame: &mut Vec<u8>, host: u32, target: u32) {
     frame.resize(60, 0);
 }
 
-fn ipv4(frame: &mut Vec<u8>, protocol: u8, from: [u8; 4], to: [u8; 4], payload: usize) {
+pub(super) fn ipv4(frame: &mut Vec<u8>, protocol: u8, from: [u8; 4], to: [u8; 4], payload: usize) {
     let total = (20 + payload) as u16;
     let start = frame.len();
     frame.extend_from_slice(&[0x45, 0]);
@@ -92,7 +92,7 @@ fn ipv4(frame: &mut Vec<u8>, protocol: u8, from: [u8; 4], to: [u8; 4], payload: 
     frame[start + 10..start + 12].copy_from_slice(&sum.to_be_bytes());
 }
 
-fn udp(frame: &mut Vec<u8>, ports: [u16; 2], payload: &[u8]) {
+pub(super) fn udp(frame: &mut Vec<u8>, ports: [u16; 2], payload: &[u8]) {
     frame.extend_from_slice(&ports[0].to_be_bytes());
     frame.extend_from_slice(&ports[1].to_be_bytes());
     frame.extend_from_slice(&(8 + payload.len() as u16).to_be_bytes());
@@ -100,7 +100,7 @@ fn udp(frame: &mut Vec<u8>, ports: [u16; 2], payload: &[u8]) {
     frame.extend_from_slice(payload);
 }
 
-fn dhcp(frame: &mut Vec<u8>, host: u32) {
+pub(super) fn dhcp(frame: &mut Vec<u8>, host: u32) {
     let mut message = vec![0; 236];
     message[..4].copy_from_slice(&[1, 1, 6, 0]);
     message[4..8].copy_from_slice(&host.to_be_bytes());
@@ -119,7 +119,7 @@ fn dhcp(frame: &mut Vec<u8>, host: u32) {
     udp(frame, [68, 67], &message);
 }
 
-fn mdns(frame: &mut Vec<u8>, host: u32) {
+pub(super) fn mdns(frame: &mut Vec<u8>, host: u32) {
     let mut message = vec![0, 0, 0x84, 0, 0, 0, 0, 2, 0, 0, 0, 0];
     let label = format!("host{host:04}");
     message.push(label.len() as u8);
@@ -149,4 +149,14 @@ fn conversation(frame: &mut Vec<u8>, from: u32, to: u32, random: &mut Random) {
         frame.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0]);
         frame.extend_from_slice(&payload);
     }
+}
+
+/// A frame between nobody and nobody.
+pub(super) fn tcp(frame: &mut Vec<u8>, ports: [u16; 2], flags: u8, payload: &[u8]) {
+    ethernet(frame, [0; 6], [0; 6], 0x0800);
+    ipv4(frame, 6, [0; 4], [0; 4], 20 + payload.len());
+    frame.extend_from_slice(&ports[0].to_be_bytes());
+    frame.extend_from_slice(&ports[1].to_be_bytes());
+    frame.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    frame.extend_from_slice(payload);
 }

@@ -1,0 +1,210 @@
+//! A port under more frames than it can take: bare XDP programs, the sensor as users run it, and its peers, on the same
+//! traffic, one after the other. Whatever a receiver spends on a frame, in the kernel or in its own process, is taken
+//! from the two CPUs that the sender would use: so frames a second are what it costs. `SENSOR_BINARY` names another
+//! program to measure as ours.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aya::programs::{Xdp, XdpMode};
+use sensor_tests::bpf::{object_path, require_root};
+use sensor_tests::lab::namespace::Namespace;
+use sensor_tests::lab::sensor_process::SensorProcess;
+use sensor_tests::lab::wait;
+
+use self::receiver::{How, Receiver, Tool};
+use self::sender::Sender;
+use crate::{build_ebpf, run, setup};
+
+/// Who receives, and what each says that it saw.
+mod receiver;
+/// The traffic.
+mod sender;
+/// The figures in Markdown.
+mod table;
+
+const ROUNDS: usize = 5;
+/// Time to meet all hosts; its frames are not counted, its CPU time is.
+const LEARN: Duration = Duration::from_secs(1);
+const MEASURE: Duration = Duration::from_secs(2);
+/// What is under way after the last frame, such as a batch on its way to the database.
+const SETTLE: Duration = Duration::from_millis(500);
+/// The receiver's interface.
+const IFACE: &str = "r0";
+/// The clock tick of `/proc/PID/stat`, on every architecture of Linux.
+const TICKS_PER_S: f64 = 100.0;
+
+/// One run of one receiver.
+#[derive(Clone, Copy, Default)]
+struct Figures {
+    /// Frames a second that the interface took.
+    per_s: f64,
+    /// Frames that the interface took, those of the learning time too.
+    taken: u64,
+    /// Frames that the program says it saw and lost.
+    said: Option<(u64, u64)>,
+    /// CPU seconds of its process from before the first frame on.
+    cpu_s: f64,
+    /// Those of the measured time only.
+    steady_cpu_s: f64,
+    /// Frames of the measured time.
+    steady: u64,
+}
+
+pub(super) fn run() -> anyhow::Result<String> {
+    anyhow::ensure!(require_root(), "the live bench builds network namespaces: run it as root");
+    setup::install(&["arpwatch", "ethtool", "iproute2", "p0f", "prads", "tcpdump", "util-linux"])?;
+    let ours = match std::env::var_os("SENSOR_BINARY") {
+        Some(path) => PathBuf::from(path),
+        None => run::build_release()?,
+    };
+    let sender = Sender::load(&build_ebpf::sender()?)?;
+    let receivers = receiver::all();
+    let mut all: Vec<Vec<Figures>> = vec![Vec::new(); receivers.len()];
+    for round in 1..=ROUNDS {
+        for (receiver, runs) in receivers.iter().zip(&mut all) {
+            let figures = turn(&sender, receiver, &ours).with_context(|| receiver.name)?;
+            eprintln!("{round}: {:<36} {:>9.0} frames/s, {:.2} s of CPU", receiver.name, figures.per_s, figures.cpu_s);
+            runs.push(figures);
+        }
+    }
+    Ok(table::render(&receivers, &all))
+}
+
+/// A pair of interfaces of its own for each run.
+fn turn(sender: &Sender, receiver: &Receiver, ours: &Path) -> anyhow::Result<Figures> {
+    let (near, far) = (Namespace::new("sender")?, Namespace::new("receiver")?);
+    let queues = std::thread::available_parallelism().map_or(1, usize::from);
+    let queues = format!("numrxqueues {queues} numtxqueues {queues}");
+    for namespace in [&near, &far] {
+        namespace.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")?;
+    }
+    near.sh(&format!(
+        "ip link add s0 index {} {queues} type veth peer name {IFACE} {queues} netns {} && ip link set s0 up",
+        bench_sender::OUT_IFINDEX,
+        far.name()
+    ))?;
+    // A veth takes frames by its fast way only when it has NAPI: by an XDP program in the driver, or by GRO.
+    far.sh(&format!("ethtool -K {IFACE} gro on && ip link set {IFACE} up"))?;
+    // In memory: the disk is not what is measured.
+    let folder = tempfile::TempDir::new_in("/dev/shm")?;
+    let running = start(receiver.how, &far, folder.path(), ours)?;
+    let pid = running.pid();
+    let cpu = || pid.map_or(Ok(0.0), cpu_s);
+    let before = cpu()?;
+    sender.send(&near, LEARN)?;
+    let (learnt, cpu_learnt) = (taken(&far)?, cpu()?);
+    let (_, length) = sender.send(&near, MEASURE)?;
+    let taken = taken(&far)?;
+    std::thread::sleep(SETTLE);
+    let after = cpu()?;
+    Ok(Figures {
+        per_s: (taken - learnt) as f64 / length.as_secs_f64(),
+        taken,
+        said: running.stop(folder.path())?,
+        cpu_s: after - before,
+        steady_cpu_s: after - cpu_learnt,
+        steady: taken - learnt,
+    })
+}
+
+/// What receives at the moment.
+enum Running {
+    Nothing,
+    /// Held, because dropping it detaches it.
+    Bare(#[expect(dead_code, reason = "its end is what counts")] aya::Ebpf),
+    Sensor(SensorProcess),
+    Peer(Child, Tool),
+}
+
+fn start(how: How, far: &Namespace, folder: &Path, ours: &Path) -> anyhow::Result<Running> {
+    Ok(match how {
+        How::Nothing => Running::Nothing,
+        How::Bare(program, mode) => Running::Bare(far.enter(|| attach(program, mode))?),
+        How::Sensor(port, capture) => {
+            let flags = ["--passive", port, IFACE, "--capture", capture, "--network", "10.20.0.0/16"];
+            Running::Sensor(SensorProcess::start_by(far.command(ours), folder, &flags)?)
+        }
+        How::Peer(tool) => {
+            let mut command = far.command(tool.program());
+            command
+                .args(tool.arguments(IFACE, folder)?)
+                .stdin(Stdio::null())
+                .stdout(File::create(folder.join("stdout"))?)
+                .stderr(File::create(folder.join("stderr"))?)
+                .current_dir(folder)
+                .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+            let child = command.spawn()?;
+            // The first line is the heading.
+            wait::until(
+                "it to listen",
+                || Ok((far.output("cat /proc/net/packet")?.lines().count() > 1).then_some(())),
+            )?;
+            std::thread::sleep(Duration::from_millis(200));
+            Running::Peer(child, tool)
+        }
+    })
+}
+
+fn attach(program: &str, mode: XdpMode) -> anyhow::Result<aya::Ebpf> {
+    let mut ebpf = aya::Ebpf::load(&std::fs::read(object_path())?)?;
+    let program: &mut Xdp = ebpf.program_mut(program).context("the object has bare programs")?.try_into()?;
+    program.load()?;
+    program.attach(IFACE, mode)?;
+    Ok(ebpf)
+}
+
+impl Running {
+    fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Nothing | Self::Bare(_) => None,
+            Self::Sensor(sensor) => Some(sensor.pid()),
+            Self::Peer(child, _) => Some(child.id()),
+        }
+    }
+
+    /// Ends it; answers how many frames it says that it saw and lost.
+    fn stop(self, folder: &Path) -> anyhow::Result<Option<(u64, u64)>> {
+        match self {
+            Self::Nothing | Self::Bare(_) => Ok(None),
+            Self::Sensor(sensor) => {
+                sensor.stop()?;
+                receiver::sensor_said(folder).map(Some)
+            }
+            Self::Peer(mut child, tool) => {
+                // SAFETY: the child is ours and not yet waited for, so the number is still its own.
+                unsafe { libc::kill(child.id().cast_signed(), libc::SIGINT) };
+                let ended = wait::until("its end", || Ok(child.try_wait()?));
+                if ended.is_err() {
+                    child.kill()?;
+                    child.wait()?;
+                }
+                Ok(tool.said(&(read(folder, "stdout") + &read(folder, "stderr"))))
+            }
+        }
+    }
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    String::from_utf8_lossy(&std::fs::read(folder.join(name)).unwrap_or_default()).into_owned()
+}
+
+/// Frames that the receiver's interface took since it was made.
+fn taken(far: &Namespace) -> anyhow::Result<u64> {
+    let links: serde_json::Value = serde_json::from_str(&far.output(&format!("ip -s -j link show dev {IFACE}"))?)?;
+    links[0]["stats64"]["rx"]["packets"].as_u64().context("the link has counters")
+}
+
+/// CPU seconds of a process, its own and those of the kernel on its behalf (proc(5)).
+fn cpu_s(pid: u32) -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the receiver has ended")?;
+    // The name, in brackets, may have spaces.
+    let (_, numbers) = text.rsplit_once(')').context("a process has a name")?;
+    let numbers: Vec<&str> = numbers.split_whitespace().collect();
+    let ticks: u64 =
+        numbers.get(11..13).context("utime and stime")?.iter().flat_map(|ticks| ticks.parse::<u64>()).sum();
+    Ok(ticks as f64 / TICKS_PER_S)
+}
