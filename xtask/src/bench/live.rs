@@ -34,6 +34,8 @@ const MEASURE: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_millis(500);
 /// The receiver's interface.
 const IFACE: &str = "r0";
+/// Its address: arpwatch does not start without one. No host has it.
+const ADDRESS: &str = "10.20.255.254/16";
 /// The clock tick of `/proc/PID/stat`, on every architecture of Linux.
 const TICKS_PER_S: f64 = 100.0;
 
@@ -83,12 +85,14 @@ fn turn(sender: &Sender, receiver: &Receiver, ours: &Path) -> anyhow::Result<Fig
         namespace.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")?;
     }
     near.sh(&format!(
-        "ip link add s0 index {} {queues} type veth peer name {IFACE} {queues} netns {} && ip link set s0 up",
+        "ip link add s0 index {} {queues} type veth peer name {IFACE} {queues} netns {}",
         bench_sender::OUT_IFINDEX,
         far.name()
     ))?;
-    // A veth takes frames by its fast way only when it has NAPI: by an XDP program in the driver, or by GRO.
-    far.sh(&format!("ethtool -K {IFACE} gro on && ip link set {IFACE} up"))?;
+    // A veth takes frames by its fast way only when it has NAPI: by an XDP program in the driver, or by GRO; and its peer
+    // must know that when it comes up.
+    far.sh(&format!("ip link set {IFACE} up && ip addr add {ADDRESS} dev {IFACE} && ethtool -K {IFACE} gro on"))?;
+    near.sh("ip link set s0 up")?;
     // In memory: the disk is not what is measured.
     let folder = tempfile::TempDir::new_in("/dev/shm")?;
     let running = start(receiver.how, &far, folder.path(), ours)?;

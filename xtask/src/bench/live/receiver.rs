@@ -106,7 +106,7 @@ impl Tool {
             )),
             Self::Prads => Some((
                 number_after(words, "Total packets received from libpcap")?,
-                number_after(words, "Total packets dropped by kernel").unwrap_or(0),
+                number_after(words, "Total packets dropped").unwrap_or(0),
             )),
             Self::P0f => Some((number_after(words, "Processed ")?, 0)),
             Self::Arpwatch => None,
@@ -127,9 +127,10 @@ fn number_after(words: &str, mark: &str) -> Option<u64> {
 pub(super) fn sensor_said(folder: &Path) -> anyhow::Result<(u64, u64)> {
     let events = events(folder)?;
     let stopped = of_kind(&events, "sensor-stopped").pop().context("the sensor did not say that it stopped")?;
-    let details = stopped["details"].as_object().with_context(|| format!("{stopped} has no details"))?;
+    // A sensor that heard nothing has no details.
+    let details = stopped["details"].as_object();
     let sum = |prefix: &str| {
-        let counters = details.iter().filter(|(name, _)| name.starts_with(prefix));
+        let counters = details.into_iter().flatten().filter(|(name, _)| name.starts_with(prefix));
         counters.filter_map(|(_, value)| value.as_u64().or_else(|| value.as_str()?.parse().ok())).sum()
     };
     Ok((sum("seen_"), sum("lost_")))
