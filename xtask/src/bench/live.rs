@@ -26,9 +26,9 @@ mod sender;
 /// The figures in Markdown.
 mod table;
 
-const ROUNDS: usize = 5;
-/// Time to meet all hosts; its frames are not counted, its CPU time is.
-const LEARN: Duration = Duration::from_secs(1);
+const ROUNDS: usize = 3;
+/// Time to meet all hosts and to write them down; its frames are not counted, its CPU time is.
+const LEARN: Duration = Duration::from_secs(4);
 const MEASURE: Duration = Duration::from_secs(2);
 /// What is under way after the last frame, such as a batch on its way to the database.
 const SETTLE: Duration = Duration::from_millis(500);
