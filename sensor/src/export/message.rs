@@ -43,6 +43,11 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
             let sender = facts.text("frame_mac").unwrap_or("another station");
             format!("{address} is claimed for {station} in a frame sent by {sender}{on}")
         }
+        Kind::MacRotated => {
+            let evidence = facts.texts("evidence");
+            let evidence = if evidence.is_empty() { String::new() } else { format!(": same {evidence}") };
+            format!("known host {who} is back with another MAC{on}: {station}, before {old}{evidence}")
+        }
         Kind::NameChanged => {
             let host = if record.ip.is_some() { address } else { "a host".to_owned() };
             let new = facts.text("new_name").or(record.hostname.as_deref()).unwrap_or("differently");
@@ -65,6 +70,15 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
             let prefixes = facts.texts("prefixes");
             let advertised = if prefixes.is_empty() { String::new() } else { format!(", advertises {prefixes}") };
             format!("router {address} at {station}{named} is not allowed{on}{advertised}")
+        }
+        Kind::ScanDetected => {
+            let what = match (record.reason.as_deref(), facts.text("target")) {
+                (Some("port-scan"), Some(target)) => format!("the ports of {target}"),
+                (Some("port-scan"), None) => "many ports".to_owned(),
+                _ => "the addresses of its network".to_owned(),
+            };
+            let who = record.ip.map_or(String::new(), |_| format!("{who} at "));
+            format!("{who}{station} scans {what}{on}")
         }
         Kind::SensorBlind => {
             let port = facts.text("port").unwrap_or("a port");
@@ -107,7 +121,7 @@ fn because(record: &EventRecord, facts: &Facts<'_>) -> String {
         (Some("dhcp"), Some(server)) => format!(": DHCP server {server} gave it away"),
         (Some("dhcp"), None) => ": a DHCP server gave it away".to_owned(),
         (Some("conflict"), _) => ": both answer for it".to_owned(),
-        (Some("failover"), _) => ": a virtual router moved".to_owned(),
+        (Some("failover"), _) => ": stations of one machine, or of one virtual router, take turns".to_owned(),
         (Some("proxy-arp"), _) => ": the new one answers for many addresses".to_owned(),
         (Some("replaced"), _) => ": only the new one answers for it".to_owned(),
         (Some("spoof-suspected"), _) => ": only the old one answers for it, so the new one is not believed".to_owned(),

@@ -44,7 +44,7 @@ pub struct Event {
     pub hostname: Option<String>,
     /// The host.
     pub host: Option<HostId>,
-    /// Why, for `changed-mac`.
+    /// Why, for kinds that have several rules.
     pub reason: Option<Reason>,
     /// How sure, in percent.
     pub confidence: Option<u8>,
@@ -100,6 +100,10 @@ pub enum Kind {
     /// (segment, address, both MACs) while remembered (`Limits::told_max`). Binds nothing, and makes no host of the
     /// payload's MAC: `host` and `hostname` are the frame's. Details: `frame_mac`.
     MacMismatch,
+    /// A known host is back with another locally administered MAC (`mac`; `old_mac` is the one before): not a new host.
+    /// Told in place of `new-host` and of `new-address`, at the new station's first address, or when `Settings::settle`
+    /// has passed. `confidence` is what the evidence adds up to. Details: `evidence`.
+    MacRotated,
     /// The name of a host changed at its own source: DHCP (the client's option 12, else the first label of 81) or mDNS
     /// (owner of an address record for the sender's own address, without `.local`). Not for the first name of a source,
     /// nor for one that it gave before (the last `Limits::names_max` are remembered), compared without ASCII case.
@@ -127,6 +131,9 @@ pub enum Kind {
     /// As `new-router`, of a router that is not on its segment's allow list, where there is one. Once as
     /// `rogue-dhcp-server`, in place of `new-router`. Details as of `new-router`.
     RogueRouter,
+    /// A station asks for very many addresses or ports, as `reason` says: `arp-scan`, `port-scan` (`sensor_ebpf::scan`).
+    /// Once for (segment, MAC, reason) until ten minutes after the last. Details: `target` (of a port scan).
+    ScanDetected,
     /// A port has heard nothing at all for longer than a minute, because it is down, gone or not attached: told once,
     /// until it hears again. Details: `port`, `cause` (`down`, `no carrier`, `removed`, `not attached: ...`), `since`,
     /// `deaf_s`.
@@ -145,7 +152,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in alphabetical order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Bogon,
         Self::ChangedMac,
         Self::FlipFlop,
@@ -154,6 +161,7 @@ impl Kind {
         Self::HostGone,
         Self::IpConflict,
         Self::MacMismatch,
+        Self::MacRotated,
         Self::NameChanged,
         Self::NewAddress,
         Self::NewDhcpServer,
@@ -162,6 +170,7 @@ impl Kind {
         Self::ReusedMac,
         Self::RogueDhcpServer,
         Self::RogueRouter,
+        Self::ScanDetected,
         Self::SensorBlind,
         Self::SensorLoss,
         Self::SensorStarted,
@@ -181,6 +190,7 @@ impl Kind {
             Self::HostGone => "host-gone",
             Self::IpConflict => "ip-conflict",
             Self::MacMismatch => "mac-mismatch",
+            Self::MacRotated => "mac-rotated",
             Self::NameChanged => "name-changed",
             Self::NewAddress => "new-address",
             Self::NewDhcpServer => "new-dhcp-server",
@@ -189,6 +199,7 @@ impl Kind {
             Self::ReusedMac => "reused-mac",
             Self::RogueDhcpServer => "rogue-dhcp-server",
             Self::RogueRouter => "rogue-router",
+            Self::ScanDetected => "scan-detected",
             Self::SensorBlind => "sensor-blind",
             Self::SensorLoss => "sensor-loss",
             Self::SensorStarted => "sensor-started",
@@ -222,6 +233,7 @@ impl Kind {
             Self::Bogon
             | Self::HostBack
             | Self::MacMismatch
+            | Self::MacRotated
             | Self::NameChanged
             | Self::NewAddress
             | Self::SensorStarted
@@ -235,6 +247,7 @@ impl Kind {
             | Self::Flood
             | Self::IpConflict
             | Self::ReusedMac
+            | Self::ScanDetected
             | Self::SensorBlind
             | Self::SensorLoss => Severity::Warning,
             Self::RogueDhcpServer | Self::RogueRouter => Severity::Alert,
@@ -277,47 +290,91 @@ impl Severity {
     }
 }
 
-/// Why an address changed its MAC.
+/// Why: what explains a move, or which of its kind's rules an event follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
+    /// Very many addresses were asked for by ARP or NDP.
+    ArpScan,
     /// The old and the new station both answer for it.
     Conflict,
+    /// A DHCP client declined it: somebody else has it (RFC 2131, section 4.4.1).
+    Declined,
+    /// Whoever asked whether anybody holds it was answered (RFC 5227, section 2.1.1; RFC 4862, section 5.4.3).
+    Defended,
     /// A DHCP server gave it to the new station.
     Dhcp,
-    /// It moved between virtual routers, or between a router and its virtual MAC.
+    /// Addresses are asked of DHCP servers by very many clients at once.
+    DhcpStarvation,
+    /// It moved between virtual routers, or between a router and its virtual MAC, or between stations of one host.
     Failover,
+    /// Name servers that no router announced before.
+    ForeignDns,
+    /// A prefix that is not the segment's.
+    ForeignPrefix,
+    /// A DHCP server gave it to one station while another one uses it.
+    Leased,
+    /// Very many ports of one address were tried.
+    PortScan,
     /// The new station answers for many addresses.
     ProxyArp,
     /// Only the new station answers for it.
     Replaced,
     /// Only the old station answers for it: the new one lied.
     SpoofSuspected,
+    /// A station speaks by another one's address.
+    Spoofed,
     /// Not explained.
     Unknown,
+    /// Not on the allow list.
+    Unlisted,
+    /// A router takes its service back.
+    ZeroLifetime,
 }
 
 impl Reason {
-    /// Every reason, in alphabetical order.
-    pub const ALL: [Self; 7] = [
+    /// Every reason, in alphabetical order of its written name.
+    pub const ALL: [Self; 18] = [
+        Self::ArpScan,
         Self::Conflict,
+        Self::Declined,
+        Self::Defended,
         Self::Dhcp,
+        Self::DhcpStarvation,
         Self::Failover,
+        Self::ForeignDns,
+        Self::ForeignPrefix,
+        Self::Leased,
+        Self::PortScan,
         Self::ProxyArp,
         Self::Replaced,
         Self::SpoofSuspected,
+        Self::Spoofed,
         Self::Unknown,
+        Self::Unlisted,
+        Self::ZeroLifetime,
     ];
 
     /// The reason in every written form.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::ArpScan => "arp-scan",
             Self::Conflict => "conflict",
+            Self::Declined => "declined",
+            Self::Defended => "defended",
             Self::Dhcp => "dhcp",
+            Self::DhcpStarvation => "dhcp-starvation",
             Self::Failover => "failover",
+            Self::ForeignDns => "foreign-dns",
+            Self::ForeignPrefix => "foreign-prefix",
+            Self::Leased => "leased",
+            Self::PortScan => "port-scan",
             Self::ProxyArp => "proxy-arp",
             Self::Replaced => "replaced",
             Self::SpoofSuspected => "spoof-suspected",
+            Self::Spoofed => "spoofed",
             Self::Unknown => "unknown",
+            Self::Unlisted => "unlisted",
+            Self::ZeroLifetime => "zero-lifetime",
         }
     }
 
@@ -326,7 +383,7 @@ impl Reason {
         match self {
             Self::Dhcp | Self::Failover => Severity::Info,
             Self::SpoofSuspected => Severity::Alert,
-            Self::Conflict | Self::ProxyArp | Self::Replaced | Self::Unknown => Severity::Warning,
+            _ => Severity::Warning,
         }
     }
 
@@ -337,7 +394,7 @@ impl Reason {
             Self::Conflict | Self::SpoofSuspected => Some(90),
             Self::Replaced => Some(80),
             Self::ProxyArp => Some(70),
-            Self::Unknown => None,
+            _ => None,
         }
     }
 }
