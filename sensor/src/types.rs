@@ -66,6 +66,33 @@ impl Mac {
         self.0[0] & 1 == 0 && self != Self::ZERO
     }
 
+    /// Whether somebody seems to have rolled dice for it: locally administered, and not of a hypervisor or a bridge,
+    /// which number their machines so (KVM, Docker, VirtualBox, and DECnet's addresses).
+    pub fn is_random(self) -> bool {
+        let is_numbered = matches!(
+            self.0,
+            [0x52 | 0xfe, 0x54, 0x00, ..] | [0x02, 0x42, ..] | [0x0a, 0x00, 0x27, ..] | [0xaa, 0x00, 0x04, ..]
+        );
+        self.kind() == MacKind::Local && !is_numbered
+    }
+
+    /// Whether a hypervisor gave it: KVM, VMware, VirtualBox, Xen, Hyper-V, Parallels, Docker.
+    pub fn is_virtual_machine(self) -> bool {
+        matches!(
+            self.0,
+            [0x52 | 0xfe, 0x54, 0x00, ..]
+                | [0x00, 0x50, 0x56, ..]
+                | [0x00, 0x0c, 0x29, ..]
+                | [0x00, 0x05, 0x69, ..]
+                | [0x08, 0x00, 0x27, ..]
+                | [0x0a, 0x00, 0x27, ..]
+                | [0x00, 0x16, 0x3e, ..]
+                | [0x00, 0x15, 0x5d, ..]
+                | [0x00, 0x1c, 0x42, ..]
+                | [0x02, 0x42, ..]
+        )
+    }
+
     /// What the number says of its origin.
     pub fn kind(self) -> MacKind {
         match self.0 {

@@ -48,6 +48,7 @@ const LIMITS: Limits = Limits {
     told_max: 2,
     asked_max: 2,
     ports_max: 2,
+    joins_max: 2,
     neighbours_max: 2,
     disputes_max: 1,
 };
@@ -160,6 +161,7 @@ impl Run {
         gone.extend(removed.told.iter().map(|key| format!("told {key:?}")));
         gone.extend(removed.asked.iter().map(|key| format!("asked {key:?}")));
         gone.extend(removed.neighbours.iter().map(|key| format!("neighbour {key:?}")));
+        gone.extend(removed.joins.iter().map(|key| format!("join {key:?}")));
         for key in gone {
             assert!(self.stored.remove(&key).is_some(), "{key} is removed, but the store never had it");
         }
@@ -206,7 +208,17 @@ fn written(rows: &Rows) -> BTreeMap<String, String> {
         let services: Vec<_> = row.services.iter().map(|s| (&s.instance, s.port, s.closed)).collect();
         let value = format!(
             "{:?}",
-            (row.first_seen, row.announced, row.gone_since, names, services, &row.dhcp, &row.prints, &row.roles)
+            (
+                row.first_seen,
+                row.announced,
+                row.here_since,
+                row.gone_since,
+                names,
+                services,
+                &row.dhcp,
+                &row.prints,
+                &row.roles
+            )
         );
         out.insert(format!("host {:?}", row.id), value);
     }
@@ -239,6 +251,9 @@ fn written(rows: &Rows) -> BTreeMap<String, String> {
         );
         out.insert(format!("asked {:?}", (row.segment, row.ip)), value);
     }
+    for row in &rows.joins {
+        out.insert(format!("join {:?}", (row.segment, row.mac)), format!("{row:?}"));
+    }
     for row in &rows.neighbours {
         let row = Neighbour { last_seen: row.first_seen, ..row.clone() };
         out.insert(format!("neighbour {:?}", (row.segment, row.id)), format!("{row:?}"));
@@ -254,6 +269,7 @@ fn check_limits(rows: &Rows) {
     assert!(rows.told.len() <= LIMITS.told_max);
     assert!(rows.asked.len() <= LIMITS.asked_max);
     assert!(rows.neighbours.len() <= LIMITS.neighbours_max);
+    assert!(rows.joins.len() <= LIMITS.joins_max);
     for asked in &rows.asked {
         assert!(asked.ports.len() <= LIMITS.ports_max && asked.closed_ports.len() <= LIMITS.ports_max);
         assert!(asked.ports.is_sorted_by_key(|open| open.port) && asked.closed_ports.is_sorted());

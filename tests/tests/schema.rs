@@ -302,6 +302,7 @@ fn rows() -> Rows {
         first_seen,
         last_seen,
         announced: true,
+        here_since: first_seen,
         gone_since: None,
         names: vec![Name { name: hostile.clone(), source: Source::Mdns, first_seen, last_seen }],
         services: [true, false]
@@ -349,6 +350,7 @@ fn rows() -> Rows {
         stations: vec![station(a), station(b)],
         bindings: vec![binding("192.0.2.5", &[a, b, a]), binding("2001:db8::5", &[a]), binding("192.0.2.6", &[c])],
         neighbours: vec![neighbour],
+        joins: Vec::new(),
         ..Rows::default()
     }
 }

@@ -905,6 +905,7 @@ mod tests {
             first_seen: Timestamp::from_secs(1),
             last_seen: Timestamp::from_secs(2),
             announced: true,
+            here_since: Timestamp::from_secs(1),
             gone_since: None,
             names: Vec::new(),
             services: Vec::new(),

@@ -28,6 +28,8 @@ use crate::wire::syn::Syn;
 mod answer;
 /// Who has the address?
 mod dispute;
+/// Stations that are a known host's.
+mod kin;
 /// What switches and routers tell each other.
 mod link;
 /// What an announced service says of its host's role.
@@ -170,6 +172,7 @@ impl Correlator {
             Claim::Ssdp(heard) => self.observe_ssdp(sighting, heard, events),
             Claim::Wsd(heard) => self.observe_wsd(sighting, heard, events),
         }
+        self.recognise(sighting, events);
         self.tell_returned(events);
     }
 
@@ -180,7 +183,8 @@ impl Correlator {
         if !self.disputes.is_empty() {
             self.decide_due(Some(now), events);
         }
-        if self.memory.first_pending().is_none() && self.memory.first_homeless().is_none() {
+        let waiting = [self.memory.first_pending(), self.memory.first_homeless(), self.memory.first_untold()];
+        if waiting.iter().all(Option::is_none) {
             return;
         }
         let settle_ns = i64::try_from(self.settings.settle.as_nanos()).unwrap_or(i64::MAX);
@@ -188,12 +192,15 @@ impl Correlator {
         for id in self.memory.due(settled, now.after(CLOCK_STEP_MIN)) {
             self.announce(id, events);
         }
+        self.settle_rotations(settled, now.after(CLOCK_STEP_MIN), events);
         self.settle_answers(settled, events);
+        self.memory.recognise();
     }
 
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let settling = [self.memory.first_pending(), self.memory.first_homeless()].into_iter().flatten().min();
+        let waiting = [self.memory.first_pending(), self.memory.first_homeless(), self.memory.first_untold()];
+        let settling = waiting.into_iter().flatten().min();
         let settled = settling.map(|first_seen| first_seen.after(self.settings.settle));
         [settled, self.next_verdict(), self.memory.first_expiry()].into_iter().flatten().min()
     }
@@ -205,7 +212,10 @@ impl Correlator {
         for id in self.memory.pending() {
             self.announce(id, events);
         }
-        self.settle_answers(Some(Timestamp::from_nanos(i64::MAX)), events);
+        let end = Timestamp::from_nanos(i64::MAX);
+        self.settle_rotations(Some(end), end, events);
+        self.settle_answers(Some(end), events);
+        self.memory.recognise();
     }
 
     /// An event about the sensor itself, with the next id.
@@ -484,8 +494,12 @@ impl Correlator {
         if !was_announced && ip.is_ipv4() {
             self.announce_at(id, s.at, events);
         }
+        let is_untold = self.memory.join_of(s.segment, s.mac).is_some_and(|join| !join.told);
+        if is_untold && ip.is_ipv4() {
+            self.tell_rotation(s.segment, s.mac, s.at, events);
+        }
         match verdict {
-            Verdict::Bound if was_announced => {
+            Verdict::Bound if was_announced && !is_untold && !self.is_one_more(id, ip) => {
                 let event = Event { ip: Some(ip), ..self.about_host(Kind::NewAddress, s.at, s.segment, s.mac) };
                 self.push(event, events);
             }
@@ -495,6 +509,7 @@ impl Correlator {
     }
 
     fn tell_move(&mut self, s: &Sighting, ip: IpAddr, how: How, previous: &Previous, events: &mut Vec<Event>) {
+        let is_within = self.is_one_host(s.segment, previous.mac, s.mac);
         let kind = match how {
             How::Back => Kind::FlipFlop,
             How::New => Kind::ChangedMac,
@@ -504,6 +519,10 @@ impl Correlator {
         event.ip = Some(ip);
         event.old_mac = Some(previous.mac);
         event.details.push(("previous_age_s", Detail::Number(s.at.since(previous.last_seen).as_secs())));
+        if is_within {
+            self.tell_move_within(s, previous.mac, event, events);
+            return;
+        }
         if kind == Kind::ChangedMac {
             let (reason, evidence) = self.reason_of_move(s, ip, previous.mac);
             self.give_reason(&mut event, reason);
@@ -622,6 +641,11 @@ impl Correlator {
         let mut event = self.about_host(Kind::NewHost, at, segment, mac);
         event.ip = ip;
         event.severity = self.severity_of_new(Kind::NewHost, first_seen);
+        let alike = self.memory.alike(id);
+        if alike > 0 {
+            event.severity = Severity::Info;
+            event.details = vec![("alike", Detail::Number(alike as u64))];
+        }
         self.push(event, events);
     }
 

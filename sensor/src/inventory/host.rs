@@ -173,16 +173,26 @@ pub(super) fn merge(host: &mut Host, other: Host, limits: &Limits) {
     host.first_seen = host.first_seen.min(other.first_seen);
     host.last_seen = host.last_seen.max(other.last_seen);
     host.announced |= other.announced;
+    host.here_since = host.here_since.min(other.here_since);
     host.gone_since = host.gone_since.and(other.gone_since);
     for name in other.names {
-        let is_known = |known: &Name| known.source == name.source && known.name.eq_ignore_ascii_case(&name.name);
-        if !host.names.iter().any(is_known) && !names_are_full(&host.names, name.source, limits.names_max) {
+        let is_it = |known: &&mut Name| known.source == name.source && known.name.eq_ignore_ascii_case(&name.name);
+        if let Some(known) = host.names.iter_mut().find(is_it) {
+            known.first_seen = known.first_seen.min(name.first_seen);
+            known.last_seen = known.last_seen.max(name.last_seen);
+        } else if !names_are_full(&host.names, name.source, limits.names_max) {
             host.names.push(name);
         }
     }
     for service in other.services {
-        let is_known = host.services.iter().any(|known| known.instance == service.instance);
-        if !is_known && host.services.len() < limits.services_max.max(1) {
+        let is_it = |known: &&mut Service| {
+            let what = |service: &Service| (service.port, service.protocol, service.source);
+            known.instance == service.instance && (!known.instance.is_empty() || what(known) == what(&service))
+        };
+        if let Some(known) = host.services.iter_mut().find(is_it) {
+            known.first_seen = known.first_seen.min(service.first_seen);
+            known.last_seen = known.last_seen.max(service.last_seen);
+        } else if host.services.len() < limits.services_max.max(1) {
             host.services.push(service);
         }
     }

@@ -19,6 +19,12 @@ pub fn distant_host_id(segment: Segment, ip: IpAddr) -> HostId {
     }
 }
 
+/// The id of a host made of a station that another host began with; never zero.
+pub fn parted_host_id(segment: Segment, mac: Mac) -> HostId {
+    let [a, b, c, d, e, f] = mac.0;
+    stirred(segment, &[a, b, c, d, e, f, 1])
+}
+
 fn stirred(segment: Segment, bytes: &[u8]) -> HostId {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     write!(hash, "{segment}").expect("hashing cannot fail");

@@ -27,6 +27,8 @@ pub struct Limits {
     pub asked_max: usize,
     /// TCP ports remembered for one address, open or not.
     pub ports_max: usize,
+    /// Stations joined to hosts or parted from them.
+    pub joins_max: usize,
     /// Ports of switches and routers that speak on a segment.
     pub neighbours_max: usize,
     /// Addresses whose move is being explained, or whose holders quarrel.
@@ -49,6 +51,7 @@ impl Default for Limits {
             told_max: 16_384,
             asked_max: 65_536,
             ports_max: 64,
+            joins_max: 16_384,
             neighbours_max: 1024,
             disputes_max: 1024,
         }

@@ -9,12 +9,14 @@ use super::binding::{self, How, Known, Previous, Verdict, Word};
 use super::identity::{distant_host_id, host_id};
 use super::limits::Limits;
 use super::state::{
-    Asked, Binding, Changes, Host, HostId, Lease, Neighbour, Oddity, Presence, Removed, Role, RoleHolder, Rows, Source,
-    Station, Told,
+    Asked, Binding, Changes, Host, HostId, Join, Lease, Neighbour, Oddity, Presence, Removed, Role, RoleHolder, Rows,
+    Source, Station, Told,
 };
 use super::table::{Mark, Row, Table, see};
 use crate::types::{Mac, Segment, Timestamp};
 
+/// Hosts that turn out to be one machine.
+mod kin;
 /// Switches' ports, and several stations of one machine.
 mod neighbours;
 
@@ -47,6 +49,8 @@ pub(super) struct Memory {
     told: Table<Told, ()>,
     asked: Table<Asked, ()>,
     neighbours: Table<Neighbour, ()>,
+    joins: Table<Join, ()>,
+    kin: kin::Kin,
     /// When the neighbours' words end, the first first.
     expiries: BTreeSet<(Timestamp, (Segment, u64))>,
     /// Addresses that answered and have neither a known station nor a host, by `first_seen`: they may still get one.
@@ -76,6 +80,8 @@ impl Memory {
             told: Table::new(limits.told_max),
             asked: Table::new(limits.asked_max),
             neighbours: Table::new(limits.neighbours_max),
+            joins: Table::new(limits.joins_max),
+            kin: kin::Kin::default(),
             expiries: BTreeSet::new(),
             homeless: BTreeSet::new(),
             distant: HashMap::new(),
@@ -96,6 +102,9 @@ impl Memory {
         memory.drop_asked(over);
         let over = memory.neighbours.fit();
         memory.drop_neighbours(over);
+        let over = memory.joins.fit().len();
+        memory.count(over);
+        memory.restore_kin();
         memory
     }
 
@@ -159,6 +168,12 @@ impl Memory {
             self.asked.restore(asked, ());
         }
         rows.neighbours.into_iter().for_each(|neighbour| self.restore_neighbour(neighbour));
+        for join in rows.joins {
+            match self.stations.get(&join.key()) {
+                Some(_) => self.joins.restore(join, ()),
+                None => self.joins.refuse(join.key()),
+            }
+        }
     }
 
     /// A station was heard: it and its host are known from now on.
@@ -181,7 +196,10 @@ impl Memory {
             let before = host.first_seen;
             let mut mark = see(&mut host.first_seen, &mut host.last_seen, at);
             let gone_since = host.gone_since.take_if(|since| at > *since);
-            mark = mark.max(Mark::changed_if(gone_since.is_some()));
+            if gone_since.is_some() {
+                host.here_since = at;
+                mark = Mark::Changed;
+            }
             (mark, ((!host.announced && host.first_seen != before).then_some(before), gone_since))
         });
         if let Some((_, Some(gone_since))) = waited {
@@ -212,20 +230,7 @@ impl Memory {
                 self.see_host(id, at)
             }
             None => {
-                let host = Host {
-                    id,
-                    segment,
-                    first_seen: at,
-                    last_seen: at,
-                    announced: false,
-                    gone_since: None,
-                    names: Vec::new(),
-                    services: Vec::new(),
-                    dhcp: None,
-                    roles: BTreeMap::new(),
-                    prints: Vec::new(),
-                };
-                self.hosts.insert(host, [mac].into());
+                self.hosts.insert(nobody(id, segment, at, at), [mac].into());
                 self.pending.insert((at, id));
                 id
             }
@@ -244,7 +249,15 @@ impl Memory {
 
     /// Changes a host.
     pub(super) fn update_host<T>(&mut self, id: HostId, change: impl FnOnce(&mut Host) -> (Mark, T)) -> Option<T> {
-        self.hosts.update(&id, |host, _| change(host))
+        let changed = self.hosts.update(&id, |host, _| {
+            let (mark, answer) = change(host);
+            (mark, (mark, answer))
+        });
+        let (mark, answer) = changed?;
+        if mark == Mark::Changed {
+            self.kin.touch(id);
+        }
+        Some(answer)
     }
 
     /// Whether the host was known since before a capture file was read, up to `at` or later.
@@ -294,6 +307,19 @@ impl Memory {
         let segment = self.hosts.get(&id)?.segment;
         let held = |mac: &Mac| self.stations.note(&(segment, *mac)).into_iter().flatten();
         self.hosts.note(&id)?.iter().flat_map(held).min_by_key(|ip| (reach(ip), **ip)).copied()
+    }
+
+    /// The best of the addresses that one station holds.
+    pub(super) fn best_address_of(&self, segment: Segment, mac: Mac) -> Option<IpAddr> {
+        self.stations.note(&(segment, mac)).into_iter().flatten().min_by_key(|ip| (reach(ip), **ip)).copied()
+    }
+
+    /// The addresses that a host's stations hold.
+    pub(super) fn addresses_of(&self, id: HostId) -> impl Iterator<Item = IpAddr> + '_ {
+        let segment = self.hosts.get(&id).map(|host| host.segment);
+        let stations = self.hosts.note(&id).into_iter().flatten();
+        let held = stations.filter_map(move |mac| self.stations.note(&(segment?, *mac)));
+        held.flatten().copied()
     }
 
     /// The first of a host's stations; none when it is known by an address only.
@@ -551,19 +577,7 @@ impl Memory {
                 asked.host = Some(id);
                 (Mark::Changed, ())
             });
-            let host = Host {
-                id,
-                segment,
-                first_seen,
-                last_seen,
-                announced: true,
-                gone_since: None,
-                names: Vec::new(),
-                services: Vec::new(),
-                dhcp: None,
-                roles: BTreeMap::new(),
-                prints: Vec::new(),
-            };
+            let host = Host { announced: true, ..nobody(id, segment, first_seen, last_seen) };
             self.hosts.insert(host, BTreeSet::new());
             self.distant.insert(id, (segment, ip));
             settled.push((first_seen, segment, ip, id));
@@ -581,6 +595,7 @@ impl Memory {
         self.homeless.remove(&(first_seen, segment, ip));
         let Some(distant) = distant else { return };
         self.distant.remove(&distant);
+        self.kin.forget(segment, distant);
         let Some(distant) = self.hosts.remove(&distant) else { return };
         let Some(id) = self.stations.get(&(segment, mac)).map(|station| station.host) else { return };
         let waited = self.hosts.update(&id, |host, _| {
@@ -625,6 +640,7 @@ impl Memory {
             self.homeless.remove(&(asked.first_seen, asked.segment, asked.ip));
             if let Some(id) = asked.host {
                 self.distant.remove(&id);
+                self.kin.forget(asked.segment, id);
                 self.hosts.remove(&id);
             }
         }
@@ -642,6 +658,7 @@ impl Memory {
                 told: self.told.take_changed(),
                 asked: self.asked.take_changed(),
                 neighbours: self.neighbours.take_changed(),
+                joins: self.joins.take_changed(),
             },
             removed: Removed {
                 hosts: self.hosts.take_removed(),
@@ -652,6 +669,7 @@ impl Memory {
                 told: self.told.take_removed(),
                 asked: self.asked.take_removed(),
                 neighbours: self.neighbours.take_removed(),
+                joins: self.joins.take_removed(),
             },
         }
     }
@@ -682,6 +700,7 @@ impl Memory {
             told: self.told.rows(),
             asked: self.asked.rows(),
             neighbours: self.neighbours.rows(),
+            joins: self.joins.rows(),
         }
     }
 
@@ -696,6 +715,7 @@ impl Memory {
         for (host, macs) in hosts {
             self.pending.remove(&(host.first_seen, host.id));
             self.known_until.remove(&host.id);
+            self.kin.forget(host.segment, host.id);
             if let Some(key) = self.distant.remove(&host.id) {
                 let gone = usize::from(self.asked.remove(&key).is_some());
                 self.count(gone);
@@ -709,6 +729,7 @@ impl Memory {
     /// A station that goes takes the addresses that it holds with it.
     fn drop_station(&mut self, segment: Segment, mac: Mac) {
         let Some((_, held)) = self.stations.remove(&(segment, mac)) else { return };
+        self.forget_join(segment, mac);
         let gone = held.iter().filter(|ip| self.bindings.remove(&(segment, **ip)).is_some()).count();
         let asked = held.iter().filter(|ip| self.asked.remove(&(segment, **ip)).is_some()).count();
         self.count(gone + asked + 1);
@@ -728,6 +749,24 @@ impl Memory {
 
     fn count(&mut self, evicted: usize) {
         self.evictions_total += u64::try_from(evicted).expect("a count of rows in memory fits 64 bits");
+    }
+}
+
+/// A host of which nothing is known but that it was there.
+fn nobody(id: HostId, segment: Segment, first_seen: Timestamp, last_seen: Timestamp) -> Host {
+    Host {
+        id,
+        segment,
+        first_seen,
+        last_seen,
+        announced: false,
+        here_since: first_seen,
+        gone_since: None,
+        names: Vec::new(),
+        services: Vec::new(),
+        dhcp: None,
+        roles: BTreeMap::new(),
+        prints: Vec::new(),
     }
 }
 

@@ -17,6 +17,8 @@ pub mod fingerprint;
 mod host;
 /// A host's number.
 pub mod identity;
+/// What tells that two hosts are one.
+pub mod kinship;
 /// How much is kept.
 pub mod limits;
 /// The tables together.

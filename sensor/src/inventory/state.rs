@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::fingerprint::Evidence;
+use super::kinship::Kinship;
 use crate::types::{Mac, Segment, Timestamp};
 
 /// A host's stable number: a hash of the segment and MAC it was first seen with, so that the order in which
@@ -162,6 +163,8 @@ pub struct Host {
     pub last_seen: Timestamp,
     /// Whether `new-host` was told.
     pub announced: bool,
+    /// Since when it is here without having been gone.
+    pub here_since: Timestamp,
     /// Since when it is gone: `host-gone` was told, and it was not heard since.
     pub gone_since: Option<Timestamp>,
     /// What it calls itself, by source, most recent first within a source.
@@ -375,6 +378,33 @@ pub struct Station {
     pub sources: BTreeSet<Source>,
 }
 
+/// That a station belongs to a host that it did not begin as, or that it must not belong to one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Where.
+    pub segment: Segment,
+    /// The station.
+    pub mac: Mac,
+    /// The host that it was joined to, or parted from.
+    pub host: HostId,
+    /// They were parted, and are not joined again but by the owner.
+    pub apart: bool,
+    /// That host's station before.
+    pub old_mac: Mac,
+    /// Why.
+    pub evidence: BTreeSet<Kinship>,
+    /// When.
+    pub at: Timestamp,
+    /// `mac-rotated` need not be told any more.
+    pub told: bool,
+    /// Whether the later word is this station's, not the earlier one's.
+    pub here: bool,
+    /// How often the word passed from one to the other shortly after the last time.
+    pub turns: u8,
+    /// When it did last.
+    pub turned_at: Timestamp,
+}
+
 /// An address on a segment, and the stations that held it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
@@ -575,6 +605,8 @@ pub struct Rows {
     pub asked: Vec<Asked>,
     /// Neighbours, by segment and id.
     pub neighbours: Vec<Neighbour>,
+    /// Stations joined to hosts or parted from them, by segment and MAC.
+    pub joins: Vec<Join>,
 }
 
 /// A moment at which something known was seen again: all that a quiet network writes.
@@ -616,4 +648,6 @@ pub struct Removed {
     pub asked: Vec<(Segment, IpAddr)>,
     /// Neighbours.
     pub neighbours: Vec<(Segment, u64)>,
+    /// Joins.
+    pub joins: Vec<(Segment, Mac)>,
 }

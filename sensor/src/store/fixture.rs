@@ -10,8 +10,9 @@ use ipnet::IpNet;
 
 use super::{Batch, Saved, StoredEvent, Writer};
 use crate::inventory::fingerprint::Evidence;
+use crate::inventory::kinship::Kinship;
 use crate::inventory::state::{
-    Asked, Binding, Changes, DhcpFacts, Holder, Host, HostId, HostRole, Lease, Name, Neighbour, Oddity, OpenPort,
+    Asked, Binding, Changes, DhcpFacts, Holder, Host, HostId, HostRole, Join, Lease, Name, Neighbour, Oddity, OpenPort,
     Presence, Print, Removed, Role, RoleHolder, RouterFacts, Rows, Service, SnmpFacts, Source, Station, Told,
 };
 use crate::types::{Iface, Mac, Segment, Timestamp, Vlans};
@@ -91,6 +92,7 @@ pub(super) fn network(count: u16) -> Rows {
             first_seen: NOW,
             last_seen: NOW,
             announced: true,
+            here_since: NOW,
             gone_since: None,
             names: Vec::new(),
             services: Vec::new(),
@@ -141,6 +143,7 @@ pub(super) fn apply(model: &mut Rows, batch: &Batch) {
     });
     merge(&mut model.asked, rows.asked, &removed.asked, |asked| (asked.segment, asked.ip));
     merge(&mut model.neighbours, rows.neighbours, &removed.neighbours, |row| (row.segment, row.id));
+    merge(&mut model.joins, rows.joins, &removed.joins, |row| (row.segment, row.mac));
     for presence in &batch.presence {
         let seen = match *presence {
             Presence::Binding(segment, ip, at) => {
@@ -176,6 +179,7 @@ pub(super) fn sorted(mut rows: Rows) -> Rows {
     rows.told.sort_by_key(|told| (told.segment, told.oddity, told.ip, told.mac, told.frame_mac));
     rows.asked.sort_by_key(|asked| (asked.segment, asked.ip));
     rows.neighbours.sort_by_key(|row| (row.segment, row.id));
+    rows.joins.sort_by_key(|row| (row.segment, row.mac));
     rows
 }
 
@@ -214,6 +218,7 @@ impl Random {
             told: self.some(Self::told),
             asked: self.some(Self::asked),
             neighbours: self.some(Self::neighbour),
+            joins: self.some(Self::join),
         };
         // One after another, so that a key is in the batch once.
         new.hosts.into_iter().for_each(|row| merge(&mut rows.hosts, vec![row], &[], |host| host.id));
@@ -229,6 +234,7 @@ impl Random {
         new.neighbours
             .into_iter()
             .for_each(|row| merge(&mut rows.neighbours, vec![row], &[], |row| (row.segment, row.id)));
+        new.joins.into_iter().for_each(|row| merge(&mut rows.joins, vec![row], &[], |row| (row.segment, row.mac)));
         new.told.into_iter().for_each(|row| {
             merge(&mut rows.told, vec![row], &[], |row| (row.segment, row.oddity, row.ip, row.mac, row.frame_mac));
         });
@@ -245,6 +251,7 @@ impl Random {
             told: self.some(|random| (random.segment(), random.oddity(), random.ip(), random.mac(), random.mac())),
             asked: self.some(|random| (random.segment(), random.ip())),
             neighbours: self.some(|random| (random.segment(), random.host_id().0)),
+            joins: self.some(|random| (random.segment(), random.mac())),
         }
     }
 
@@ -255,6 +262,7 @@ impl Random {
             first_seen: self.at(),
             last_seen: self.at(),
             announced: self.coin(),
+            here_since: self.at(),
             gone_since: self.coin().then(|| self.at()),
             names: self.some(|random| Name {
                 name: random.text(),
@@ -287,6 +295,22 @@ impl Random {
                 })
                 .into_iter()
                 .collect(),
+        }
+    }
+
+    fn join(&mut self) -> Join {
+        Join {
+            segment: self.segment(),
+            mac: self.mac(),
+            host: self.host_id(),
+            apart: self.coin(),
+            old_mac: self.mac(),
+            evidence: self.some(|random| Kinship::ALL[(random.next() % 8) as usize]).into_iter().collect(),
+            at: self.at(),
+            told: self.coin(),
+            here: self.coin(),
+            turns: self.next() as u8,
+            turned_at: self.at(),
         }
     }
 

@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use rusqlite::{Connection, Params, Row};
 
 use super::StoredEvent;
-use super::value::{Ip, Ipv6s, Lines, Ports, Protocol, Sources, damage, from_event_id, ipv4};
+use super::value::{Ip, Ipv6s, Kinships, Lines, Ports, Protocol, Sources, damage, from_event_id, ipv4};
 use crate::inventory::state::{
-    Asked, Binding, DhcpFacts, Holder, Host, HostId, HostRole, Lease, Name, Neighbour, OpenPort, Print, RoleHolder,
-    RouterFacts, Rows, Service, SnmpFacts, Station, Told,
+    Asked, Binding, DhcpFacts, Holder, Host, HostId, HostRole, Join, Lease, Name, Neighbour, OpenPort, Print,
+    RoleHolder, RouterFacts, Rows, Service, SnmpFacts, Station, Told,
 };
 use crate::types::{Iface, Segment, Tunnel, Vlans};
 
@@ -28,6 +28,7 @@ pub(super) fn rows(connection: &Connection) -> rusqlite::Result<Rows> {
         told: load.told()?,
         asked: load.asked()?,
         neighbours: load.neighbours()?,
+        joins: load.joins()?,
     })
 }
 
@@ -108,7 +109,7 @@ impl Load<'_> {
         })?;
         // LEFT JOIN: a missing presence shows as damage, where JOIN would lose the row in silence.
         self.all(
-            "SELECT id, number, segment, first_seen, last_seen, announced, gone_since
+            "SELECT id, number, segment, first_seen, last_seen, announced, gone_since, here_since
              FROM hosts LEFT JOIN host_presence ON host = id ORDER BY id",
             |row| {
                 let id = row.get(0)?;
@@ -119,6 +120,7 @@ impl Load<'_> {
                     last_seen: row.get(4)?,
                     announced: row.get(5)?,
                     gone_since: row.get(6)?,
+                    here_since: row.get::<_, Option<_>>(7)?.map_or_else(|| row.get(3), Ok)?,
                     names: names.remove(&id).unwrap_or_default(),
                     services: services.remove(&id).unwrap_or_default(),
                     dhcp: dhcp.remove(&id).and_then(|facts| facts.into_iter().next()),
@@ -297,6 +299,28 @@ impl Load<'_> {
                     gone: row.get(11)?,
                     first_seen: row.get(12)?,
                     last_seen: row.get(13)?,
+                })
+            },
+        )
+    }
+
+    fn joins(&self) -> rusqlite::Result<Vec<Join>> {
+        self.all(
+            "SELECT segment, mac, host, apart, old_mac, evidence, at, told, here, turns, turned_at
+             FROM joins ORDER BY segment, mac",
+            |row| {
+                Ok(Join {
+                    segment: self.segment(row.get(0)?)?,
+                    mac: row.get(1)?,
+                    host: row.get(2)?,
+                    apart: row.get(3)?,
+                    old_mac: row.get(4)?,
+                    evidence: row.get::<_, Kinships>(5)?.0,
+                    at: row.get(6)?,
+                    told: row.get(7)?,
+                    here: row.get(8)?,
+                    turns: row.get(9)?,
+                    turned_at: row.get(10)?,
                 })
             },
         )

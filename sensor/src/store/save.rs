@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Params, params};
 
-use super::value::{Ip, Ipv6s, Lines, Ports, Protocol, Sources, event_id};
+use super::value::{Ip, Ipv6s, Kinships, Lines, Ports, Protocol, Sources, event_id};
 use super::{Batch, StoredEvent};
 use crate::inventory::state::{
-    Asked, Binding, Host, HostId, Lease, Neighbour, OpenPort, Presence, Removed, RoleHolder, Rows, Station, Told,
+    Asked, Binding, Host, HostId, Join, Lease, Neighbour, OpenPort, Presence, Removed, RoleHolder, Rows, Station, Told,
 };
 use crate::types::Segment;
 
@@ -65,6 +65,10 @@ impl Save<'_> {
             let segment = self.segment(segment)?;
             self.run("DELETE FROM neighbours WHERE segment = ? AND number = ?", params![segment, id.cast_signed()])?;
         }
+        for &(segment, mac) in &removed.joins {
+            let segment = self.segment(segment)?;
+            self.run("DELETE FROM joins WHERE segment = ? AND mac = ?", params![segment, mac])?;
+        }
         Ok(())
     }
 
@@ -76,20 +80,22 @@ impl Save<'_> {
         rows.roles.iter().try_for_each(|role| self.role(role))?;
         rows.told.iter().try_for_each(|told| self.told(told))?;
         rows.asked.iter().try_for_each(|asked| self.asked(asked))?;
-        rows.neighbours.iter().try_for_each(|neighbour| self.neighbour(neighbour))
+        rows.neighbours.iter().try_for_each(|neighbour| self.neighbour(neighbour))?;
+        rows.joins.iter().try_for_each(|join| self.join(join))
     }
 
     fn host(&mut self, host: &Host) -> rusqlite::Result<()> {
-        let Host { id, segment, first_seen, last_seen, announced, gone_since, names, services, dhcp, prints, roles } =
-            host;
+        let Host { id, segment, first_seen, last_seen, announced, here_since, gone_since, .. } = host;
+        let Host { names, services, dhcp, prints, roles, .. } = host;
         let segment = self.segment(*segment)?;
         let row = self.row(
-            "INSERT INTO hosts (number, segment, first_seen, announced, gone_since) VALUES (?, ?, ?, ?, ?)
+            "INSERT INTO hosts (number, segment, first_seen, announced, gone_since, here_since)
+             VALUES (?, ?, ?, ?, ?, ?)
              ON CONFLICT (number) DO UPDATE SET
                segment = excluded.segment, first_seen = excluded.first_seen, announced = excluded.announced,
-               gone_since = excluded.gone_since
+               gone_since = excluded.gone_since, here_since = excluded.here_since
              RETURNING id",
-            params![id, segment, first_seen, announced, gone_since],
+            params![id, segment, first_seen, announced, gone_since, here_since],
         )?;
         self.run("INSERT OR REPLACE INTO host_presence (host, last_seen) VALUES (?, ?)", params![row, last_seen])?;
         self.run("DELETE FROM names WHERE host = ?", [row])?;
@@ -322,6 +328,16 @@ impl Save<'_> {
                 neighbour.first_seen,
                 neighbour.last_seen
             ],
+        )
+    }
+
+    fn join(&mut self, join: &Join) -> rusqlite::Result<()> {
+        let Join { segment, mac, host, apart, old_mac, evidence, at, told, here, turns, turned_at } = join;
+        let segment = self.segment(*segment)?;
+        self.run(
+            "INSERT OR REPLACE INTO joins (segment, mac, host, apart, old_mac, evidence, at, told, here, turns, turned_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![segment, mac, host, apart, old_mac, Kinships(evidence.clone()), at, told, here, turns, turned_at],
         )
     }
 

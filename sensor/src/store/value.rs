@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::inventory::fingerprint::Evidence;
+use crate::inventory::kinship::Kinship;
 use crate::inventory::state::{HostId, HostRole, Oddity, Role, Source};
 use crate::types::{Mac, Timestamp};
 
@@ -18,6 +19,9 @@ pub(super) struct Protocol(pub(super) &'static str);
 
 /// A set of sources, in alphabetical order with commas.
 pub(super) struct Sources(pub(super) BTreeSet<Source>);
+
+/// What joined a station to a host, in alphabetical order with commas.
+pub(super) struct Kinships(pub(super) BTreeSet<Kinship>);
 
 /// Port numbers, two bytes each, big-endian.
 pub(super) struct Ports(pub(super) Vec<u16>);
@@ -139,6 +143,20 @@ impl FromSql for Sources {
         let words = value.as_str()?.split(',').filter(|word| !word.is_empty());
         let sources = words.map(|word| Source::parse(word).ok_or_else(|| unknown("a source", word.as_bytes())));
         sources.collect::<FromSqlResult<_>>().map(Self)
+    }
+}
+
+impl ToSql for Kinships {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.iter().map(|kinship| kinship.name()).collect::<Vec<_>>().join(",").into())
+    }
+}
+
+impl FromSql for Kinships {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let words = value.as_str()?.split(',').filter(|word| !word.is_empty());
+        let all = words.map(|word| Kinship::parse(word).ok_or_else(|| unknown("evidence", word.as_bytes())));
+        all.collect::<FromSqlResult<_>>().map(Self)
     }
 }
 

@@ -155,7 +155,8 @@ impl Writer {
             "DELETE FROM segments WHERE id NOT IN (
                SELECT segment FROM hosts UNION SELECT segment FROM stations UNION SELECT segment FROM bindings
                UNION SELECT segment FROM leases UNION SELECT segment FROM roles UNION SELECT segment FROM told
-               UNION SELECT segment FROM asked UNION SELECT segment FROM neighbours)",
+               UNION SELECT segment FROM asked UNION SELECT segment FROM neighbours
+               UNION SELECT segment FROM joins)",
             [],
         )?;
         let (created_at, last_event_id, published_to): (_, i64, i64) =
@@ -289,6 +290,7 @@ mod tests {
         removed.told.extend(model.told.iter().map(|row| (row.segment, row.oddity, row.ip, row.mac, row.frame_mac)));
         removed.asked.extend(model.asked.iter().map(|row| (row.segment, row.ip)));
         removed.neighbours.extend(model.neighbours.iter().map(|row| (row.segment, row.id)));
+        removed.joins.extend(model.joins.iter().map(|row| (row.segment, row.mac)));
         writer.commit(&all).unwrap();
         writer.close().unwrap();
         let (writer, saved) = folder.open();

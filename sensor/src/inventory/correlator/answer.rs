@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::asked::{self, PortNews};
-use super::super::event::{Detail, Event, Kind};
+use super::super::event::{Detail, Event, Kind, Severity};
 use super::super::host;
 use super::super::probe::Technique;
 use super::super::sighting::{Answer, MdnsClaim, PortState, Sighting};
@@ -43,6 +43,8 @@ pub struct Missed<'a> {
 
 /// A host is gone when this many techniques went unanswered: one proves nothing.
 const TECHNIQUES_MIN: usize = 2;
+/// A host that was here for so long without having been gone is one that stays: what comes and goes is no news when it goes.
+const STEADY: Duration = Duration::from_hours(24);
 
 impl Correlator {
     /// Ports to be asked again soon, since the last call.
@@ -74,6 +76,10 @@ impl Correlator {
             return;
         }
         let mut event = self.about(Kind::HostGone, now, segment, ip, id);
+        let here_since = self.memory.host(id).map_or(now, |host| host.here_since);
+        if last_seen.since(here_since) < STEADY {
+            event.severity = Severity::Info;
+        }
         let unanswered = missed.techniques.iter().map(|technique| technique.name().to_owned()).collect();
         event.details = vec![
             ("unanswered", Detail::Texts(unanswered)),

@@ -96,6 +96,7 @@ impl Correlator {
         let (segment, new) = (s.segment, s.mac);
         let Some(old) = self.memory.holder(segment, ip).map(|holder| holder.mac) else { return false };
         let is_plain = old == new
+            || self.is_one_host(segment, old, new)
             || self.memory.ever_held(segment, ip, new)
             || self.memory.lease(segment, ip, new, s.at).is_some()
             || is_failover(old, new)
@@ -144,9 +145,13 @@ impl Correlator {
         let Some(dispute) = self.disputes.remove(&key) else { return };
         let (segment, ip) = key;
         let Dispute { sighting, source, old, old_answered, new_answered, later } = dispute;
+        if was_asked && !old_answered {
+            self.join_by_address(segment, ip, old, sighting.mac);
+        }
         let new_addresses = self.memory.ipv4_count(segment, sighting.mac);
         let reason = match (old_answered, new_answered) {
             _ if self.memory.lease(segment, ip, sighting.mac, sighting.at).is_some() => Reason::Dhcp,
+            _ if self.is_one_host(segment, old, sighting.mac) => Reason::Failover,
             (_, true) if new_addresses >= MANY => Reason::ProxyArp,
             (true, true) => Reason::Conflict,
             (true, false) => Reason::SpoofSuspected,
@@ -189,6 +194,7 @@ impl Correlator {
             self.hear(&later, later.mac, source);
             self.weigh(&later, ip, source, Weight::Claim, events);
         }
+        self.memory.recognise();
     }
 
     fn remember_feud(&mut self, key: (Segment, IpAddr), macs: [Mac; 2], at: Timestamp) {
@@ -227,7 +233,7 @@ impl Correlator {
             let server = lease.server.map(|server| ("dhcp_server", Detail::Text(server.to_string())));
             return (Reason::Dhcp, server.into_iter().collect());
         }
-        if is_failover(old, s.mac) || self.share_group(s, old) {
+        if is_failover(old, s.mac) || self.is_one_host(s.segment, old, s.mac) || self.share_group(s, old) {
             return (Reason::Failover, Vec::new());
         }
         self.verdict.take().unwrap_or((Reason::Unknown, Vec::new()))

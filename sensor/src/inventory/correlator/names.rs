@@ -45,7 +45,11 @@ impl Correlator {
                 let details = vec![("protocol", Detail::Text(Source::Dhcpv6.name().to_owned()))];
                 self.play(s, super::holder_of(s, Role::DhcpServer, ip), details, events);
             }
-        } else if claim.client.is_some()
+        } else if claim.client.is_some() {
+            self.learn_duid(id, message);
+        }
+        if !claim.from_server
+            && claim.client.is_some()
             && let Some(name) = host::dhcpv6_name(message)
         {
             self.learn_own_name(s, id, name, Source::Dhcpv6, events);
@@ -111,6 +115,7 @@ impl Correlator {
             let learn = |host: &mut _| (host::learn_print(host, Evidence::SsdpServer, server, prints_max), ());
             self.memory.update_host(id, learn);
         }
+        self.learn_uuid(id, &heard.said);
         self.learn_announced_role(id, evidence::of_ssdp(&heard.said));
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Ssdp, events);

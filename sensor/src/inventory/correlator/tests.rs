@@ -18,6 +18,8 @@ use crate::wire::ndp;
 mod asking;
 /// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
 mod link;
+/// Stations that are a known host's.
+mod kin;
 /// Names and announcements.
 mod names;
 
@@ -164,6 +166,8 @@ fn dhcp(words: &[&str]) -> DhcpClaim {
             "name" => claim.hostname = text(),
             "fqdn" => claim.fqdn = text(),
             "class" => claim.vendor_class = text(),
+            "id" => claim.client_id = text(),
+            "asks" => claim.parameters = Some(value.split(',').map(|number| number.parse().unwrap()).collect()),
             "server" => claim.server = value.parse().ok(),
             "source" => claim.source = value.parse().ok(),
             "router" => claim.router = value.parse().ok(),

@@ -14,6 +14,8 @@ pub enum Evidence {
     DhcpParameters,
     /// DHCP option 60.
     DhcpVendor,
+    /// A DHCPv6 client's DUID, hexadecimal. For telling who it is, not what.
+    Duid,
     /// What it calls itself.
     Hostname,
     /// The model in mDNS `_device-info` (or another service's `md`, `ty`).
@@ -30,6 +32,8 @@ pub enum Evidence {
     Ssh,
     /// The `SERVER` or `USER-AGENT` line of SSDP.
     SsdpServer,
+    /// The uuid in SSDP's `USN`. For telling who it is, not what.
+    SsdpUuid,
     /// A TCP SYN.
     Syn,
     /// A TCP SYN-ACK.
@@ -65,11 +69,12 @@ pub(super) enum Channel {
 
 impl Evidence {
     /// Every sort with its name.
-    pub const NAMES: [(Self, &'static str); 15] = [
+    pub const NAMES: [(Self, &'static str); 17] = [
         (Self::Banner, "banner"),
         (Self::DhcpOptions, "dhcp-options"),
         (Self::DhcpParameters, "dhcp-parameters"),
         (Self::DhcpVendor, "dhcp-vendor"),
+        (Self::Duid, "duid"),
         (Self::Hostname, "hostname"),
         (Self::MdnsModel, "mdns-model"),
         (Self::MdnsService, "mdns-service"),
@@ -77,6 +82,7 @@ impl Evidence {
         (Self::Smb, "smb"),
         (Self::Snmp, "snmp"),
         (Self::SsdpServer, "ssdp-server"),
+        (Self::SsdpUuid, "ssdp-uuid"),
         (Self::Ssh, "ssh"),
         (Self::Syn, "syn"),
         (Self::SynAck, "syn-ack"),
@@ -97,14 +103,14 @@ impl Evidence {
     pub(super) fn channel(self) -> Channel {
         match self {
             Self::Banner => Channel::Banner,
-            Self::DhcpOptions | Self::DhcpParameters | Self::DhcpVendor => Channel::Dhcp,
+            Self::DhcpOptions | Self::DhcpParameters | Self::DhcpVendor | Self::Duid => Channel::Dhcp,
             Self::Hostname => Channel::Name,
             Self::MdnsModel | Self::MdnsService => Channel::Mdns,
             Self::Role => Channel::Role,
             Self::Smb => Channel::Smb,
             Self::Snmp => Channel::Snmp,
             Self::Ssh => Channel::Ssh,
-            Self::SsdpServer => Channel::Ssdp,
+            Self::SsdpServer | Self::SsdpUuid => Channel::Ssdp,
             Self::Syn | Self::SynAck => Channel::Tcp,
             Self::Vendor => Channel::Vendor,
         }

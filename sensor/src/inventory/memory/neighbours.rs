@@ -138,8 +138,15 @@ impl Memory {
         }
         let keeps_own = own_holds || !other_holds && age(own) <= age(other);
         let (kept, gone) = if keeps_own { (own, other) } else { (other, own) };
-        let Some((lost, macs)) = self.hosts.remove(&gone) else { return own };
+        self.unite(kept, gone).unwrap_or(own)
+    }
+
+    /// Makes one host of two: `gone` becomes a part of `kept`, which is returned; `None` when there is no such host.
+    pub(super) fn unite(&mut self, kept: HostId, gone: HostId) -> Option<HostId> {
+        self.hosts.get(&kept)?;
+        let (lost, macs) = self.hosts.remove(&gone)?;
         self.pending.remove(&(lost.first_seen, gone));
+        self.kin.forget(lost.segment, gone);
         let until = self.known_until.remove(&gone);
         if let (Some(until), Some(known)) = (until, self.known_until.get_mut(&kept)) {
             *known = until.max(*known);
@@ -163,7 +170,8 @@ impl Memory {
                 self.pending.remove(&(before, kept));
             }
         }
-        kept
+        self.kin.touch(kept);
+        Some(kept)
     }
 
     /// Forgets the station unseen for longest, and its host with its last one.

@@ -233,7 +233,7 @@ fn a_host_that_was_known_by_its_address_is_told_once() {
 
 #[test]
 fn a_host_is_gone_once_and_back_once() {
-    let gone = ["new-host 10.0.0.1 aa", "host-gone 10.0.0.1 aa"];
+    let gone = ["new-host 10.0.0.1 aa", "host-gone 10.0.0.1 aa info"];
     check(&["0 arp 10.0.0.1 aa", "309 miss 10.0.0.1 300"], &gone);
     check(
         &[
@@ -250,10 +250,15 @@ fn a_host_is_gone_once_and_back_once() {
         check(&["0 arp 10.0.0.1 aa", "309 miss 10.0.0.1 300", word, "2001 arp 10.0.0.1 aa"], &back);
         check(&["0 arp 10.0.0.1 aa", "309 miss 10.0.0.1 300", "310 restart", word, "2001 arp 10.0.0.1 aa"], &back);
     }
+    // One that was here for a day is missed.
+    check(
+        &["0 arp 10.0.0.1 aa", "86400 arp 10.0.0.1 aa", "86800 miss 10.0.0.1 86500"],
+        &["new-host 10.0.0.1 aa", "host-gone 10.0.0.1 aa"],
+    );
     // Behind a router.
     check(
         &["0 echo 10.9.0.1", "3 wait", "309 miss 10.9.0.1 300 icmp tcp", "400 echo 10.9.0.1"],
-        &["new-host 10.9.0.1", "host-gone 10.9.0.1", "host-back 10.9.0.1"],
+        &["new-host 10.9.0.1", "host-gone 10.9.0.1 info", "host-back 10.9.0.1"],
     );
 }
 
@@ -271,7 +276,7 @@ fn silence_has_to_be_long_and_by_two_techniques() {
     // A silent port and a name server say nothing of it.
     check(
         &["0 arp 10.0.0.1 aa", "305 port 10.0.0.1 22 silent", "305 ptr 10.0.0.1 pc", "309 miss 10.0.0.1 300"],
-        &["new-host 10.0.0.1 aa", "host-gone 10.0.0.1 aa \"pc\""],
+        &["new-host 10.0.0.1 aa", "host-gone 10.0.0.1 aa \"pc\" info"],
     );
     // Nobody is gone who was never there, or not told yet.
     check(&["309 miss 10.0.0.1 300"], &[]);
@@ -284,6 +289,6 @@ fn nobody_is_gone_for_want_of_being_heard() {
     check(&["0 arp 10.0.0.1 aa", "200 deaf", "100 deaf", "499 miss 10.0.0.1 490"], &here);
     check(
         &["0 arp 10.0.0.1 aa", "200 deaf", "500 miss 10.0.0.1 490"],
-        &["new-host 10.0.0.1 aa", "host-gone 10.0.0.1 aa"],
+        &["new-host 10.0.0.1 aa", "host-gone 10.0.0.1 aa info"],
     );
 }
