@@ -179,6 +179,7 @@ impl Correlator {
     /// Does what is due at `now`; appends what it tells.
     pub fn handle_timeout(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         self.memory.expire(now);
+        self.memory.forget_old(now);
         // A verdict may give a new host its address, so it comes before the host is told.
         if !self.disputes.is_empty() {
             self.decide_due(Some(now), events);

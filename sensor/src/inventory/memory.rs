@@ -15,6 +15,8 @@ use super::state::{
 use super::table::{Mark, Row, Table, see};
 use crate::types::{Mac, Segment, Timestamp};
 
+/// What is too old to be kept.
+mod expiry;
 /// Hosts that turn out to be one machine.
 mod kin;
 /// Switches' ports, and several stations of one machine.
@@ -51,6 +53,7 @@ pub(super) struct Memory {
     neighbours: Table<Neighbour, ()>,
     joins: Table<Join, ()>,
     kin: kin::Kin,
+    expiry: expiry::Expiry,
     /// When the neighbours' words end, the first first.
     expiries: BTreeSet<(Timestamp, (Segment, u64))>,
     /// Addresses that answered and have neither a known station nor a host, by `first_seen`: they may still get one.
@@ -82,6 +85,7 @@ impl Memory {
             neighbours: Table::new(limits.neighbours_max),
             joins: Table::new(limits.joins_max),
             kin: kin::Kin::default(),
+            expiry: expiry::Expiry::default(),
             expiries: BTreeSet::new(),
             homeless: BTreeSet::new(),
             distant: HashMap::new(),

@@ -202,6 +202,14 @@ impl<R: Row, N> Table<R, N> {
         self.slots.values().map(|slot| &slot.row).filter(|row| holds(row)).min_by_key(|row| row.key())
     }
 
+    /// The keys of all rows of which this holds, in order.
+    pub(super) fn rows_where(&self, holds: impl Fn(&R) -> bool) -> Vec<R::Key> {
+        let mut keys: Vec<_> =
+            self.slots.values().map(|slot| &slot.row).filter(|row| holds(row)).map(Row::key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
     /// The row unseen for longest.
     pub(super) fn oldest(&self) -> Option<&R> {
         self.slots.values().map(|slot| &slot.row).min_by_key(|row| (row.last_seen(), row.key()))
