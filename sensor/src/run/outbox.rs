@@ -429,9 +429,8 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(outbox.finish());
         drop(outbox);
         let ids = octet_counted(&reader.join().unwrap().unwrap());
-        // What the first connection took was told before it broke, or is told again.
+        // What the first connection had not taken in is told again.
         assert_eq!((ids.last(), ids.is_sorted()), (Some(&2000), true));
-        assert!(ids[0] <= 5 + u64::from(EVENTS_PER_BATCH), "{}", ids[0]);
         assert_eq!(ids.len() as u64, 2000 - ids[0] + 1);
     }
 
