@@ -26,6 +26,8 @@ pub mod sightings;
 pub mod syslog;
 /// Tables.
 pub mod table;
+/// What the documents say of events.
+pub mod taxonomy;
 
 /// What each host seems to be.
 mod guess;
