@@ -17,11 +17,11 @@ impl Kind {
                  the holder before. `reason` is found in this order: a lease that has not ended names the new MAC \
                  (`dhcp`, info); either MAC is a virtual router's (`failover`, info); else both stations are asked, where \
                  the sensor may ask, and the event waits at most 3 seconds for their answers (`conflict`, `proxy-arp`, \
-                 `replaced`, `spoof-suspected`, `unknown`). Meanwhile the address stays with the old MAC; with `spoof- \
-                 suspected` (alert) it goes on to. `previous_age_s`: whole seconds since the holder before was last heard \
-                 with it, 0 when time went back; `dhcp_server`: with reason `dhcp`, where the ACK named it; where both \
-                 were asked, `old_answered` and `new_answered` (`yes` or `no`), and `new_addresses`: how many IPv4 \
-                 addresses the new MAC holds."
+                 `replaced`, `spoof-suspected`, `unknown`). Meanwhile the address stays with the old MAC; with \
+                 `spoof-suspected` (alert) it goes on to. `previous_age_s`: whole seconds since the holder before was \
+                 last heard with it, 0 when time went back; `dhcp_server`: with reason `dhcp`, where the ACK named it; \
+                 where both were asked, `old_answered` and `new_answered` (`yes` or `no`), and `new_addresses`: how many \
+                 IPv4 addresses the new MAC holds."
             }
             Self::FlipFlop => "An address passed back to the MAC before the present one, however long ago.",
             Self::Flood => {
