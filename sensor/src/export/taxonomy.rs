@@ -54,7 +54,7 @@ mod tests {
             let name = kind.name();
             assert_eq!(catalog.matches(&format!("-- {}\n", message_id(kind))).count(), 1, "{name}: one catalog entry");
             let sentence = message(kind, &EventRecord::default());
-            assert!(sentence.len() > 10 && !sentence.ends_with(['.', ' ']), "{name}: '{sentence}'");
+            assert!(sentence.len() > 10 && !sentence.ends_with('.'), "{name}: '{sentence}'");
             let rule = kind.rule();
             assert!(rule.ends_with('.') && !rule.contains(['|', '\n']), "{name}: '{rule}'");
             assert!(kind.details().is_sorted(), "{name}");

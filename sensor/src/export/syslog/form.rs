@@ -234,7 +234,7 @@ mod tests {
             let hostname = params.iter().find(|(name, _)| name == "hostname").unwrap();
             assert_eq!(hostname.1, escape(&text()));
             assert_eq!(sentence, escape(&text()));
-            assert_eq!(params.len(), 11);
+            assert_eq!(params.len(), 12);
             hostile::assert_lines(format!("{}\n", message.replacen('\u{feff}', "", 1)).as_bytes(), 1);
             let record = EventRecord { kind: "changed-mac".to_owned(), ..record };
             let line = super::message(Format::Arpwatch, &FAR, &record).unwrap();
