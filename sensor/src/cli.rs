@@ -68,6 +68,12 @@ pub struct RunArgs {
     /// Append every sighting as JSON Lines to FILE, or write them to standard output with '-'
     #[arg(long, value_name = "FILE", env = "SENSOR_SIGHTINGS")]
     pub sightings: Option<PathBuf>,
+    /// Send events to a syslog server: unix:/dev/log, udp:HOST:PORT or tcp:HOST:PORT
+    #[arg(long, value_name = "ADDRESS", env = "SENSOR_SYSLOG")]
+    pub syslog: Option<String>,
+    /// What syslog messages look like [default: rfc5424]
+    #[arg(long, value_name = "FORM", env = "SENSOR_SYSLOG_FORMAT")]
+    pub syslog_format: Option<SyslogArg>,
     /// Print events and, every ten seconds, a status line as JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -159,6 +165,15 @@ pub enum CaptureArg {
     Generic,
     /// A packet socket, for kernels and interfaces without XDP
     Packet,
+}
+
+/// What syslog messages look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SyslogArg {
+    /// RFC 5424, every field as structured data
+    Rfc5424,
+    /// arpwatch's own line, for the kinds of event that arpwatch knows
+    Arpwatch,
 }
 
 /// `sensor scan`

@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use self::asking::{General, Keys};
 use crate::capture::{Method, Options, Port, Role, iface};
-use crate::cli::{AskArgs, CaptureArg, ReplayArgs, RunArgs, ScanArgs};
+use crate::cli::{AskArgs, CaptureArg, ReplayArgs, RunArgs, ScanArgs, SyslogArg};
+use crate::export::syslog;
 use crate::types::{Iface, Timestamp};
 
 /// What may be asked.
@@ -32,6 +33,8 @@ pub struct Run {
     pub events: Option<Target>,
     /// Where to write sightings.
     pub sightings: Option<Target>,
+    /// Which syslog server to send events to, and in which form.
+    pub syslog: Option<(syslog::Address, syslog::Format)>,
     /// What happens on standard output.
     pub screen: Screen,
     /// What the events and the inventory depend on.
@@ -214,6 +217,11 @@ pub enum ConfigError {
         /// What was written.
         value: String,
     },
+    /// Not a syslog server's address.
+    #[error(
+        "syslog: '{0}' is not an address; write it like unix:/dev/log, udp:192.168.1.9:514 or tcp:[2001:db8::1]:601"
+    )]
+    Syslog(String),
     /// Not a technique.
     #[error("techniques: '{value}' is none of arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp{suggestion}")]
     Technique {
@@ -311,6 +319,7 @@ impl Run {
             screen: screen(args.json, &events, &sightings)?,
             events,
             sightings,
+            syslog: syslog(args.syslog.or(file.syslog), args.syslog_format.or(file.syslog_format))?,
             inventory: Inventory {
                 learning: Duration::from_secs(args.learning.or(file.learning_s).unwrap_or(LEARNING_S)),
                 networks,
@@ -457,6 +466,8 @@ struct File {
     db: Option<PathBuf>,
     events: Option<PathBuf>,
     sightings: Option<PathBuf>,
+    syslog: Option<String>,
+    syslog_format: Option<SyslogArg>,
     learning_s: Option<u64>,
     refresh_s: Option<u64>,
     fix_nic: Option<bool>,
@@ -517,13 +528,15 @@ impl Network {
     }
 }
 
-const FILE_KEYS: [&str; 30] = [
+const FILE_KEYS: [&str; 32] = [
     "interface",
     "mirror",
     "capture",
     "db",
     "events",
     "sightings",
+    "syslog",
+    "syslog_format",
     "learning_s",
     "refresh_s",
     "fix_nic",
@@ -610,6 +623,31 @@ impl<'de> Deserialize<'de> for CaptureArg {
     }
 }
 
+impl<'de> Deserialize<'de> for SyslogArg {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        clap::ValueEnum::from_str(&word, false)
+            .map_err(|_| serde::de::Error::custom(format!("syslog_format is rfc5424 or arpwatch, not '{word}'")))
+    }
+}
+
+fn syslog(
+    address: Option<String>,
+    format: Option<SyslogArg>,
+) -> Result<Option<(syslog::Address, syslog::Format)>, ConfigError> {
+    let format = match format.unwrap_or(SyslogArg::Rfc5424) {
+        SyslogArg::Rfc5424 => syslog::Format::Rfc5424,
+        SyslogArg::Arpwatch => syslog::Format::Arpwatch,
+    };
+    // An empty variable or key switches off what the file has.
+    let address = address.filter(|address| !address.is_empty());
+    let parse = |text: String| match text.parse() {
+        Ok(address) => Ok((address, format)),
+        Err(()) => Err(ConfigError::Syslog(text.escape_debug().to_string())),
+    };
+    address.map(parse).transpose()
+}
+
 fn ports(hosts: &[String], mirrors: &[String]) -> Result<Vec<Port>, ConfigError> {
     let mut ports: Vec<Port> = Vec::new();
     let named = hosts.iter().map(|name| (name, Role::Host)).chain(mirrors.iter().map(|name| (name, Role::Mirror)));
@@ -690,6 +728,7 @@ mod tests {
         check_file("learning_s = \"long\"\n", "s.toml, line 1: ");
         check_file("\n\nmirror = [\n", "s.toml, line ");
         check_file("capture = \"fast\"\n", "capture is auto, driver, generic or packet, not 'fast'");
+        check_file("syslog_format = \"bsd\"\n", "syslog_format is rfc5424 or arpwatch, not 'bsd'");
         check_file("zzzzzzzzzz = 1\n", "unknown key 'zzzzzzzzzz'");
     }
 
@@ -709,6 +748,27 @@ mod tests {
         check_when("", None);
         check_when("99999999999999d", None);
         check_when("é", None);
+    }
+
+    fn check_syslog(text: &str, expected: &str) {
+        let got = syslog(Some(text.to_owned()), None);
+        assert_eq!(got.map_or_else(|error| error.to_string(), |to| format!("{:?}", to.map(|(to, _)| to))), expected);
+    }
+
+    #[test]
+    fn syslog_servers() {
+        let not = |text: &str| ConfigError::Syslog(text.to_owned()).to_string();
+        check_syslog("", "None");
+        check_syslog("unix:/dev/log", "Some(Unix(\"/dev/log\"))");
+        check_syslog("/dev/log", "Some(Unix(\"/dev/log\"))");
+        check_syslog("udp:192.0.2.1:514", "Some(Udp(\"192.0.2.1:514\"))");
+        check_syslog("tcp:log.example:601", "Some(Tcp(\"log.example:601\"))");
+        check_syslog("tcp:[2001:db8::1]:601", "Some(Tcp(\"[2001:db8::1]:601\"))");
+        for text in
+            ["log", "udp:log", "tcp:2001:db8::1:601", "udp::514", "udp:log:0", "udp:log:x", "unix:log", "tls:a:1"]
+        {
+            check_syslog(text, &not(text));
+        }
     }
 
     fn check_prefix(text: &str, expected: Option<&str>) {

@@ -9,8 +9,9 @@ use ipnet::IpNet;
 use sensor::capture::{Live, Role, iface};
 use sensor::cli::{Cli, Command};
 use sensor::clock::Clock;
-use sensor::config::{self, Inventory};
-use sensor::export::record::EventRecord;
+use sensor::config::{self, Inventory, Screen};
+use sensor::export::lines::Lines;
+use sensor::export::syslog::Syslog;
 use sensor::export::{Sink, journal};
 use sensor::inventory::correlator::Settings;
 use sensor::inventory::planner::Planner;
@@ -18,11 +19,11 @@ use sensor::probe::prober::Prober;
 use sensor::run::doctor;
 use sensor::run::failure::Failure;
 use sensor::run::inquiry::{self, Inquiry};
-use sensor::run::intake::{EXPLAIN, Intake, SETTLE, Told};
+use sensor::run::intake::{EXPLAIN, Intake, SETTLE};
 use sensor::run::outbox::Outbox;
 use sensor::run::voices::{self, Voices};
 use sensor::run::watch::Watch;
-use sensor::run::{self, World, notice, replay, scan, show};
+use sensor::run::{self, World, notice, replay, scan, screen, show};
 use sensor::store::{Writer, WriterThread};
 use sensor::types::Iface;
 
@@ -80,7 +81,7 @@ fn listen(config: config::Run, clock: Clock) -> Result<(), Failure> {
 fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     let vendors = run::open_vendors(config.inventory.oui.as_deref())?;
     let (rules, _) = run::open_fingerprints(&config.inventory)?;
-    let log = run::open_lines(config.sightings.as_ref())?;
+    let log = run::open_lines(config.sightings.as_ref())?.map(Lines::hasty);
     let lines = run::open_lines(config.events.as_ref())?;
     let voices = voices::voices(&config.ports, &config.asking, &config.named_interfaces)?;
     let (ports, alias) = voices::ports(&config.ports, voices.is_some().then_some(config.asking.interface).flatten());
@@ -93,20 +94,33 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     settings.allow = config.asking.networks.iter().map(config::asking::Named::allow).collect();
     settings.explain = voices.is_some().then_some(EXPLAIN);
     let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
-    let journal = journal::Journal::new(Path::new(journal::SOCKET));
-    match journal.and_then(|journal| journal.check().map(|()| journal)) {
-        Ok(journal) => sinks.push(Sink::Journal(journal)),
+    if let Some((address, format)) = config.syslog {
+        let syslog = Sink::Syslog(Syslog::new(address, format));
+        if let Err(error) = syslog.check() {
+            notice::warning(&format!("{}: {error}; events wait in the database until it listens", syslog.name()));
+        }
+        sinks.push(syslog);
+    }
+    let journal = journal::Journal::new(Path::new(journal::SOCKET))
+        .map(Sink::Journal)
+        .map_err(Failure::system("no socket can be made"))?;
+    match journal.check() {
+        Ok(()) => sinks.push(journal),
+        // It was there before, and will be again.
+        Err(_) if saved.marks.contains_key(&journal.name()) => sinks.push(journal),
         Err(error) => {
             notice::info(&format!("no systemd journal here ({error}); events go to the database and --events"))
         }
     }
-    let first_untold = saved.unpublished.first().map_or(saved.next_event_id, |event| event.id);
-    let mut outbox = Outbox::new(sinks, first_untold - 1);
-    for event in saved.unpublished {
-        if let Ok(record) = serde_json::from_str::<EventRecord>(&event.record) {
-            outbox.push(Told { record, stored: event });
-        }
-    }
+    writer.retain_sinks(&sinks.iter().map(Sink::name).collect::<Vec<_>>())?;
+    let screen = match config.screen {
+        Screen::Json => Some(Sink::Lines(Lines::stdout())),
+        Screen::Text => Some(Sink::Screen(screen::paint())),
+        Screen::Csv | Screen::Quiet => None,
+    };
+    let newest = saved.next_event_id - 1;
+    let outbox = Outbox::open(sinks, screen, &saved.marks, saved.published_to, newest, &config.db, clock)
+        .map_err(Failure::system("a sink's thread cannot start"))?;
     let mut intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
     let prober = match voices {
         Some(Voices { policy, equipment }) => {

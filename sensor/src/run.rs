@@ -293,7 +293,6 @@ impl Sensor {
         }
         self.collect_told();
         self.commit(now);
-        self.world.outbox.publish(now);
         if self.world.screen == Screen::Json && now >= self.status_due {
             self.status_due = now.after(STATUS_EVERY);
             self.print_status(now);
@@ -412,6 +411,7 @@ impl Sensor {
         }
         let mark = self.world.outbox.published_to();
         batch.published_to = (mark != self.saved_mark).then_some(mark);
+        batch.marks = self.world.outbox.marks();
         self.in_flight = std::mem::take(&mut self.waiting);
         batch.events = self.in_flight.iter().map(|told| told.stored.clone()).collect();
         batch
@@ -424,9 +424,9 @@ impl Sensor {
                     notice::info("the database can be written again");
                 }
                 self.saved_mark = done.batch.published_to.unwrap_or(self.saved_mark);
-                for told in self.in_flight.drain(..) {
-                    screen::event(self.world.screen, &told);
-                    self.world.outbox.push(told);
+                self.world.outbox.saved(&done.batch.marks);
+                if let Some(newest) = self.in_flight.drain(..).next_back() {
+                    self.world.outbox.stored(newest.stored.id);
                 }
             }
             Err(error) => {
@@ -453,9 +453,9 @@ impl Sensor {
         }
     }
 
-    fn print_status(&self, now: Timestamp) {
+    fn print_status(&mut self, now: Timestamp) {
         if let Some(line) = self.status_line(now) {
-            screen::line(&line);
+            self.world.outbox.remark(&line);
         }
     }
 
@@ -469,10 +469,11 @@ impl Sensor {
             accounts: &accounts,
             malformed_total: self.world.intake.malformed_total,
             evictions_total: self.world.intake.desk.correlator.evictions_total(),
-            events_waiting: self.waiting.len() + self.in_flight.len() + self.world.outbox.waiting(),
+            events_unsaved: (self.waiting.len() + self.in_flight.len()) as u64,
+            sinks: &self.world.outbox.status(),
             asking: self.world.prober.as_ref().map(|prober| prober.counts().read()).zip(self.world.intake.answers()),
             sightings_dropped_total: self.world.intake.sightings_dropped_total(),
-            events_missed_total: self.world.outbox.missed_total + self.waiting_lost,
+            events_lost_total: self.waiting_lost,
         }))
     }
 
@@ -487,16 +488,18 @@ impl Sensor {
         self.collect_told();
         self.flush_sightings();
         // One batch may be on its way or waiting to be tried again; then the last news; then the outbox's last mark.
-        for _ in 0..3 {
+        for round in 0..3 {
             self.finish_commit().await;
             self.presence_due = now;
             self.commit_due = now;
             self.commit(now);
             self.finish_commit().await;
-            self.world.outbox.publish(now);
-        }
-        if self.world.screen == Screen::Json {
-            self.print_status(now);
+            if round == 1 {
+                if self.world.screen == Screen::Json {
+                    self.print_status(now);
+                }
+                self.world.outbox.finish().await;
+            }
         }
         let unsaved = self.waiting.len() + self.in_flight.len();
         let World { capture, store, prober, .. } = self.world;

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::record::EventRecord;
 use crate::inventory::event::{Kind, Severity};
@@ -12,6 +13,9 @@ pub const SOCKET: &str = "/run/systemd/journal/socket";
 
 /// The longest value of one field, bytes: a datagram then fits the kernel's default of 212992 with room to spare.
 const VALUE_MAX: usize = 8192;
+
+/// How long a busy journald is waited for: a burst fills its queue, which is some hundred datagrams long.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The journal sink.
 #[derive(Debug)]
@@ -24,7 +28,7 @@ impl Journal {
     /// Prepares to send to the journal at `path` ([`SOCKET`] but in tests). Fails when no socket can be made.
     pub fn new(path: &Path) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
-        socket.set_nonblocking(true)?;
+        socket.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { socket, path: path.to_owned() })
     }
 
@@ -33,7 +37,7 @@ impl Journal {
         UnixDatagram::unbound()?.connect(&self.path)
     }
 
-    /// Sends one event without waiting. `WouldBlock`: journald is busy, try again later.
+    /// Sends one event. `WouldBlock`: journald did not read for [`PATIENCE`], try again later.
     pub fn publish(&mut self, record: &EventRecord) -> io::Result<()> {
         self.socket.send_to(&datagram(record), &self.path).map(drop)
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::{Path, PathBuf};
 
 /// A JSON Lines sink.
@@ -18,6 +18,8 @@ pub struct Lines {
     begun: usize,
     /// Lines that found no room, ever.
     dropped_total: u64,
+    /// Whether a reader that does not read is an error, and not waited for.
+    hasty: bool,
 }
 
 /// What is kept for a file that cannot be written, bytes: the lines of some thousand sightings.
@@ -33,12 +35,18 @@ impl Lines {
             pending: Vec::new(),
             begun: 0,
             dropped_total: 0,
+            hasty: false,
         })
     }
 
     /// Writes to standard output.
     pub fn stdout() -> Self {
-        Self { path: None, file: None, pending: Vec::new(), begun: 0, dropped_total: 0 }
+        Self { path: None, file: None, pending: Vec::new(), begun: 0, dropped_total: 0, hasty: false }
+    }
+
+    /// Never waits for a pipe's reader: lines pend while it does not read.
+    pub fn hasty(self) -> Self {
+        Self { hasty: true, ..self }
     }
 
     /// Where the lines go.
@@ -97,7 +105,14 @@ impl Lines {
                 // A descriptor of our own: the library's buffer would not say how much of a line it has written.
                 None => self.file.insert(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
             };
-            match file.write(&self.pending[self.begun..]) {
+            let mut rest = &self.pending[self.begun..];
+            if self.hasty {
+                if !takes_some(file) {
+                    return Err(io::Error::new(io::ErrorKind::WouldBlock, "its reader does not read"));
+                }
+                rest = &rest[..rest.len().min(libc::PIPE_BUF)];
+            }
+            match file.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(len) => self.begun += len,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -106,6 +121,14 @@ impl Lines {
         }
         Ok(())
     }
+}
+
+/// Whether a write of `PIPE_BUF` bytes would not wait, as files never do (poll(2), pipe(7)).
+fn takes_some(file: &File) -> bool {
+    let mut look = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one entry is told, and the pointer is to one that lives.
+    unsafe { libc::poll(&raw mut look, 1, 0) };
+    look.revents != 0
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -190,6 +213,25 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_does_not_read_is_not_waited_for() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut sink = Lines::stdout().hasty();
+        sink.file = Some(File::from(std::os::fd::OwnedFd::from(writer)));
+        let lines: Vec<String> = (0..30_000).map(|number| format!("line {number}")).collect();
+        lines.iter().for_each(|line| sink.push(line));
+        assert_eq!(sink.flush().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let mut read = Vec::new();
+        let mut part = [0; 1 << 16];
+        while sink.flush().is_err() {
+            let len = reader.read(&mut part).unwrap();
+            read.extend_from_slice(&part[..len]);
+        }
+        drop(sink);
+        reader.read_to_end(&mut read).unwrap();
+        assert_eq!(String::from_utf8(read).unwrap(), lines.join("\n") + "\n");
+    }
+
+    #[test]
     fn a_full_disk_costs_no_more_than_the_limit() {
         let mut sink = Lines::file(Path::new("/dev/full")).unwrap();
         let line = "x".repeat(PENDING_MAX / 4 - 1);
@@ -203,7 +245,7 @@ mod tests {
         let mut lines = Lines::file(Path::new("/dev/full")).unwrap();
         lines.push(&"x".repeat(PENDING_MAX));
         let mut sink = crate::export::Sink::Lines(lines);
-        assert!(sink.publish(&Default::default(), "{}").is_err());
+        assert!(sink.publish(&Default::default(), "{}", 0).is_err());
         let crate::export::Sink::Lines(lines) = sink else { unreachable!("it was made so") };
         assert_eq!(lines.dropped_total(), 0);
     }

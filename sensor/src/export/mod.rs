@@ -1,10 +1,10 @@
 //! What leaves the sensor: records, sinks, tables.
 //!
 //! A new sink is one file and one variant of [`Sink`]. It must: open nothing that it was not given the name of; say in
-//! `check`, in a sentence an operator can act on, why it could not work; never wait in `publish` (`WouldBlock` makes the
-//! caller try the same event again later, so an event may come twice but with one id); treat every text as hostile.
+//! `check`, in a sentence an operator can act on, why it could not work; answer within seconds or with an error (each has a
+//! thread of its own and is tried again, so an event may come twice but with one id); treat every text as hostile.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use record::EventRecord;
 
@@ -22,8 +22,12 @@ pub mod lines;
 pub mod record;
 /// The sightings log.
 pub mod sightings;
+/// Syslog servers.
+pub mod syslog;
 /// Tables.
 pub mod table;
+/// What the documents say of events.
+pub mod taxonomy;
 
 /// What each host seems to be.
 mod guess;
@@ -47,6 +51,10 @@ pub enum Sink {
     Journal(journal::Journal),
     /// A file or standard output.
     Lines(lines::Lines),
+    /// A person at standard output.
+    Screen(table::Paint),
+    /// A syslog server.
+    Syslog(syslog::Syslog),
 }
 
 impl Sink {
@@ -54,13 +62,14 @@ impl Sink {
     pub fn check(&self) -> io::Result<()> {
         match self {
             Self::Journal(journal) => journal.check(),
-            Self::Lines(_) => Ok(()),
+            Self::Lines(_) | Self::Screen(_) => Ok(()),
+            Self::Syslog(syslog) => syslog.check(),
         }
     }
 
-    /// Tells one event; `json` is the record's line. `WouldBlock`: try again later. `BrokenPipe`: the reader of standard
-    /// output is gone, which is no error of ours.
-    pub fn publish(&mut self, record: &EventRecord, json: &str) -> io::Result<()> {
+    /// Tells one event; `json` is the record's line, and local time is `utc_offset_s` seconds east of UTC. An error: not
+    /// told, try again later. `BrokenPipe`: the reader of standard output is gone, which is no error of ours.
+    pub fn publish(&mut self, record: &EventRecord, json: &str, utc_offset_s: i32) -> io::Result<()> {
         match self {
             Self::Journal(journal) => journal.publish(record),
             Self::Lines(lines) => {
@@ -71,30 +80,58 @@ impl Sink {
                 lines.push(json);
                 Ok(())
             }
+            Self::Screen(paint) => {
+                let mut out = io::BufWriter::new(io::stdout().lock());
+                table::write_event(record, *paint, &mut out).and_then(|()| out.flush())
+            }
+            Self::Syslog(syslog) => syslog.publish(record, utc_offset_s),
         }
     }
 
     /// Ends a batch: what was published is written.
     pub fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Journal(_) => Ok(()),
+            Self::Journal(_) | Self::Screen(_) => Ok(()),
             Self::Lines(lines) => lines.flush(),
+            Self::Syslog(syslog) => syslog.flush(),
+        }
+    }
+
+    /// Whether what was published before an error still counts: it is told, or waits in the sink. Otherwise all of the
+    /// batch is to be told again.
+    pub fn keeps(&self) -> bool {
+        match self {
+            Self::Journal(_) | Self::Lines(_) | Self::Screen(_) => true,
+            Self::Syslog(syslog) => !syslog.is_stream(),
+        }
+    }
+
+    /// Adds a line that is no event, where lines are told.
+    pub fn remark(&mut self, json: &str) -> io::Result<()> {
+        match self {
+            Self::Lines(lines) => {
+                lines.push(json);
+                lines.flush()
+            }
+            Self::Journal(_) | Self::Screen(_) | Self::Syslog(_) => Ok(()),
         }
     }
 
     /// Opens files anew, after a log rotation.
     pub fn reopen(&mut self) -> io::Result<()> {
         match self {
-            Self::Journal(_) => Ok(()),
+            Self::Journal(_) | Self::Screen(_) | Self::Syslog(_) => Ok(()),
             Self::Lines(lines) => lines.reopen(),
         }
     }
 
-    /// For messages to the operator.
+    /// For messages to the operator, and for what is remembered of it.
     pub fn name(&self) -> String {
         match self {
             Self::Journal(_) => "journal".to_owned(),
             Self::Lines(lines) => lines.name(),
+            Self::Screen(_) => "screen".to_owned(),
+            Self::Syslog(syslog) => syslog.name(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An event: a change worth telling. Its kinds with the rule of each, their severities, and arpwatch's words for them.
+//! An event: a change worth telling. Its kinds, whose rules are in `event/rules.rs`, their severities, and arpwatch's words for them.
 //!
 //! # Rules common to all
 //!
@@ -20,6 +20,9 @@ use std::net::IpAddr;
 
 use super::state::HostId;
 use crate::types::{Mac, Segment, Timestamp};
+
+/// The rule of each kind.
+mod rules;
 
 /// A change worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,80 +66,47 @@ pub enum Detail {
     Texts(Vec<String>),
 }
 
-/// What happened. In alphabetical order.
+/// What happened. In alphabetical order. The rule of each, with units and limits, is [`Kind::rule`]; what further facts it
+/// tells, [`Kind::details`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// A sender foreign to the segment: the address of an ARP or NDP claim lies in none of the segment's prefixes, and
-    /// there are some of its family (`Settings::prefixes`); link-local addresses never. Once for (segment, address, MAC)
-    /// while remembered (`Limits::told_max`). Binds nothing. No details.
+    /// A sender foreign to the segment.
     Bogon,
-    /// An address passed to a MAC that never held it, as far as remembered (`Limits::holders_max`). `old_mac` is the
-    /// holder before. `reason` (see [`Reason`]) is found in this order: a lease that has not ended names the new MAC
-    /// (`dhcp`, info); either MAC is a virtual router's (`failover`, info); else both stations are asked, where the
-    /// sensor may ask, and the event waits for their answers, at most `Settings::explain`. Meanwhile the address stays
-    /// with the old MAC; with `spoof-suspected` (alert) it goes on to. Details: `previous_age_s` (whole seconds since the
-    /// holder before was last heard with it; 0 when time went back), `dhcp_server` (with reason `dhcp`, where the ACK
-    /// named it), and where both were asked `old_answered` and `new_answered` (`yes` or `no`) and `new_addresses` (how
-    /// many IPv4 addresses the new MAC holds).
+    /// An address passed to a MAC that never held it.
     ChangedMac,
-    /// An address passed back to the MAC before the present one, however long ago. Details: `previous_age_s`.
+    /// An address passed back to the MAC before the present one.
     FlipFlop,
-    /// A station sends so much news of one class that the kernel holds back its surplus, and nobody else's
-    /// (`sensor_ebpf::police`: after a burst of 8,192 messages of ARP or NDP, or 512 of any other class, 256 a second).
-    /// Once for (segment, MAC, class) until ten minutes after the last surplus. Details: `class`.
+    /// A station sends more news of one class than the kernel lets through.
     Flood,
-    /// A host that was gone was heard again, by any frame or answer. Details: `gone_s` (since `host-gone`).
+    /// A host that was gone was heard again.
     HostBack,
-    /// A host is gone: nothing was heard of it, by any protocol, for `gone_after`, and questions by at least two
-    /// techniques stayed unanswered. Not while the sensor itself did not hear well for as long: since its start, since
-    /// frames were lost, since the interface was down (`Correlator::set_deaf`). Once, until it is back. `ip` is the address
-    /// that was asked. Details: `unheard_s`, `unanswered` (techniques).
+    /// A host is gone.
     HostGone,
-    /// Two stations claim one address at the same time: both answered a conflict check (RFC 5227, section 2.1.1) after it
-    /// passed from `old_mac` to `mac`. While both go on, their claims neither move the address nor are told again.
-    /// Details as of `changed-mac`.
+    /// Two stations claim one address at the same time.
     IpConflict,
-    /// The ARP or ND payload's MAC (`mac`) is not the frame's; not for NDP where either is a virtual router's. Once for
-    /// (segment, address, both MACs) while remembered (`Limits::told_max`). Binds nothing, and makes no host of the
-    /// payload's MAC: `host` and `hostname` are the frame's. Details: `frame_mac`.
+    /// The ARP or ND payload's MAC is not the frame's.
     MacMismatch,
-    /// A known host is back with another locally administered MAC (`mac`; `old_mac` is the one before): not a new host.
-    /// Told in place of `new-host` and of `new-address`, at the new station's first address, or when `Settings::settle`
-    /// has passed. `confidence` is what the evidence adds up to. Details: `evidence`.
+    /// A known host is back with another MAC.
     MacRotated,
-    /// The name of a host changed at its own source: DHCP (the client's option 12, else the first label of 81) or mDNS
-    /// (owner of an address record for the sender's own address, without `.local`). Not for the first name of a source,
-    /// nor for one that it gave before (the last `Limits::names_max` are remembered), compared without ASCII case.
-    /// A goodbye changes nothing. `ip` is the host's best address. Details: `new_name`, `old_name`, `source`.
+    /// The name of a host changed at its own source.
     NameChanged,
-    /// A host that was told holds an address that nobody held before; by claim or hint. No details.
-    /// A station holds at most `Limits::bindings_per_station_max` IPv6 addresses: the one unseen for longest is forgotten.
+    /// A host that was told holds an address that nobody held before.
     NewAddress,
-    /// A DHCP server never seen before on this segment: OFFER, ACK or NAK; `ip` is option 54, else the IP source; `mac` is
-    /// the frame's, so a relay's where there is one. Info inside the learning period. No details.
+    /// A DHCP server never seen before.
     NewDhcpServer,
-    /// A host never seen before on this segment: once per host, at its first IPv4 address at once, else when
-    /// `Settings::settle` has passed since its first sighting, when the clock went back to more than one second before it,
-    /// or when the input ends. `ip` is its best address then: IPv4, global IPv6, link-local. Info when it was first seen
-    /// inside the learning period (`Settings::learning_until`). No details.
+    /// A host never seen before.
     NewHost,
-    /// A router never seen before on this segment: a router advertisement with a lifetime that is not 0; `mac` is the
-    /// frame's. Info inside the learning period. Details: `lifetime_s`, `prefixes`.
+    /// A router never seen before.
     NewRouter,
-    /// An address passed back to a MAC that held it before the one before. Details: `previous_age_s`.
+    /// An address passed back to a MAC that held it before the one before.
     ReusedMac,
-    /// As `new-dhcp-server`, of a server that is not on its segment's allow list, where there is one (`Settings::allow`).
-    /// Once for (segment, address, MAC) while remembered (`Limits::told_max`), in place of `new-dhcp-server`. No details.
+    /// A DHCP server that is not allowed.
     RogueDhcpServer,
-    /// As `new-router`, of a router that is not on its segment's allow list, where there is one. Once as
-    /// `rogue-dhcp-server`, in place of `new-router`. Details as of `new-router`.
+    /// A router that is not allowed.
     RogueRouter,
-    /// A station asks for very many addresses or ports, as `reason` says: `arp-scan`, `port-scan` (`sensor_ebpf::scan`).
-    /// Once for (segment, MAC, reason) until ten minutes after the last. Details: `target` (of a port scan).
+    /// A station asks for very many addresses or ports.
     ScanDetected,
-    /// A port has heard nothing at all for longer than a minute, because it is down, gone or not attached: told once,
-    /// until it hears again. Details: `port`, `cause` (`down`, `no carrier`, `removed`, `not attached: ...`), `since`,
-    /// `deaf_s`.
+    /// A port hears nothing.
     SensorBlind,
     /// Frames were lost.
     SensorLoss,
@@ -144,9 +114,9 @@ pub enum Kind {
     SensorStarted,
     /// The sensor stopped.
     SensorStopped,
-    /// A TCP port of a living host that was open was found closed, and two confirmations agreed. Details: `port`.
+    /// A TCP port that was open is closed.
     ServiceClosed,
-    /// A TCP port that was asked before and was closed is open. Details: `port`, `banner` (where it greeted).
+    /// A TCP port that was closed is open.
     ServiceOpened,
 }
 

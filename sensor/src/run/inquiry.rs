@@ -138,6 +138,22 @@ fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
     ] {
         writeln!(out, "{:>12} {words}", status[key].as_u64().unwrap_or(0))?;
     }
+    show_sinks(list(&status["sinks"]), out)
+}
+
+/// A line a sink, and one more where it takes nothing.
+fn show_sinks(sinks: &[Value], out: &mut dyn Write) -> io::Result<()> {
+    if !sinks.is_empty() {
+        writeln!(out, "\n{:<32}{:>10}{:>14}{:>10}", "sink", "waiting", "written to", "missed")?;
+    }
+    for sink in sinks {
+        let number = |key: &str| sink[key].as_u64().unwrap_or(0);
+        let name = sink["name"].as_str().unwrap_or("-");
+        writeln!(out, "{name:<32}{:>10}{:>14}{:>10}", number("waiting"), number("written_to"), number("missed"))?;
+        if let (Some(since), Some(error)) = (sink["failing_since"].as_str(), sink["error"].as_str()) {
+            writeln!(out, "  takes nothing since {since}: {error}")?;
+        }
+    }
     Ok(())
 }
 
@@ -176,7 +192,9 @@ mod tests {
             "ports": [{"iface": "eth1", "role": "mirror", "capture": "driver", "promiscuous": true, "hears": true, "since": "T"},
                       {"iface": "eth2", "role": "host", "capture": "packet", "promiscuous": false, "hears": false, "since": "U", "deaf": "removed"}],
             "frames": {"seen": {"arp": 12, "dhcp": 1}, "lost": {"arp": 2}},
-            "losses": [{"reason": "ring-full", "cpu": 1, "class": "arp", "frames": 2}]}}"#;
+            "losses": [{"reason": "ring-full", "cpu": 1, "class": "arp", "frames": 2}],
+            "sinks": [{"name": "journal", "waiting": 0, "written_to": 9, "missed": 0},
+                      {"name": "syslog tcp:log:601", "waiting": 4, "written_to": 5, "missed": 1, "failing_since": "V", "error": "refused"}]}}"#;
         let mut out = Vec::new();
         show(answer, &mut out).expect("a vector takes everything");
         let text = String::from_utf8(out).expect("text");
@@ -187,6 +205,9 @@ mod tests {
             "arp                     12             2",
             "dhcp                     1             0",
             "ring-full       2 cpu 1 arp",
+            "journal                                  0             9         0",
+            "syslog tcp:log:601                       4             5         1",
+            "  takes nothing since V: refused",
         ] {
             assert!(text.lines().any(|found| found == line), "'{line}' is not in:\n{text}");
         }

@@ -1,18 +1,20 @@
 //! `sensor replay`: capture files through the same classifier, parsers and correlator, on the files' own clock.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use super::failure::Failure;
 use super::intake::{Intake, SETTLE, Told};
 use super::notice;
-use super::outbox::Outbox;
 use super::screen;
 use crate::capture::file::{self, FileError};
 use crate::clock::Clock;
 use crate::config::{Replay, Screen};
+use crate::export::lines::Lines;
 use crate::export::record::address_records;
 use crate::export::table::write_hosts;
-use crate::export::{Sink, csv, json};
+use crate::export::{csv, json};
 use crate::inventory::correlator::Settings;
 use crate::inventory::state::Rows;
 use crate::store::{Batch, Saved, Writer};
@@ -50,7 +52,10 @@ const BEFORE_ALL: Timestamp = Timestamp::from_nanos(i64::MIN);
 struct Player {
     intake: Intake,
     writer: Option<Writer>,
-    outbox: Outbox,
+    /// Where events are told besides.
+    events: Option<Lines>,
+    /// Events that could not be told there.
+    unwritten: usize,
     screen: Screen,
     told: Vec<Told>,
     /// A database that is new begins its learning period with the first frame.
@@ -69,7 +74,9 @@ impl Player {
                 (Some(writer), saved)
             }
             None => {
-                (None, Saved { rows: Rows::default(), next_event_id: 1, created_at: clock.now(), unpublished: vec![] })
+                let (published_to, marks) = (0, BTreeMap::new());
+                let created_at = clock.now();
+                (None, Saved { rows: Rows::default(), next_event_id: 1, created_at, published_to, marks })
             }
         };
         let (rules, fingerprints) = super::open_fingerprints(&config.inventory)?;
@@ -85,14 +92,14 @@ impl Player {
             ..Settings::default()
         };
         let log = super::open_lines(config.sightings.as_ref())?;
-        let sinks = super::open_lines(config.events.as_ref())?.map(Sink::Lines);
-        let outbox = Outbox::new(sinks.into_iter().collect(), saved.next_event_id - 1);
+        let events = super::open_lines(config.events.as_ref())?;
         let mut intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
         intake.fingerprints = fingerprints;
         Ok(Self {
             intake,
             writer,
-            outbox,
+            events,
+            unwritten: 0,
             screen: config.screen,
             told: Vec::new(),
             is_new,
@@ -153,16 +160,37 @@ impl Player {
                 events: self.told.iter().map(|told| told.stored.clone()).collect(),
                 // A replay's news are old: no later start of the sensor tells them to the journal.
                 published_to: self.told.last().map(|told| told.stored.id),
+                ..Batch::default()
             })?;
         }
+        let told = self.told.len();
         for told in self.told.drain(..) {
             if self.screen == Screen::Text {
                 screen::event(self.screen, &told);
             }
-            self.outbox.push(told);
+            if let Some(events) = &mut self.events {
+                // A full one is written by `flush`, below, or has failed.
+                events.push(&told.stored.record);
+            }
         }
-        self.outbox.publish(self.now);
+        self.flush_events(told);
         Ok(())
+    }
+
+    /// Who reads has as much time as it takes: nothing else is to be done.
+    fn flush_events(&mut self, told: usize) {
+        let Some(events) = &mut self.events else { return };
+        match events.flush() {
+            Ok(()) => self.unwritten = 0,
+            // The reader of standard output has gone, which is its right.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => (self.events, self.unwritten) = (None, 0),
+            Err(error) => {
+                if self.unwritten == 0 {
+                    notice::warning(&format!("{}: {error}; events wait until it can be written", events.name()));
+                }
+                self.unwritten += told;
+            }
+        }
     }
 
     fn finish(mut self, screen: Screen) -> Result<(), Failure> {
@@ -173,8 +201,8 @@ impl Player {
         if let Some(writer) = self.writer {
             writer.close()?;
         }
-        if self.outbox.waiting() > 0 {
-            return Err(Failure::Lost(format!("{} events could not be written: see above", self.outbox.waiting())));
+        if self.unwritten > 0 {
+            return Err(Failure::Lost(format!("{} events could not be written: see above", self.unwritten)));
         }
         let Intake { desk, vendors, fingerprints, .. } = &self.intake;
         let records = || address_records(&desk.correlator.snapshot(), vendors, fingerprints);

@@ -300,6 +300,7 @@ impl Scanner {
                 presence: self.intake.desk.correlator.take_presence(),
                 published_to: told.last().map(|told| told.stored.id),
                 events: told.into_iter().map(|told| told.stored).collect(),
+                ..Batch::default()
             })?;
             writer.close()?;
         }

@@ -3,8 +3,10 @@
 use sensor_ebpf::abi::Counters;
 use serde_json::{Map, Value, json};
 
+use super::outbox::SinkStatus;
 use super::ports;
 use crate::capture::{Accounts, Hearing, Mode, PortStatus, Role};
+use crate::export::escape::escape;
 use crate::export::record::rfc3339;
 use crate::inventory::event::Detail;
 use crate::inventory::planner::Answers;
@@ -48,14 +50,16 @@ pub struct Status<'a> {
     pub malformed_total: u64,
     /// Rows evicted by limits.
     pub evictions_total: u64,
-    /// Events that wait for the database or a sink.
-    pub events_waiting: usize,
+    /// Events that wait for the database.
+    pub events_unsaved: u64,
+    /// How each sink fares.
+    pub sinks: &'a [SinkStatus],
     /// Questions and answers, where anybody may be asked.
     pub asking: Option<(Counted, Answers)>,
     /// Sightings that their log missed.
     pub sightings_dropped_total: u64,
-    /// Events that a dead sink missed.
-    pub events_missed_total: u64,
+    /// Events that were never saved, because the database could not be written for too long.
+    pub events_lost_total: u64,
 }
 
 /// `{"status": {...}}`, one line.
@@ -89,8 +93,9 @@ pub fn line(status: &Status<'_>) -> String {
         "malformed": status.malformed_total,
         "evictions": status.evictions_total,
         "probes": asking,
-        "events_waiting": status.events_waiting,
-        "events_missed": status.events_missed_total,
+        "events_waiting": status.events_unsaved + status.sinks.iter().map(|sink| sink.waiting).max().unwrap_or(0),
+        "events_missed": status.events_lost_total + status.sinks.iter().map(|sink| sink.missed).sum::<u64>(),
+        "sinks": status.sinks.iter().map(sink).collect::<Vec<_>>(),
         "sightings_dropped": status.sightings_dropped_total,
     }})
     .to_string()
@@ -99,6 +104,17 @@ pub fn line(status: &Status<'_>) -> String {
 /// `eth1 (mirror, driver)`: a port for people.
 pub fn port_words(port: &PortStatus) -> String {
     format!("{} ({}, {})", port.iface, role(port), mode(port))
+}
+
+/// `failing_since` and `error` only while it takes nothing.
+fn sink(sink: &SinkStatus) -> Value {
+    let SinkStatus { name, waiting, written_to, failing, missed } = sink;
+    let mut value = json!({"name": escape(name), "waiting": waiting, "written_to": written_to, "missed": missed});
+    if let Some((since, error)) = failing {
+        value["failing_since"] = rfc3339(*since).into();
+        value["error"] = escape(error).into();
+    }
+    value
 }
 
 fn port(port: &PortStatus, now: Timestamp) -> Value {

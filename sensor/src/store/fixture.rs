@@ -40,6 +40,11 @@ impl Folder {
     pub(super) fn open(&self) -> (Writer, Saved) {
         Writer::open(&self.file("db"), NOW).unwrap()
     }
+
+    /// All events that are on disk.
+    pub(super) fn events(&self) -> Vec<StoredEvent> {
+        super::Reader::open(&self.file("db")).unwrap().events(&super::EventFilter::default()).unwrap()
+    }
 }
 
 impl Drop for Folder {

@@ -1,6 +1,8 @@
 //! The database, and the only SQL. One writer, many readers, WAL between them; what a core type looks like on disk is
 //! decided here and nowhere else. Events come in as finished strings: this room knows no output format.
 
+use std::collections::BTreeMap;
+
 use crate::inventory::state::{Changes, Presence, Rows};
 use crate::types::Timestamp;
 
@@ -64,6 +66,8 @@ pub struct Batch {
     pub events: Vec<StoredEvent>,
     /// The last event that every sink has taken, when that moved.
     pub published_to: Option<u64>,
+    /// The last event that a sink has taken, by its name, where that moved.
+    pub marks: BTreeMap<String, u64>,
 }
 
 impl Batch {
@@ -73,6 +77,7 @@ impl Batch {
             && self.presence.is_empty()
             && self.events.is_empty()
             && self.published_to.is_none()
+            && self.marks.is_empty()
     }
 }
 
@@ -97,6 +102,8 @@ pub struct Saved {
     pub next_event_id: u64,
     /// When the database was first used: the learning period starts here.
     pub created_at: Timestamp,
-    /// Events that were saved but perhaps not taken by every sink, in order.
-    pub unpublished: Vec<StoredEvent>,
+    /// The last event that every sink has taken.
+    pub published_to: u64,
+    /// The last event that each sink has taken, by its name.
+    pub marks: BTreeMap<String, u64>,
 }

@@ -383,6 +383,15 @@ impl Save<'_> {
         }
         if let Some(id) = batch.published_to {
             self.run("UPDATE meta SET published_to = max(published_to, ?)", [event_id(id)])?;
+            // What every sink has taken, or a capture file told that is news to none of them.
+            self.run("UPDATE sinks SET written_to = max(written_to, ?)", [event_id(id)])?;
+        }
+        for (name, id) in &batch.marks {
+            self.run(
+                "INSERT INTO sinks (name, written_to) VALUES (?, ?)
+                 ON CONFLICT DO UPDATE SET written_to = max(written_to, excluded.written_to)",
+                params![name, event_id(*id)],
+            )?;
         }
         Ok(())
     }

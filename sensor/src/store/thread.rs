@@ -144,7 +144,7 @@ mod tests {
             assert!(!thread.busy());
         });
         thread.close().unwrap();
-        assert_eq!(folder.open().1.unpublished, events([1]).events);
+        assert_eq!(folder.events(), events([1]).events);
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
         thread.try_commit(events(1..=9)).unwrap();
         thread.close().unwrap();
         assert!(!folder.file("db-wal").exists());
-        assert_eq!(folder.open().1.unpublished.len(), 9);
+        assert_eq!(folder.events().len(), 9);
     }
 
     #[test]

@@ -83,6 +83,14 @@ impl Writer {
         set(&mut self.connection).map_err(|error| self.fail(error))
     }
 
+    /// Forgets how far sinks had come that are not among these: one that comes back begins anew.
+    pub fn retain_sinks(&mut self, names: &[String]) -> Result<(), StoreError> {
+        let marks = vec!["?"; names.len()].join(", ");
+        let sql = format!("DELETE FROM sinks WHERE name NOT IN ({marks})");
+        let retained = self.connection.execute(&sql, rusqlite::params_from_iter(names));
+        retained.map(drop).map_err(|error| self.fail(error))
+    }
+
     /// Deletes at most `rows_max` events that happened before `events_before` and are published, oldest first.
     /// Returns how many: `rows_max` means that there may be more.
     pub fn prune(&mut self, events_before: Timestamp, rows_max: u32) -> Result<u32, StoreError> {
@@ -163,12 +171,15 @@ impl Writer {
             self.connection.query_row("SELECT created_at, last_event_id, published_to FROM meta", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
-        let sql = format!("SELECT {} FROM events WHERE id > ? ORDER BY id", load::EVENT_COLUMNS);
+        let marks = load::all(&self.connection, "SELECT name, written_to FROM sinks", [], |row| {
+            Ok((row.get(0)?, from_event_id(row.get(1)?)))
+        })?;
         Ok(Saved {
             rows: load::rows(&self.connection)?,
             next_event_id: from_event_id(last_event_id).max(from_event_id(published_to)) + 1,
             created_at,
-            unpublished: load::all(&self.connection, &sql, [published_to], load::event)?,
+            published_to: from_event_id(published_to),
+            marks: marks.into_iter().collect(),
         })
     }
 
@@ -194,11 +205,12 @@ impl Writer {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::super::Reader;
     use super::super::fixture::{self, Folder, NOW, Random, apply, batch_of, events, network, seen, sorted};
+    use super::super::{Reader, StoredEvent};
     use super::*;
     use crate::inventory::state::Rows;
 
@@ -228,6 +240,14 @@ mod tests {
         fs::metadata(folder.file("db-wal")).map_or(0, |wal| wal.len())
     }
 
+    fn unpublished(writer: &Writer) -> Vec<StoredEvent> {
+        let sql = format!(
+            "SELECT {} FROM events WHERE id > (SELECT published_to FROM meta) ORDER BY id",
+            load::EVENT_COLUMNS
+        );
+        load::all(&writer.connection, &sql, [], load::event).unwrap()
+    }
+
     fn truncate_wal(writer: &Writer) {
         writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     }
@@ -236,7 +256,8 @@ mod tests {
     fn a_new_database_is_empty_and_few_may_read_it() {
         let folder = Folder::new();
         let (_writer, saved) = folder.open();
-        let nothing = Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, unpublished: Vec::new() };
+        let nothing =
+            Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, published_to: 0, marks: BTreeMap::new() };
         assert_eq!(saved, nothing);
         for name in ["db", "db-wal", "db.lock"] {
             let mode = fs::metadata(folder.file(name)).unwrap().permissions().mode();
@@ -345,9 +366,25 @@ mod tests {
         // A mark never goes back.
         writer.commit(&Batch { published_to: Some(1), ..Batch::default() }).unwrap();
         drop(writer);
-        let (_writer, saved) = folder.open();
-        assert_eq!(saved.unpublished, [fixture::event(3), fixture::event(4)]);
+        let (writer, saved) = folder.open();
+        assert_eq!(unpublished(&writer), [fixture::event(3), fixture::event(4)]);
         assert_eq!(saved.next_event_id, 5);
+    }
+
+    #[test]
+    fn each_sink_has_a_mark_of_its_own() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        let marks = |marks: &[(&str, u64)]| marks.iter().map(|(name, id)| ((*name).to_owned(), *id)).collect();
+        writer.commit(&Batch { marks: marks(&[("a", 2), ("b", 3)]), ..events(1..=4) }).unwrap();
+        writer.commit(&Batch { marks: marks(&[("a", 1), ("b", 4)]), ..Batch::default() }).unwrap();
+        drop(writer);
+        let (mut writer, saved) = folder.open();
+        assert_eq!(saved.marks, marks(&[("a", 2), ("b", 4)]));
+        writer.commit(&Batch { published_to: Some(3), ..Batch::default() }).unwrap();
+        writer.retain_sinks(&["a".to_owned()]).unwrap();
+        drop(writer);
+        assert_eq!(folder.open().1.marks, marks(&[("a", 3)]));
     }
 
     #[test]
@@ -389,9 +426,9 @@ mod tests {
         limit(&writer, 1 << 20);
         writer.commit(&second).unwrap();
         drop(writer);
-        let saved = folder.open().1;
+        let (writer, saved) = folder.open();
         assert_eq!(sorted(saved.rows), sorted(second.changes.rows));
-        assert_eq!(saved.unpublished, second.events);
+        assert_eq!(unpublished(&writer), second.events);
     }
 
     #[test]
@@ -405,7 +442,10 @@ mod tests {
         assert!(!writer.commit(&batch).unwrap_err().is_full());
         drop(writer);
         let (mut writer, saved) = folder.open();
-        assert_eq!(saved, Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, unpublished: Vec::new() });
+        assert_eq!(
+            saved,
+            Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, published_to: 0, marks: BTreeMap::new() }
+        );
         writer.commit(&batch).unwrap();
     }
 
@@ -538,7 +578,7 @@ mod tests {
             let (writer, saved) = copy.open();
             let verdict: String = writer.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
             assert_eq!(verdict, "ok", "cut at {cut}");
-            let batches = saved.unpublished.len();
+            let batches = unpublished(&writer).len();
             assert!(batches >= batches_before, "cut at {cut}");
             assert_eq!(saved.rows.hosts.len(), batches * 4, "cut at {cut}");
             batches_before = batches;

@@ -1,0 +1,194 @@
+//! The rule of each kind of event, in prose, and what it tells: the one place that says it. The table in README.md is made
+//! of this, and a test keeps the two equal. Rules that are common to all kinds stand at the head of `event.rs`.
+
+use super::Kind;
+
+impl Kind {
+    /// When it is told and when not, with units, windows and limits, in prose for the operator.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Bogon => {
+                "A sender foreign to the segment: the address of an ARP or NDP claim lies in none of the segment's \
+                 prefixes (attached networks and `[[network]]`), and there are some of its family; link-local addresses \
+                 never. Once for (segment, address, MAC) while that is among the last 16,384 oddities. Binds nothing."
+            }
+            Self::ChangedMac => {
+                "An address passed to a MAC that never held it, as far as remembered (the last 32 holders). `old_mac` is \
+                 the holder before. `reason` is found in this order: a lease that has not ended names the new MAC \
+                 (`dhcp`, info); either MAC is a virtual router's (`failover`, info); else both stations are asked, where \
+                 the sensor may ask, and the event waits at most 3 seconds for their answers (`conflict`, `proxy-arp`, \
+                 `replaced`, `spoof-suspected`, `unknown`). Meanwhile the address stays with the old MAC; with \
+                 `spoof-suspected` (alert) it goes on to. `previous_age_s`: whole seconds since the holder before was \
+                 last heard with it, 0 when time went back; `dhcp_server`: with reason `dhcp`, where the ACK named it; \
+                 where both were asked, `old_answered` and `new_answered` (`yes` or `no`), and `new_addresses`: how many \
+                 IPv4 addresses the new MAC holds. Not told where one of the stations was joined to the other's host \
+                 (`mac-rotated`); info with `failover` where both are one host otherwise."
+            }
+            Self::FlipFlop => "An address passed back to the MAC before the present one, however long ago.",
+            Self::Flood => {
+                "A station sends so much news of one class that the kernel holds back its surplus, and nobody else's: \
+                 after a burst of 8,192 messages of ARP or NDP, or 512 of any other class, 256 a second. Once for \
+                 (segment, MAC, class) until ten minutes after the last surplus."
+            }
+            Self::HostBack => {
+                "A host that was gone was heard again, by any frame or answer. `gone_s`: seconds since `host-gone`."
+            }
+            Self::HostGone => {
+                "A host is gone: nothing was heard of it, by any protocol, for `gone_after` (an hour, unless configured), \
+                 and questions by at least two techniques stayed unanswered. Not while the sensor itself did not hear \
+                 well for as long: since its start, since frames were lost, since the interface was down. Info where \
+                 the host had not been here for 24 hours: what comes and goes is no news when it goes. Once, until it is \
+                 back. `ip` is the address that was asked; `unheard_s`: seconds; `unanswered`: techniques."
+            }
+            Self::IpConflict => {
+                "Two stations claim one address at the same time: both answered a conflict check (RFC 5227, section \
+                 2.1.1) after it passed from `old_mac` to `mac`. While both go on, their claims neither move the address \
+                 nor are told again. Details as of `changed-mac`."
+            }
+            Self::MacMismatch => {
+                "The ARP or ND payload's MAC (`mac`) is not the frame's (`frame_mac`); not for NDP where either is a \
+                 virtual router's. Once for (segment, address, both MACs) while that is among the last 16,384 oddities. \
+                 Binds nothing, and makes no host of the payload's MAC: `host` and `hostname` are the frame's."
+            }
+            Self::MacRotated => {
+                "A known host is back with another locally administered MAC (`mac`; `old_mac` is the one before): not a \
+                 new host. Told in place of `new-host` and of `new-address`, at the new station's first address, or 3 \
+                 seconds after its first frame. `confidence` is what the `evidence` adds up to: `client-id`, `duid` and \
+                 `ssdp-uuid` are made to tell machines apart; `hostname+dhcp-fingerprint`, `hostname+model`, \
+                 `netbios-name+dhcp-fingerprint` and `interface-id` are likeness, and count only where one of the MACs is \
+                 a changing one and the host fell silent before. Evidence that several hosts share, a vendor, and a name \
+                 alone count for nothing. When both MACs turn out to speak in turns (three times within ten minutes each), \
+                 they are parted again, and the newcomer is told as `new-host`."
+            }
+            Self::NameChanged => {
+                "The name of a host changed at its own source: DHCP (the client's option 12, else the first label of 81), \
+                 DHCPv6, mDNS (owner of an address record for the sender's own address, without `.local`), or another \
+                 protocol by which a host names itself. Not for the first name of a source, nor for one that it gave \
+                 before (the last 8 are remembered), compared without ASCII case. A goodbye changes nothing. `ip` is the \
+                 host's best address."
+            }
+            Self::NewAddress => {
+                "A host that was told holds an address that nobody held before; by claim or hint. Not for one more IPv6 \
+                 address of a /64 in which the host holds one already. A station holds at most \
+                 64 IPv6 addresses: the one unseen for longest is forgotten, and every one after a week unseen (IPv4: half \
+                 a year)."
+            }
+            Self::NewDhcpServer => {
+                "A DHCP server never seen before on this segment: OFFER, ACK or NAK; `ip` is option 54, else the IP \
+                 source; `mac` is the frame's, so a relay's where there is one. `protocol`: `dhcpv6`, of such a server. \
+                 Info inside the learning period."
+            }
+            Self::NewHost => {
+                "A host never seen before on this segment: once per host, at its first IPv4 address at once, else when 3 \
+                 seconds have passed since its first sighting, when the clock went back to more than one second before \
+                 it, or when the input ends. `ip` is its best address then: IPv4, global IPv6, link-local. Info when it \
+                 was first seen inside the learning period, and where its MAC is a changing one and hosts with other such \
+                 MACs (`alike`: how many), which fell silent before, said the same of themselves, though not enough to \
+                 tell which it is (a maker's name)."
+            }
+            Self::NewRouter => {
+                "A router never seen before on this segment: a router advertisement with a lifetime that is not 0; `mac` \
+                 is the frame's. Info inside the learning period. `lifetime_s`: seconds."
+            }
+            Self::ReusedMac => "An address passed back to a MAC that held it before the one before.",
+            Self::RogueDhcpServer => {
+                "As `new-dhcp-server`, of a server that is not on its segment's allow list, where there is one \
+                 (`allow_dhcp_servers`). Once for (segment, address, MAC) while that is among the last 16,384 oddities, \
+                 in place of `new-dhcp-server`."
+            }
+            Self::RogueRouter => {
+                "As `new-router`, of a router that is not on its segment's allow list, where there is one \
+                 (`allow_routers`). Once as `rogue-dhcp-server`, in place of `new-router`."
+            }
+            Self::ScanDetected => {
+                "A station asks for very many addresses or ports, as `reason` says: `arp-scan`, `port-scan`. Once for \
+                 (segment, MAC, reason) until ten minutes after the last. `target`: of a port scan."
+            }
+            Self::SensorBlind => {
+                "A port has heard nothing at all for longer than a minute, because it is down, gone or not attached: told \
+                 once, until it hears again. `cause` is `down`, `no carrier`, `removed` or `not attached: ...`; `deaf_s`: \
+                 seconds."
+            }
+            Self::SensorLoss => {
+                "Frames were lost: told at most once a minute, with how many of each class since the last time."
+            }
+            Self::SensorStarted => "The sensor started.",
+            Self::SensorStopped => "The sensor stopped: what became of all frames, by outcome and class.",
+            Self::ServiceClosed => {
+                "A TCP port of a living host that was open was found closed, and two confirmations agreed."
+            }
+            Self::ServiceOpened => {
+                "A TCP port that was asked before and was closed is open. `banner`: where it greeted."
+            }
+        }
+    }
+
+    /// What its record may have besides `id`, `at`, `kind`, `severity`, `segment`, `iface`, `vlan`, `vendor`, `old_vendor`,
+    /// `hostname`, `host`, `details`, `message`, `arpwatch` and `sensor`, which are told of every kind where they are known.
+    pub const fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Bogon => &["ip", "mac"],
+            Self::ChangedMac => &["ip", "mac", "old_mac", "reason", "confidence"],
+            Self::FlipFlop => &["ip", "mac", "old_mac", "reason", "confidence"],
+            Self::Flood => &["mac"],
+            Self::HostBack => &["ip", "mac"],
+            Self::HostGone => &["ip", "mac"],
+            Self::IpConflict => &["ip", "mac", "old_mac", "reason", "confidence"],
+            Self::MacMismatch => &["ip", "mac"],
+            Self::MacRotated => &["ip", "mac", "old_mac", "confidence"],
+            Self::NameChanged => &["ip", "mac"],
+            Self::NewAddress => &["ip", "mac"],
+            Self::NewDhcpServer => &["ip", "mac"],
+            Self::NewHost => &["ip", "mac"],
+            Self::NewRouter => &["ip", "mac"],
+            Self::ReusedMac => &["ip", "mac", "old_mac", "reason", "confidence"],
+            Self::RogueDhcpServer => &["ip", "mac"],
+            Self::RogueRouter => &["ip", "mac"],
+            Self::ScanDetected => &["ip", "mac", "reason"],
+            Self::SensorBlind => &[],
+            Self::SensorLoss => &[],
+            Self::SensorStarted => &[],
+            Self::SensorStopped => &[],
+            Self::ServiceClosed => &["ip", "mac"],
+            Self::ServiceOpened => &["ip", "mac"],
+        }
+    }
+
+    /// The names of its details, sorted; `*` stands for the class of a frame.
+    pub const fn details(self) -> &'static [&'static str] {
+        match self {
+            Self::Bogon => &[],
+            Self::ChangedMac => &["dhcp_server", "new_addresses", "new_answered", "old_answered", "previous_age_s"],
+            Self::FlipFlop => &["previous_age_s"],
+            Self::Flood => &["class"],
+            Self::HostBack => &["gone_s"],
+            Self::HostGone => &["unanswered", "unheard_s"],
+            Self::IpConflict => &["new_addresses", "new_answered", "old_answered", "previous_age_s"],
+            Self::MacMismatch => &["frame_mac"],
+            Self::MacRotated => &["evidence"],
+            Self::NameChanged => &["new_name", "old_name", "source"],
+            Self::NewAddress => &[],
+            Self::NewDhcpServer => &["protocol"],
+            Self::NewHost => &["alike"],
+            Self::NewRouter => &["lifetime_s", "prefixes"],
+            Self::ReusedMac => &["previous_age_s"],
+            Self::RogueDhcpServer => &["protocol"],
+            Self::RogueRouter => &["lifetime_s", "prefixes"],
+            Self::ScanDetected => &["target"],
+            Self::SensorBlind => &["cause", "deaf_s", "port", "since"],
+            Self::SensorLoss => &["lost_*"],
+            Self::SensorStarted => &["ports", "version"],
+            Self::SensorStopped => &["cut_*", "gate_evictions", "gated_*", "lost_*", "passed_*", "policed_*", "seen_*"],
+            Self::ServiceClosed => &["port"],
+            Self::ServiceOpened => &["banner", "port"],
+        }
+    }
+
+    /// Whether its record may have a detail of this name.
+    pub fn has_detail(self, name: &str) -> bool {
+        self.details().iter().any(|known| match known.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => *known == name,
+        })
+    }
+}
