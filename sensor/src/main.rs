@@ -10,7 +10,6 @@ use sensor::capture::{Live, Role, iface};
 use sensor::cli::{Cli, Command};
 use sensor::clock::Clock;
 use sensor::config::{self, Inventory};
-use sensor::export::record::EventRecord;
 use sensor::export::{Sink, journal};
 use sensor::inventory::correlator::Settings;
 use sensor::inventory::planner::Planner;
@@ -87,7 +86,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     // The capture comes before the database, so that a typing error in an interface makes no empty database.
     let capture = Live::open(&ports, &config.capture)?;
     make_default_folder(&config.db)?;
-    let (mut writer, saved) = Writer::open(&config.db, clock.now())?;
+    let (mut writer, mut saved) = Writer::open(&config.db, clock.now())?;
     writer.set_rules(&rules)?;
     let mut settings = settings(&config.inventory, &config.ports, alias, saved.created_at)?;
     settings.allow = config.asking.networks.iter().map(config::asking::Named::allow).collect();
@@ -102,12 +101,13 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     }
     let first_untold = saved.unpublished.first().map_or(saved.next_event_id, |event| event.id);
     let mut outbox = Outbox::new(sinks, first_untold - 1);
-    for event in saved.unpublished {
-        if let Ok(record) = serde_json::from_str::<EventRecord>(&event.record) {
-            outbox.push(Told { record, stored: event });
+    for event in std::mem::take(&mut saved.unpublished) {
+        if let Some(told) = Told::stored(event) {
+            outbox.push(told);
         }
     }
-    let mut intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
+    let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
+    intake.judge.set_telling(config.telling);
     let prober = match voices {
         Some(Voices { policy, equipment }) => {
             let now = clock.now();
@@ -128,7 +128,19 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
     let watch =
         Watch::new(&ports, &config.inventory.networks).map_err(Failure::system("addresses cannot be listed"))?;
-    Ok(World { clock, capture, intake, store, prober, watch, alias, outbox, screen: config.screen, inquiry })
+    Ok(World {
+        clock,
+        capture,
+        intake,
+        store,
+        prober,
+        watch,
+        alias,
+        outbox,
+        screen: config.screen,
+        inquiry,
+        file: config.file,
+    })
 }
 
 fn settings(

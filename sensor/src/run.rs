@@ -46,6 +46,8 @@ pub mod inquiry;
 pub mod status;
 /// Standard output.
 pub mod screen;
+/// From the database to the judge, and back.
+mod telling;
 /// `sensor replay`.
 pub mod replay;
 /// `sensor scan`.
@@ -79,6 +81,8 @@ pub struct World {
     pub screen: Screen,
     /// Where `sensor status` asks.
     pub inquiry: Option<Inquiry>,
+    /// The configuration file, where one was named.
+    pub file: Option<PathBuf>,
 }
 
 /// Frames taken from the ring before the loop looks at anything else.
@@ -97,6 +101,8 @@ const PRESENCE_EVERY: Duration = Duration::from_secs(60);
 const HEARD_EVERY: Duration = Duration::from_secs(10);
 /// A status line, with `--json`.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// Unknown hosts that are to be told again are looked for this often.
+const RENOTIFY_EVERY: Duration = Duration::from_secs(60);
 /// Losses are told at most this often.
 const LOSS_EVERY: Duration = Duration::from_secs(60);
 /// Events that wait for a database that cannot be written.
@@ -172,6 +178,7 @@ struct Sensor {
     /// Whom the capture was told to hear.
     watched: Vec<Watched>,
     status_due: Timestamp,
+    renotify_due: Timestamp,
     /// Room for what is about to be asked.
     probes: Vec<Probe>,
     /// Questions that could not be sent, as last read.
@@ -200,6 +207,7 @@ impl Sensor {
             heard_due: now.after(HEARD_EVERY),
             watched: Vec::new(),
             status_due: now,
+            renotify_due: now.after(RENOTIFY_EVERY),
             probes: Vec::new(),
             failed: 0,
             world,
@@ -291,6 +299,10 @@ impl Sensor {
             self.take_presence(now)?;
             self.flush_sightings();
         }
+        if now >= self.renotify_due || now < self.started {
+            self.renotify_due = now.after(RENOTIFY_EVERY);
+            self.world.intake.renotify(now);
+        }
         self.collect_told();
         self.commit(now);
         self.world.outbox.publish(now);
@@ -348,8 +360,8 @@ impl Sensor {
         if !self.world.capture.hears_all() {
             self.world.intake.set_deaf(now);
         }
-        let Some(prober) = &self.world.prober else { return };
         self.world.intake.set_utc_offset_s(self.world.clock.utc_offset_s());
+        let Some(prober) = &self.world.prober else { return };
         let failed = prober.counts().failed_total.load(Ordering::Relaxed);
         let is_failing = std::mem::replace(&mut self.failed, failed) != failed;
         if is_failing {
@@ -414,6 +426,7 @@ impl Sensor {
         batch.published_to = (mark != self.saved_mark).then_some(mark);
         self.in_flight = std::mem::take(&mut self.waiting);
         batch.events = self.in_flight.iter().map(|told| told.stored.clone()).collect();
+        batch.folds = self.world.intake.take_folds();
         batch
     }
 
@@ -424,7 +437,7 @@ impl Sensor {
                     notice::info("the database can be written again");
                 }
                 self.saved_mark = done.batch.published_to.unwrap_or(self.saved_mark);
-                for told in self.in_flight.drain(..) {
+                for told in self.in_flight.drain(..).filter(|told| !told.is_muted()) {
                     screen::event(self.world.screen, &told);
                     self.world.outbox.push(told);
                 }
@@ -443,7 +456,16 @@ impl Sensor {
         if let Err(error) = self.world.intake.reopen_log() {
             notice::error(&format!("the sightings log cannot be opened anew: {error}"));
         }
-        notice::info("files opened anew; the configuration is read at start only: restart to change it");
+        match config::Reloaded::new(self.world.file.as_deref()) {
+            Ok(config::Reloaded { telling, allow }) => {
+                self.world.intake.judge.set_telling(telling);
+                self.world.intake.desk.correlator.set_allow(allow);
+                notice::info(
+                    "files opened anew; policy and allow lists read anew; the rest is read at start: restart to change it",
+                );
+            }
+            Err(error) => notice::error(&format!("files opened anew; the policy stays as it was: {error}")),
+        }
     }
 
     fn tell_status(&self, stream: UnixStream) {

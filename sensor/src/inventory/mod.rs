@@ -17,6 +17,8 @@ pub mod fingerprint;
 mod host;
 /// A host's number.
 pub mod identity;
+/// Which events are told.
+pub mod judge;
 /// How much is kept.
 pub mod limits;
 /// The tables together.

@@ -14,7 +14,6 @@ use crate::export::record::address_records;
 use crate::export::table::write_hosts;
 use crate::export::{Sink, csv, json};
 use crate::inventory::correlator::Settings;
-use crate::inventory::state::Rows;
 use crate::store::{Batch, Saved, Writer};
 use crate::types::{Frame, Timestamp};
 
@@ -68,9 +67,7 @@ impl Player {
                 let (writer, saved) = Writer::open(path, clock.now())?;
                 (Some(writer), saved)
             }
-            None => {
-                (None, Saved { rows: Rows::default(), next_event_id: 1, created_at: clock.now(), unpublished: vec![] })
-            }
+            None => (None, Saved { next_event_id: 1, created_at: clock.now(), ..Saved::default() }),
         };
         let (rules, fingerprints) = super::open_fingerprints(&config.inventory)?;
         if let Some(writer) = &mut writer {
@@ -87,7 +84,7 @@ impl Player {
         let log = super::open_lines(config.sightings.as_ref())?;
         let sinks = super::open_lines(config.events.as_ref())?.map(Sink::Lines);
         let outbox = Outbox::new(sinks.into_iter().collect(), saved.next_event_id - 1);
-        let mut intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
+        let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
         intake.fingerprints = fingerprints;
         Ok(Self {
             intake,
@@ -151,11 +148,13 @@ impl Player {
                 changes: correlator.take_changes(),
                 presence: correlator.take_presence(),
                 events: self.told.iter().map(|told| told.stored.clone()).collect(),
+                folds: self.intake.take_folds(),
+                mutes: None,
                 // A replay's news are old: no later start of the sensor tells them to the journal.
                 published_to: self.told.last().map(|told| told.stored.id),
             })?;
         }
-        for told in self.told.drain(..) {
+        for told in self.told.drain(..).filter(|told| !told.is_muted()) {
             if self.screen == Screen::Text {
                 screen::event(self.screen, &told);
             }

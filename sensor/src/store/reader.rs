@@ -12,7 +12,7 @@ use super::file;
 use super::schema::{self, Identity};
 use super::value::event_id;
 use super::writer::BUSY_TIMEOUT;
-use super::{FINGERPRINTS, P0F, Rules, StoredEvent};
+use super::{FINGERPRINTS, P0F, Rules, StoredEvent, StoredMute};
 use super::{load, lock};
 use crate::inventory::state::Rows;
 use crate::types::Timestamp;
@@ -98,6 +98,11 @@ impl Reader {
     pub fn events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
         let (sql, values) = query(filter);
         self.read(|connection| load::all(connection, &sql, params_from_iter(&values), load::event))
+    }
+
+    /// What is muted, or was lately, by number.
+    pub fn mutes(&self) -> Result<Vec<StoredMute>, StoreError> {
+        self.read(load::mutes)
     }
 
     fn connect(path: &Path, more: OpenFlags, name: PathBuf) -> Result<Self, StoreError> {

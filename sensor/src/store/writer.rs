@@ -15,11 +15,16 @@ use super::lock::Lock;
 use super::save::{self, Segments};
 use super::schema::{self, Identity};
 use super::value::from_event_id;
-use super::{Batch, FINGERPRINTS, P0F, Rules, Saved};
+use super::{Batch, FINGERPRINTS, P0F, Rules, Saved, StoredMute};
 use crate::types::Timestamp;
 
 /// How long a statement waits for another connection: a reader's recovery, a copy being made.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Events that may be repeated are at most a day old.
+const DAY_NS: i64 = 86_400_000_000_000;
+/// More causes than these are not remembered.
+const REPEATABLE_MAX: i64 = 16_384;
 
 /// The writer. Dropping it without [`Writer::close`] is safe, and leaves a WAL for the next start.
 #[derive(Debug)]
@@ -78,6 +83,16 @@ impl Writer {
                     transaction.execute("INSERT INTO rules (name, text) VALUES (?, ?)", params![name, text])?;
                 }
             }
+            transaction.commit()
+        };
+        set(&mut self.connection).map_err(|error| self.fail(error))
+    }
+
+    /// Replaces what is muted, where no sensor runs that could be asked to.
+    pub fn set_mutes(&mut self, mutes: &[StoredMute]) -> Result<(), StoreError> {
+        let set = |connection: &mut Connection| {
+            let transaction = connection.transaction()?;
+            save::mutes_in_place(&transaction, mutes)?;
             transaction.commit()
         };
         set(&mut self.connection).map_err(|error| self.fail(error))
@@ -162,12 +177,22 @@ impl Writer {
             self.connection.query_row("SELECT created_at, last_event_id, published_to FROM meta", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
-        let sql = format!("SELECT {} FROM events WHERE id > ? ORDER BY id", load::EVENT_COLUMNS);
+        let untold = format!("SELECT {} FROM events WHERE id > ? AND muted IS NULL ORDER BY id", load::EVENT_COLUMNS);
+        let repeatable = format!(
+            "SELECT {} FROM (SELECT * FROM events WHERE at >= ? AND cause IS NOT NULL ORDER BY id DESC LIMIT ?) ORDER BY id",
+            load::EVENT_COLUMNS
+        );
+        let last_event_at: Option<Timestamp> =
+            self.connection.query_row("SELECT max(at) FROM events", [], |row| row.get(0))?;
+        let day_ago = last_event_at.map_or(0, Timestamp::as_nanos).saturating_sub(DAY_NS);
         Ok(Saved {
             rows: load::rows(&self.connection)?,
             next_event_id: from_event_id(last_event_id).max(from_event_id(published_to)) + 1,
             created_at,
-            unpublished: load::all(&self.connection, &sql, [published_to], load::event)?,
+            unpublished: load::all(&self.connection, &untold, [published_to], load::event)?,
+            repeatable: load::all(&self.connection, &repeatable, [day_ago, REPEATABLE_MAX], load::event)?,
+            mutes: load::mutes(&self.connection)?,
+            last_event_at,
         })
     }
 
@@ -235,7 +260,7 @@ mod tests {
     fn a_new_database_is_empty_and_few_may_read_it() {
         let folder = Folder::new();
         let (_writer, saved) = folder.open();
-        let nothing = Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, unpublished: Vec::new() };
+        let nothing = Saved { next_event_id: 1, created_at: NOW, ..Saved::default() };
         assert_eq!(saved, nothing);
         for name in ["db", "db-wal", "db.lock"] {
             let mode = fs::metadata(folder.file(name)).unwrap().permissions().mode();
@@ -403,7 +428,7 @@ mod tests {
         assert!(!writer.commit(&batch).unwrap_err().is_full());
         drop(writer);
         let (mut writer, saved) = folder.open();
-        assert_eq!(saved, Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, unpublished: Vec::new() });
+        assert_eq!(saved, Saved { next_event_id: 1, created_at: NOW, ..Saved::default() });
         writer.commit(&batch).unwrap();
     }
 
