@@ -239,8 +239,20 @@ pub enum ConfigError {
         /// What was written.
         value: String,
     },
+    /// Hosts of one name.
+    #[error(
+        "'{value}' is the name of {count} hosts; name one by its MAC, or by the id that `sensor export --json` shows"
+    )]
+    ManyHosts {
+        /// The name.
+        value: String,
+        /// How many have it.
+        count: usize,
+    },
     /// Nothing that can be muted.
-    #[error("'{value}' is no kind of event, MAC, host id, address, network or segment{suggestion}")]
+    #[error(
+        "'{value}' is no kind of event, MAC, address, network, and no segment or host that is known here{suggestion}"
+    )]
     Target {
         /// What was written.
         value: String,

@@ -14,6 +14,7 @@ use sensor::export::{Sink, journal};
 use sensor::inventory::correlator::Settings;
 use sensor::inventory::planner::Planner;
 use sensor::probe::prober::Prober;
+use sensor::run::control::Control;
 use sensor::run::doctor;
 use sensor::run::failure::Failure;
 use sensor::run::inquiry::{self, Inquiry};
@@ -21,7 +22,7 @@ use sensor::run::intake::{EXPLAIN, Intake, SETTLE, Told};
 use sensor::run::outbox::Outbox;
 use sensor::run::voices::{self, Voices};
 use sensor::run::watch::Watch;
-use sensor::run::{self, World, notice, replay, scan, show};
+use sensor::run::{self, World, mute, notice, replay, scan, show};
 use sensor::store::{Writer, WriterThread};
 use sensor::types::Iface;
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Hosts(args) => show::hosts(&args, &clock),
         Command::Events(args) => show::events(&args, &clock),
         Command::Export(args) => show::export(&args, &clock),
+        Command::Mute(args) => mute::mute(&args, &clock),
         Command::Status(args) => inquiry::status(&args),
         Command::Doctor(args) => doctor::doctor(&args, &clock),
         Command::Db(args) => show::db(&args),
@@ -125,6 +127,13 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
             None
         }
     };
+    let control = match Control::open(&config.db) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            notice::warning(&format!("`sensor mute` cannot ask this sensor: its socket beside the database: {error}"));
+            None
+        }
+    };
     let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
     let watch =
         Watch::new(&ports, &config.inventory.networks).map_err(Failure::system("addresses cannot be listed"))?;
@@ -139,6 +148,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         outbox,
         screen: config.screen,
         inquiry,
+        control,
         file: config.file,
     })
 }

@@ -9,6 +9,7 @@ use sensor_ebpf::abi::Counters;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::control::{Answer, Control};
 use self::failure::Failure;
 use self::inquiry::Inquiry;
 use self::intake::{Intake, Told};
@@ -40,6 +41,10 @@ pub mod outbox;
 mod ports;
 /// `sensor doctor`.
 pub mod doctor;
+/// What a running sensor may be told to do.
+pub mod control;
+/// `sensor mute`.
+pub mod mute;
 /// Where a running sensor tells its figures, and `sensor status`.
 pub mod inquiry;
 /// The sensor's own figures.
@@ -81,6 +86,8 @@ pub struct World {
     pub screen: Screen,
     /// Where `sensor status` asks.
     pub inquiry: Option<Inquiry>,
+    /// Where `sensor mute` asks.
+    pub control: Option<Control>,
     /// The configuration file, where one was named.
     pub file: Option<PathBuf>,
 }
@@ -120,6 +127,7 @@ pub async fn run(world: World) -> Result<(), Failure> {
         match sensor.wake(&mut stop, &mut interrupt, &mut hangup).await {
             Wake::Answer(sighting) => sensor.take_answers(*sighting),
             Wake::Asked(stream) => sensor.tell_status(stream),
+            Wake::Control(stream, line) => sensor.obey(stream, &line),
             Wake::Due => {}
             Wake::Frames(ready) => sensor.take_frames(ready)?,
             Wake::Hangup => sensor.reopen(),
@@ -142,6 +150,8 @@ enum Wake {
     Answer(Box<Sighting>),
     /// Somebody wants to know how it goes.
     Asked(UnixStream),
+    /// Somebody wants something to be done.
+    Control(UnixStream, String),
     /// The earliest deadline has come.
     Due,
     /// The capture has frames, or has failed.
@@ -162,6 +172,9 @@ struct Sensor {
     waiting_lost: u64,
     /// Handed to the database.
     in_flight: Vec<Told>,
+    /// Who waits for a change of what is muted to be handed to the database, and who for it to be saved.
+    answers: Vec<(UnixStream, Answer)>,
+    answers_in_flight: Vec<(UnixStream, Answer)>,
     /// A batch that the database could not take, to be tried again.
     retry: Option<Batch>,
     /// The database failed last time: said once, not every second.
@@ -196,6 +209,8 @@ impl Sensor {
             waiting: Vec::new(),
             waiting_lost: 0,
             in_flight: Vec::new(),
+            answers: Vec::new(),
+            answers_in_flight: Vec::new(),
             retry: None,
             store_failing: false,
             log_failing: false,
@@ -224,7 +239,7 @@ impl Sensor {
 
     async fn wake(&mut self, stop: &mut Signal, interrupt: &mut Signal, hangup: &mut Signal) -> Wake {
         let due = self.next_due();
-        let World { clock, capture, store, prober, inquiry, .. } = &mut self.world;
+        let World { clock, capture, store, prober, inquiry, control, .. } = &mut self.world;
         let wait = due.since(clock.now());
         tokio::select! {
             biased;
@@ -234,6 +249,7 @@ impl Sensor {
             done = store.done(), if store.busy() => Wake::Stored(Box::new(done)),
             ready = capture.readable() => Wake::Frames(ready),
             stream = asked(inquiry) => Wake::Asked(stream),
+            (stream, line) = told_to(control) => Wake::Control(stream, line),
             sighting = answer(prober) => Wake::Answer(Box::new(sighting)),
             () = tokio::time::sleep(wait) => Wake::Due,
         }
@@ -397,7 +413,7 @@ impl Sensor {
     /// second, presence once a minute.
     fn commit(&mut self, now: Timestamp) {
         let due = now >= self.commit_due || now < self.started;
-        let urgent = !self.waiting.is_empty() && self.retry.is_none();
+        let urgent = (!self.waiting.is_empty() || !self.answers.is_empty()) && self.retry.is_none();
         if due {
             self.commit_due = now.after(COMMIT_EVERY);
         }
@@ -427,6 +443,8 @@ impl Sensor {
         self.in_flight = std::mem::take(&mut self.waiting);
         batch.events = self.in_flight.iter().map(|told| told.stored.clone()).collect();
         batch.folds = self.world.intake.take_folds();
+        batch.mutes = (!self.answers.is_empty()).then(|| telling::stored_mutes(self.world.intake.judge.mutes()));
+        self.answers_in_flight.append(&mut self.answers);
         batch
     }
 
@@ -435,6 +453,9 @@ impl Sensor {
             Ok(()) => {
                 if std::mem::take(&mut self.store_failing) {
                     notice::info("the database can be written again");
+                }
+                for (stream, answer) in self.answers_in_flight.drain(..) {
+                    control::answer(stream, &answer);
                 }
                 self.saved_mark = done.batch.published_to.unwrap_or(self.saved_mark);
                 for told in self.in_flight.drain(..).filter(|told| !told.is_muted()) {
@@ -468,6 +489,19 @@ impl Sensor {
         }
     }
 
+    /// Does what was asked; what changes something is answered when it is on disk.
+    fn obey(&mut self, stream: UnixStream, line: &str) {
+        let now = self.world.clock.now();
+        let answer = match serde_json::from_str(line) {
+            Ok(request) => mute::apply(self.world.intake.judge.mutes_mut(), request, now),
+            Err(error) => Answer::Refused { why: format!("not understood: {error}; is it another version of sensor?") },
+        };
+        match answer {
+            Answer::Refused { .. } => control::answer(stream, &answer),
+            Answer::Ended { .. } | Answer::Muted { .. } => self.answers.push((stream, answer)),
+        }
+    }
+
     fn tell_status(&self, stream: UnixStream) {
         // Who does not read what fits the socket's buffer does without.
         if let Some(line) = self.status_line(self.world.clock.now()) {
@@ -494,6 +528,7 @@ impl Sensor {
             events_waiting: self.waiting.len() + self.in_flight.len() + self.world.outbox.waiting(),
             asking: self.world.prober.as_ref().map(|prober| prober.counts().read()).zip(self.world.intake.answers()),
             sightings_dropped_total: self.world.intake.sightings_dropped_total(),
+            mutes: self.world.intake.judge.mutes(),
             events_missed_total: self.world.outbox.missed_total + self.waiting_lost,
         }))
     }
@@ -556,6 +591,14 @@ impl Sensor {
 async fn asked(inquiry: &mut Option<Inquiry>) -> UnixStream {
     match inquiry {
         Some(inquiry) => inquiry.asked().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next request; never, where nobody can ask.
+async fn told_to(control: &mut Option<Control>) -> (UnixStream, String) {
+    match control {
+        Some(control) => control.request().await,
         None => std::future::pending().await,
     }
 }

@@ -179,23 +179,22 @@ fn parse_severity(word: &str) -> Result<Severity, ConfigError> {
     })
 }
 
-/// What `sensor mute` is to silence: a kind, a MAC, a host's id, an address or network, else a segment. A word that is nearly
-/// a kind is a typing error and no interface.
+/// What is muted, as written: a kind, a MAC, a host's id, an address or network, else a segment.
 pub fn parse_target(text: &str) -> Result<Target, ConfigError> {
     let network = || text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     let target = Kind::parse(text)
         .map(Target::Kind)
         .or_else(|| Mac::parse(text).map(Target::Mac))
         .or_else(|| parse_host(text).map(Target::Host))
-        .or_else(|| network().map(|net: IpNet| Target::Network(net.trunc())));
-    if let Some(target) = target {
-        return Ok(target);
-    }
-    let bad = |suggestion| ConfigError::Target { value: text.escape_debug().to_string(), suggestion };
-    match suggest(text, Kind::ALL.map(Kind::name)) {
-        suggestion if suggestion.is_empty() => parse_segment(text).map(Target::Segment).map_err(|_| bad(suggestion)),
-        suggestion => Err(bad(suggestion)),
-    }
+        .or_else(|| network().map(|net: IpNet| Target::Network(net.trunc())))
+        .or_else(|| parse_segment(text).ok().map(Target::Segment));
+    target.ok_or_else(|| no_target(text))
+}
+
+/// The error for a word that names nothing.
+pub fn no_target(text: &str) -> ConfigError {
+    let suggestion = suggest(text, Kind::ALL.map(Kind::name));
+    ConfigError::Target { value: text.escape_debug().to_string(), suggestion }
 }
 
 /// MACs only.
@@ -205,4 +204,119 @@ pub(super) fn parse_macs(setting: &'static str, texts: &[String]) -> Result<BTre
         Mac::parse(text).ok_or_else(bad)
     };
     texts.iter().map(mac).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::super::{File, Reloaded};
+    use super::*;
+
+    /// The policy of a file's text; an error as its one line.
+    fn policy(text: &str) -> Result<Telling, String> {
+        let file = File::parse(Path::new("s.toml"), text).map_err(|error| error.to_string())?;
+        telling(file.policy, &[]).map_err(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn check_wrong(text: &str, expected: &str) {
+        let error = policy(text).unwrap_err();
+        assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn without_a_policy_only_repeats_are_folded() {
+        assert_eq!(policy("").unwrap(), Telling::default());
+        assert_eq!(Telling::default().fold, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_whole_policy() {
+        let telling = policy(
+            r#"
+            [policy]
+            ignore = ["02:00:00:00:00:01", "10.9.0.0/16"]
+            known = ["0123456789abcdef", "10.0.0.1", "2001:db8::/32"]
+            always_on = ["10.0.0.1"]
+            fold_s = 60
+            renotify_h = 24
+
+            [[policy.rule]]
+            kinds = ["new-host", "host-gone"]
+            segments = ["eth1.30"]
+            networks = ["10.1.0.0/16"]
+            hosts = ["10.1.2.3"]
+            macs = ["02:00:00:00:00:02"]
+            hours = "22:00-06:00"
+            days = ["fri", "sun-mon"]
+            below = "warning"
+            severity = "info"
+            mute = true
+
+            [[policy.rule]]
+            days = ["sat"]
+            severity = "alert"
+            "#,
+        )
+        .unwrap();
+        assert_eq!((telling.ignore.macs.len(), telling.ignore.prefixes.len()), (1, 1));
+        assert_eq!(telling.known.hosts, [HostId(0x0123_4567_89ab_cdef)].into());
+        assert_eq!((telling.known.ips.len(), telling.known.prefixes.len()), (1, 1));
+        assert_eq!((telling.fold, telling.renotify), (Duration::from_secs(60), Some(Duration::from_hours(24))));
+        let [first, second] = &telling.rules[..] else { panic!("two rules") };
+        assert_eq!(first.kinds, [Kind::NewHost, Kind::HostGone].into());
+        assert_eq!((first.hosts.macs.len(), first.hosts.ips.len(), first.networks.prefixes.len()), (1, 1, 1));
+        let days = [true, false, false, false, true, false, true];
+        assert_eq!(first.hours, Some(Hours { day: Quiet { from: 1320, to: 360 }, days }));
+        assert_eq!((first.below, first.severity, first.mute), (Some(Severity::Warning), Some(Severity::Info), true));
+        let saturday = [false, false, false, false, false, true, false];
+        assert_eq!(second.hours, Some(Hours { day: Quiet { from: 0, to: 1440 }, days: saturday }));
+    }
+
+    #[test]
+    fn what_is_wrong_with_it() {
+        check_wrong("[policy]\nfold = 1\n", "unknown key 'fold'; did you mean 'fold_s'?");
+        check_wrong("[policy]\n[[policy.rule]]\nkind = [\"bogon\"]\n", "unknown key 'kind'; did you mean 'kinds'?");
+        check_wrong("[polisy]\n", "unknown key 'polisy'; did you mean 'policy'?");
+        check_wrong("[policy]\nignore = [\"printer\"]\n", "ignore: 'printer' is no MAC, host id, address or network");
+        check_wrong("[policy]\nrenotify_h = 1\n", "renotify_h needs a list of known hosts");
+        let rule = |line: &str| format!("[policy]\n[[policy.rule]]\n{line}\n");
+        check_wrong(&rule("kinds = [\"bogom\"]\nmute = true"), "did you mean 'bogon'?");
+        check_wrong(&rule("severity = \"warn\""), "'warn' is not a severity: info, notice, warning or alert; did you");
+        check_wrong(&rule("hours = \"25-26\"\nmute = true"), "hours: '25-26' are not hours of the day");
+        check_wrong(&rule("days = [\"monday\"]\nmute = true"), "days: 'monday' is not a day of the week");
+        check_wrong(&rule("kinds = [\"bogon\"]"), "a rule needs `severity");
+        check_wrong(&rule("mute = \"yes\""), "s.toml, line 3: ");
+        check_wrong("[policy]\nknown_file = \"/nowhere/known\"\n", "/nowhere/known: ");
+    }
+
+    #[test]
+    fn the_known_may_stand_in_a_file() {
+        let folder = std::env::temp_dir().join(format!("sensor-known-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (known, config) = (folder.join("known"), folder.join("sensor.toml"));
+        std::fs::write(&known, "# ours\n02:00:00:00:00:01  # the printer\n\n10.0.0.0/8\n").unwrap();
+        let text = "[policy]\nknown_file = \"KNOWN\"\n[[network]]\nprefix = \"10.0.0.0/8\"\ninterface = \"eth1\"\n\
+            allow_routers = [\"10.0.0.1\"]\nallow_virtual_macs = [\"02:00:00:00:00:07\"]\n";
+        std::fs::write(&config, text.replace("KNOWN", known.to_str().unwrap())).unwrap();
+        let Reloaded { telling, allow } = Reloaded::new(Some(&config)).unwrap();
+        assert_eq!((telling.known.macs.len(), telling.known.prefixes.len()), (1, 1));
+        assert_eq!(telling.kin.len(), 1);
+        assert!(telling.kin[0].segment.is_some() && telling.kin[0].segment == allow[0].segment);
+        std::fs::write(&known, "02:00:00:00:00:01\nprinter\n").unwrap();
+        let error = Reloaded::new(Some(&config)).unwrap_err().to_string();
+        assert!(error.contains("known: line 2: ") && !error.contains('\n'), "{error}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_muted_comes_back_as_it_was_written() {
+        for text in
+            ["new-host", "02:00:00:00:00:01", "0123456789abcdef", "10.0.0.1", "10.0.0.0/8", "2001:db8::/32", "eth1.30"]
+        {
+            assert_eq!(parse_target(text).unwrap().to_string(), text);
+        }
+        assert!(parse_target("a/b/c").unwrap_err().to_string().contains("'a/b/c' is no kind of event"));
+    }
 }

@@ -13,7 +13,6 @@
 //! All by the event's own time, so that it does not matter when the judge is asked.
 
 use std::fmt;
-use std::time::Duration;
 
 pub use self::again::{AGAIN, Again};
 use self::cause::cause;
@@ -104,14 +103,9 @@ impl Judge {
         &self.mutes
     }
 
-    /// Mutes a target; those that ended by `now` are forgotten. `None`: there are [`MUTES_MAX`] already.
-    pub fn mute(&mut self, target: Target, now: Timestamp, span: Duration, reason: Option<String>) -> Option<&Mute> {
-        mute::add(&mut self.mutes, target, now, span, reason)
-    }
-
-    /// Ends a mute at `now`; false when none of this number lasts.
-    pub fn unmute(&mut self, id: u64, now: Timestamp) -> bool {
-        mute::end(&mut self.mutes, id, now)
+    /// What is muted, to be changed.
+    pub fn mutes_mut(&mut self) -> &mut Vec<Mute> {
+        &mut self.mutes
     }
 
     /// What becomes of an event, whose severity may change.

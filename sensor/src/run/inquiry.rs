@@ -138,6 +138,10 @@ fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
     ] {
         writeln!(out, "{:>12} {words}", status[key].as_u64().unwrap_or(0))?;
     }
+    for mute in list(&status["mutes"]) {
+        let reason = mute["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+        writeln!(out, "muted: {} until {} ({}{reason})", text(&mute["target"]), text(&mute["until"]), mute["id"])?;
+    }
     Ok(())
 }
 
@@ -176,6 +180,7 @@ mod tests {
             "ports": [{"iface": "eth1", "role": "mirror", "capture": "driver", "promiscuous": true, "hears": true, "since": "T"},
                       {"iface": "eth2", "role": "host", "capture": "packet", "promiscuous": false, "hears": false, "since": "U", "deaf": "removed"}],
             "frames": {"seen": {"arp": 12, "dhcp": 1}, "lost": {"arp": 2}},
+            "mutes": [{"id": 3, "target": "eth1.30", "until": "V", "reason": "moving"}, {"id": 4, "target": "bogon", "until": "W"}],
             "losses": [{"reason": "ring-full", "cpu": 1, "class": "arp", "frames": 2}]}}"#;
         let mut out = Vec::new();
         show(answer, &mut out).expect("a vector takes everything");
@@ -187,6 +192,8 @@ mod tests {
             "arp                     12             2",
             "dhcp                     1             0",
             "ring-full       2 cpu 1 arp",
+            "muted: eth1.30 until V (3: moving)",
+            "muted: bogon until W (4)",
         ] {
             assert!(text.lines().any(|found| found == line), "'{line}' is not in:\n{text}");
         }

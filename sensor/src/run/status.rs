@@ -7,6 +7,7 @@ use super::ports;
 use crate::capture::{Accounts, Hearing, Mode, PortStatus, Role};
 use crate::export::record::rfc3339;
 use crate::inventory::event::Detail;
+use crate::inventory::judge::Mute;
 use crate::inventory::planner::Answers;
 use crate::probe::prober::Counted;
 use crate::types::{Class, Timestamp};
@@ -52,6 +53,8 @@ pub struct Status<'a> {
     pub events_waiting: usize,
     /// Questions and answers, where anybody may be asked.
     pub asking: Option<(Counted, Answers)>,
+    /// What is muted, or was lately.
+    pub mutes: &'a [Mute],
     /// Sightings that their log missed.
     pub sightings_dropped_total: u64,
     /// Events that a dead sink missed.
@@ -92,6 +95,7 @@ pub fn line(status: &Status<'_>) -> String {
         "events_waiting": status.events_waiting,
         "events_missed": status.events_missed_total,
         "sightings_dropped": status.sightings_dropped_total,
+        "mutes": status.mutes.iter().filter(|mute| mute.until > status.at).map(mute).collect::<Vec<_>>(),
     }})
     .to_string()
 }
@@ -99,6 +103,10 @@ pub fn line(status: &Status<'_>) -> String {
 /// `eth1 (mirror, driver)`: a port for people.
 pub fn port_words(port: &PortStatus) -> String {
     format!("{} ({}, {})", port.iface, role(port), mode(port))
+}
+
+fn mute(mute: &Mute) -> Value {
+    json!({"id": mute.id, "target": mute.target.to_string(), "until": rfc3339(mute.until), "reason": mute.reason})
 }
 
 fn port(port: &PortStatus, now: Timestamp) -> Value {

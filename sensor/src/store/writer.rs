@@ -224,6 +224,7 @@ mod tests {
     use super::super::Reader;
     use super::super::fixture::{self, Folder, NOW, Random, apply, batch_of, events, network, seen, sorted};
     use super::*;
+    use crate::inventory::judge::Fold;
     use crate::inventory::state::Rows;
 
     /// Saves batches, opens the database again and compares it with the model.
@@ -266,6 +267,36 @@ mod tests {
             let mode = fs::metadata(folder.file(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777 & !0o640, 0, "{name}");
         }
+    }
+
+    #[test]
+    fn counts_and_mutes_survive() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        let fold = |id, count| Fold { id, count, last_at: Timestamp::from_secs(90) };
+        let mute = StoredMute {
+            id: 3,
+            target: "eth1".to_owned(),
+            from: NOW,
+            until: NOW.after(Duration::from_secs(60)),
+            reason: None,
+        };
+        // The count of an event that comes in the same batch, of an earlier one, and of one that was pruned.
+        writer.commit(&Batch { folds: vec![fold(1, 2)], ..events(1..=3) }).unwrap();
+        let mutes = Some(vec![mute.clone()]);
+        writer.commit(&Batch { folds: vec![fold(1, 3), fold(3, 2), fold(9, 2)], mutes, ..Batch::default() }).unwrap();
+        let mut silent = events([4]);
+        silent.events[0].muted = Some("rule 1".to_owned());
+        writer.commit(&silent).unwrap();
+        drop(writer);
+        let (mut writer, saved) = folder.open();
+        let counts: Vec<_> = saved.repeatable.iter().map(|event| (event.id, event.count, event.last_at)).collect();
+        assert_eq!(counts, [(1, 3, Some(Timestamp::from_secs(90))), (3, 2, Some(Timestamp::from_secs(90)))]);
+        assert_eq!(saved.unpublished.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2, 3], "4 is muted");
+        assert_eq!((saved.next_event_id, saved.last_event_at), (5, Some(Timestamp::from_secs(4))));
+        assert_eq!(saved.mutes, [mute]);
+        writer.set_mutes(&[]).unwrap();
+        assert_eq!(Reader::open(&folder.file("db")).unwrap().mutes().unwrap(), []);
     }
 
     #[test]

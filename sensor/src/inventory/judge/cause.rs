@@ -31,6 +31,8 @@ pub(super) fn cause(event: &Event) -> Option<String> {
         match (event.kind, value) {
             // Which classes were lost, not how many frames.
             (Kind::SensorLoss, _) => add(&mut text, Some(name)),
+            // Another prefix or name server is another lie.
+            (Kind::RogueRouter, Detail::Texts(values)) => add(&mut text, Some(values.join(","))),
             (_, Detail::Text(value)) if is_part(event.kind, name) => add(&mut text, Some(value)),
             _ => {}
         }

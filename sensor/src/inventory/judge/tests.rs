@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::super::event::Reason;
 use super::super::policy::{Hours, Kin, Quiet, Subjects};
@@ -329,10 +330,10 @@ fn a_mute_lasts_as_long_as_it_was_said() {
     let mut judge = Judge::default();
     let start = Timestamp::from_secs(100);
     let two_hours = Duration::from_secs(7200);
-    judge.mute(Target::Mac(mac("a")), start, two_hours, Some("moving".to_owned())).unwrap();
-    judge.mute(Target::Kind(Kind::Bogon), start, two_hours, None).unwrap();
-    assert!(judge.unmute(2, Timestamp::from_secs(150)));
-    assert!(!judge.unmute(2, Timestamp::from_secs(151)) && !judge.unmute(9, start));
+    mute::add(judge.mutes_mut(), Target::Mac(mac("a")), start, two_hours, Some("moving".to_owned())).unwrap();
+    mute::add(judge.mutes_mut(), Target::Kind(Kind::Bogon), start, two_hours, None).unwrap();
+    assert!(mute::end(judge.mutes_mut(), 2, Timestamp::from_secs(150)));
+    assert!(!mute::end(judge.mutes_mut(), 2, Timestamp::from_secs(151)) && !mute::end(judge.mutes_mut(), 9, start));
     let lines = [
         "99 host-gone 10.0.0.1 a",
         "100 host-back 10.0.0.1 a",
@@ -355,16 +356,22 @@ fn a_mute_lasts_as_long_as_it_was_said() {
     // Numbers rise, and there is an end to it.
     let later = Timestamp::from_secs(DAY);
     for number in 3..3 + MUTES_MAX as u64 {
-        assert_eq!(judge.mute(Target::Kind(Kind::Flood), later, two_hours, None).unwrap().id, number);
+        assert_eq!(mute::add(judge.mutes_mut(), Target::Kind(Kind::Flood), later, two_hours, None).unwrap().id, number);
     }
-    assert_eq!(judge.mute(Target::Kind(Kind::Flood), later, two_hours, None), None);
+    assert_eq!(mute::add(judge.mutes_mut(), Target::Kind(Kind::Flood), later, two_hours, None), None);
     assert_eq!(judge.mutes().len(), MUTES_MAX, "none is lost");
 }
 
 #[test]
 fn what_was_muted_is_told_when_it_goes_on_afterwards() {
     let mut judge = Judge::default();
-    judge.mute(Target::Network("10.0.0.0/8".parse().unwrap()), Timestamp::from_secs(0), Duration::from_secs(100), None);
+    mute::add(
+        judge.mutes_mut(),
+        Target::Network("10.0.0.0/8".parse().unwrap()),
+        Timestamp::from_secs(0),
+        Duration::from_secs(100),
+        None,
+    );
     let lines = [
         "1 flip-flop 10.0.0.1 a b",
         "2 flip-flop 10.0.0.1 b a",
