@@ -118,7 +118,8 @@ pub enum Kind {
     /// A host never seen before on this segment: once per host, at its first IPv4 address at once, else when
     /// `Settings::settle` has passed since its first sighting, when the clock went back to more than one second before it,
     /// or when the input ends. `ip` is its best address then: IPv4, global IPv6, link-local. Info when it was first seen
-    /// inside the learning period (`Settings::learning_until`). No details.
+    /// inside the learning period (`Settings::learning_until`). No details; `again` where the owner wants to be told again of
+    /// who is not known (`Telling::renotify`): how often.
     NewHost,
     /// A router never seen before on this segment: a router advertisement with a lifetime that is not 0; `mac` is the
     /// frame's. Info inside the learning period. Details: `lifetime_s`, `prefixes`.

@@ -152,9 +152,7 @@ impl Judge {
             _ if self.is_among_kin(event) => Severity::Info,
             _ => event.severity,
         };
-        let mut ruled = event.clone();
-        ruled.severity = by_list;
-        let rule = telling.rules.iter().find(|rule| rule.severity.is_some() && self.holds(rule, &ruled));
+        let rule = telling.rules.iter().find(|rule| rule.severity.is_some() && self.holds(rule, event, by_list));
         rule.and_then(|rule| rule.severity).unwrap_or(by_list)
     }
 
@@ -174,17 +172,19 @@ impl Judge {
 
     fn muted(&self, event: &Event) -> Option<Muted> {
         let mut rules = (1..).zip(&self.telling.rules);
-        let rule = rules.find(|(_, rule)| rule.mute && self.holds(rule, event)).map(|(place, _)| Muted::Rule(place));
+        let rule = rules
+            .find(|(_, rule)| rule.mute && self.holds(rule, event, event.severity))
+            .map(|(place, _)| Muted::Rule(place));
         rule.or_else(|| self.mutes.iter().find(|mute| mute.holds(event)).map(|mute| Muted::Mute(mute.id)))
     }
 
-    fn holds(&self, rule: &Rule, event: &Event) -> bool {
+    fn holds(&self, rule: &Rule, event: &Event, severity: Severity) -> bool {
         (rule.kinds.is_empty() || rule.kinds.contains(&event.kind))
             && (rule.segments.is_empty() || event.segment.is_some_and(|segment| rule.segments.contains(&segment)))
             && (rule.networks.is_empty() || event.ip.is_some_and(|ip| rule.networks.has_ip(ip)))
             && (rule.hosts.is_empty() || rule.hosts.has(event))
             && rule.hours.is_none_or(|hours| hours.hold(event.at, self.utc_offset_s))
-            && rule.below.is_none_or(|below| event.severity < below)
+            && rule.below.is_none_or(|below| severity < below)
     }
 }
 

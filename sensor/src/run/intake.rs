@@ -294,3 +294,58 @@ fn told(event: &Event, muted: Option<String>, cause: Option<String>, vendors: &V
 fn line(record: &EventRecord) -> String {
     serde_json::to_string(record).expect("an event record is strings, numbers and lists of them")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::inventory::policy::{Subjects, Telling};
+    use crate::inventory::state::{Host, HostId, Rows, Station};
+
+    #[test]
+    fn an_unknown_host_is_told_again_with_all_that_is_known_of_it() {
+        let segment = Segment::untagged(Iface::new("eth1").unwrap());
+        let (first_seen, last_seen) = (Timestamp::from_secs(0), Timestamp::from_secs(7190));
+        let mac = Mac([2, 0, 0, 0, 0, 1]);
+        let host = Host {
+            id: HostId(7),
+            segment,
+            first_seen,
+            last_seen,
+            announced: true,
+            gone_since: None,
+            names: Vec::new(),
+            services: Vec::new(),
+            dhcp: None,
+            roles: BTreeMap::new(),
+            prints: Vec::new(),
+        };
+        let station = Station { segment, mac, host: host.id, first_seen, last_seen, sources: BTreeSet::new() };
+        let rows = Rows { hosts: vec![host], stations: vec![station], ..Rows::default() };
+        let last_event_at = Some(Timestamp::from_secs(5));
+        let saved = Saved { rows, next_event_id: 9, last_event_at, ..Saved::default() };
+        let inventory = config::Inventory {
+            learning: Duration::ZERO,
+            networks: Vec::new(),
+            oui: None,
+            fingerprints: None,
+            p0f: None,
+            name: "box".to_owned(),
+        };
+        let mut intake = Intake::new(Settings::default(), saved, Vendors::builtin(), &inventory, None);
+        let known = Subjects { macs: [Mac([2, 0, 0, 0, 0, 2])].into(), ..Subjects::default() };
+        let hourly = Telling { known, renotify: Some(Duration::from_secs(3600)), ..Telling::default() };
+        intake.judge.set_telling(hourly);
+        intake.renotify(Timestamp::from_secs(7200));
+        intake.renotify(Timestamp::from_secs(7260));
+        let told = intake.take_told();
+        let [Told { record, stored }] = &told[..] else { panic!("told once: {told:#?}") };
+        assert_eq!((record.kind.as_str(), record.severity.as_str(), record.id), ("new-host", "notice", 9));
+        assert_eq!((record.mac.as_deref(), stored.host), (Some("02:00:00:00:00:01"), Some(7)));
+        assert_eq!(record.details.as_ref().unwrap()["again"], 2);
+        assert_eq!(record.segment.as_deref(), Some("eth1"));
+    }
+}

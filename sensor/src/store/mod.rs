@@ -115,6 +115,8 @@ pub struct Rules {
     pub p0f: Option<String>,
 }
 
+/// An event is repeated for a day at most, and then told anew; nanoseconds.
+const DAY_NS: i64 = 86_400_000_000_000;
 const FINGERPRINTS: &str = "fingerprints";
 const P0F: &str = "p0f";
 

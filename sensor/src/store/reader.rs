@@ -12,7 +12,7 @@ use super::file;
 use super::schema::{self, Identity};
 use super::value::event_id;
 use super::writer::BUSY_TIMEOUT;
-use super::{FINGERPRINTS, P0F, Rules, StoredEvent, StoredMute};
+use super::{DAY_NS, FINGERPRINTS, P0F, Rules, StoredEvent, StoredMute};
 use super::{load, lock};
 use crate::inventory::state::Rows;
 use crate::types::Timestamp;
@@ -22,7 +22,7 @@ use crate::types::Timestamp;
 pub struct EventFilter {
     /// Only those with a greater id.
     pub after_id: Option<u64>,
-    /// Only those that happened then or later.
+    /// Only those that happened, or happened last, then or later.
     pub since: Option<Timestamp>,
     /// Only these kinds; empty: all.
     pub kinds: Vec<String>,
@@ -159,7 +159,9 @@ fn query(filter: &EventFilter) -> (String, Vec<Value>) {
     let mut sql = format!("SELECT {} FROM events WHERE id > ?", load::EVENT_COLUMNS);
     let mut values = vec![Value::Integer(event_id(after_id.unwrap_or(0)))];
     if let Some(since) = since {
-        sql.push_str(" AND at >= ?");
+        // What began earlier and repeated since then counts; the first condition is for the index.
+        sql.push_str(" AND at >= ? AND ifnull(last_at, at) >= ?");
+        values.push(Value::Integer(since.as_nanos().saturating_sub(DAY_NS)));
         values.push(Value::Integer(since.as_nanos()));
     }
     if !kinds.is_empty() {

@@ -15,14 +15,12 @@ use super::lock::Lock;
 use super::save::{self, Segments};
 use super::schema::{self, Identity};
 use super::value::from_event_id;
-use super::{Batch, FINGERPRINTS, P0F, Rules, Saved, StoredMute};
+use super::{Batch, DAY_NS, FINGERPRINTS, P0F, Rules, Saved, StoredMute};
 use crate::types::Timestamp;
 
 /// How long a statement waits for another connection: a reader's recovery, a copy being made.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Events that may be repeated are at most a day old.
-const DAY_NS: i64 = 86_400_000_000_000;
 /// More causes than these are not remembered.
 const REPEATABLE_MAX: i64 = 16_384;
 
@@ -221,8 +219,8 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::super::Reader;
     use super::super::fixture::{self, Folder, NOW, Random, apply, batch_of, events, network, seen, sorted};
+    use super::super::{EventFilter, Reader};
     use super::*;
     use crate::inventory::judge::Fold;
     use crate::inventory::state::Rows;
@@ -295,6 +293,10 @@ mod tests {
         assert_eq!(saved.unpublished.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2, 3], "4 is muted");
         assert_eq!((saved.next_event_id, saved.last_event_at), (5, Some(Timestamp::from_secs(4))));
         assert_eq!(saved.mutes, [mute]);
+        let reader = Reader::open(&folder.file("db")).unwrap();
+        let since = EventFilter { since: Some(Timestamp::from_secs(50)), ..EventFilter::default() };
+        let lately = reader.events(&since).unwrap();
+        assert_eq!(lately.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 3], "they repeated since then");
         writer.set_mutes(&[]).unwrap();
         assert_eq!(Reader::open(&folder.file("db")).unwrap().mutes().unwrap(), []);
     }

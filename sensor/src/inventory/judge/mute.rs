@@ -55,7 +55,8 @@ impl Target {
         match self {
             Self::Host(host) => event.host == Some(*host),
             Self::Kind(kind) => event.kind == *kind,
-            Self::Mac(mac) => event.mac == Some(*mac),
+            // A station that is replaced is the one before.
+            Self::Mac(mac) => event.mac == Some(*mac) || event.old_mac == Some(*mac),
             Self::Network(net) => event.ip.is_some_and(|ip| net.contains(&ip)),
             Self::Segment(segment) => event.segment == Some(*segment),
         }

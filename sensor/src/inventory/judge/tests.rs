@@ -340,6 +340,7 @@ fn a_mute_lasts_as_long_as_it_was_said() {
         "120 bogon 10.9.0.1 c",
         "200 bogon 10.9.0.1 d",
         "201 host-gone 10.0.0.2 b",
+        "202 changed-mac 10.0.0.1 b a reason=replaced",
         "7299 host-gone 10.0.0.1 a",
         "7300 host-back 10.0.0.1 a",
     ];
@@ -349,6 +350,7 @@ fn a_mute_lasts_as_long_as_it_was_said() {
         "120 bogon info muted by mute 2",
         "200 bogon info",
         "201 host-gone notice",
+        "202 changed-mac warning muted by mute 1",
         "7299 host-gone notice muted by mute 1",
         "7300 host-back info",
     ];
