@@ -28,6 +28,8 @@ pub enum Command {
     Events(EventsArgs),
     /// The inventory for reports and programs: one record per address
     Export(ExportArgs),
+    /// Do not tell of a host, segment or kind of event for a while; what happens meanwhile is kept
+    Mute(MuteArgs),
     /// How the running sensor fares: its ports, and every frame that it counted or lost
     Status(StatusArgs),
     /// What this box can do, what is missing, and the command that mends it
@@ -375,6 +377,29 @@ pub struct StatusArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `sensor mute`
+#[derive(Debug, Args)]
+pub struct MuteArgs {
+    /// A host (MAC, address, network, id or name), a segment such as eth1.30, or a kind of event such as new-host
+    #[arg(value_name = "HOST|SEGMENT|KIND", required_unless_present_any = ["list", "end"], requires = "span")]
+    pub target: Option<String>,
+    /// For how long, such as 30m, 2h or 7d
+    #[arg(long = "for", value_name = "SPAN", requires = "target")]
+    pub span: Option<String>,
+    /// Why, for those who wonder
+    #[arg(long, value_name = "TEXT", requires = "target")]
+    pub reason: Option<String>,
+    /// What is muted now
+    #[arg(long, conflicts_with_all = ["target", "end"])]
+    pub list: bool,
+    /// End the mute of this number
+    #[arg(long, value_name = "ID", conflicts_with = "target")]
+    pub end: Option<u64>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub db: DbArg,
 }
 
 /// `sensor doctor`

@@ -13,12 +13,16 @@ use self::asking::{General, Keys};
 use crate::capture::{Method, Options, Port, Role, iface};
 use crate::cli::{AskArgs, CaptureArg, ReplayArgs, RunArgs, ScanArgs, SyslogArg};
 use crate::export::syslog;
+use crate::inventory::correlator::Allow;
+use crate::inventory::policy::Telling;
 use crate::types::{Iface, Timestamp};
 
 /// What may be asked.
 pub mod asking;
+/// What is told.
+pub mod telling;
 
-pub use asking::Asking;
+pub use asking::{Asking, Named};
 
 /// What `sensor run` is to do.
 #[derive(Debug)]
@@ -43,6 +47,19 @@ pub struct Run {
     pub asking: Asking,
     /// Interfaces that were named, and not found by a default.
     pub named_interfaces: Vec<Iface>,
+    /// What is told.
+    pub telling: Telling,
+    /// The configuration file, where one was named.
+    pub file: Option<PathBuf>,
+}
+
+/// What SIGHUP reads anew.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// What is told.
+    pub telling: Telling,
+    /// Who may serve and route.
+    pub allow: Vec<Allow>,
 }
 
 /// What `sensor scan` is to do.
@@ -190,8 +207,61 @@ pub enum ConfigError {
     #[error("ports: '{0}' is not a list of TCP ports; write it like 22,80,8000-8010")]
     Ports(String),
     /// Not hours.
-    #[error("quiet_hours: '{0}' are not hours of the day; write them like 22:00-06:00")]
-    Quiet(String),
+    #[error("{setting}: '{value}' are not hours of the day; write them like 22:00-06:00")]
+    Quiet {
+        /// Where they were set.
+        setting: &'static str,
+        /// What was written.
+        value: String,
+    },
+    /// Not a day of the week.
+    #[error("days: '{0}' is not a day of the week; write it like mon, or sat-sun")]
+    Day(String),
+    /// A rule without effect.
+    #[error("[[policy.rule]]: a rule needs `severity = \"...\"` or `mute = true`; what it matches is its conditions")]
+    IdleRule,
+    /// Everybody is unknown.
+    #[error("renotify_h needs a list of known hosts; name them with known or known_file")]
+    RenotifyWithoutKnown,
+    /// Not a severity.
+    #[error("'{value}' is not a severity: info, notice, warning or alert{suggestion}")]
+    Severity {
+        /// What was written.
+        value: String,
+        /// The nearest one.
+        suggestion: String,
+    },
+    /// Neither a MAC nor a host nor a network.
+    #[error(
+        "{setting}: '{value}' is no MAC, host id, address or network; write it like 00:11:22:33:44:55, 0123456789abcdef, \
+         192.168.1.1 or 10.0.0.0/8"
+    )]
+    Subject {
+        /// Where it was set.
+        setting: &'static str,
+        /// What was written.
+        value: String,
+    },
+    /// Hosts of one name.
+    #[error(
+        "'{value}' is the name of {count} hosts; name one by its MAC, or by the id that `sensor export --json` shows"
+    )]
+    ManyHosts {
+        /// The name.
+        value: String,
+        /// How many have it.
+        count: usize,
+    },
+    /// Nothing that can be muted.
+    #[error(
+        "'{value}' is no kind of event, MAC, address, network, and no segment or host that is known here{suggestion}"
+    )]
+    Target {
+        /// What was written.
+        value: String,
+        /// The nearest kind.
+        suggestion: String,
+    },
     /// A file of rules or signatures.
     #[error("{path}: {what}")]
     Rules {
@@ -291,9 +361,11 @@ impl Run {
             gone_after: file.gone_after,
             allow_dhcp_servers: None,
             allow_routers: None,
+            allow_virtual_macs: None,
             snmp: file.snmp,
         };
         let asking = Asking::new(args.ask, general, keys, asked)?;
+        let telling = telling::telling(file.policy, &asking.networks)?;
         let named = hosts.iter().map(|name| parse_iface(name)).collect::<Result<Vec<_>, _>>()?;
         let named_interfaces = named.into_iter().chain(asking.interface).collect();
         let capture = match args.capture {
@@ -302,6 +374,8 @@ impl Run {
         };
         Ok(Self {
             asking,
+            telling,
+            file: args.config,
             named_interfaces,
             ports: ports(&hosts, &mirrors)?,
             capture: Options {
@@ -328,6 +402,24 @@ impl Run {
                 p0f: args.p0f.or(file.p0f),
                 name: args.name.or(file.name).unwrap_or_else(host_name),
             },
+        })
+    }
+}
+
+impl Reloaded {
+    /// From the file that was named at the start, or the default one.
+    pub fn new(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let file = File::find(path)?;
+        let mut networks = Vec::new();
+        for network in file.network {
+            let on = network.interface.as_deref().map(parse_iface).transpose()?;
+            let prefix = parse_prefix("[[network]] prefix", &network.prefix)?;
+            networks.push((prefix, on, network.segment.clone(), network.keys()));
+        }
+        let asking = Asking::new(AskArgs::default(), General::default(), Keys::default(), networks)?;
+        Ok(Self {
+            telling: telling::telling(file.policy, &asking.networks)?,
+            allow: asking.networks.iter().map(Named::allow).collect(),
         })
     }
 }
@@ -492,6 +584,7 @@ struct File {
     gone_after: Option<String>,
     snmp: Option<PathBuf>,
     network: Vec<Network>,
+    policy: telling::Keys,
 }
 
 #[derive(Debug, Deserialize)]
@@ -508,6 +601,7 @@ struct Network {
     gone_after: Option<String>,
     allow_dhcp_servers: Option<Vec<String>>,
     allow_routers: Option<Vec<String>>,
+    allow_virtual_macs: Option<Vec<String>>,
     snmp: Option<PathBuf>,
 }
 
@@ -523,12 +617,13 @@ impl Network {
             gone_after: self.gone_after,
             allow_dhcp_servers: self.allow_dhcp_servers,
             allow_routers: self.allow_routers,
+            allow_virtual_macs: self.allow_virtual_macs,
             snmp: self.snmp,
         }
     }
 }
 
-const FILE_KEYS: [&str; 32] = [
+const FILE_KEYS: [&str; 33] = [
     "interface",
     "mirror",
     "capture",
@@ -561,8 +656,9 @@ const FILE_KEYS: [&str; 32] = [
     "gone_after",
     "snmp",
     "network",
+    "policy",
 ];
-const NETWORK_KEYS: [&str; 13] = [
+const NETWORK_KEYS: [&str; 14] = [
     "prefix",
     "interface",
     "segment",
@@ -575,6 +671,7 @@ const NETWORK_KEYS: [&str; 13] = [
     "gone_after",
     "allow_dhcp_servers",
     "allow_routers",
+    "allow_virtual_macs",
     "snmp",
 ];
 const DEFAULT_FILE: &str = "/etc/sensor/sensor.toml";
@@ -609,6 +706,15 @@ impl File {
         for network in networks.filter_map(toml::Value::as_table) {
             if let Some(key) = network.keys().find(|key| !NETWORK_KEYS.contains(&key.as_str())) {
                 return Err(unknown(key, &NETWORK_KEYS));
+            }
+        }
+        if let Some(policy) = table.get("policy").and_then(toml::Value::as_table) {
+            let rules = policy.get("rule").and_then(toml::Value::as_array).into_iter().flatten();
+            let rules = rules.filter_map(toml::Value::as_table).map(|rule| (rule, &telling::RULE_KEYS[..]));
+            for (table, keys) in [(policy, &telling::POLICY_KEYS[..])].into_iter().chain(rules) {
+                if let Some(key) = table.keys().find(|key| !keys.contains(&key.as_str())) {
+                    return Err(unknown(key, keys));
+                }
             }
         }
         toml::from_str(text).map_err(|error| wrong(&error))

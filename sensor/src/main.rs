@@ -16,6 +16,7 @@ use sensor::export::{Sink, journal};
 use sensor::inventory::correlator::Settings;
 use sensor::inventory::planner::Planner;
 use sensor::probe::prober::Prober;
+use sensor::run::control::Control;
 use sensor::run::doctor;
 use sensor::run::failure::Failure;
 use sensor::run::inquiry::{self, Inquiry};
@@ -23,7 +24,7 @@ use sensor::run::intake::{EXPLAIN, Intake, SETTLE};
 use sensor::run::outbox::Outbox;
 use sensor::run::voices::{self, Voices};
 use sensor::run::watch::Watch;
-use sensor::run::{self, World, notice, replay, scan, screen, show};
+use sensor::run::{self, World, mute, notice, replay, scan, screen, show};
 use sensor::store::{Writer, WriterThread};
 use sensor::types::Iface;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Hosts(args) => show::hosts(&args, &clock),
         Command::Events(args) => show::events(&args, &clock),
         Command::Export(args) => show::export(&args, &clock),
+        Command::Mute(args) => mute::mute(&args, &clock),
         Command::Status(args) => inquiry::status(&args),
         Command::Doctor(args) => doctor::doctor(&args, &clock),
         Command::Db(args) => show::db(&args),
@@ -121,7 +123,8 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     let newest = saved.next_event_id - 1;
     let outbox = Outbox::open(sinks, screen, &saved.marks, saved.published_to, newest, &config.db, clock)
         .map_err(Failure::system("a sink's thread cannot start"))?;
-    let mut intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
+    let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
+    intake.judge.set_telling(config.telling);
     let prober = match voices {
         Some(Voices { policy, equipment }) => {
             let now = clock.now();
@@ -139,10 +142,30 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
             None
         }
     };
+    let control = match Control::open(&config.db) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            notice::warning(&format!("`sensor mute` cannot ask this sensor: its socket beside the database: {error}"));
+            None
+        }
+    };
     let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
     let watch =
         Watch::new(&ports, &config.inventory.networks).map_err(Failure::system("addresses cannot be listed"))?;
-    Ok(World { clock, capture, intake, store, prober, watch, alias, outbox, screen: config.screen, inquiry })
+    Ok(World {
+        clock,
+        capture,
+        intake,
+        store,
+        prober,
+        watch,
+        alias,
+        outbox,
+        screen: config.screen,
+        inquiry,
+        control,
+        file: config.file,
+    })
 }
 
 fn settings(

@@ -9,6 +9,7 @@ use sensor_ebpf::abi::Counters;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::control::{Answer, Control};
 use self::failure::Failure;
 use self::inquiry::Inquiry;
 use self::intake::{Intake, Told};
@@ -40,12 +41,18 @@ pub mod outbox;
 mod ports;
 /// `sensor doctor`.
 pub mod doctor;
+/// What a running sensor may be told to do.
+pub mod control;
+/// `sensor mute`.
+pub mod mute;
 /// Where a running sensor tells its figures, and `sensor status`.
 pub mod inquiry;
 /// The sensor's own figures.
 pub mod status;
 /// Standard output.
 pub mod screen;
+/// From the database to the judge, and back.
+mod telling;
 /// `sensor replay`.
 pub mod replay;
 /// `sensor scan`.
@@ -79,6 +86,10 @@ pub struct World {
     pub screen: Screen,
     /// Where `sensor status` asks.
     pub inquiry: Option<Inquiry>,
+    /// Where `sensor mute` asks.
+    pub control: Option<Control>,
+    /// The configuration file, where one was named.
+    pub file: Option<PathBuf>,
 }
 
 /// Frames taken from the ring before the loop looks at anything else.
@@ -97,6 +108,8 @@ const PRESENCE_EVERY: Duration = Duration::from_secs(60);
 const HEARD_EVERY: Duration = Duration::from_secs(10);
 /// A status line, with `--json`.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
+/// Unknown hosts that are to be told again are looked for this often.
+const RENOTIFY_EVERY: Duration = Duration::from_secs(60);
 /// Losses are told at most this often.
 const LOSS_EVERY: Duration = Duration::from_secs(60);
 /// Events that wait for a database that cannot be written.
@@ -114,6 +127,7 @@ pub async fn run(world: World) -> Result<(), Failure> {
         match sensor.wake(&mut stop, &mut interrupt, &mut hangup).await {
             Wake::Answer(sighting) => sensor.take_answers(*sighting),
             Wake::Asked(stream) => sensor.tell_status(stream),
+            Wake::Control(stream, line) => sensor.obey(stream, &line),
             Wake::Due => {}
             Wake::Frames(ready) => sensor.take_frames(ready)?,
             Wake::Hangup => sensor.reopen(),
@@ -136,6 +150,8 @@ enum Wake {
     Answer(Box<Sighting>),
     /// Somebody wants to know how it goes.
     Asked(UnixStream),
+    /// Somebody wants something to be done.
+    Control(UnixStream, String),
     /// The earliest deadline has come.
     Due,
     /// The capture has frames, or has failed.
@@ -156,6 +172,9 @@ struct Sensor {
     waiting_lost: u64,
     /// Handed to the database.
     in_flight: Vec<Told>,
+    /// Who waits for a change of what is muted to be handed to the database, and who for it to be saved.
+    answers: Vec<(UnixStream, Answer)>,
+    answers_in_flight: Vec<(UnixStream, Answer)>,
     /// A batch that the database could not take, to be tried again.
     retry: Option<Batch>,
     /// The database failed last time: said once, not every second.
@@ -172,6 +191,7 @@ struct Sensor {
     /// Whom the capture was told to hear.
     watched: Vec<Watched>,
     status_due: Timestamp,
+    renotify_due: Timestamp,
     /// Room for what is about to be asked.
     probes: Vec<Probe>,
     /// Questions that could not be sent, as last read.
@@ -189,6 +209,8 @@ impl Sensor {
             waiting: Vec::new(),
             waiting_lost: 0,
             in_flight: Vec::new(),
+            answers: Vec::new(),
+            answers_in_flight: Vec::new(),
             retry: None,
             store_failing: false,
             log_failing: false,
@@ -200,6 +222,7 @@ impl Sensor {
             heard_due: now.after(HEARD_EVERY),
             watched: Vec::new(),
             status_due: now,
+            renotify_due: now.after(RENOTIFY_EVERY),
             probes: Vec::new(),
             failed: 0,
             world,
@@ -216,7 +239,7 @@ impl Sensor {
 
     async fn wake(&mut self, stop: &mut Signal, interrupt: &mut Signal, hangup: &mut Signal) -> Wake {
         let due = self.next_due();
-        let World { clock, capture, store, prober, inquiry, .. } = &mut self.world;
+        let World { clock, capture, store, prober, inquiry, control, .. } = &mut self.world;
         let wait = due.since(clock.now());
         tokio::select! {
             biased;
@@ -226,6 +249,7 @@ impl Sensor {
             done = store.done(), if store.busy() => Wake::Stored(Box::new(done)),
             ready = capture.readable() => Wake::Frames(ready),
             stream = asked(inquiry) => Wake::Asked(stream),
+            (stream, line) = told_to(control) => Wake::Control(stream, line),
             sighting = answer(prober) => Wake::Answer(Box::new(sighting)),
             () = tokio::time::sleep(wait) => Wake::Due,
         }
@@ -291,6 +315,10 @@ impl Sensor {
             self.take_presence(now)?;
             self.flush_sightings();
         }
+        if now >= self.renotify_due || now < self.started {
+            self.renotify_due = now.after(RENOTIFY_EVERY);
+            self.world.intake.renotify(now);
+        }
         self.collect_told();
         self.commit(now);
         if self.world.screen == Screen::Json && now >= self.status_due {
@@ -347,8 +375,8 @@ impl Sensor {
         if !self.world.capture.hears_all() {
             self.world.intake.set_deaf(now);
         }
-        let Some(prober) = &self.world.prober else { return };
         self.world.intake.set_utc_offset_s(self.world.clock.utc_offset_s());
+        let Some(prober) = &self.world.prober else { return };
         let failed = prober.counts().failed_total.load(Ordering::Relaxed);
         let is_failing = std::mem::replace(&mut self.failed, failed) != failed;
         if is_failing {
@@ -384,7 +412,7 @@ impl Sensor {
     /// second, presence once a minute.
     fn commit(&mut self, now: Timestamp) {
         let due = now >= self.commit_due || now < self.started;
-        let urgent = !self.waiting.is_empty() && self.retry.is_none();
+        let urgent = (!self.waiting.is_empty() || !self.answers.is_empty()) && self.retry.is_none();
         if due {
             self.commit_due = now.after(COMMIT_EVERY);
         }
@@ -414,6 +442,9 @@ impl Sensor {
         batch.marks = self.world.outbox.marks();
         self.in_flight = std::mem::take(&mut self.waiting);
         batch.events = self.in_flight.iter().map(|told| told.stored.clone()).collect();
+        batch.folds = self.world.intake.take_folds();
+        batch.mutes = (!self.answers.is_empty()).then(|| telling::stored_mutes(self.world.intake.judge.mutes()));
+        self.answers_in_flight.append(&mut self.answers);
         batch
     }
 
@@ -422,6 +453,9 @@ impl Sensor {
             Ok(()) => {
                 if std::mem::take(&mut self.store_failing) {
                     notice::info("the database can be written again");
+                }
+                for (stream, answer) in self.answers_in_flight.drain(..) {
+                    control::answer(stream, &answer);
                 }
                 self.saved_mark = done.batch.published_to.unwrap_or(self.saved_mark);
                 self.world.outbox.saved(&done.batch.marks);
@@ -443,7 +477,29 @@ impl Sensor {
         if let Err(error) = self.world.intake.reopen_log() {
             notice::error(&format!("the sightings log cannot be opened anew: {error}"));
         }
-        notice::info("files opened anew; the configuration is read at start only: restart to change it");
+        match config::Reloaded::new(self.world.file.as_deref()) {
+            Ok(config::Reloaded { telling, allow }) => {
+                self.world.intake.judge.set_telling(telling);
+                self.world.intake.desk.correlator.set_allow(allow);
+                notice::info(
+                    "files opened anew; policy and allow lists read anew; the rest is read at start: restart to change it",
+                );
+            }
+            Err(error) => notice::error(&format!("files opened anew; the policy stays as it was: {error}")),
+        }
+    }
+
+    /// Does what was asked; what changes something is answered when it is on disk.
+    fn obey(&mut self, stream: UnixStream, line: &str) {
+        let now = self.world.clock.now();
+        let answer = match serde_json::from_str(line) {
+            Ok(request) => mute::apply(self.world.intake.judge.mutes_mut(), request, now),
+            Err(error) => Answer::Refused { why: format!("not understood: {error}; is it another version of sensor?") },
+        };
+        match answer {
+            Answer::Refused { .. } => control::answer(stream, &answer),
+            Answer::Ended { .. } | Answer::Muted { .. } => self.answers.push((stream, answer)),
+        }
     }
 
     fn tell_status(&self, stream: UnixStream) {
@@ -474,6 +530,7 @@ impl Sensor {
             asking: self.world.prober.as_ref().map(|prober| prober.counts().read()).zip(self.world.intake.answers()),
             sightings_dropped_total: self.world.intake.sightings_dropped_total(),
             events_lost_total: self.waiting_lost,
+            mutes: self.world.intake.judge.mutes(),
         }))
     }
 
@@ -537,6 +594,14 @@ impl Sensor {
 async fn asked(inquiry: &mut Option<Inquiry>) -> UnixStream {
     match inquiry {
         Some(inquiry) => inquiry.asked().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next request; never, where nobody can ask.
+async fn told_to(control: &mut Option<Control>) -> (UnixStream, String) {
+    match control {
+        Some(control) => control.request().await,
         None => std::future::pending().await,
     }
 }

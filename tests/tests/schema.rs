@@ -265,6 +265,9 @@ fn full_event() -> EventRecord {
         message: "192.0.2.5 moved".to_owned(),
         arpwatch: some("changed ethernet address"),
         sensor: "box".to_owned(),
+        muted: some("rule 2"),
+        count: Some(2),
+        last_at: Some(TIME.to_owned()),
     }
 }
 

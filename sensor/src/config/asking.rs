@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::telling::parse_macs;
 use super::{ConfigError, parse_iface, parse_prefix, suggest};
 use crate::cli::AskArgs;
 use crate::inventory::correlator::{Allow, Members};
@@ -78,6 +79,8 @@ pub struct NetworkSettings {
     pub allow_dhcp_servers: Members,
     /// Routers that belong here; empty: any may.
     pub allow_routers: Members,
+    /// Stations among which addresses may pass: a cluster's members and its virtual MACs.
+    pub allow_virtual_macs: BTreeSet<Mac>,
     /// SNMP credentials.
     pub snmp: Option<PathBuf>,
 }
@@ -102,6 +105,7 @@ pub(super) struct Keys {
     pub(super) gone_after: Option<String>,
     pub(super) allow_dhcp_servers: Option<Vec<String>>,
     pub(super) allow_routers: Option<Vec<String>>,
+    pub(super) allow_virtual_macs: Option<Vec<String>>,
     pub(super) snmp: Option<PathBuf>,
 }
 
@@ -178,7 +182,7 @@ impl Asking {
             concurrency,
             never_prefixes,
             never_macs,
-            quiet: quiet.iter().map(|text| parse_quiet(text)).collect::<Result<_, _>>()?,
+            quiet: quiet.iter().map(|text| parse_quiet("quiet_hours", text)).collect::<Result<_, _>>()?,
             defaults,
             networks: named,
         })
@@ -186,10 +190,15 @@ impl Asking {
 }
 
 impl Named {
+    /// The segment on which its hosts live; `None`: any.
+    pub fn home(&self) -> Option<Segment> {
+        self.segment.or_else(|| self.interface.map(Segment::untagged))
+    }
+
     /// Who may serve and route on its segment.
     pub fn allow(&self) -> Allow {
         Allow {
-            segment: self.segment.or_else(|| self.interface.map(Segment::untagged)),
+            segment: self.home(),
             dhcp_servers: self.settings.allow_dhcp_servers.clone(),
             routers: self.settings.allow_routers.clone(),
         }
@@ -209,6 +218,7 @@ impl Default for NetworkSettings {
             gone_after: HOUR,
             allow_dhcp_servers: Members::default(),
             allow_routers: Members::default(),
+            allow_virtual_macs: BTreeSet::new(),
             snmp: None,
         }
     }
@@ -261,6 +271,9 @@ impl NetworkSettings {
         if let Some(list) = &keys.allow_routers {
             new.allow_routers = parse_members("allow_routers", list)?;
         }
+        if let Some(list) = &keys.allow_virtual_macs {
+            new.allow_virtual_macs = parse_macs("allow_virtual_macs", list)?;
+        }
         Ok(new)
     }
 }
@@ -278,6 +291,7 @@ impl AskArgs {
             gone_after: self.gone_after.clone(),
             allow_dhcp_servers: None,
             allow_routers: None,
+            allow_virtual_macs: None,
             snmp: self.snmp.clone(),
         }
     }
@@ -294,6 +308,7 @@ fn over(flags: Keys, file: Keys) -> Keys {
         gone_after: flags.gone_after.or(file.gone_after),
         allow_dhcp_servers: file.allow_dhcp_servers,
         allow_routers: file.allow_routers,
+        allow_virtual_macs: file.allow_virtual_macs,
         snmp: flags.snmp.or(file.snmp),
     }
 }
@@ -357,7 +372,7 @@ fn parse_server(text: &str) -> Result<SocketAddr, ConfigError> {
 }
 
 /// `22:00-06:00`, local time.
-fn parse_quiet(text: &str) -> Result<Quiet, ConfigError> {
+pub(super) fn parse_quiet(setting: &'static str, text: &str) -> Result<Quiet, ConfigError> {
     let minute = |text: &str| {
         let (hour, minute) = text.trim().split_once(':')?;
         let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
@@ -365,11 +380,11 @@ fn parse_quiet(text: &str) -> Result<Quiet, ConfigError> {
     };
     let quiet = text.split_once('-').and_then(|(from, to)| Some(Quiet { from: minute(from)?, to: minute(to)? }));
     let quiet = quiet.filter(|quiet| quiet.from < 1440 && quiet.from != quiet.to);
-    quiet.ok_or_else(|| ConfigError::Quiet(text.escape_debug().to_string()))
+    quiet.ok_or_else(|| ConfigError::Quiet { setting, value: text.escape_debug().to_string() })
 }
 
 /// `eth1`, `eth1.30`, `eth1.100.30`, `eth1/vxlan42.30`. An interface whose own name ends so (a VLAN interface) is named by `interface`.
-fn parse_segment(text: &str) -> Result<Segment, ConfigError> {
+pub(super) fn parse_segment(text: &str) -> Result<Segment, ConfigError> {
     let mut parts = text.split('.');
     let bad = || ConfigError::Segment(text.escape_debug().to_string());
     let (iface, tunnel) = match parts.next().unwrap_or_default().split_once('/') {
@@ -421,6 +436,7 @@ mod tests {
 
     #[test]
     fn quiet_hours() {
+        let parse_quiet = |text| parse_quiet("quiet_hours", text);
         check(parse_quiet("22:00-06:30"), Some(Quiet { from: 1320, to: 390 }));
         check(parse_quiet("00:00-24:00"), Some(Quiet { from: 0, to: 1440 }));
         for bad in ["", "22-6", "25:00-01:00", "10:60-11:00", "10:00-10:00", "24:00-01:00"] {

@@ -57,6 +57,9 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
         }
         Kind::NewAddress => format!("known host at {station}{named} has new address {address}{on}"),
         Kind::NewDhcpServer => format!("new DHCP server {address} at {station}{named}{on}"),
+        Kind::NewHost if facts.number("again").is_some() => {
+            format!("host{newcomer} at {station}{named}{on} is still here and is not known")
+        }
         Kind::NewHost if record.mac.is_none() && record.ip.is_some() => format!("new host{newcomer}{named}{on}"),
         Kind::NewHost => format!("new host{newcomer} at {station}{named}{on}"),
         Kind::NewRouter => {
@@ -349,6 +352,12 @@ mod tests {
 
     #[test]
     fn new_host() {
+        check(
+            Kind::NewHost,
+            json!({"again": 2}),
+            "host 10.0.0.5 at aa:00:00:00:00:01 named nas on eth1.30 is still here and is not known",
+            "new host at an unknown station",
+        );
         check(
             Kind::NewHost,
             json!({}),

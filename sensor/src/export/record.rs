@@ -293,6 +293,15 @@ pub struct EventRecord {
     pub arpwatch: Option<String>,
     /// This box's name.
     pub sensor: String,
+    /// Why it was not told: `rule 2` of the configuration's, `mute 7`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted: Option<String>,
+    /// How often it happened; absent when once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// When it happened last; absent when once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<String>,
 }
 
 /// One record per address presently held, and one per station or host that holds none. By segment, then address.
@@ -391,6 +400,9 @@ pub fn event_record(event: &Event, vendors: &Vendors, sensor: &str) -> EventReco
         message: String::new(),
         arpwatch: event.kind.arpwatch().map(str::to_owned),
         sensor: escape(sensor).into_owned(),
+        muted: None,
+        count: None,
+        last_at: None,
     };
     record.message = message(event.kind, &record);
     record

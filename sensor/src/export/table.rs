@@ -48,7 +48,8 @@ pub fn write_scan(records: &[AddressRecord], paint: Paint, out: &mut dyn Write) 
     write_table(records, &SCAN, paint, out)
 }
 
-/// One line: time to the second, severity, kind, message. Fails when `out` does.
+/// One line: time to the second, severity, kind, message, and how often and how lately where it repeated. Fails when `out`
+/// does.
 pub fn write_event(record: &EventRecord, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     let (at, severity, kind) = (seconds(&record.at), escape(&record.severity), escape(&record.kind));
     let (on, off) = match (paint, record.severity.as_str()) {
@@ -57,7 +58,12 @@ pub fn write_event(record: &EventRecord, paint: Paint, out: &mut dyn Write) -> i
         (Paint::Colour, "notice") => (BOLD, RESET),
         (Paint::Colour | Paint::Plain, _) => ("", ""),
     };
-    writeln!(out, "{at}  {on}{severity:<7}{off}  {kind:<15}  {}", escape(&record.message))
+    write!(out, "{at}  {on}{severity:<7}{off}  {kind:<15}  {}", escape(&record.message))?;
+    let often = record.count.map(|count| format!("{count} times"));
+    let last = record.last_at.as_deref().map(|last| format!("last {}", seconds(last)));
+    let muted = record.muted.as_deref().map(|muted| format!("muted by {}", escape(muted)));
+    let more: Vec<String> = [often, last, muted].into_iter().flatten().collect();
+    if more.is_empty() { writeln!(out) } else { writeln!(out, " ({})", more.join(", ")) }
 }
 
 /// A table's heading and what stands below it.

@@ -236,6 +236,11 @@ impl Correlator {
         self.push(Event { segment: Some(segment), details, ..bare(kind, at) }, events);
     }
 
+    /// Who may serve and route, from now on.
+    pub fn set_allow(&mut self, allow: Vec<Allow>) {
+        self.settings.allow = allow;
+    }
+
     /// More stations that are the sensor's own.
     pub fn set_own_macs(&mut self, macs: &BTreeSet<Mac>) {
         self.settings.own_macs.extend(macs);

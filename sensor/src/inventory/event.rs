@@ -239,6 +239,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every severity, least first.
+    pub const ALL: [Self; 4] = [Self::Info, Self::Notice, Self::Warning, Self::Alert];
+
     /// The severity in every written form.
     pub const fn name(self) -> &'static str {
         match self {
@@ -247,6 +250,11 @@ impl Severity {
             Self::Warning => "warning",
             Self::Alert => "alert",
         }
+    }
+
+    /// The reverse of [`Severity::name`].
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.name() == name)
     }
 
     /// syslog's number (RFC 5424, section 6.2.1).

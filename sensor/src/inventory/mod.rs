@@ -17,6 +17,8 @@ pub mod fingerprint;
 mod host;
 /// A host's number.
 pub mod identity;
+/// Which events are told.
+pub mod judge;
 /// What tells that two hosts are one.
 pub mod kinship;
 /// How much is kept.

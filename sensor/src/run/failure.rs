@@ -39,6 +39,9 @@ pub enum Failure {
     /// Nobody answers for this database.
     #[error("no sensor runs with the database {}; start one with `sensor run`, or name its database with --db", .0.display())]
     NotRunning(PathBuf),
+    /// The running sensor does not do what it was asked to.
+    #[error("{0}")]
+    Refused(String),
     /// A file of ours that cannot be written, or another system call.
     #[error("{what}: {error}")]
     System {
@@ -68,7 +71,7 @@ impl Failure {
     /// 2 usage or configuration, 3 missing privilege, 4 the world, 5 data was lost.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Config(_) | Self::Credentials(_) => 2,
+            Self::Config(_) | Self::Credentials(_) | Self::Refused(_) => 2,
             Self::Capture(error) if error.is_privilege() => 3,
             Self::Unfit { privilege: true, .. } => 3,
             Self::Damaged(_) | Self::Lost(_) => 5,

@@ -138,6 +138,10 @@ fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
     ] {
         writeln!(out, "{:>12} {words}", status[key].as_u64().unwrap_or(0))?;
     }
+    for mute in list(&status["mutes"]) {
+        let reason = mute["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+        writeln!(out, "muted: {} until {} ({}{reason})", text(&mute["target"]), text(&mute["until"]), mute["id"])?;
+    }
     show_sinks(list(&status["sinks"]), out)
 }
 
@@ -192,6 +196,7 @@ mod tests {
             "ports": [{"iface": "eth1", "role": "mirror", "capture": "driver", "promiscuous": true, "hears": true, "since": "T"},
                       {"iface": "eth2", "role": "host", "capture": "packet", "promiscuous": false, "hears": false, "since": "U", "deaf": "removed"}],
             "frames": {"seen": {"arp": 12, "dhcp": 1}, "lost": {"arp": 2}},
+            "mutes": [{"id": 3, "target": "eth1.30", "until": "V", "reason": "moving"}, {"id": 4, "target": "bogon", "until": "W"}],
             "losses": [{"reason": "ring-full", "cpu": 1, "class": "arp", "frames": 2}],
             "sinks": [{"name": "journal", "waiting": 0, "written_to": 9, "missed": 0},
                       {"name": "syslog tcp:log:601", "waiting": 4, "written_to": 5, "missed": 1, "failing_since": "V", "error": "refused"}]}}"#;
@@ -208,6 +213,8 @@ mod tests {
             "journal                                  0             9         0",
             "syslog tcp:log:601                       4             5         1",
             "  takes nothing since V: refused",
+            "muted: eth1.30 until V (3: moving)",
+            "muted: bogon until W (4)",
         ] {
             assert!(text.lines().any(|found| found == line), "'{line}' is not in:\n{text}");
         }

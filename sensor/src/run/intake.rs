@@ -1,9 +1,10 @@
 //! The way of a frame: parser, desk (correlator and planner), sightings log. The same for live frames and for capture files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
+use super::telling;
 use crate::config;
 use crate::export::lines::Lines;
 use crate::export::record::{self, EventRecord};
@@ -12,12 +13,12 @@ use crate::inventory::correlator::Settings;
 use crate::inventory::desk::{self, Desk};
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::fingerprint::Fingerprints;
+use crate::inventory::judge::{AGAIN, Again, Fold, Judge, Verdict};
 use crate::inventory::limits::Limits;
 use crate::inventory::planner::{Answers, Planner};
 use crate::inventory::probe::Probe;
 use crate::inventory::sighting::{Sighting, sightings};
-use crate::inventory::state::Rows;
-use crate::store::StoredEvent;
+use crate::store::{Saved, StoredEvent};
 use crate::types::{Frame, Iface, Mac, Segment, Timestamp};
 use crate::vendor::Vendors;
 use crate::wire;
@@ -26,6 +27,8 @@ use crate::wire;
 pub struct Intake {
     /// The core.
     pub desk: Desk,
+    /// Which events are told.
+    pub judge: Judge,
     /// Vendors, for what is written.
     pub vendors: Vendors,
     /// What guesses are made by.
@@ -36,6 +39,8 @@ pub struct Intake {
     log: Option<Lines>,
     facts: Vec<Sighting>,
     events: Vec<Event>,
+    /// Counts that rose since they were taken, by the event's number.
+    folds: BTreeMap<u64, Fold>,
 }
 
 /// An event in both forms in which it leaves: for the database, and for the sinks.
@@ -58,14 +63,16 @@ impl Intake {
     /// Starts from what the database had.
     pub fn new(
         settings: Settings,
-        saved: Rows,
-        next_event_id: u64,
+        saved: Saved,
         vendors: Vendors,
         inventory: &config::Inventory,
         log: Option<Lines>,
     ) -> Self {
+        let mut judge = Judge::default();
+        telling::restore(&mut judge, &saved);
         Self {
-            desk: Desk::new(settings, Limits::default(), saved, next_event_id),
+            desk: Desk::new(settings, Limits::default(), saved.rows, saved.next_event_id),
+            judge,
             vendors,
             fingerprints: Fingerprints::builtin(),
             malformed_total: 0,
@@ -73,6 +80,7 @@ impl Intake {
             log,
             facts: Vec::new(),
             events: Vec::new(),
+            folds: BTreeMap::new(),
         }
     }
 
@@ -154,6 +162,7 @@ impl Intake {
 
     /// Local time for quiet hours, seconds east of UTC.
     pub fn set_utc_offset_s(&mut self, seconds: i32) {
+        self.judge.set_utc_offset_s(seconds);
         self.desk.set_utc_offset_s(seconds);
     }
 
@@ -183,9 +192,39 @@ impl Intake {
         self.desk.set_own_macs(macs);
     }
 
-    /// Events since the last call, written.
+    /// Events since the last call, judged and written; also those that are muted, which are kept and not told.
     pub fn take_told(&mut self) -> Vec<Told> {
-        self.events.drain(..).map(|event| told(&event, &self.vendors, &self.sensor)).collect()
+        let mut all = Vec::new();
+        for mut event in self.events.drain(..) {
+            match self.judge.judge(&mut event) {
+                Verdict::Ignored => {}
+                Verdict::Folded(fold) => drop(self.folds.insert(fold.id, fold)),
+                Verdict::Kept { muted, cause } => {
+                    let muted = muted.map(|muted| muted.to_string());
+                    all.push(told(&event, muted, cause, &self.vendors, &self.sensor));
+                }
+            }
+        }
+        all
+    }
+
+    /// Counts of earlier events that rose since the last call; to be taken after the events, so that none comes before its own.
+    pub fn take_folds(&mut self) -> Vec<Fold> {
+        std::mem::take(&mut self.folds).into_values().collect()
+    }
+
+    /// Tells again of unknown hosts that are due.
+    pub fn renotify(&mut self, now: Timestamp) {
+        let Self { desk, judge, events, .. } = self;
+        for again in judge.renotify(now, || desk.correlator.snapshot()) {
+            let Again { host, mac, ip, at, times } = again;
+            let details = vec![(AGAIN, Detail::Number(times))];
+            desk.correlator.tell_of(host.segment, Kind::NewHost, at, details, events);
+            if let Some(event) = events.last_mut() {
+                (event.mac, event.ip, event.host) = (mac, ip, Some(host.id));
+                event.hostname = host.names.first().map(|name| name.name.clone());
+            }
+        }
     }
 
     /// Whether `take_told` has something to give.
@@ -215,8 +254,27 @@ impl Intake {
     }
 }
 
-fn told(event: &Event, vendors: &Vendors, sensor: &str) -> Told {
-    let record = record::event_record(event, vendors, sensor);
+impl Told {
+    /// From the database, with its count; `None` when its record is not one of ours.
+    pub fn stored(mut stored: StoredEvent) -> Option<Self> {
+        let mut record: EventRecord = serde_json::from_str(&stored.record).ok()?;
+        if stored.count > 1 {
+            record.count = Some(stored.count);
+            record.last_at = stored.last_at.map(record::rfc3339);
+            stored.record = line(&record);
+        }
+        Some(Self { record, stored })
+    }
+
+    /// Whether it is kept and not told.
+    pub fn is_muted(&self) -> bool {
+        self.stored.muted.is_some()
+    }
+}
+
+fn told(event: &Event, muted: Option<String>, cause: Option<String>, vendors: &Vendors, sensor: &str) -> Told {
+    let mut record = record::event_record(event, vendors, sensor);
+    record.muted.clone_from(&muted);
     let stored = StoredEvent {
         id: event.id,
         at: event.at,
@@ -224,7 +282,71 @@ fn told(event: &Event, vendors: &Vendors, sensor: &str) -> Told {
         severity: event.severity.name().to_owned(),
         segment: event.segment.map(|segment| segment.to_string()),
         host: event.host.map(|host| host.0),
-        record: serde_json::to_string(&record).expect("an event record is strings, numbers and lists of them"),
+        record: line(&record),
+        cause,
+        muted,
+        count: 1,
+        last_at: None,
     };
     Told { record, stored }
+}
+
+fn line(record: &EventRecord) -> String {
+    serde_json::to_string(record).expect("an event record is strings, numbers and lists of them")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::inventory::policy::{Subjects, Telling};
+    use crate::inventory::state::{Host, HostId, Rows, Station};
+
+    #[test]
+    fn an_unknown_host_is_told_again_with_all_that_is_known_of_it() {
+        let segment = Segment::untagged(Iface::new("eth1").unwrap());
+        let (first_seen, last_seen) = (Timestamp::from_secs(0), Timestamp::from_secs(7190));
+        let mac = Mac([2, 0, 0, 0, 0, 1]);
+        let host = Host {
+            id: HostId(7),
+            segment,
+            first_seen,
+            last_seen,
+            announced: true,
+            here_since: first_seen,
+            gone_since: None,
+            names: Vec::new(),
+            services: Vec::new(),
+            dhcp: None,
+            roles: BTreeMap::new(),
+            prints: Vec::new(),
+        };
+        let station = Station { segment, mac, host: host.id, first_seen, last_seen, sources: BTreeSet::new() };
+        let rows = Rows { hosts: vec![host], stations: vec![station], ..Rows::default() };
+        let last_event_at = Some(Timestamp::from_secs(5));
+        let saved = Saved { rows, next_event_id: 9, last_event_at, ..Saved::default() };
+        let inventory = config::Inventory {
+            learning: Duration::ZERO,
+            networks: Vec::new(),
+            oui: None,
+            fingerprints: None,
+            p0f: None,
+            name: "box".to_owned(),
+        };
+        let mut intake = Intake::new(Settings::default(), saved, Vendors::builtin(), &inventory, None);
+        let known = Subjects { macs: [Mac([2, 0, 0, 0, 0, 2])].into(), ..Subjects::default() };
+        let hourly = Telling { known, renotify: Some(Duration::from_secs(3600)), ..Telling::default() };
+        intake.judge.set_telling(hourly);
+        intake.renotify(Timestamp::from_secs(7200));
+        intake.renotify(Timestamp::from_secs(7260));
+        let told = intake.take_told();
+        let [Told { record, stored }] = &told[..] else { panic!("told once: {told:#?}") };
+        assert_eq!((record.kind.as_str(), record.severity.as_str(), record.id), ("new-host", "notice", 9));
+        assert_eq!((record.mac.as_deref(), stored.host), (Some("02:00:00:00:00:01"), Some(7)));
+        assert_eq!(record.details.as_ref().unwrap()["again"], 2);
+        assert_eq!(record.segment.as_deref(), Some("eth1"));
+    }
 }

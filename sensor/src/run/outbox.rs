@@ -240,6 +240,10 @@ impl Courier {
         let events = (self.source)(self.given_to).map_err(io::Error::other)?;
         let utc_offset_s = self.clock.utc_offset_s();
         for event in &events {
+            if event.muted.is_some() {
+                self.given_to = event.id;
+                continue;
+            }
             match serde_json::from_str::<EventRecord>(&event.record) {
                 Ok(record) => match self.sink.publish(&record, &event.record, utc_offset_s) {
                     Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => self.miss(event.id, &error),
@@ -333,6 +337,10 @@ mod tests {
                 severity: String::new(),
                 segment: None,
                 host: None,
+                cause: None,
+                muted: None,
+                count: 1,
+                last_at: None,
                 record: if id == 4 { "{".to_owned() } else { serde_json::to_string(&record(id)).unwrap() },
             };
             Ok((after + 1..=last).take(EVENTS_PER_BATCH as usize).map(event).collect())

@@ -1,6 +1,5 @@
 //! `sensor replay`: capture files through the same classifier, parsers and correlator, on the files' own clock.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -16,7 +15,6 @@ use crate::export::record::address_records;
 use crate::export::table::write_hosts;
 use crate::export::{csv, json};
 use crate::inventory::correlator::Settings;
-use crate::inventory::state::Rows;
 use crate::store::{Batch, Saved, Writer};
 use crate::types::{Frame, Timestamp};
 
@@ -73,11 +71,7 @@ impl Player {
                 let (writer, saved) = Writer::open(path, clock.now())?;
                 (Some(writer), saved)
             }
-            None => {
-                let (published_to, marks) = (0, BTreeMap::new());
-                let created_at = clock.now();
-                (None, Saved { rows: Rows::default(), next_event_id: 1, created_at, published_to, marks })
-            }
+            None => (None, Saved { next_event_id: 1, created_at: clock.now(), ..Saved::default() }),
         };
         let (rules, fingerprints) = super::open_fingerprints(&config.inventory)?;
         if let Some(writer) = &mut writer {
@@ -93,7 +87,7 @@ impl Player {
         };
         let log = super::open_lines(config.sightings.as_ref())?;
         let events = super::open_lines(config.events.as_ref())?;
-        let mut intake = Intake::new(settings, saved.rows, saved.next_event_id, vendors, &config.inventory, log);
+        let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
         intake.fingerprints = fingerprints;
         Ok(Self {
             intake,
@@ -158,13 +152,15 @@ impl Player {
                 changes: correlator.take_changes(),
                 presence: correlator.take_presence(),
                 events: self.told.iter().map(|told| told.stored.clone()).collect(),
+                folds: self.intake.take_folds(),
+                mutes: None,
                 // A replay's news are old: no later start of the sensor tells them to the journal.
                 published_to: self.told.last().map(|told| told.stored.id),
                 ..Batch::default()
             })?;
         }
         let told = self.told.len();
-        for told in self.told.drain(..) {
+        for told in self.told.drain(..).filter(|told| !told.is_muted()) {
             if self.screen == Screen::Text {
                 screen::event(self.screen, &told);
             }

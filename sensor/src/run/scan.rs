@@ -25,11 +25,10 @@ use crate::export::{csv, json, table};
 use crate::inventory::correlator::Settings;
 use crate::inventory::probe::{Probe, Question, Technique};
 use crate::inventory::sighting::Sighting;
-use crate::inventory::state::Rows;
 use crate::probe::icmp::{EchoReply, EchoSweep, Family};
 use crate::probe::prober::Voice;
 use crate::probe::raw::Raw;
-use crate::store::{Batch, Writer};
+use crate::store::{Batch, Saved, Writer};
 use crate::types::{Frame, Iface, Segment, Timestamp};
 
 /// The prober, when it is needed.
@@ -108,11 +107,11 @@ impl Scanner {
             return Err(Failure::Config(crate::config::ConfigError::NothingToScan));
         }
         let equipment = voices::equipment(voices, scopes, &config.asking);
-        let (writer, rows, next_event_id) = match &config.db {
-            None => (None, Rows::default(), 1),
+        let (writer, saved) = match &config.db {
+            None => (None, Saved { next_event_id: 1, ..Saved::default() }),
             Some(path) => {
                 let (writer, saved) = Writer::open(path, clock.now())?;
-                (Some(writer), saved.rows, saved.next_event_id)
+                (Some(writer), saved)
             }
         };
         let settings = Settings {
@@ -122,7 +121,7 @@ impl Scanner {
         };
         let vendors = super::open_vendors(config.inventory.oui.as_deref())?;
         Ok(Self {
-            intake: Intake::new(settings, rows, next_event_id, vendors, &config.inventory, None),
+            intake: Intake::new(settings, saved, vendors, &config.inventory, None),
             writer,
             capture,
             raws,
@@ -300,6 +299,7 @@ impl Scanner {
                 presence: self.intake.desk.correlator.take_presence(),
                 published_to: told.last().map(|told| told.stored.id),
                 events: told.into_iter().map(|told| told.stored).collect(),
+                folds: self.intake.take_folds(),
                 ..Batch::default()
             })?;
             writer.close()?;

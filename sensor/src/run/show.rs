@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::failure::Failure;
+use super::intake::Told;
 use super::screen;
 use crate::cli::{DbArgs, DbCommand, EventsArgs, ExportArgs, HostsArgs};
 use crate::clock::Clock;
 use crate::config::{ConfigError, default_db, parse_when, suggest};
-use crate::export::record::{AddressRecord, EventRecord, address_records};
+use crate::export::record::{AddressRecord, address_records};
 use crate::export::{self, csv, json, table};
 use crate::inventory::event::Kind;
 use crate::store::{self, EventFilter, Reader, StoredEvent};
@@ -117,9 +118,10 @@ fn records(
 fn print_events(events: &[StoredEvent], json: bool) -> io::Result<()> {
     let mut out = screen::stdout();
     for event in events {
-        match (json, serde_json::from_str::<EventRecord>(&event.record)) {
-            (false, Ok(record)) => table::write_event(&record, screen::paint(), &mut out)?,
-            _ => writeln!(out, "{}", event.record)?,
+        match (json, Told::stored(event.clone())) {
+            (false, Some(told)) => table::write_event(&told.record, screen::paint(), &mut out)?,
+            (true, Some(told)) => writeln!(out, "{}", told.stored.record)?,
+            (_, None) => writeln!(out, "{}", event.record)?,
         }
     }
     out.flush()

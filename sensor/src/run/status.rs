@@ -9,6 +9,7 @@ use crate::capture::{Accounts, Hearing, Mode, PortStatus, Role};
 use crate::export::escape::escape;
 use crate::export::record::rfc3339;
 use crate::inventory::event::Detail;
+use crate::inventory::judge::Mute;
 use crate::inventory::planner::Answers;
 use crate::probe::prober::Counted;
 use crate::types::{Class, Timestamp};
@@ -56,6 +57,8 @@ pub struct Status<'a> {
     pub sinks: &'a [SinkStatus],
     /// Questions and answers, where anybody may be asked.
     pub asking: Option<(Counted, Answers)>,
+    /// What is muted, or was lately.
+    pub mutes: &'a [Mute],
     /// Sightings that their log missed.
     pub sightings_dropped_total: u64,
     /// Events that were never saved, because the database could not be written for too long.
@@ -97,6 +100,7 @@ pub fn line(status: &Status<'_>) -> String {
         "events_missed": status.events_lost_total + status.sinks.iter().map(|sink| sink.missed).sum::<u64>(),
         "sinks": status.sinks.iter().map(sink).collect::<Vec<_>>(),
         "sightings_dropped": status.sightings_dropped_total,
+        "mutes": status.mutes.iter().filter(|mute| mute.until > status.at).map(mute).collect::<Vec<_>>(),
     }})
     .to_string()
 }
@@ -115,6 +119,10 @@ fn sink(sink: &SinkStatus) -> Value {
         value["error"] = escape(error).into();
     }
     value
+}
+
+fn mute(mute: &Mute) -> Value {
+    json!({"id": mute.id, "target": mute.target.to_string(), "until": rfc3339(mute.until), "reason": mute.reason})
 }
 
 fn port(port: &PortStatus, now: Timestamp) -> Value {

@@ -74,6 +74,10 @@ pub(super) fn event(id: u64) -> StoredEvent {
         segment: odd.then(|| "eth1.30".to_owned()),
         host: odd.then_some(u64::MAX - id),
         record: format!("{{\"id\":{id}}}"),
+        cause: odd.then(|| format!("new-host {id}")),
+        muted: None,
+        count: 1,
+        last_at: None,
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ipnet::IpNet;
 use rusqlite::{Connection, Params, Row};
 
-use super::StoredEvent;
 use super::value::{Ip, Ipv6s, Kinships, Lines, Ports, Protocol, Sources, damage, from_event_id, ipv4};
+use super::{StoredEvent, StoredMute};
 use crate::inventory::state::{
     Asked, Binding, DhcpFacts, Holder, Host, HostId, HostRole, Join, Lease, Name, Neighbour, OpenPort, Print,
     RoleHolder, RouterFacts, Rows, Service, SnmpFacts, Station, Told,
@@ -14,7 +14,7 @@ use crate::inventory::state::{
 use crate::types::{Iface, Segment, Tunnel, Vlans};
 
 /// The columns that [`event`] reads, in its order.
-pub(super) const EVENT_COLUMNS: &str = "id, at, kind, severity, segment, host, record";
+pub(super) const EVENT_COLUMNS: &str = "id, at, kind, severity, segment, host, record, cause, muted, count, last_at";
 
 /// The whole inventory. The caller holds a transaction, so that it is of one moment.
 pub(super) fn rows(connection: &Connection) -> rusqlite::Result<Rows> {
@@ -42,6 +42,23 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
         segment: row.get(4)?,
         host: row.get::<_, Option<HostId>>(5)?.map(|host| host.0),
         record: row.get(6)?,
+        cause: row.get(7)?,
+        muted: row.get(8)?,
+        count: from_event_id(row.get(9)?),
+        last_at: row.get(10)?,
+    })
+}
+
+/// What is muted, by number.
+pub(super) fn mutes(connection: &Connection) -> rusqlite::Result<Vec<StoredMute>> {
+    all(connection, "SELECT id, target, from_at, until_at, reason FROM mutes ORDER BY id", [], |row| {
+        Ok(StoredMute {
+            id: from_event_id(row.get(0)?),
+            target: row.get(1)?,
+            from: row.get(2)?,
+            until: row.get(3)?,
+            reason: row.get(4)?,
+        })
     })
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::inventory::judge::Fold;
 use crate::inventory::state::{Changes, Presence, Rows};
 use crate::types::Timestamp;
 
@@ -53,6 +54,29 @@ pub struct StoredEvent {
     pub host: Option<u64>,
     /// The finished JSON object, one line.
     pub record: String,
+    /// What its repeats are known by.
+    pub cause: Option<String>,
+    /// Why it is not told, as written.
+    pub muted: Option<String>,
+    /// How often it happened; 1 or more. Not in the record.
+    pub count: u64,
+    /// When it happened last, where it did so more than once. Not in the record.
+    pub last_at: Option<Timestamp>,
+}
+
+/// What is muted for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMute {
+    /// Its number, from 1; below 2^63.
+    pub id: u64,
+    /// What, as written.
+    pub target: String,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// What one transaction saves: removals first, then rows, presence, events.
@@ -64,6 +88,10 @@ pub struct Batch {
     pub presence: Vec<Presence>,
     /// What was told.
     pub events: Vec<StoredEvent>,
+    /// Counts of events that were saved before, or are in `events`.
+    pub folds: Vec<Fold>,
+    /// What is muted, in place of what was, when that changed.
+    pub mutes: Option<Vec<StoredMute>>,
     /// The last event that every sink has taken, when that moved.
     pub published_to: Option<u64>,
     /// The last event that a sink has taken, by its name, where that moved.
@@ -76,6 +104,8 @@ impl Batch {
         self.changes == Changes::default()
             && self.presence.is_empty()
             && self.events.is_empty()
+            && self.folds.is_empty()
+            && self.mutes.is_none()
             && self.published_to.is_none()
             && self.marks.is_empty()
     }
@@ -90,11 +120,13 @@ pub struct Rules {
     pub p0f: Option<String>,
 }
 
+/// An event is repeated for a day at most, and then told anew; nanoseconds.
+const DAY_NS: i64 = 86_400_000_000_000;
 const FINGERPRINTS: &str = "fingerprints";
 const P0F: &str = "p0f";
 
 /// What a database held when it was opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
     /// The inventory.
     pub rows: Rows,
@@ -106,4 +138,10 @@ pub struct Saved {
     pub published_to: u64,
     /// The last event that each sink has taken, by its name.
     pub marks: BTreeMap<String, u64>,
+    /// Events of the last day that may be repeated, in order.
+    pub repeatable: Vec<StoredEvent>,
+    /// What is muted, by number.
+    pub mutes: Vec<StoredMute>,
+    /// When the last event happened.
+    pub last_event_at: Option<Timestamp>,
 }

@@ -12,7 +12,7 @@ use super::file;
 use super::schema::{self, Identity};
 use super::value::event_id;
 use super::writer::BUSY_TIMEOUT;
-use super::{FINGERPRINTS, P0F, Rules, StoredEvent};
+use super::{DAY_NS, FINGERPRINTS, P0F, Rules, StoredEvent, StoredMute};
 use super::{load, lock};
 use crate::inventory::state::Rows;
 use crate::types::Timestamp;
@@ -22,7 +22,7 @@ use crate::types::Timestamp;
 pub struct EventFilter {
     /// Only those with a greater id.
     pub after_id: Option<u64>,
-    /// Only those that happened then or later.
+    /// Only those that happened, or happened last, then or later.
     pub since: Option<Timestamp>,
     /// Only these kinds; empty: all.
     pub kinds: Vec<String>,
@@ -100,6 +100,11 @@ impl Reader {
         self.read(|connection| load::all(connection, &sql, params_from_iter(&values), load::event))
     }
 
+    /// What is muted, or was lately, by number.
+    pub fn mutes(&self) -> Result<Vec<StoredMute>, StoreError> {
+        self.read(load::mutes)
+    }
+
     fn connect(path: &Path, more: OpenFlags, name: PathBuf) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
         let open = || {
@@ -154,7 +159,9 @@ fn query(filter: &EventFilter) -> (String, Vec<Value>) {
     let mut sql = format!("SELECT {} FROM events WHERE id > ?", load::EVENT_COLUMNS);
     let mut values = vec![Value::Integer(event_id(after_id.unwrap_or(0)))];
     if let Some(since) = since {
-        sql.push_str(" AND at >= ?");
+        // What began earlier and repeated since then counts; the first condition is for the index.
+        sql.push_str(" AND at >= ? AND ifnull(last_at, at) >= ?");
+        values.push(Value::Integer(since.as_nanos().saturating_sub(DAY_NS)));
         values.push(Value::Integer(since.as_nanos()));
     }
     if !kinds.is_empty() {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Params, params};
 
 use super::value::{Ip, Ipv6s, Kinships, Lines, Ports, Protocol, Sources, event_id};
-use super::{Batch, StoredEvent};
+use super::{Batch, StoredEvent, StoredMute};
+use crate::inventory::judge::Fold;
 use crate::inventory::state::{
     Asked, Binding, Host, HostId, Join, Lease, Neighbour, OpenPort, Presence, Removed, RoleHolder, Rows, Station, Told,
 };
@@ -21,7 +22,20 @@ pub(super) fn save(connection: &Connection, segments: &mut Segments, batch: &Bat
     save.rows(&batch.changes.rows)?;
     batch.presence.iter().try_for_each(|presence| save.presence(presence))?;
     batch.events.iter().try_for_each(|event| save.event(event))?;
+    batch.folds.iter().try_for_each(|fold| save.fold(fold))?;
+    batch.mutes.iter().try_for_each(|mutes| mutes_in_place(connection, mutes))?;
     save.marks(batch)
+}
+
+/// Replaces what is muted.
+pub(super) fn mutes_in_place(connection: &Connection, mutes: &[StoredMute]) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM mutes", [])?;
+    for StoredMute { id, target, from, until, reason } in mutes {
+        connection
+            .prepare_cached("INSERT INTO mutes (id, target, from_at, until_at, reason) VALUES (?, ?, ?, ?, ?)")?
+            .execute(params![event_id(*id), target, from, until, reason])?;
+    }
+    Ok(())
 }
 
 struct Save<'a> {
@@ -368,11 +382,31 @@ impl Save<'_> {
 
     /// Replaces an event of the same id, so that saving a batch twice does no harm.
     fn event(&mut self, event: &StoredEvent) -> rusqlite::Result<()> {
-        let StoredEvent { id, at, kind, severity, segment, host, record } = event;
+        let StoredEvent { id, at, kind, severity, segment, host, record, cause, muted, count, last_at } = event;
         self.run(
-            "INSERT OR REPLACE INTO events (id, at, kind, severity, segment, host, record)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
-            params![event_id(*id), at, kind, severity, segment, host.map(HostId), record],
+            "INSERT OR REPLACE INTO events (id, at, kind, severity, segment, host, record, cause, muted, count, last_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                event_id(*id),
+                at,
+                kind,
+                severity,
+                segment,
+                host.map(HostId),
+                record,
+                cause,
+                muted,
+                event_id(*count),
+                last_at
+            ],
+        )
+    }
+
+    /// An event that was pruned since is not repeated any more.
+    fn fold(&mut self, fold: &Fold) -> rusqlite::Result<()> {
+        self.run(
+            "UPDATE events SET count = ?, last_at = ? WHERE id = ?",
+            params![event_id(fold.count), fold.last_at, event_id(fold.id)],
         )
     }
 

@@ -15,11 +15,14 @@ use super::lock::Lock;
 use super::save::{self, Segments};
 use super::schema::{self, Identity};
 use super::value::from_event_id;
-use super::{Batch, FINGERPRINTS, P0F, Rules, Saved};
+use super::{Batch, DAY_NS, FINGERPRINTS, P0F, Rules, Saved, StoredMute};
 use crate::types::Timestamp;
 
 /// How long a statement waits for another connection: a reader's recovery, a copy being made.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More causes than these are not remembered.
+const REPEATABLE_MAX: i64 = 16_384;
 
 /// The writer. Dropping it without [`Writer::close`] is safe, and leaves a WAL for the next start.
 #[derive(Debug)]
@@ -89,6 +92,16 @@ impl Writer {
         let sql = format!("DELETE FROM sinks WHERE name NOT IN ({marks})");
         let retained = self.connection.execute(&sql, rusqlite::params_from_iter(names));
         retained.map(drop).map_err(|error| self.fail(error))
+    }
+
+    /// Replaces what is muted, where no sensor runs that could be asked to.
+    pub fn set_mutes(&mut self, mutes: &[StoredMute]) -> Result<(), StoreError> {
+        let set = |connection: &mut Connection| {
+            let transaction = connection.transaction()?;
+            save::mutes_in_place(&transaction, mutes)?;
+            transaction.commit()
+        };
+        set(&mut self.connection).map_err(|error| self.fail(error))
     }
 
     /// Deletes at most `rows_max` events that happened before `events_before` and are published, oldest first.
@@ -174,12 +187,22 @@ impl Writer {
         let marks = load::all(&self.connection, "SELECT name, written_to FROM sinks", [], |row| {
             Ok((row.get(0)?, from_event_id(row.get(1)?)))
         })?;
+        let repeatable = format!(
+            "SELECT {} FROM (SELECT * FROM events WHERE at >= ? AND cause IS NOT NULL ORDER BY id DESC LIMIT ?) ORDER BY id",
+            load::EVENT_COLUMNS
+        );
+        let last_event_at: Option<Timestamp> =
+            self.connection.query_row("SELECT max(at) FROM events", [], |row| row.get(0))?;
+        let day_ago = last_event_at.map_or(0, Timestamp::as_nanos).saturating_sub(DAY_NS);
         Ok(Saved {
             rows: load::rows(&self.connection)?,
             next_event_id: from_event_id(last_event_id).max(from_event_id(published_to)) + 1,
             created_at,
             published_to: from_event_id(published_to),
             marks: marks.into_iter().collect(),
+            repeatable: load::all(&self.connection, &repeatable, [day_ago, REPEATABLE_MAX], load::event)?,
+            mutes: load::mutes(&self.connection)?,
+            last_event_at,
         })
     }
 
@@ -205,13 +228,13 @@ impl Writer {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
-    use std::collections::BTreeMap;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::super::fixture::{self, Folder, NOW, Random, apply, batch_of, events, network, seen, sorted};
-    use super::super::{Reader, StoredEvent};
+    use super::super::{EventFilter, Reader, StoredEvent};
     use super::*;
+    use crate::inventory::judge::Fold;
     use crate::inventory::state::Rows;
 
     /// Saves batches, opens the database again and compares it with the model.
@@ -256,13 +279,45 @@ mod tests {
     fn a_new_database_is_empty_and_few_may_read_it() {
         let folder = Folder::new();
         let (_writer, saved) = folder.open();
-        let nothing =
-            Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, published_to: 0, marks: BTreeMap::new() };
+        let nothing = Saved { next_event_id: 1, created_at: NOW, ..Saved::default() };
         assert_eq!(saved, nothing);
         for name in ["db", "db-wal", "db.lock"] {
             let mode = fs::metadata(folder.file(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777 & !0o640, 0, "{name}");
         }
+    }
+
+    #[test]
+    fn counts_and_mutes_survive() {
+        let folder = Folder::new();
+        let mut writer = folder.open().0;
+        let fold = |id, count| Fold { id, count, last_at: Timestamp::from_secs(90) };
+        let mute = StoredMute {
+            id: 3,
+            target: "eth1".to_owned(),
+            from: NOW,
+            until: NOW.after(Duration::from_secs(60)),
+            reason: None,
+        };
+        // The count of an event that comes in the same batch, of an earlier one, and of one that was pruned.
+        writer.commit(&Batch { folds: vec![fold(1, 2)], ..events(1..=3) }).unwrap();
+        let mutes = Some(vec![mute.clone()]);
+        writer.commit(&Batch { folds: vec![fold(1, 3), fold(3, 2), fold(9, 2)], mutes, ..Batch::default() }).unwrap();
+        let mut silent = events([4]);
+        silent.events[0].muted = Some("rule 1".to_owned());
+        writer.commit(&silent).unwrap();
+        drop(writer);
+        let (mut writer, saved) = folder.open();
+        let counts: Vec<_> = saved.repeatable.iter().map(|event| (event.id, event.count, event.last_at)).collect();
+        assert_eq!(counts, [(1, 3, Some(Timestamp::from_secs(90))), (3, 2, Some(Timestamp::from_secs(90)))]);
+        assert_eq!((saved.next_event_id, saved.last_event_at), (5, Some(Timestamp::from_secs(4))));
+        assert_eq!(saved.mutes, [mute]);
+        let reader = Reader::open(&folder.file("db")).unwrap();
+        let since = EventFilter { since: Some(Timestamp::from_secs(50)), ..EventFilter::default() };
+        let lately = reader.events(&since).unwrap();
+        assert_eq!(lately.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 3], "they repeated since then");
+        writer.set_mutes(&[]).unwrap();
+        assert_eq!(Reader::open(&folder.file("db")).unwrap().mutes().unwrap(), []);
     }
 
     #[test]
@@ -442,10 +497,7 @@ mod tests {
         assert!(!writer.commit(&batch).unwrap_err().is_full());
         drop(writer);
         let (mut writer, saved) = folder.open();
-        assert_eq!(
-            saved,
-            Saved { rows: Rows::default(), next_event_id: 1, created_at: NOW, published_to: 0, marks: BTreeMap::new() }
-        );
+        assert_eq!(saved, Saved { next_event_id: 1, created_at: NOW, ..Saved::default() });
         writer.commit(&batch).unwrap();
     }
 

@@ -96,7 +96,8 @@ impl SensorProcess {
         self.child.id()
     }
 
-    fn signal(&self, signal: i32) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
         // SAFETY: the child is ours and not yet waited for, so the number is still its own.
         unsafe { libc::kill(self.child.id().cast_signed(), signal) };
     }

@@ -84,7 +84,8 @@ impl Kind {
                  it, or when the input ends. `ip` is its best address then: IPv4, global IPv6, link-local. Info when it \
                  was first seen inside the learning period, and where its MAC is a changing one and hosts with other such \
                  MACs (`alike`: how many), which fell silent before, said the same of themselves, though not enough to \
-                 tell which it is (a maker's name)."
+                 tell which it is (a maker's name). `again`: how often before, where the owner wants to be told again of \
+                 hosts that are not known (`renotify`)."
             }
             Self::NewRouter => {
                 "A router never seen before on this segment: a router advertisement with a lifetime that is not 0; `mac` \
@@ -169,7 +170,7 @@ impl Kind {
             Self::NameChanged => &["new_name", "old_name", "source"],
             Self::NewAddress => &[],
             Self::NewDhcpServer => &["protocol"],
-            Self::NewHost => &["alike"],
+            Self::NewHost => &["again", "alike"],
             Self::NewRouter => &["lifetime_s", "prefixes"],
             Self::ReusedMac => &["previous_age_s"],
             Self::RogueDhcpServer => &["protocol"],

@@ -121,10 +121,7 @@ fn allowed_ports(network: &Network) -> Arc<[u16]> {
 }
 
 fn is_quiet(windows: &[Quiet], minute: u16) -> bool {
-    windows.iter().any(|Quiet { from, to }| match from <= to {
-        true => (*from..*to).contains(&minute),
-        false => minute >= *from || minute < *to,
-    })
+    windows.iter().any(|window| window.holds(minute))
 }
 
 /// Whether a host can have the address and be asked by it: not "this network", loopback, multicast or reserved

@@ -1,0 +1,322 @@
+//! What is told: the file's `[policy]` table and its rules, and the words by which hosts, segments and kinds are muted.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::asking::{parse_quiet, parse_segment};
+use super::{ConfigError, Named, parse_prefix, suggest};
+use crate::inventory::event::{Kind, Severity};
+use crate::inventory::judge::Target;
+use crate::inventory::policy::{Hours, Kin, Quiet, Rule, Subjects, Telling};
+use crate::inventory::state::HostId;
+use crate::types::Mac;
+
+/// `[policy]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Keys {
+    ignore: Vec<String>,
+    known: Vec<String>,
+    known_file: Option<PathBuf>,
+    always_on: Vec<String>,
+    fold_s: Option<u64>,
+    renotify_h: Option<u32>,
+    rule: Vec<RuleKeys>,
+}
+
+/// `[[policy.rule]]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RuleKeys {
+    kinds: Vec<String>,
+    segments: Vec<String>,
+    networks: Vec<String>,
+    hosts: Vec<String>,
+    macs: Vec<String>,
+    hours: Option<String>,
+    days: Vec<String>,
+    below: Option<String>,
+    severity: Option<String>,
+    mute: bool,
+}
+
+pub(super) const POLICY_KEYS: [&str; 7] =
+    ["ignore", "known", "known_file", "always_on", "fold_s", "renotify_h", "rule"];
+pub(super) const RULE_KEYS: [&str; 10] =
+    ["kinds", "segments", "networks", "hosts", "macs", "hours", "days", "below", "severity", "mute"];
+
+/// A list of known hosts may be so large, bytes.
+const KNOWN_MAX: u64 = 4 << 20;
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// From the file's keys and its networks.
+pub(super) fn telling(keys: Keys, networks: &[Named]) -> Result<Telling, ConfigError> {
+    let mut known = subjects("known", &keys.known)?;
+    if let Some(path) = &keys.known_file {
+        add_file(&mut known, path)?;
+    }
+    let defaults = Telling::default();
+    let kin = networks.iter().filter(|named| !named.settings.allow_virtual_macs.is_empty());
+    let telling = Telling {
+        ignore: subjects("ignore", &keys.ignore)?,
+        known,
+        always_on: subjects("always_on", &keys.always_on)?,
+        kin: kin.map(|named| Kin { segment: named.home(), macs: named.settings.allow_virtual_macs.clone() }).collect(),
+        rules: keys.rule.iter().map(rule).collect::<Result<_, _>>()?,
+        fold: keys.fold_s.map_or(defaults.fold, Duration::from_secs),
+        renotify: keys.renotify_h.filter(|h| *h > 0).map(|h| Duration::from_secs(3600 * u64::from(h))),
+    };
+    if telling.renotify.is_some() && telling.known.is_empty() {
+        return Err(ConfigError::RenotifyWithoutKnown);
+    }
+    Ok(telling)
+}
+
+fn rule(keys: &RuleKeys) -> Result<Rule, ConfigError> {
+    let severity = |word: &Option<String>| word.as_deref().map(parse_severity).transpose();
+    let mut networks = Subjects::default();
+    for text in &keys.networks {
+        networks.prefixes.push(parse_prefix("[[policy.rule]] networks", text)?);
+    }
+    let mut hosts = subjects("[[policy.rule]] hosts", &keys.hosts)?;
+    for text in &keys.macs {
+        let bad = || ConfigError::Subject { setting: "[[policy.rule]] macs", value: text.escape_debug().to_string() };
+        hosts.macs.insert(Mac::parse(text).ok_or_else(bad)?);
+    }
+    let rule = Rule {
+        kinds: keys.kinds.iter().map(|word| parse_kind(word)).collect::<Result<_, _>>()?,
+        segments: keys.segments.iter().map(|text| parse_segment(text)).collect::<Result<_, _>>()?,
+        networks,
+        hosts,
+        hours: hours(keys)?,
+        below: severity(&keys.below)?,
+        severity: severity(&keys.severity)?,
+        mute: keys.mute,
+    };
+    if rule.severity.is_none() && !rule.mute { Err(ConfigError::IdleRule) } else { Ok(rule) }
+}
+
+/// Days without hours are whole days; hours without days are of every day.
+fn hours(keys: &RuleKeys) -> Result<Option<Hours>, ConfigError> {
+    if keys.hours.is_none() && keys.days.is_empty() {
+        return Ok(None);
+    }
+    let day = keys.hours.as_deref().map_or(Ok(Quiet { from: 0, to: 1440 }), |text| parse_quiet("hours", text))?;
+    let mut days = [keys.days.is_empty(); 7];
+    for text in &keys.days {
+        let bad = || ConfigError::Day(text.escape_debug().to_string());
+        let place = |word: &str| DAYS.iter().position(|day| *day == word).ok_or_else(bad);
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let (first, last) = (place(first)?, place(last)?);
+        // `sat-mon` passes the end of the week.
+        let length = (last + 7 - first) % 7;
+        (first..=first + length).for_each(|day| days[day % 7] = true);
+    }
+    Ok(Some(Hours { day, days }))
+}
+
+/// MACs, hosts' ids, addresses and networks.
+fn subjects(setting: &'static str, texts: &[String]) -> Result<Subjects, ConfigError> {
+    let mut subjects = Subjects::default();
+    texts.iter().try_for_each(|text| add(&mut subjects, setting, text))?;
+    Ok(subjects)
+}
+
+fn add(subjects: &mut Subjects, setting: &'static str, text: &str) -> Result<(), ConfigError> {
+    if let Some(mac) = Mac::parse(text) {
+        subjects.macs.insert(mac);
+    } else if let Some(host) = parse_host(text) {
+        subjects.hosts.insert(host);
+    } else if let Ok(ip) = text.parse::<IpAddr>() {
+        subjects.ips.insert(ip);
+    } else if let Ok(prefix) = text.parse::<IpNet>() {
+        subjects.prefixes.push(prefix.trunc());
+    } else {
+        return Err(ConfigError::Subject { setting, value: text.escape_debug().to_string() });
+    }
+    Ok(())
+}
+
+/// One a line; `#` begins a remark.
+fn add_file(subjects: &mut Subjects, path: &Path) -> Result<(), ConfigError> {
+    let wrong = |what: String| ConfigError::Rules { path: path.to_owned(), what };
+    let length = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+    if length > KNOWN_MAX {
+        return Err(wrong(format!("{length} bytes are too many for a list of known hosts; {KNOWN_MAX} are allowed")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    for (number, line) in (1..).zip(text.lines()) {
+        let entry = line.split('#').next().unwrap_or_default().trim();
+        if !entry.is_empty() {
+            add(subjects, "known_file", entry).map_err(|error| wrong(format!("line {number}: {error}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// A host's id as written in events.
+fn parse_host(text: &str) -> Option<HostId> {
+    let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| u64::from_str_radix(text, 16).ok().map(HostId)).flatten()
+}
+
+fn parse_kind(word: &str) -> Result<Kind, ConfigError> {
+    Kind::parse(word).ok_or_else(|| ConfigError::Kind {
+        value: word.escape_debug().to_string(),
+        suggestion: suggest(word, Kind::ALL.map(Kind::name)),
+    })
+}
+
+fn parse_severity(word: &str) -> Result<Severity, ConfigError> {
+    Severity::parse(word).ok_or_else(|| ConfigError::Severity {
+        value: word.escape_debug().to_string(),
+        suggestion: suggest(word, Severity::ALL.map(Severity::name)),
+    })
+}
+
+/// What is muted, as written: a kind, a MAC, a host's id, an address or network, else a segment.
+pub fn parse_target(text: &str) -> Result<Target, ConfigError> {
+    let network = || text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let target = Kind::parse(text)
+        .map(Target::Kind)
+        .or_else(|| Mac::parse(text).map(Target::Mac))
+        .or_else(|| parse_host(text).map(Target::Host))
+        .or_else(|| network().map(|net: IpNet| Target::Network(net.trunc())))
+        .or_else(|| parse_segment(text).ok().map(Target::Segment));
+    target.ok_or_else(|| no_target(text))
+}
+
+/// The error for a word that names nothing.
+pub fn no_target(text: &str) -> ConfigError {
+    let suggestion = suggest(text, Kind::ALL.map(Kind::name));
+    ConfigError::Target { value: text.escape_debug().to_string(), suggestion }
+}
+
+/// MACs only.
+pub(super) fn parse_macs(setting: &'static str, texts: &[String]) -> Result<BTreeSet<Mac>, ConfigError> {
+    let mac = |text: &String| {
+        let bad = || ConfigError::Subject { setting, value: text.escape_debug().to_string() };
+        Mac::parse(text).ok_or_else(bad)
+    };
+    texts.iter().map(mac).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::super::{File, Reloaded};
+    use super::*;
+
+    /// The policy of a file's text; an error as its one line.
+    fn policy(text: &str) -> Result<Telling, String> {
+        let file = File::parse(Path::new("s.toml"), text).map_err(|error| error.to_string())?;
+        telling(file.policy, &[]).map_err(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn check_wrong(text: &str, expected: &str) {
+        let error = policy(text).unwrap_err();
+        assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn without_a_policy_only_repeats_are_folded() {
+        assert_eq!(policy("").unwrap(), Telling::default());
+        assert_eq!(Telling::default().fold, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_whole_policy() {
+        let telling = policy(
+            r#"
+            [policy]
+            ignore = ["02:00:00:00:00:01", "10.9.0.0/16"]
+            known = ["0123456789abcdef", "10.0.0.1", "2001:db8::/32"]
+            always_on = ["10.0.0.1"]
+            fold_s = 60
+            renotify_h = 24
+
+            [[policy.rule]]
+            kinds = ["new-host", "host-gone"]
+            segments = ["eth1.30"]
+            networks = ["10.1.0.0/16"]
+            hosts = ["10.1.2.3"]
+            macs = ["02:00:00:00:00:02"]
+            hours = "22:00-06:00"
+            days = ["fri", "sun-mon"]
+            below = "warning"
+            severity = "info"
+            mute = true
+
+            [[policy.rule]]
+            days = ["sat"]
+            severity = "alert"
+            "#,
+        )
+        .unwrap();
+        assert_eq!((telling.ignore.macs.len(), telling.ignore.prefixes.len()), (1, 1));
+        assert_eq!(telling.known.hosts, [HostId(0x0123_4567_89ab_cdef)].into());
+        assert_eq!((telling.known.ips.len(), telling.known.prefixes.len()), (1, 1));
+        assert_eq!((telling.fold, telling.renotify), (Duration::from_secs(60), Some(Duration::from_hours(24))));
+        let [first, second] = &telling.rules[..] else { panic!("two rules") };
+        assert_eq!(first.kinds, [Kind::NewHost, Kind::HostGone].into());
+        assert_eq!((first.hosts.macs.len(), first.hosts.ips.len(), first.networks.prefixes.len()), (1, 1, 1));
+        let days = [true, false, false, false, true, false, true];
+        assert_eq!(first.hours, Some(Hours { day: Quiet { from: 1320, to: 360 }, days }));
+        assert_eq!((first.below, first.severity, first.mute), (Some(Severity::Warning), Some(Severity::Info), true));
+        let saturday = [false, false, false, false, false, true, false];
+        assert_eq!(second.hours, Some(Hours { day: Quiet { from: 0, to: 1440 }, days: saturday }));
+    }
+
+    #[test]
+    fn what_is_wrong_with_it() {
+        check_wrong("[policy]\nfold = 1\n", "unknown key 'fold'; did you mean 'fold_s'?");
+        check_wrong("[policy]\n[[policy.rule]]\nkind = [\"bogon\"]\n", "unknown key 'kind'; did you mean 'kinds'?");
+        check_wrong("[polisy]\n", "unknown key 'polisy'; did you mean 'policy'?");
+        check_wrong("[policy]\nignore = [\"printer\"]\n", "ignore: 'printer' is no MAC, host id, address or network");
+        check_wrong("[policy]\nrenotify_h = 1\n", "renotify_h needs a list of known hosts");
+        let rule = |line: &str| format!("[policy]\n[[policy.rule]]\n{line}\n");
+        check_wrong(&rule("kinds = [\"bogom\"]\nmute = true"), "did you mean 'bogon'?");
+        check_wrong(&rule("severity = \"warn\""), "'warn' is not a severity: info, notice, warning or alert; did you");
+        check_wrong(&rule("hours = \"25-26\"\nmute = true"), "hours: '25-26' are not hours of the day");
+        check_wrong(&rule("days = [\"monday\"]\nmute = true"), "days: 'monday' is not a day of the week");
+        check_wrong(&rule("kinds = [\"bogon\"]"), "a rule needs `severity");
+        check_wrong(&rule("mute = \"yes\""), "s.toml, line 3: ");
+        check_wrong("[policy]\nknown_file = \"/nowhere/known\"\n", "/nowhere/known: ");
+    }
+
+    #[test]
+    fn the_known_may_stand_in_a_file() {
+        let folder = std::env::temp_dir().join(format!("sensor-known-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (known, config) = (folder.join("known"), folder.join("sensor.toml"));
+        std::fs::write(&known, "# ours\n02:00:00:00:00:01  # the printer\n\n10.0.0.0/8\n").unwrap();
+        let text = "[policy]\nknown_file = \"KNOWN\"\n[[network]]\nprefix = \"10.0.0.0/8\"\ninterface = \"eth1\"\n\
+            allow_routers = [\"10.0.0.1\"]\nallow_virtual_macs = [\"02:00:00:00:00:07\"]\n";
+        std::fs::write(&config, text.replace("KNOWN", known.to_str().unwrap())).unwrap();
+        let Reloaded { telling, allow } = Reloaded::new(Some(&config)).unwrap();
+        assert_eq!((telling.known.macs.len(), telling.known.prefixes.len()), (1, 1));
+        assert_eq!(telling.kin.len(), 1);
+        assert!(telling.kin[0].segment.is_some() && telling.kin[0].segment == allow[0].segment);
+        std::fs::write(&known, "02:00:00:00:00:01\nprinter\n").unwrap();
+        let error = Reloaded::new(Some(&config)).unwrap_err().to_string();
+        assert!(error.contains("known: line 2: ") && !error.contains('\n'), "{error}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_muted_comes_back_as_it_was_written() {
+        for text in
+            ["new-host", "02:00:00:00:00:01", "0123456789abcdef", "10.0.0.1", "10.0.0.0/8", "2001:db8::/32", "eth1.30"]
+        {
+            assert_eq!(parse_target(text).unwrap().to_string(), text);
+        }
+        assert!(parse_target("a/b/c").unwrap_err().to_string().contains("'a/b/c' is no kind of event"));
+    }
+}

@@ -1,0 +1,173 @@
+//! What a running sensor may be told to do: a socket beside the database that only its user and root may open. One line of
+//! JSON is asked, one is answered, and the answer means that it is on disk.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::Sleep;
+
+use super::failure::Failure;
+
+/// What can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// A mute is to end.
+    End {
+        /// Its number.
+        id: u64,
+    },
+    /// Something is not to be told for a while.
+    Mute {
+        /// What, as written.
+        target: String,
+        /// For how long, seconds.
+        for_s: u64,
+        /// Why.
+        reason: Option<String>,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The mute of this number has ended.
+    Ended {
+        /// Its number.
+        id: u64,
+    },
+    /// It is muted.
+    Muted {
+        /// The mute's number.
+        id: u64,
+        /// Until when, RFC 3339.
+        until: String,
+    },
+    /// It cannot be done.
+    Refused {
+        /// Why, one line.
+        why: String,
+    },
+}
+
+/// The socket.
+pub struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+    caller: Option<Caller>,
+}
+
+/// Who has come, and what was heard of the request.
+struct Caller {
+    stream: UnixStream,
+    heard: Vec<u8>,
+    patience: Pin<Box<Sleep>>,
+}
+
+/// A request is a line of a few hundred bytes.
+const REQUEST_MAX: usize = 4096;
+/// Who connects and says nothing keeps others waiting for so long.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
+/// How long an answer may take: the database may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Control {
+    /// Opens the socket of the database at `db`, of which the caller is the one writer. To be called inside a tokio runtime
+    /// with its I/O driver.
+    pub fn open(db: &Path) -> io::Result<Self> {
+        let path = socket_of(db);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path, caller: None })
+    }
+
+    /// The next request, and where to answer. Cancelling it loses nothing.
+    pub async fn request(&mut self) -> (UnixStream, String) {
+        loop {
+            let Some(caller) = &mut self.caller else {
+                match self.listener.accept().await {
+                    Ok((stream, _)) => {
+                        let patience = Box::pin(tokio::time::sleep(SILENCE_MAX));
+                        self.caller = Some(Caller { stream, heard: Vec::new(), patience });
+                    }
+                    // Too many descriptors, for a moment.
+                    Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+                }
+                continue;
+            };
+            let is_over = tokio::select! {
+                () = caller.patience.as_mut() => true,
+                ready = caller.stream.readable() => ready.is_err() || caller.hear(),
+            };
+            if is_over && let Some(Caller { stream, heard, .. }) = self.caller.take() {
+                return (stream, String::from_utf8_lossy(&heard).into_owned());
+            }
+        }
+    }
+}
+
+impl Caller {
+    /// Takes what is there; true when there will be no more.
+    fn hear(&mut self) -> bool {
+        let mut part = [0; 1024];
+        match self.stream.try_read(&mut part) {
+            Ok(0) => true,
+            Ok(len) => {
+                self.heard.extend_from_slice(&part[..len]);
+                self.heard.contains(&b'\n') || self.heard.len() > REQUEST_MAX
+            }
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // At worst it lies there and answers nobody.
+        drop(std::fs::remove_file(&self.path));
+    }
+}
+
+/// Answers; who has gone meanwhile does without.
+pub fn answer(stream: UnixStream, answer: &Answer) {
+    let Ok(json) = serde_json::to_string(answer) else { return };
+    drop(stream.into_std().and_then(|mut stream| stream.write_all(format!("{json}\n").as_bytes())));
+}
+
+/// Asks the sensor of the database at `db`; `None` when none runs.
+pub fn ask(db: &Path, request: &Request) -> Result<Option<Answer>, Failure> {
+    let path = socket_of(db);
+    let mut stream = match std::os::unix::net::UnixStream::connect(&path) {
+        Ok(stream) => stream,
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => return Ok(None),
+            _ => return Err(Failure::system(format!("{} cannot be asked; try with sudo", path.display()))(error)),
+        },
+    };
+    let failed = || Failure::system(format!("the sensor at {} does not answer", path.display()));
+    let mut talk = || {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let json = serde_json::to_string(request)?;
+        stream.write_all(format!("{json}\n").as_bytes())?;
+        let mut line = String::new();
+        BufReader::new(&stream).read_line(&mut line)?;
+        Ok(serde_json::from_str(&line)?)
+    };
+    talk().map(Some).map_err(failed())
+}
+
+fn socket_of(db: &Path) -> PathBuf {
+    let mut name = db.as_os_str().to_owned();
+    name.push(".control");
+    name.into()
+}
