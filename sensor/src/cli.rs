@@ -28,6 +28,8 @@ pub enum Command {
     Events(EventsArgs),
     /// The inventory for reports and programs: one record per address
     Export(ExportArgs),
+    /// Who a host is and why, and the owner's word on which stations belong together
+    Host(HostArgs),
     /// Do not tell of a host, segment or kind of event for a while; what happens meanwhile is kept
     Mute(MuteArgs),
     /// How the running sensor fares: its ports, and every frame that it counted or lost
@@ -400,6 +402,47 @@ pub struct MuteArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
     pub db: DbArg,
+}
+
+/// `sensor host`
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    #[command(subcommand)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub command: HostCommand,
+}
+
+/// What of a host.
+#[derive(Debug, Subcommand)]
+pub enum HostCommand {
+    /// Its stations and addresses, and by what evidence they are one
+    Show {
+        /// Its id, MAC, address or name
+        host: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "documented at its type")]
+        db: DbArg,
+    },
+    /// Two hosts are one machine
+    Join {
+        /// The one: id, MAC, address or name
+        host: String,
+        /// The other
+        other: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "documented at its type")]
+        db: DbArg,
+    },
+    /// A station is not this host's, now and from now on
+    Split {
+        /// The host: id, MAC, address or name
+        host: String,
+        /// The station
+        mac: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "documented at its type")]
+        db: DbArg,
+    },
 }
 
 /// `sensor doctor`

@@ -252,6 +252,12 @@ pub enum ConfigError {
         /// How many have it.
         count: usize,
     },
+    /// Nobody has this id, MAC, address or name.
+    #[error("no host '{value}'; name one by its id, MAC, address or name, as `sensor hosts` shows them")]
+    NoHost {
+        /// What was given.
+        value: String,
+    },
     /// Nothing that can be muted.
     #[error(
         "'{value}' is no kind of event, MAC, address, network, and no segment or host that is known here{suggestion}"

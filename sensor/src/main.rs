@@ -24,7 +24,7 @@ use sensor::run::intake::{EXPLAIN, Intake, SETTLE};
 use sensor::run::outbox::Outbox;
 use sensor::run::voices::{self, Voices};
 use sensor::run::watch::Watch;
-use sensor::run::{self, World, mute, notice, replay, scan, screen, show};
+use sensor::run::{self, World, host, mute, notice, replay, scan, screen, show};
 use sensor::store::{Writer, WriterThread};
 use sensor::types::Iface;
 
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Command::Hosts(args) => show::hosts(&args, &clock),
         Command::Events(args) => show::events(&args, &clock),
         Command::Export(args) => show::export(&args, &clock),
+        Command::Host(args) => host::host(&args, &clock),
         Command::Mute(args) => mute::mute(&args, &clock),
         Command::Status(args) => inquiry::status(&args),
         Command::Doctor(args) => doctor::doctor(&args, &clock),

@@ -9,7 +9,7 @@ use sensor_ebpf::abi::Counters;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::control::{Answer, Control};
+use self::control::{Answer, Control, Request};
 use self::failure::Failure;
 use self::inquiry::Inquiry;
 use self::intake::{Intake, Told};
@@ -43,6 +43,8 @@ mod ports;
 pub mod doctor;
 /// What a running sensor may be told to do.
 pub mod control;
+/// `sensor host`.
+pub mod host;
 /// `sensor mute`.
 pub mod mute;
 /// Where a running sensor tells its figures, and `sensor status`.
@@ -493,12 +495,15 @@ impl Sensor {
     fn obey(&mut self, stream: UnixStream, line: &str) {
         let now = self.world.clock.now();
         let answer = match serde_json::from_str(line) {
+            Ok(request @ (Request::Join { .. } | Request::Split { .. })) => {
+                host::apply(&mut self.world.intake.desk.correlator, &request)
+            }
             Ok(request) => mute::apply(self.world.intake.judge.mutes_mut(), request, now),
             Err(error) => Answer::Refused { why: format!("not understood: {error}; is it another version of sensor?") },
         };
         match answer {
             Answer::Refused { .. } => control::answer(stream, &answer),
-            Answer::Ended { .. } | Answer::Muted { .. } => self.answers.push((stream, answer)),
+            Answer::Ended { .. } | Answer::Host { .. } | Answer::Muted { .. } => self.answers.push((stream, answer)),
         }
     }
 

@@ -17,6 +17,20 @@ use super::failure::Failure;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
+    /// Two hosts are one.
+    Join {
+        /// The one's id, hexadecimal.
+        host: String,
+        /// The other's.
+        other: String,
+    },
+    /// A station is not its host's.
+    Split {
+        /// The host's id, hexadecimal.
+        host: String,
+        /// The station.
+        mac: String,
+    },
     /// A mute is to end.
     End {
         /// Its number.
@@ -41,6 +55,11 @@ pub enum Answer {
     Ended {
         /// Its number.
         id: u64,
+    },
+    /// This is the host now.
+    Host {
+        /// Its id, hexadecimal.
+        id: String,
     },
     /// It is muted.
     Muted {

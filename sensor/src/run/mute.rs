@@ -38,6 +38,7 @@ pub fn mute(args: &MuteArgs, clock: &Clock) -> Result<(), Failure> {
     };
     let text = match answer {
         Answer::Refused { why } => return Err(Failure::Refused(why)),
+        Answer::Host { id } => format!("host {id}"),
         Answer::Ended { id } => format!("mute {id} has ended"),
         Answer::Muted { id, until } => format!("mute {id} until {until}; `sensor mute --end {id}` ends it earlier"),
     };
@@ -47,6 +48,7 @@ pub fn mute(args: &MuteArgs, clock: &Clock) -> Result<(), Failure> {
 /// Does what is asked with the owner's mutes; the answer holds once they are saved.
 pub fn apply(mutes: &mut Vec<Mute>, request: Request, now: Timestamp) -> Answer {
     match request {
+        Request::Join { .. } | Request::Split { .. } => Answer::Refused { why: "this is no mute".to_owned() },
         Request::End { id } if end(mutes, id, now) => Answer::Ended { id },
         Request::End { id } => Answer::Refused { why: format!("no mute {id} lasts; `sensor mute --list` shows them") },
         Request::Mute { target, for_s, reason } => {
