@@ -534,8 +534,8 @@ impl Sensor {
             sinks: &self.world.outbox.status(),
             asking: self.world.prober.as_ref().map(|prober| prober.counts().read()).zip(self.world.intake.answers()),
             sightings_dropped_total: self.world.intake.sightings_dropped_total(),
-            events_lost_total: self.waiting_lost,
             mutes: self.world.intake.judge.mutes(),
+            events_lost_total: self.waiting_lost,
         }))
     }
 

@@ -255,15 +255,15 @@ impl Intake {
 }
 
 impl Told {
-    /// From the database, with its count; `None` when its record is not one of ours.
-    pub fn stored(mut stored: StoredEvent) -> Option<Self> {
-        let mut record: EventRecord = serde_json::from_str(&stored.record).ok()?;
+    /// From the database, with its count. Fails when its record is not one of ours.
+    pub fn from_store(mut stored: StoredEvent) -> serde_json::Result<Self> {
+        let mut record: EventRecord = serde_json::from_str(&stored.record)?;
         if stored.count > 1 {
             record.count = Some(stored.count);
             record.last_at = stored.last_at.map(record::rfc3339);
             stored.record = line(&record);
         }
-        Some(Self { record, stored })
+        Ok(Self { record, stored })
     }
 
     /// Whether it is kept and not told.
@@ -316,8 +316,8 @@ mod tests {
             first_seen,
             last_seen,
             announced: true,
-            here_since: first_seen,
             gone_since: None,
+            here_since: first_seen,
             names: Vec::new(),
             services: Vec::new(),
             dhcp: None,

@@ -9,10 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::intake::Told;
 use super::notice;
 use crate::clock::Clock;
 use crate::export::Sink;
-use crate::export::record::EventRecord;
 use crate::store::{EventFilter, Reader, StoreError, StoredEvent};
 use crate::types::Timestamp;
 
@@ -239,22 +239,19 @@ impl Courier {
         self.sink.flush()?;
         let events = (self.source)(self.given_to).map_err(io::Error::other)?;
         let utc_offset_s = self.clock.utc_offset_s();
-        for event in &events {
-            if event.muted.is_some() {
-                self.given_to = event.id;
-                continue;
-            }
-            match serde_json::from_str::<EventRecord>(&event.record) {
-                Ok(record) => match self.sink.publish(&record, &event.record, utc_offset_s) {
-                    Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => self.miss(event.id, &error),
+        let is_all = events.len() < EVENTS_PER_BATCH as usize;
+        for event in events {
+            let id = event.id;
+            match Told::from_store(event) {
+                Ok(told) => match self.sink.publish(&told.record, &told.stored.record, utc_offset_s) {
+                    Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => self.miss(id, &error),
                     result => result?,
                 },
-                Err(error) => self.miss(event.id, &error),
+                Err(error) => self.miss(id, &error),
             }
-            self.given_to = event.id;
+            self.given_to = id;
         }
         self.sink.flush()?;
-        let is_all = events.len() < EVENTS_PER_BATCH as usize;
         if is_all {
             // Numbers that no event bears any more.
             self.given_to = self.given_to.max(newest);
@@ -306,7 +303,8 @@ fn from_database(path: PathBuf) -> Source {
             Some(reader) => reader,
             None => Reader::open(&path)?,
         };
-        let filter = EventFilter { after_id: Some(after), limit: Some(EVENTS_PER_BATCH), ..EventFilter::default() };
+        let limit = Some(EVENTS_PER_BATCH);
+        let filter = EventFilter { after_id: Some(after), unmuted: true, limit, ..EventFilter::default() };
         let events = reader.events(&filter)?;
         open = Some(reader);
         Ok(events)
@@ -324,6 +322,7 @@ mod tests {
 
     use super::*;
     use crate::export::lines::Lines;
+    use crate::export::record::EventRecord;
     use crate::export::syslog::{Format, Syslog};
 
     /// As if these were on disk; the fourth can be read by nobody.
@@ -337,11 +336,11 @@ mod tests {
                 severity: String::new(),
                 segment: None,
                 host: None,
+                record: if id == 4 { "{".to_owned() } else { serde_json::to_string(&record(id)).unwrap() },
                 cause: None,
                 muted: None,
                 count: 1,
                 last_at: None,
-                record: if id == 4 { "{".to_owned() } else { serde_json::to_string(&record(id)).unwrap() },
             };
             Ok((after + 1..=last).take(EVENTS_PER_BATCH as usize).map(event).collect())
         })

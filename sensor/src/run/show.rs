@@ -118,10 +118,10 @@ fn records(
 fn print_events(events: &[StoredEvent], json: bool) -> io::Result<()> {
     let mut out = screen::stdout();
     for event in events {
-        match (json, Told::stored(event.clone())) {
-            (false, Some(told)) => table::write_event(&told.record, screen::paint(), &mut out)?,
-            (true, Some(told)) => writeln!(out, "{}", told.stored.record)?,
-            (_, None) => writeln!(out, "{}", event.record)?,
+        match (json, Told::from_store(event.clone())) {
+            (false, Ok(told)) => table::write_event(&told.record, screen::paint(), &mut out)?,
+            (true, Ok(told)) => writeln!(out, "{}", told.stored.record)?,
+            (_, Err(_)) => writeln!(out, "{}", event.record)?,
         }
     }
     out.flush()

@@ -28,6 +28,8 @@ pub struct EventFilter {
     pub kinds: Vec<String>,
     /// Only of this segment, as written.
     pub segment: Option<String>,
+    /// Not those that are muted.
+    pub unmuted: bool,
     /// At most so many, those with the lowest ids.
     pub limit: Option<u32>,
 }
@@ -155,7 +157,7 @@ pub fn check(path: &Path) -> Result<(), StoreError> {
 
 /// The statement and its values.
 fn query(filter: &EventFilter) -> (String, Vec<Value>) {
-    let EventFilter { after_id, since, kinds, segment, limit } = filter;
+    let EventFilter { after_id, since, kinds, segment, unmuted, limit } = filter;
     let mut sql = format!("SELECT {} FROM events WHERE id > ?", load::EVENT_COLUMNS);
     let mut values = vec![Value::Integer(event_id(after_id.unwrap_or(0)))];
     if let Some(since) = since {
@@ -172,6 +174,9 @@ fn query(filter: &EventFilter) -> (String, Vec<Value>) {
     if let Some(segment) = segment {
         sql.push_str(" AND segment = ?");
         values.push(Value::Text(segment.clone()));
+    }
+    if *unmuted {
+        sql.push_str(" AND muted IS NULL");
     }
     sql.push_str(" ORDER BY id LIMIT ?");
     values.push(Value::Integer(limit.map_or(-1, i64::from)));

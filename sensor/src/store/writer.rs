@@ -310,6 +310,9 @@ mod tests {
         let (mut writer, saved) = folder.open();
         let counts: Vec<_> = saved.repeatable.iter().map(|event| (event.id, event.count, event.last_at)).collect();
         assert_eq!(counts, [(1, 3, Some(Timestamp::from_secs(90))), (3, 2, Some(Timestamp::from_secs(90)))]);
+        let told = EventFilter { unmuted: true, ..EventFilter::default() };
+        let told = Reader::open(&folder.file("db")).unwrap().events(&told).unwrap();
+        assert_eq!(told.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2, 3], "4 is muted");
         assert_eq!((saved.next_event_id, saved.last_event_at), (5, Some(Timestamp::from_secs(4))));
         assert_eq!(saved.mutes, [mute]);
         let reader = Reader::open(&folder.file("db")).unwrap();

@@ -84,8 +84,8 @@ impl Kind {
                  it, or when the input ends. `ip` is its best address then: IPv4, global IPv6, link-local. Info when it \
                  was first seen inside the learning period, and where its MAC is a changing one and hosts with other such \
                  MACs (`alike`: how many), which fell silent before, said the same of themselves, though not enough to \
-                 tell which it is (a maker's name). `again`: how often before, where the owner wants to be told again of \
-                 hosts that are not known (`renotify`)."
+                 tell which it is (a maker's name). `again`, of who is present and not on the owner's list of known hosts: \
+                 how often it was told again (`renotify_h`)."
             }
             Self::NewRouter => {
                 "A router never seen before on this segment: a router advertisement with a lifetime that is not 0; `mac` \
