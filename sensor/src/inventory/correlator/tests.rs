@@ -7,10 +7,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use ipnet::Ipv6Net;
+
 use super::*;
 use crate::inventory::fingerprint::p0f;
 use crate::inventory::probe::Technique;
-use crate::inventory::sighting::{Answer, ArpClaim, PortState};
+use crate::inventory::sighting::{Answer, ArpClaim, PortState, RouterAdvert};
 use crate::types::{Text, Vlans};
 use crate::wire::ndp;
 
@@ -18,10 +20,16 @@ use crate::wire::ndp;
 mod asking;
 /// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
 mod link;
+/// Two stations, one address.
+mod conflict;
 /// Stations that are a known host's.
 mod kin;
 /// Names and announcements.
 mod names;
+/// Who serves, who routes, and gateways.
+mod rogue;
+/// DHCP starvation.
+mod starve;
 
 /// Feeds the lines one by one, each at its own time, and compares what they tell.
 fn check(input: &[&str], expected: &[&str]) {
@@ -78,6 +86,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "reply" => (words[1], ip(0), arp(ArpOperation::Reply)),
         "announce" => (words[1], ip(0), arp(ArpOperation::Gratuitous)),
         "probe" => (words[1], ip(0), arp(ArpOperation::ConflictCheck)),
+        "track" => (words[1], ip(0), arp(ArpOperation::PresenceCheck)),
         "ns" => (words[1], ip(0), Claim::Ndp(NdpClaim::Solicit { target })),
         "na" => (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, asked: false })),
         "dad" => (words[1], ip(0), Claim::Ndp(NdpClaim::Dad)),
@@ -85,19 +94,19 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "redirect" => (words[1], ip(0), Claim::Ndp(NdpClaim::Redirect { target, destination: target })),
         "ra" => {
             let prefix = |word: &&str| {
-                word.parse::<Ipv6Net>().map(|net| ndp::Prefix::new(net.addr(), net.prefix_len())).unwrap()
+                let net: Ipv6Net = word.trim_end_matches('~').parse().unwrap();
+                let new = ndp::Prefix::new(net.addr(), net.prefix_len());
+                let preferred_s = if word.ends_with('~') { 0 } else { new.preferred_s };
+                ndp::Prefix { preferred_s, ..new }
             };
-            let lifetime_s = words[2].parse().unwrap();
-            let prefixes = words[3..].iter().map(prefix).collect();
-            (
-                words[1],
-                ip(0),
-                Claim::Ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert {
-                    lifetime_s,
-                    prefixes,
-                    ..RouterAdvert::default()
-                }))),
-            )
+            let (servers, prefixes): (Vec<_>, Vec<_>) = words[3..].iter().partition(|word| word.starts_with("dns="));
+            let advert = RouterAdvert {
+                lifetime_s: words[2].parse().unwrap(),
+                prefixes: prefixes.iter().map(prefix).collect(),
+                rdnss: servers.iter().map(|word| word[4..].parse().unwrap()).collect(),
+                ..RouterAdvert::default()
+            };
+            (words[1], ip(0), Claim::Ndp(NdpClaim::RouterAdvert(Box::new(advert))))
         }
         "dhcp" => {
             let claim = dhcp(words);
@@ -174,6 +183,10 @@ fn dhcp(words: &[&str]) -> DhcpClaim {
             "lease" => claim.lease_s = value.parse().ok(),
             "ciaddr" => claim.ciaddr = value.parse().ok(),
             "yiaddr" => claim.yiaddr = value.parse().ok(),
+            "giaddr" => claim.giaddr = value.parse().ok(),
+            "asks" => claim.requested_ip = value.parse().ok(),
+            "client" => claim.client_id = text(),
+            "ttl" => claim.hop_limit = value.parse().ok(),
             "here" => claim.client_is_here = value == "yes",
             other => panic!("no such key: {other}"),
         }
