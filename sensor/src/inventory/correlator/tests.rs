@@ -18,12 +18,12 @@ use crate::wire::ndp;
 
 /// Answers, silence, and addresses that two stations claim.
 mod asking;
-/// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
-mod link;
 /// Two stations, one address.
 mod conflict;
 /// Stations that are a known host's.
 mod kin;
+/// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
+mod link;
 /// Names and announcements.
 mod names;
 /// Who serves, who routes, and gateways.
