@@ -19,7 +19,7 @@ use super::prefix;
 use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, Sighting};
 use super::state::{Changes, HostId, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
 use super::table::Mark;
-use crate::types::{Iface, Mac, Segment, Timestamp};
+use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
 use crate::wire::syn::Syn;
 
 /// Answers to probes.

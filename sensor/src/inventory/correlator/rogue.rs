@@ -235,11 +235,10 @@ impl Correlator {
     /// Whether the sighting's station and another one may speak for each other: stations of one host, of one group of
     /// routers or balancers, or virtual ones.
     pub(super) fn are_one(&self, s: &Sighting, other: Mac) -> bool {
-        let host = |mac| self.memory.host_of(s.segment, mac).map(|host| host.id);
         [s.mac, s.frame_mac].contains(&other)
             || dispute::is_failover(s.mac, other)
             || dispute::is_failover(s.frame_mac, other)
-            || host(s.frame_mac).is_some_and(|id| host(other) == Some(id))
+            || self.is_one_host(s.segment, s.frame_mac, other)
             || self.share_group(s, other)
             || link::is_same_balancer(s.mac, other)
     }

@@ -184,7 +184,7 @@ fn dhcp(words: &[&str]) -> DhcpClaim {
             "ciaddr" => claim.ciaddr = value.parse().ok(),
             "yiaddr" => claim.yiaddr = value.parse().ok(),
             "giaddr" => claim.giaddr = value.parse().ok(),
-            "asks" => claim.requested_ip = value.parse().ok(),
+            "wants" => claim.requested_ip = value.parse().ok(),
             "client" => claim.client_id = text(),
             "ttl" => claim.hop_limit = value.parse().ok(),
             "here" => claim.client_is_here = value == "yes",

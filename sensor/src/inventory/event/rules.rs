@@ -200,14 +200,16 @@ impl Kind {
     pub const fn details(self) -> &'static [&'static str] {
         match self {
             Self::Bogon => &[],
-            Self::ChangedMac => &["dhcp_server", "new_addresses", "new_answered", "old_answered", "previous_age_s", "role"],
+            Self::ChangedMac => {
+                &["dhcp_server", "new_addresses", "new_answered", "old_answered", "previous_age_s", "role"]
+            }
             Self::FlipFlop => &["previous_age_s", "role"],
             Self::Flood => &["class", "clients"],
             Self::HostBack => &["gone_s"],
             Self::HostGone => &["unanswered", "unheard_s"],
             Self::IpConflict => {
                 &["after_ms", "dhcp_server", "new_addresses", "new_answered", "old_answered", "previous_age_s", "role"]
-            },
+            }
             Self::MacMismatch => &["frame_mac", "role"],
             Self::MacRotated => &["evidence"],
             Self::NameChanged => &["new_name", "old_name", "source"],

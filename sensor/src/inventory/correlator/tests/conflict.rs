@@ -99,7 +99,7 @@ fn an_address_in_use_is_given_away() {
     let on = [
         "9.1 probe 10.0.0.1 cc",
         "9.2 reply 10.0.0.1 aa",
-        "9.3 dhcp decline cc asks=10.0.0.1 server=10.0.0.254",
+        "9.3 dhcp decline cc wants=10.0.0.1 server=10.0.0.254",
         "20 dhcp ack cc/fe yiaddr=10.0.0.1 server=10.0.0.254 lease=3600",
         "30 wait",
     ];
@@ -143,7 +143,7 @@ fn a_promise_is_no_possession() {
     let ack = "1 dhcp ack cc/fe yiaddr=10.0.0.9 server=10.0.0.254 lease=3600";
     let told = ["new-dhcp-server 10.0.0.254 fe", "new-host 10.0.0.9 cc", "new-host fe"];
     check_held(
-        &[ack, "5 probe 10.0.0.9 cc", "5.1 reply 10.0.0.9 dd", "5.2 dhcp decline cc asks=10.0.0.9", "30 wait"],
+        &[ack, "5 probe 10.0.0.9 cc", "5.1 reply 10.0.0.9 dd", "5.2 dhcp decline cc wants=10.0.0.9", "30 wait"],
         &[&told[..], &["ip-conflict 10.0.0.9 cc old dd defended", "new-host 10.0.0.9 dd"]].concat(),
     );
     check_held(
@@ -151,11 +151,11 @@ fn a_promise_is_no_possession() {
         &[&told[..], &["new-host 10.0.0.9 dd", "ip-conflict 10.0.0.9 cc old dd leased"]].concat(),
     );
     check_held(
-        &[ack, "5 dhcp decline cc asks=10.0.0.9 server=10.0.0.254", "9 dhcp decline cc asks=10.0.0.9"],
+        &[ack, "5 dhcp decline cc wants=10.0.0.9 server=10.0.0.254", "9 dhcp decline cc wants=10.0.0.9"],
         &[&told[..], &["ip-conflict 10.0.0.9 cc declined"]].concat(),
     );
     check_held(
-        &["5 dhcp decline cc asks=10.0.0.1", "9 wait"],
+        &["5 dhcp decline cc wants=10.0.0.1", "9 wait"],
         &["ip-conflict 10.0.0.1 cc old aa declined", "new-host cc"],
     );
 }
