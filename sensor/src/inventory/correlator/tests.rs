@@ -185,7 +185,6 @@ fn dhcp(words: &[&str]) -> DhcpClaim {
             "yiaddr" => claim.yiaddr = value.parse().ok(),
             "giaddr" => claim.giaddr = value.parse().ok(),
             "wants" => claim.requested_ip = value.parse().ok(),
-            "client" => claim.client_id = text(),
             "ttl" => claim.hop_limit = value.parse().ok(),
             "here" => claim.client_is_here = value == "yes",
             other => panic!("no such key: {other}"),
@@ -356,7 +355,9 @@ fn ndp_moves_addresses_too() {
 fn a_lease_explains_a_move() {
     let check = |input: &[&str], last: &str| {
         let before = ["0 arp 10.0.0.1 aa", "1 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.254 lease=60"];
-        let told = ["new-host 10.0.0.1 aa", "new-dhcp-server 10.0.0.254 fe", "new-host bb", "new-host fe"];
+        // That somebody uses what is given away is told beside.
+        let told = ["new-host 10.0.0.1 aa", "new-dhcp-server 10.0.0.254 fe", "ip-conflict 10.0.0.1 bb old aa leased"];
+        let told = [&told[..], &["new-host bb", "new-host fe"]].concat();
         check(&[&before[..], input].concat(), &[&told[..], &[last]].concat());
     };
     let by_lease = "changed-mac 10.0.0.1 bb old aa dhcp info";

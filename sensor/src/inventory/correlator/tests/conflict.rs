@@ -30,7 +30,7 @@ fn a_check_that_is_answered_is_a_conflict() {
     check_held(&again, &told);
     check(
         &["0 na 2001:db8::1 aa", "0 rs bb", "9 dad 2001:db8::1 bb", "9.5 na 2001:db8::1 aa", "30 wait"],
-        &["new-host 2001:db8::1 aa", "new-host bb", "ip-conflict 2001:db8::1 bb old aa defended"],
+        &["new-host bb", "new-host 2001:db8::1 aa", "ip-conflict 2001:db8::1 bb old aa defended"],
     );
 }
 
@@ -66,7 +66,10 @@ fn who_checks_many_tracks_hosts() {
     check(&lines, &told);
     // And a server that looks before it gives an address away.
     let serves = "1 dhcp offer cc/bb server=10.0.0.2";
-    check_held(&[serves, "9 probe 10.0.0.1 bb", "9.1 reply 10.0.0.1 aa", "30 wait"], &["new-dhcp-server 10.0.0.2 bb"]);
+    check_held(
+        &[serves, "9 probe 10.0.0.1 bb", "9.1 reply 10.0.0.1 aa", "30 wait"],
+        &["new-dhcp-server 10.0.0.2 bb", "new-host cc"],
+    );
 }
 
 #[test]
@@ -84,7 +87,7 @@ fn proxies_virtual_routers_and_balancers_defend_nothing() {
     let serves = "0 dhcp offer cc/aa server=10.0.0.1 router=10.0.0.1";
     check_held(
         &[serves, "9 probe 10.0.0.1 bb", "9.1 reply 10.0.0.1 aa", "30 wait"],
-        &["new-dhcp-server 10.0.0.1 aa", "ip-conflict 10.0.0.1 bb old aa defended alert"],
+        &["new-dhcp-server 10.0.0.1 aa", "new-host cc", "ip-conflict 10.0.0.1 bb old aa defended alert"],
     );
 }
 
@@ -134,7 +137,10 @@ fn a_lease_passes_from_hand_to_hand() {
     check_held(&[&first[..], &squats].concat(), &[&told[..], &["ip-conflict 10.0.0.9 dd old cc leased"]].concat());
     // Its leases go by unheard, or it is the same client.
     check_held(&["5 dhcp request aa", ACK], &SERVER[..1]);
-    check_held(&["5 dhcp request aa client=x", "6 dhcp discover cc client=x", ACK], &["new-dhcp-server 10.0.0.254 fe"]);
+    check_held(
+        &["5 dhcp request aa id=x", "6 dhcp discover cc id=x", ACK],
+        &["new-host cc", "new-dhcp-server 10.0.0.254 fe"],
+    );
 }
 
 #[test]
