@@ -24,6 +24,11 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
         }
         Kind::ChangedMac => format!("{who} moved from {old}{heard}, to {station}{on}{}", because(record, &facts)),
         Kind::FlipFlop => format!("{who} flipped back from {old}{heard}, to {station}{on}"),
+        Kind::Flood if record.reason.as_deref() == Some("dhcp-starvation") => {
+            let clients = facts.number("clients").unwrap_or(0);
+            let by = record.mac.as_ref().map_or(String::new(), |_| format!(", all by {station}{named}"));
+            format!("DHCP servers are asked for addresses by {clients} clients within a minute{on}{by}")
+        }
         Kind::Flood => {
             let class = facts.text("class").unwrap_or("some");
             format!("{station}{named} floods{on}: its {class} messages over the limit are held back")
@@ -38,7 +43,7 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
             let silent = if silent.is_empty() { String::new() } else { format!(", no answer by {silent}") };
             format!("{who} is gone{on}{unheard}{silent}")
         }
-        Kind::IpConflict => format!("{who} is claimed by two stations{on}: {old} and {station}"),
+        Kind::IpConflict => conflict(record, &facts, &address, [&old, &station]) + &on,
         Kind::MacMismatch => {
             let sender = facts.text("frame_mac").unwrap_or("another station");
             format!("{address} is claimed for {station} in a frame sent by {sender}{on}")
@@ -68,11 +73,22 @@ pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
             format!("new router {address} at {station}{named}{on}{advertised}")
         }
         Kind::ReusedMac => format!("{who} returned from {old}{heard}, to {station}, which held it earlier{on}"),
-        Kind::RogueDhcpServer => format!("DHCP server {address} at {station}{named} is not allowed{on}"),
+        Kind::RogueDhcpServer => {
+            let relay = facts.text("relay").map_or(String::new(), |relay| format!(", heard through {relay}"));
+            format!("DHCP server {address} at {station}{named} is not allowed{on}{relay}")
+        }
         Kind::RogueRouter => {
             let prefixes = facts.texts("prefixes");
             let advertised = if prefixes.is_empty() { String::new() } else { format!(", advertises {prefixes}") };
-            format!("router {address} at {station}{named} is not allowed{on}{advertised}")
+            let servers = facts.texts("name_servers");
+            let what = match record.reason.as_deref() {
+                Some("foreign-dns") => format!("announces name servers that nobody did before: {servers}"),
+                Some("foreign-prefix") => "announces a foreign prefix".to_owned(),
+                Some("spoofed") => format!("is not the one at {old}: it speaks in another router's name"),
+                Some("zero-lifetime") => "says that it is no default router any more".to_owned(),
+                _ => "is not allowed".to_owned(),
+            };
+            format!("router {address} at {station}{named} {what}{on}{advertised}")
         }
         Kind::ScanDetected => {
             let what = match (record.reason.as_deref(), facts.text("target")) {
@@ -117,6 +133,20 @@ fn station(mac: Option<&str>, vendor: Option<&str>) -> String {
 
 fn port(facts: &Facts<'_>) -> String {
     facts.number("port").map_or_else(|| "a port".to_owned(), |port| format!("TCP port {port}"))
+}
+
+fn conflict(record: &EventRecord, facts: &Facts<'_>, address: &str, [old, new]: [&str; 2]) -> String {
+    let server = facts.text("dhcp_server").map_or("a DHCP server".to_owned(), |server| format!("DHCP server {server}"));
+    let has = if record.old_mac.is_some() { format!("{old} has it") } else { "somebody has it".to_owned() };
+    match record.reason.as_deref() {
+        Some("declined") => format!("{address} was declined by {new}, to which {server} gave it: {has}"),
+        Some("defended") => format!("{address} is wanted by {new}, and {old} answers that it has it"),
+        Some("leased") => format!("{address} was given to {new} by {server} while {old} uses it"),
+        _ => {
+            let name = record.hostname.as_deref().map_or(String::new(), |name| format!(" ({name})"));
+            format!("{address}{name} is claimed by two stations: {old} and {new}")
+        }
+    }
 }
 
 fn because(record: &EventRecord, facts: &Facts<'_>) -> String {

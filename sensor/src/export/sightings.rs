@@ -179,7 +179,7 @@ fn milliseconds(span: std::time::Duration) -> Value {
 
 fn arp_operation(operation: ArpOperation) -> &'static str {
     match operation {
-        ArpOperation::ConflictCheck => "conflict-check",
+        ArpOperation::ConflictCheck | ArpOperation::PresenceCheck => "conflict-check",
         ArpOperation::Gratuitous => "gratuitous",
         ArpOperation::Reply => "reply",
         ArpOperation::Request => "request",

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
 
 use self::dispute::{Dispute, Feud};
 use super::binding::{How, Previous, Verdict, Weight};
@@ -16,16 +16,16 @@ use super::host::{self, Renamed};
 use super::limits::Limits;
 use super::memory::{Memory, is_mention};
 use super::prefix;
-use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, Sighting};
-use super::state::{
-    Changes, HostId, HostRole, Lease, Oddity, Presence, Role, RoleHolder, RouterFacts, Rows, Source, Told,
-};
+use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, Sighting};
+use super::state::{Changes, HostId, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
 use super::table::Mark;
-use crate::types::{Iface, Mac, MacKind, Segment, Text, Timestamp};
+use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
 use crate::wire::syn::Syn;
 
 /// Answers to probes.
 mod answer;
+/// Two stations, one address.
+mod conflict;
 /// Who has the address?
 mod dispute;
 /// Stations that are a known host's.
@@ -36,6 +36,10 @@ mod link;
 pub mod evidence;
 /// Names and announcements.
 mod names;
+/// Who serves and who routes, and who must not.
+mod rogue;
+/// Addresses asked of DHCP servers by too many.
+mod starve;
 /// Frames of any kind.
 mod traffic;
 
@@ -107,6 +111,8 @@ pub struct Correlator {
     checks: Vec<Check>,
     doubts: Vec<Doubt>,
     paths: traffic::Paths,
+    conflicts: conflict::Conflicts,
+    starving: starve::Starving,
 }
 
 /// A clock that goes back by less than this is jitter; by more, hosts that wait are told at once, not after it caught up.
@@ -116,6 +122,7 @@ impl Correlator {
     /// Starts from what was saved (or from nothing: `Rows::default()`), with the next event's id.
     pub fn new(settings: Settings, limits: Limits, saved: Rows, next_event_id: u64) -> Self {
         let paths = traffic::Paths::restore(&saved.roles);
+        let feuds = dispute::restore(&saved.told);
         let memory = Memory::restore(saved, limits, settings.history);
         Self {
             settings,
@@ -124,11 +131,13 @@ impl Correlator {
             next_event_id,
             deaf_until: None,
             disputes: BTreeMap::new(),
-            feuds: BTreeMap::new(),
+            feuds,
             verdict: None,
             checks: Vec::new(),
             doubts: Vec::new(),
             paths,
+            conflicts: conflict::Conflicts::default(),
+            starving: starve::Starving::default(),
         }
     }
 
@@ -148,7 +157,7 @@ impl Correlator {
             Claim::Answer(answer) => self.observe_answer(sighting, answer, events),
             Claim::Arp(claim) => {
                 let meaning = match claim.operation {
-                    ArpOperation::ConflictCheck => Meaning::Question,
+                    ArpOperation::ConflictCheck | ArpOperation::PresenceCheck => Meaning::Question,
                     ArpOperation::Gratuitous | ArpOperation::Reply | ArpOperation::Request => Meaning::Claim,
                 };
                 let source = if claim.asked { Source::ArpProbe } else { Source::Arp };
@@ -180,6 +189,7 @@ impl Correlator {
     pub fn handle_timeout(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         self.memory.expire(now);
         self.memory.forget_old(now);
+        self.settle_defences(Some(now), events);
         // A verdict may give a new host its address, so it comes before the host is told.
         if !self.disputes.is_empty() {
             self.decide_due(Some(now), events);
@@ -209,6 +219,7 @@ impl Correlator {
     /// Tells everything that still waits for more evidence: the input has ended.
     pub fn finish(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         self.decide_due(None, events);
+        self.settle_defences(None, events);
         self.handle_timeout(now, events);
         for id in self.memory.pending() {
             self.announce(id, events);
@@ -268,6 +279,11 @@ impl Correlator {
     }
 
     fn observe_ndp(&mut self, s: &Sighting, claim: &NdpClaim, events: &mut Vec<Event>) {
+        if let NdpClaim::RouterAdvert(advert) = claim
+            && self.is_forged_advert(s, advert, events)
+        {
+            return;
+        }
         let meaning = match claim {
             NdpClaim::Dad => Meaning::Question,
             // A redirect whose link-layer address is not its sender's speaks of another station.
@@ -297,6 +313,7 @@ impl Correlator {
         if !s.frame_mac.is_station() || !s.mac.is_station() {
             return;
         }
+        self.watch_conflict(s, events);
         let is_foreign = |ip| meaning == Meaning::Claim && prefix::is_foreign(&self.settings.prefixes, s.segment, ip);
         let is_mismatch = s.mac != s.frame_mac && !is_virtual_router(s, source);
         match s.ip {
@@ -314,38 +331,8 @@ impl Correlator {
         }
     }
 
-    fn observe_router(&mut self, s: &Sighting, advert: &RouterAdvert, events: &mut Vec<Event>) {
-        let Some(ip) = s.ip.filter(|_| s.frame_mac.is_station()) else { return };
-        // Who says that it is no default router plays no role, unless it says so for the first time.
-        if advert.lifetime_s == 0 && !self.memory.plays(s.segment, Role::Router, ip) {
-            return;
-        }
-        let mut prefixes: Vec<IpNet> = Vec::new();
-        for prefix in &advert.prefixes {
-            prefixes.extend(Ipv6Net::new(prefix.address, prefix.length).ok().map(|net| IpNet::V6(net.trunc())));
-        }
-        prefixes.sort_unstable();
-        prefixes.dedup();
-        self.learn_router_paths(s, advert);
-        let details = vec![
-            ("lifetime_s", Detail::Number(u64::from(advert.lifetime_s))),
-            ("prefixes", Detail::Texts(prefixes.iter().map(IpNet::to_string).collect())),
-        ];
-        if let Some(id) = self.memory.host_of(s.segment, s.frame_mac).map(|host| host.id) {
-            self.add_role(id, HostRole::Router, "ra");
-        }
-        let router = RouterFacts {
-            lifetime_s: advert.lifetime_s,
-            managed: advert.managed,
-            other: advert.other,
-            rdnss: advert.rdnss.clone(),
-            dnssl: advert.dnssl.iter().map(Text::escaped).collect(),
-        };
-        let holder = RoleHolder { prefixes, router: Some(router), ..holder_of(s, Role::Router, ip) };
-        self.play(s, holder, details, events);
-    }
-
     fn observe_dhcp(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
+        self.watch_starvation(s, claim, events);
         if claim.from_server {
             self.hear(s, s.frame_mac, Source::Dhcp);
             self.observe_server(s, claim, events);
@@ -358,6 +345,7 @@ impl Correlator {
             (true, DhcpMessage::Ack) => {
                 self.learn_lease_paths(s, claim);
                 if let Some(ip) = claim.yiaddr {
+                    self.tell_leased(s, claim, ip, events);
                     let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
                     let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);
                     self.memory.grant(Lease { segment, ip, mac, server, at, until });
@@ -377,25 +365,14 @@ impl Correlator {
                     self.learn_name(s, id, name, Source::Dhcp, events);
                 }
                 match (message, claim.ciaddr) {
-                    (DhcpMessage::Decline, _) | (_, None) => {}
+                    (DhcpMessage::Decline, _) => self.tell_declined(s, claim, events),
+                    (_, None) => {}
                     (DhcpMessage::Release, Some(ip)) => {
                         self.memory.release(s.segment, ip, s.mac, s.at);
                         self.memory.update_host(id, |host| (host::learn_lease(host, None, Some(s.at)), ()));
                     }
                     (_, Some(ip)) => self.hint(s, IpAddr::V4(ip), Source::Dhcp, events),
                 }
-            }
-        }
-    }
-
-    fn observe_server(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
-        let serves = matches!(claim.message, DhcpMessage::Ack | DhcpMessage::Nak | DhcpMessage::Offer);
-        let server = claim.server.map(IpAddr::V4).or(claim.source).filter(|ip| prefix::is_holdable(*ip));
-        if let Some(ip) = server.filter(|_| serves && s.frame_mac.is_station()) {
-            self.play(s, holder_of(s, Role::DhcpServer, ip), Vec::new(), events);
-            self.assign_roles(s.segment, ip);
-            if let Some(router) = claim.router.map(IpAddr::V4).filter(|ip| prefix::is_holdable(*ip)) {
-                self.note_role(s, Role::DhcpRouter, router, s.frame_mac);
             }
         }
     }
@@ -510,6 +487,7 @@ impl Correlator {
                 self.push(event, events);
             }
             Verdict::Bound | Verdict::Kept => {}
+            Verdict::Moved(_, previous) if self.tell_promised(s, ip, &previous, events) => {}
             Verdict::Moved(how, previous) => self.tell_move(s, ip, how, &previous, events),
         }
     }
@@ -541,9 +519,7 @@ impl Correlator {
         let (kind, frame_mac) = match oddity {
             // A bogon is told once for its address and MAC, whoever carries it.
             Oddity::Bogon => (Kind::Bogon, s.mac),
-            Oddity::MacMismatch => (Kind::MacMismatch, s.frame_mac),
-            Oddity::RogueDhcpServer => (Kind::RogueDhcpServer, s.frame_mac),
-            Oddity::RogueRouter => (Kind::RogueRouter, s.frame_mac),
+            _ => (Kind::MacMismatch, s.frame_mac),
         };
         let (segment, mac) = (s.segment, s.mac);
         if self.memory.is_odd_anew(Told { segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }) {
@@ -555,58 +531,6 @@ impl Correlator {
             }
             self.push(event, events);
         }
-    }
-
-    fn play(
-        &mut self,
-        s: &Sighting,
-        holder: RoleHolder,
-        details: Vec<(&'static str, Detail)>,
-        events: &mut Vec<Event>,
-    ) {
-        let RoleHolder { segment, role, ip, mac, .. } = holder;
-        // Routers of a group take turns in speaking by its station, each by its own address.
-        let is_known_group = role == Role::Router && mac.kind() == MacKind::Virtual && self.memory.routes(segment, mac);
-        let is_new = self.memory.play(holder) && !is_known_group;
-        if self.is_rogue(segment, role, ip, mac) {
-            let (oddity, kind) = match role {
-                Role::DhcpServer => (Oddity::RogueDhcpServer, Kind::RogueDhcpServer),
-                Role::DhcpRouter | Role::Router | Role::VirtualRouter => (Oddity::RogueRouter, Kind::RogueRouter),
-            };
-            let told = Told { segment, oddity, ip, mac, frame_mac: mac, first_seen: s.at, last_seen: s.at };
-            if self.memory.is_odd_anew(told) {
-                let event = Event { ip: Some(ip), details, ..self.about_host(kind, s.at, segment, mac) };
-                self.push(event, events);
-            }
-            return;
-        }
-        if is_new {
-            let kind = match role {
-                Role::DhcpServer => Kind::NewDhcpServer,
-                Role::DhcpRouter | Role::Router | Role::VirtualRouter => Kind::NewRouter,
-            };
-            let mut event = self.about_host(kind, s.at, segment, mac);
-            event.ip = Some(ip);
-            event.severity = self.severity_of_new(kind, s.at);
-            event.details = details;
-            self.push(event, events);
-        }
-    }
-
-    /// Whether somebody is allowed to play the role there, and this one is not.
-    fn is_rogue(&self, segment: Segment, role: Role, ip: IpAddr, mac: Mac) -> bool {
-        let here = self.settings.allow.iter().filter(|allow| allow.segment.is_none_or(|at| at == segment));
-        let lists = here.map(|allow| match role {
-            Role::DhcpServer => &allow.dhcp_servers,
-            Role::DhcpRouter | Role::Router | Role::VirtualRouter => &allow.routers,
-        });
-        let mut lists = lists.filter(|list| !list.is_empty()).peekable();
-        // A DHCPv6 server is known by a link-local address, which its owner seldom lists beside the other one.
-        let is_listed_otherwise = |list: &Members| {
-            let holds = |known: &IpAddr| self.memory.holder(segment, *known).is_some_and(|holder| holder.mac == mac);
-            role == Role::DhcpServer && ip.is_ipv6() && list.ips.iter().any(holds)
-        };
-        lists.peek().is_some() && !lists.any(|list| list.has(ip, mac) || is_listed_otherwise(list))
     }
 
     fn learn_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
@@ -652,6 +576,9 @@ impl Correlator {
             event.severity = Severity::Info;
             event.details = vec![("alike", Detail::Number(alike as u64))];
         }
+        if self.is_starved(id, segment, mac, first_seen) {
+            event.severity = Severity::Info;
+        }
         self.push(event, events);
     }
 
@@ -672,7 +599,8 @@ impl Correlator {
         }
     }
 
-    fn push(&mut self, event: Event, events: &mut Vec<Event>) {
+    fn push(&mut self, mut event: Event, events: &mut Vec<Event>) {
+        self.raise_for_gateway(&mut event);
         events.push(Event { id: self.next_event_id, ..event });
         self.next_event_id += 1;
     }

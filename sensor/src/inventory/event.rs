@@ -13,6 +13,11 @@
 //! - `at` is the time of the sighting that shows the event; for a host that settled (see `new-host`), of its first
 //!   sighting, and for a move that was explained (see `changed-mac`), of the claim; so there `at` goes back by up to
 //!   three seconds while ids rise.
+//! - A gateway's address (on the allow list of routers, advertised by a router, told by DHCP's option 3, or a redundancy
+//!   group's) in other hands is an alarm: `changed-mac` (but with reasons `dhcp` and `failover`, and `proxy-arp` where the
+//!   old station does not answer), `ip-conflict`, `flip-flop`, `reused-mac`, and `mac-mismatch` where neither MAC is the
+//!   gateway's have severity alert and the detail `role` = `gateway`. `flip-flop` and `reused-mac` are so only when nothing
+//!   was told of these two stations for an hour. Not between stations of one host or redundancy group.
 //! - What limits evict is forgotten, and new when it comes back. With `Settings::history`, what restored rows already
 //!   say of a time is no news.
 

@@ -21,6 +21,8 @@ mod expiry;
 mod kin;
 /// Switches' ports, and several stations of one machine.
 mod neighbours;
+/// Oddities that are told again after a while, and the roles that they are judged by.
+mod odd;
 
 pub(super) use neighbours::is_mention;
 

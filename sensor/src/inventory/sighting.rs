@@ -174,10 +174,12 @@ pub struct ArpClaim {
 /// What an ARP message does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArpOperation {
-    /// Sender 0.0.0.0: "does anybody hold this address?" (RFC 5227, section 2.1.1). Binds nothing.
+    /// Sender 0.0.0.0, to all: "does anybody hold this address?" (RFC 5227, section 2.1.1). Binds nothing.
     ConflictCheck,
     /// Sender and target address are the same: an announcement.
     Gratuitous,
+    /// Sender 0.0.0.0, to one station: "do you still hold it?", as switches ask that track hosts. Binds nothing.
+    PresenceCheck,
     /// Answer.
     Reply,
     /// Question.
@@ -285,6 +287,8 @@ pub struct DhcpClaim {
     pub yiaddr: Option<Ipv4Addr>,
     /// `giaddr`, when not zero.
     pub giaddr: Option<Ipv4Addr>,
+    /// The IP time to live.
+    pub hop_limit: Option<u8>,
     /// The IP source of the message.
     pub source: Option<IpAddr>,
     /// The options ended early or ran over the message.
@@ -400,7 +404,7 @@ impl Sighting {
             Claim::Answer(answer) => {
                 !matches!(**answer, Answer::Ptr { .. } | Answer::Port { state: PortState::Silent, .. })
             }
-            Claim::Arp(claim) => claim.operation != ArpOperation::ConflictCheck,
+            Claim::Arp(claim) => !matches!(claim.operation, ArpOperation::ConflictCheck | ArpOperation::PresenceCheck),
             Claim::Dhcp(claim) => claim.message == DhcpMessage::Ack || !claim.from_server,
             Claim::Cdp(_) | Claim::Lldp(_) | Claim::Stp(_) => false,
             Claim::Membership(_) | Claim::Redundancy(_) => true,
@@ -471,6 +475,9 @@ fn of_source(frame: &Frame<'_>, claim: impl FnOnce(Option<u8>) -> Claim) -> Opti
 
 fn arp_sighting(frame: &Frame<'_>, message: &arp::Message) -> Option<Sighting> {
     let (operation, ip) = match message.purpose {
+        arp::Purpose::ConflictCheck if frame.destination_mac.is_station() => {
+            (ArpOperation::PresenceCheck, message.target_ip)
+        }
         arp::Purpose::ConflictCheck => (ArpOperation::ConflictCheck, message.target_ip),
         arp::Purpose::Gratuitous => (ArpOperation::Gratuitous, message.sender_ip),
         arp::Purpose::Reply => (ArpOperation::Reply, message.sender_ip),
@@ -572,6 +579,7 @@ fn dhcp_sighting(frame: &Frame<'_>, message: &dhcp::Message) -> Option<Sighting>
         ciaddr,
         yiaddr,
         giaddr: nonzero(message.giaddr),
+        hop_limit: frame.packet.map(|packet| packet.hop_limit),
         source: frame.packet.map(|packet| packet.source).filter(|source| !source.is_unspecified()),
         truncated: message.is_truncated || frame.cut,
     };

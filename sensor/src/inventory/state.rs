@@ -500,12 +500,60 @@ pub struct RouterFacts {
 pub enum Oddity {
     /// Sender foreign to the segment.
     Bogon,
+    /// Two stations that quarrel about an address: the holder is `Told::mac`, the other one `Told::frame_mac`.
+    Feud,
+    /// A router announces a prefix that is not the segment's: `Told::ip` is the prefix.
+    ForeignPrefix,
+    /// The address of a gateway is claimed by another station: both stations, the smaller one first.
+    Gateway,
+    /// Two stations want one address: both, the smaller one first; zeros for one that is not known.
+    IpConflict,
     /// Payload's MAC is not the frame's.
     MacMismatch,
+    /// Not odd by itself: `Told::ip` is a name server that a router announced. MACs are zeros.
+    NameServer,
     /// A DHCP server that does not belong there.
     RogueDhcpServer,
     /// A router that does not belong there.
     RogueRouter,
+    /// `Told::mac` spoke by the address of the router `Told::frame_mac`.
+    SpoofedRouter,
+    /// A default router said that it is none any more.
+    ZeroLifetime,
+}
+
+impl Oddity {
+    /// Every oddity, in alphabetical order of its written name.
+    pub const ALL: [Self; 11] = [
+        Self::Bogon,
+        Self::Feud,
+        Self::ForeignPrefix,
+        Self::Gateway,
+        Self::IpConflict,
+        Self::MacMismatch,
+        Self::NameServer,
+        Self::RogueDhcpServer,
+        Self::RogueRouter,
+        Self::SpoofedRouter,
+        Self::ZeroLifetime,
+    ];
+
+    /// The oddity in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bogon => "bogon",
+            Self::Feud => "feud",
+            Self::ForeignPrefix => "foreign-prefix",
+            Self::Gateway => "gateway",
+            Self::IpConflict => "ip-conflict",
+            Self::MacMismatch => "mac-mismatch",
+            Self::NameServer => "name-server",
+            Self::RogueDhcpServer => "rogue-dhcp-server",
+            Self::RogueRouter => "rogue-router",
+            Self::SpoofedRouter => "spoofed-router",
+            Self::ZeroLifetime => "zero-lifetime",
+        }
+    }
 }
 
 /// An oddity's memory.

@@ -497,7 +497,7 @@ impl Random {
     }
 
     fn oddity(&mut self) -> Oddity {
-        if self.coin() { Oddity::Bogon } else { Oddity::MacMismatch }
+        Oddity::ALL[(self.next() % Oddity::ALL.len() as u64) as usize]
     }
 
     fn text(&mut self) -> String {

@@ -259,25 +259,14 @@ impl FromSql for Role {
 
 impl ToSql for Oddity {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Self::Bogon => "bogon",
-            Self::MacMismatch => "mac-mismatch",
-            Self::RogueDhcpServer => "rogue-dhcp-server",
-            Self::RogueRouter => "rogue-router",
-        }
-        .into())
+        Ok(self.name().into())
     }
 }
 
 impl FromSql for Oddity {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_str()? {
-            "bogon" => Ok(Self::Bogon),
-            "mac-mismatch" => Ok(Self::MacMismatch),
-            "rogue-dhcp-server" => Ok(Self::RogueDhcpServer),
-            "rogue-router" => Ok(Self::RogueRouter),
-            word => Err(unknown("an oddity", word.as_bytes())),
-        }
+        let word = value.as_str()?;
+        Self::ALL.into_iter().find(|oddity| oddity.name() == word).ok_or_else(|| unknown("an oddity", word.as_bytes()))
     }
 }
 

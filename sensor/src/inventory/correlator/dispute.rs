@@ -1,13 +1,14 @@
 //! An address is claimed by another MAC: who has it? Both stations are asked, and for a few seconds their claims wait.
 //! And a quarrel that was found out is told once, however long it goes on.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::binding::{Weight, Word};
 use super::super::event::{Detail, Event, Kind, Reason};
 use super::super::sighting::Sighting;
-use super::super::state::Source;
+use super::super::state::{Oddity, Source, Told};
 use super::Correlator;
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 
@@ -47,7 +48,7 @@ const LATER_MAX: usize = 8;
 /// A quarrel is over when one side was silent for this long.
 const FEUD: Duration = Duration::from_secs(600);
 /// A station that holds this many IPv4 addresses answers for others (a router with proxy ARP, or one that hosts them).
-const MANY: usize = 4;
+pub(super) const MANY: usize = 4;
 
 impl Correlator {
     /// Conflict checks to be made, since the last call. Each is answered by sightings, or by [`Correlator::refuse_check`].
@@ -101,6 +102,7 @@ impl Correlator {
             || self.memory.lease(segment, ip, new, s.at).is_some()
             || is_failover(old, new)
             || self.share_group(s, old)
+            || self.is_only_promised(s, ip, old)
             || self.disputes.len() >= self.limits.disputes_max;
         if is_plain {
             return false;
@@ -137,6 +139,8 @@ impl Correlator {
             self.feuds.remove(&key);
             return false;
         }
+        let macs = feud.macs;
+        self.memory.is_odd_again(told_feud(key, macs, s.at), FEUD);
         // The one who has the address may go on being heard with it.
         self.memory.holder(key.0, key.1).is_some_and(|holder| holder.mac != s.mac)
     }
@@ -172,7 +176,7 @@ impl Correlator {
         if is_feud {
             self.remember_feud(key, [old, sighting.mac], sighting.at);
         }
-        if reason == Reason::Conflict {
+        if reason == Reason::Conflict && self.is_conflict_anew(segment, ip, [old, sighting.mac], sighting.at) {
             let mut event = self.moved_event(Kind::IpConflict, &sighting, ip, old);
             event.confidence = reason.confidence();
             event.details.extend(evidence.clone());
@@ -203,6 +207,7 @@ impl Correlator {
         {
             self.feuds.remove(&oldest);
         }
+        self.memory.is_odd_again(told_feud(key, macs, at), FEUD);
         self.feuds.insert(key, Feud { macs, last: [at; 2] });
     }
 
@@ -241,8 +246,21 @@ impl Correlator {
 }
 
 /// A router's own MAC and its virtual one, or two virtual ones, take turns.
-fn is_failover(old: Mac, new: Mac) -> bool {
+pub(super) fn is_failover(old: Mac, new: Mac) -> bool {
     old.kind() == MacKind::Virtual || new.kind() == MacKind::Virtual
+}
+
+/// A quarrel as it is saved.
+fn told_feud((segment, ip): (Segment, IpAddr), [mac, frame_mac]: [Mac; 2], at: Timestamp) -> Told {
+    Told { segment, oddity: Oddity::Feud, ip, mac, frame_mac, first_seen: at, last_seen: at }
+}
+
+/// The quarrels of before a restart: those that are over say so at the next claim.
+pub(super) fn restore(told: &[Told]) -> BTreeMap<(Segment, IpAddr), Feud> {
+    let feuds = told.iter().filter(|told| told.oddity == Oddity::Feud);
+    feuds
+        .map(|told| ((told.segment, told.ip), Feud { macs: [told.mac, told.frame_mac], last: [told.last_seen; 2] }))
+        .collect()
 }
 
 /// What a word of the sighting's station is worth.

@@ -11,7 +11,7 @@ use super::super::host;
 use super::super::prefix;
 use super::super::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim, onvif_name};
 use super::super::sighting::{MdnsClaim, Sighting};
-use super::super::state::{HostId, Role, Source};
+use super::super::state::{HostId, Source};
 use super::{Correlator, evidence};
 use crate::types::{Mac, Text};
 use crate::wire::{ssdp, wsd};
@@ -43,7 +43,7 @@ impl Correlator {
         if claim.from_server {
             if let Some(ip) = s.ip.filter(|_| message.kind != Dhcpv6Claim::RECONFIGURE) {
                 let details = vec![("protocol", Detail::Text(Source::Dhcpv6.name().to_owned()))];
-                self.play(s, super::holder_of(s, Role::DhcpServer, ip), details, events);
+                self.serve(s, ip, None, details, events);
             }
         } else if claim.client.is_some() {
             self.learn_duid(id, message);

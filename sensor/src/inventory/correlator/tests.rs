@@ -7,21 +7,29 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use ipnet::Ipv6Net;
+
 use super::*;
 use crate::inventory::fingerprint::p0f;
 use crate::inventory::probe::Technique;
-use crate::inventory::sighting::{Answer, ArpClaim, PortState};
+use crate::inventory::sighting::{Answer, ArpClaim, PortState, RouterAdvert};
 use crate::types::{Text, Vlans};
 use crate::wire::ndp;
 
 /// Answers, silence, and addresses that two stations claim.
 mod asking;
-/// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
-mod link;
+/// Two stations, one address.
+mod conflict;
 /// Stations that are a known host's.
 mod kin;
+/// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
+mod link;
 /// Names and announcements.
 mod names;
+/// Who serves, who routes, and gateways.
+mod rogue;
+/// DHCP starvation.
+mod starve;
 
 /// Feeds the lines one by one, each at its own time, and compares what they tell.
 fn check(input: &[&str], expected: &[&str]) {
@@ -78,6 +86,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "reply" => (words[1], ip(0), arp(ArpOperation::Reply)),
         "announce" => (words[1], ip(0), arp(ArpOperation::Gratuitous)),
         "probe" => (words[1], ip(0), arp(ArpOperation::ConflictCheck)),
+        "track" => (words[1], ip(0), arp(ArpOperation::PresenceCheck)),
         "ns" => (words[1], ip(0), Claim::Ndp(NdpClaim::Solicit { target })),
         "na" => (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, asked: false })),
         "dad" => (words[1], ip(0), Claim::Ndp(NdpClaim::Dad)),
@@ -85,19 +94,19 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "redirect" => (words[1], ip(0), Claim::Ndp(NdpClaim::Redirect { target, destination: target })),
         "ra" => {
             let prefix = |word: &&str| {
-                word.parse::<Ipv6Net>().map(|net| ndp::Prefix::new(net.addr(), net.prefix_len())).unwrap()
+                let net: Ipv6Net = word.trim_end_matches('~').parse().unwrap();
+                let new = ndp::Prefix::new(net.addr(), net.prefix_len());
+                let preferred_s = if word.ends_with('~') { 0 } else { new.preferred_s };
+                ndp::Prefix { preferred_s, ..new }
             };
-            let lifetime_s = words[2].parse().unwrap();
-            let prefixes = words[3..].iter().map(prefix).collect();
-            (
-                words[1],
-                ip(0),
-                Claim::Ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert {
-                    lifetime_s,
-                    prefixes,
-                    ..RouterAdvert::default()
-                }))),
-            )
+            let (servers, prefixes): (Vec<_>, Vec<_>) = words[3..].iter().partition(|word| word.starts_with("dns="));
+            let advert = RouterAdvert {
+                lifetime_s: words[2].parse().unwrap(),
+                prefixes: prefixes.iter().map(prefix).collect(),
+                rdnss: servers.iter().map(|word| word[4..].parse().unwrap()).collect(),
+                ..RouterAdvert::default()
+            };
+            (words[1], ip(0), Claim::Ndp(NdpClaim::RouterAdvert(Box::new(advert))))
         }
         "dhcp" => {
             let claim = dhcp(words);
@@ -174,6 +183,9 @@ fn dhcp(words: &[&str]) -> DhcpClaim {
             "lease" => claim.lease_s = value.parse().ok(),
             "ciaddr" => claim.ciaddr = value.parse().ok(),
             "yiaddr" => claim.yiaddr = value.parse().ok(),
+            "giaddr" => claim.giaddr = value.parse().ok(),
+            "wants" => claim.requested_ip = value.parse().ok(),
+            "ttl" => claim.hop_limit = value.parse().ok(),
             "here" => claim.client_is_here = value == "yes",
             other => panic!("no such key: {other}"),
         }
@@ -343,7 +355,9 @@ fn ndp_moves_addresses_too() {
 fn a_lease_explains_a_move() {
     let check = |input: &[&str], last: &str| {
         let before = ["0 arp 10.0.0.1 aa", "1 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.254 lease=60"];
-        let told = ["new-host 10.0.0.1 aa", "new-dhcp-server 10.0.0.254 fe", "new-host bb", "new-host fe"];
+        // That somebody uses what is given away is told beside.
+        let told = ["new-host 10.0.0.1 aa", "new-dhcp-server 10.0.0.254 fe", "ip-conflict 10.0.0.1 bb old aa leased"];
+        let told = [&told[..], &["new-host bb", "new-host fe"]].concat();
         check(&[&before[..], input].concat(), &[&told[..], &[last]].concat());
     };
     let by_lease = "changed-mac 10.0.0.1 bb old aa dhcp info";

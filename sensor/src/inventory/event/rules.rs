@@ -22,13 +22,22 @@ impl Kind {
                  last heard with it, 0 when time went back; `dhcp_server`: with reason `dhcp`, where the ACK named it; \
                  where both were asked, `old_answered` and `new_answered` (`yes` or `no`), and `new_addresses`: how many \
                  IPv4 addresses the new MAC holds. Not told where one of the stations was joined to the other's host \
-                 (`mac-rotated`); info with `failover` where both are one host otherwise."
+                 (`mac-rotated`); info with `failover` where both are one host otherwise. Alert when the address is a \
+                 gateway's (`role`) and the reason neither `dhcp` nor `failover`."
             }
-            Self::FlipFlop => "An address passed back to the MAC before the present one, however long ago.",
+            Self::FlipFlop => {
+                "An address passed back to the MAC before the present one, however long ago. Alert when it is a \
+                 gateway's (`role`), unless the two stations were told of within the hour."
+            }
             Self::Flood => {
-                "A station sends so much news of one class that the kernel holds back its surplus, and nobody else's: \
-                 after a burst of 8,192 messages of ARP or NDP, or 512 of any other class, 256 a second. Once for \
-                 (segment, MAC, class) until ten minutes after the last surplus."
+                "A station sends so much news of one class that the kernel holds back its surplus, and nobody \
+                 else's: after a burst of 8,192 messages of ARP or NDP, or 512 of any other class, 256 a second. \
+                 Once for (segment, MAC, class) until ten minutes after the last surplus. With `reason` \
+                 `dhcp-starvation` (alert), addresses are asked of DHCP servers (DISCOVER or REQUEST from 0.0.0.0, \
+                 without `ciaddr` and `giaddr`) within 60 seconds by one frame MAC for more than 32 `clients` \
+                 besides itself, or by more than 100 stations that were never heard before and of which nothing but \
+                 DHCP was heard since (no `mac` then). Once for (segment, MAC) until ten minutes after the last; as \
+                 long, hosts of which nothing but DHCP was heard are new at severity info."
             }
             Self::HostBack => {
                 "A host that was gone was heard again, by any frame or answer. `gone_s`: seconds since `host-gone`."
@@ -41,14 +50,29 @@ impl Kind {
                  back. `ip` is the address that was asked; `unheard_s`: seconds; `unanswered`: techniques."
             }
             Self::IpConflict => {
-                "Two stations claim one address at the same time: both answered a conflict check (RFC 5227, section \
-                 2.1.1) after it passed from `old_mac` to `mac`. While both go on, their claims neither move the address \
-                 nor are told again. Details as of `changed-mac`."
+                "Two stations want one address: `mac` is the newcomer, `old_mac` who has it, where that is known. \
+                 Once an hour for (segment, address, both MACs), whichever `reason` was first. `conflict`: both \
+                 answered a conflict check (RFC 5227, section 2.1.1) after the address passed from `old_mac` to \
+                 `mac`; while both go on, their claims neither move the address nor are told again, until one is \
+                 silent for ten minutes; details as of `changed-mac`. `declined`: `mac` sent DHCPDECLINE for it. \
+                 `defended`: `mac` asked everybody for it (ARP conflict check by broadcast, or DAD) and `old_mac` \
+                 answered within 3 seconds (`after_ms`) by ARP reply, announcement or neighbour advertisement; told \
+                 at once when `mac` has a lease of it, else after ten seconds, and not when `mac` only asks: it \
+                 checked 4 addresses (16 of IPv6) within ten minutes, is a switch, access point or DHCP server, or \
+                 had the address before. `leased`: a DHCP server gave it to `mac`, and `old_mac`, which has no \
+                 lease of it as far as was heard, was heard with it by ARP in the five minutes before, or claims it \
+                 in the five minutes after while `mac` was never heard with it; not where both tell DHCP the same \
+                 client id or name, nor where the lease of `old_mac` ended less than a minute before it was last \
+                 heard. The last two not when `old_mac` answers for others (it forwards, or holds 4 IPv4 \
+                 addresses), unless the address is a gateway's. Never between stations of one host or of one \
+                 redundancy or balancing group, nor when one is virtual. Alert when the address is a gateway's \
+                 (`role`)."
             }
             Self::MacMismatch => {
-                "The ARP or ND payload's MAC (`mac`) is not the frame's (`frame_mac`); not for NDP where either is a \
-                 virtual router's. Once for (segment, address, both MACs) while that is among the last 16,384 oddities. \
-                 Binds nothing, and makes no host of the payload's MAC: `host` and `hostname` are the frame's."
+                "The ARP or ND payload's MAC (`mac`) is not the frame's (`frame_mac`); not for NDP where either is \
+                 a virtual router's. Once for (segment, address, both MACs) while that is among the last 16,384 \
+                 oddities. Binds nothing, and makes no host of the payload's MAC: `host` and `hostname` are the \
+                 frame's. Alert when the address is a gateway's (`role`) and neither MAC is the gateway's."
             }
             Self::MacRotated => {
                 "A known host is back with another locally administered MAC (`mac`; `old_mac` is the one before): not a \
@@ -91,15 +115,33 @@ impl Kind {
                 "A router never seen before on this segment: a router advertisement with a lifetime that is not 0; `mac` \
                  is the frame's. Info inside the learning period. `lifetime_s`: seconds."
             }
-            Self::ReusedMac => "An address passed back to a MAC that held it before the one before.",
+            Self::ReusedMac => {
+                "An address passed back to a MAC that held it before the one before. Alert as `flip-flop`."
+            }
             Self::RogueDhcpServer => {
-                "As `new-dhcp-server`, of a server that is not on its segment's allow list, where there is one \
-                 (`allow_dhcp_servers`). Once for (segment, address, MAC) while that is among the last 16,384 oddities, \
-                 in place of `new-dhcp-server`."
+                "As `new-dhcp-server`, of a server that is not on its segment's allow list (`unlisted`), where \
+                 there is one (`allow_dhcp_servers`). Once for (segment, address, MAC) while that is among the last \
+                 16,384 oddities, in place of `new-dhcp-server`. Where a relay or router stands between (`relay`: \
+                 `giaddr`; or the frame's MAC, when the hop limit is not one that senders begin with), the frame's \
+                 MAC is not the server's: then its address alone counts, and a list with MACs allows it."
             }
             Self::RogueRouter => {
-                "As `new-router`, of a router that is not on its segment's allow list, where there is one \
-                 (`allow_routers`). Once as `rogue-dhcp-server`, in place of `new-router`."
+                "A router advertisement that does not belong there; inside the learning period only with the first \
+                 two reasons. `unlisted`: as `new-router`, of a router that is not on its segment's allow list, \
+                 where there is one (`allow_routers`); once as `rogue-dhcp-server`, in place of `new-router`. \
+                 `spoofed`: by the address of a router (`old_mac`) whose last advertisement has not run out, from a \
+                 station that does not hold the address; it binds and changes nothing; not between stations of one \
+                 host or redundancy group, nor when one is virtual; told again when it was not seen for an hour. \
+                 `foreign-prefix`: a prefix outside the configured IPv6 prefixes, where there are any \
+                 (`[[network]]`), once for (segment, prefix, MAC); else a new router (in place of `new-router`), on \
+                 no allow list, all of whose prefixes are foreign to those of the routers known there; not \
+                 withdrawn or deprecated prefixes, and not while one of the segment's is deprecated in the same \
+                 message: it renumbers. `foreign-dns`: a known router, or one of lifetime 0 beside known ones, \
+                 announces `name_servers` that no router on the segment announced before; not its own addresses, \
+                 and none whose lower 64 bits are those of one that it announced last. `zero-lifetime` (warning; \
+                 info inside the learning period): a default router says that it is none any more, as routers do \
+                 that stop; not of redundancy groups; told again when it was not seen for an hour. `lifetime_s`: \
+                 seconds."
             }
             Self::ScanDetected => {
                 "A station asks for very many addresses or ports, as `reason` says: `arp-scan`, `port-scan`. Once for \
@@ -131,7 +173,7 @@ impl Kind {
             Self::Bogon => &["ip", "mac"],
             Self::ChangedMac => &["ip", "mac", "old_mac", "reason", "confidence"],
             Self::FlipFlop => &["ip", "mac", "old_mac", "reason", "confidence"],
-            Self::Flood => &["mac"],
+            Self::Flood => &["ip", "mac", "reason"],
             Self::HostBack => &["ip", "mac"],
             Self::HostGone => &["ip", "mac"],
             Self::IpConflict => &["ip", "mac", "old_mac", "reason", "confidence"],
@@ -143,8 +185,8 @@ impl Kind {
             Self::NewHost => &["ip", "mac"],
             Self::NewRouter => &["ip", "mac"],
             Self::ReusedMac => &["ip", "mac", "old_mac", "reason", "confidence"],
-            Self::RogueDhcpServer => &["ip", "mac"],
-            Self::RogueRouter => &["ip", "mac"],
+            Self::RogueDhcpServer => &["ip", "mac", "reason"],
+            Self::RogueRouter => &["ip", "mac", "old_mac", "reason"],
             Self::ScanDetected => &["ip", "mac", "reason"],
             Self::SensorBlind => &[],
             Self::SensorLoss => &[],
@@ -159,22 +201,26 @@ impl Kind {
     pub const fn details(self) -> &'static [&'static str] {
         match self {
             Self::Bogon => &[],
-            Self::ChangedMac => &["dhcp_server", "new_addresses", "new_answered", "old_answered", "previous_age_s"],
-            Self::FlipFlop => &["previous_age_s"],
-            Self::Flood => &["class"],
+            Self::ChangedMac => {
+                &["dhcp_server", "new_addresses", "new_answered", "old_answered", "previous_age_s", "role"]
+            }
+            Self::FlipFlop => &["previous_age_s", "role"],
+            Self::Flood => &["class", "clients"],
             Self::HostBack => &["gone_s"],
             Self::HostGone => &["unanswered", "unheard_s"],
-            Self::IpConflict => &["new_addresses", "new_answered", "old_answered", "previous_age_s"],
-            Self::MacMismatch => &["frame_mac"],
+            Self::IpConflict => {
+                &["after_ms", "dhcp_server", "new_addresses", "new_answered", "old_answered", "previous_age_s", "role"]
+            }
+            Self::MacMismatch => &["frame_mac", "role"],
             Self::MacRotated => &["evidence"],
             Self::NameChanged => &["new_name", "old_name", "source"],
             Self::NewAddress => &[],
             Self::NewDhcpServer => &["protocol"],
             Self::NewHost => &["again", "alike"],
             Self::NewRouter => &["lifetime_s", "prefixes"],
-            Self::ReusedMac => &["previous_age_s"],
-            Self::RogueDhcpServer => &["protocol"],
-            Self::RogueRouter => &["lifetime_s", "prefixes"],
+            Self::ReusedMac => &["previous_age_s", "role"],
+            Self::RogueDhcpServer => &["protocol", "relay"],
+            Self::RogueRouter => &["lifetime_s", "name_servers", "prefixes"],
             Self::ScanDetected => &["target"],
             Self::SensorBlind => &["cause", "deaf_s", "port", "since"],
             Self::SensorLoss => &["lost_*"],

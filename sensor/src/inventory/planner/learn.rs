@@ -30,7 +30,7 @@ impl Said {
         let known = Self { is_heard: true, is_learnt: true, ..nothing };
         match &sighting.claim {
             Claim::Arp(claim) => match claim.operation {
-                ArpOperation::ConflictCheck => nothing,
+                ArpOperation::ConflictCheck | ArpOperation::PresenceCheck => nothing,
                 ArpOperation::Gratuitous | ArpOperation::Request => known,
                 ArpOperation::Reply => {
                     // A conflict check has no sender, and so has the reply to it no target.

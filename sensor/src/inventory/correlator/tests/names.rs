@@ -158,7 +158,7 @@ fn a_dhcpv6_server_that_is_not_on_the_list() {
         settings(),
         Limits::default(),
         &["0 dhcp6 advertise fe80::1 fe client=aa", "1 dhcp6 advertise fe80::1 fe client=aa"],
-        &["rogue-dhcp-server fe80::1 fe"],
+        &["rogue-dhcp-server fe80::1 fe unlisted"],
     );
     // The same box serves IPv4, and is allowed to by that address.
     check_with(
@@ -329,7 +329,8 @@ fn a_router_that_stops_says_so() {
     for line in ["0 ra fe80::2 fd 0 2001:db8::/64", "1 ra fe80::1 fe 1800 2001:db8::/64", "2 ra fe80::1 fe 0"] {
         step(&mut correlator, &settings(), Limits::default(), line, &mut events);
     }
-    assert_eq!(events.iter().map(written).collect::<Vec<_>>(), ["new-router fe80::1 fe"]);
+    let told: Vec<String> = events.iter().map(written).collect();
+    assert_eq!(told, ["new-router fe80::1 fe", "rogue-router fe80::1 fe zero-lifetime warning"]);
     let roles = correlator.snapshot().roles;
     let router = roles[0].router.as_ref().unwrap();
     assert_eq!((roles.len(), router.lifetime_s), (1, 0));

@@ -1,0 +1,57 @@
+//! Oddities that are told again when they come back after a while, and the roles that they are judged by.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::super::state::{Binding, Holder, Lease, Role, RoleHolder, Source, Told};
+use super::super::table::{Mark, Row, see};
+use super::Memory;
+use crate::types::{Mac, Segment, Timestamp};
+
+/// How far the saved `last_seen` of an oddity that goes on may be behind: a restart must not make it look over.
+const STALE_MAX: Duration = Duration::from_secs(600);
+
+impl Memory {
+    /// An oddity was seen; whether for the first time, or for the first time since `over`.
+    pub(in super::super) fn is_odd_again(&mut self, told: Told, over: Duration) -> bool {
+        let at = told.last_seen;
+        let again = self.told.update(&told.key(), |known, ()| {
+            let is_again = at.since(known.last_seen) >= over;
+            let slot = |at: Timestamp| u128::try_from(at.as_nanos()).unwrap_or(0) / STALE_MAX.as_nanos();
+            let is_stale = slot(at) > slot(known.last_seen);
+            let mark = see(&mut known.first_seen, &mut known.last_seen, at);
+            (mark.max(Mark::changed_if(is_stale && mark != Mark::Same)), is_again)
+        });
+        again.unwrap_or_else(|| self.is_odd_anew(told))
+    }
+
+    /// Whether an oddity is remembered.
+    pub(in super::super) fn was_odd(&self, told: &Told) -> bool {
+        self.told.get(&told.key()).is_some()
+    }
+
+    /// The first router of a segment, by address, of which this holds.
+    pub(in super::super) fn find_router(
+        &self,
+        segment: Segment,
+        holds: impl Fn(&RoleHolder) -> bool,
+    ) -> Option<&RoleHolder> {
+        self.roles.find(|known| known.segment == segment && known.role == Role::Router && holds(known))
+    }
+
+    /// Who holds an address and who held it before, most recent first.
+    pub(in super::super) fn holders(&self, segment: Segment, ip: IpAddr) -> &[Holder] {
+        self.bindings.get(&(segment, ip)).map_or(&[], |binding: &Binding| &binding.holders)
+    }
+
+    /// The protocols by which a station was heard.
+    pub(in super::super) fn sources(&self, segment: Segment, mac: Mac) -> Option<&BTreeSet<Source>> {
+        self.stations.get(&(segment, mac)).map(|station| &station.sources)
+    }
+
+    /// The last lease of an address, ended or not.
+    pub(in super::super) fn last_lease(&self, segment: Segment, ip: Ipv4Addr) -> Option<&Lease> {
+        self.leases.get(&(segment, ip))
+    }
+}
