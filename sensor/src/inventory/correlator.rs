@@ -34,6 +34,8 @@ mod link;
 pub mod evidence;
 /// Names and announcements.
 mod names;
+/// Who looks around.
+mod scan;
 /// Frames of any kind.
 mod traffic;
 
@@ -517,6 +519,7 @@ impl Correlator {
             // A bogon is told once for its address and MAC, whoever carries it.
             Oddity::Bogon => (Kind::Bogon, s.mac),
             Oddity::MacMismatch => (Kind::MacMismatch, s.frame_mac),
+            Oddity::ArpScan | Oddity::PortScan => (Kind::ScanDetected, s.frame_mac),
             Oddity::RogueDhcpServer => (Kind::RogueDhcpServer, s.frame_mac),
             Oddity::RogueRouter => (Kind::RogueRouter, s.frame_mac),
         };

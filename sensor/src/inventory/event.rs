@@ -131,8 +131,12 @@ pub enum Kind {
     /// As `new-router`, of a router that is not on its segment's allow list, where there is one. Once as
     /// `rogue-dhcp-server`, in place of `new-router`. Details as of `new-router`.
     RogueRouter,
-    /// A station asks for very many addresses or ports, as `reason` says: `arp-scan`, `port-scan` (`sensor_ebpf::scan`).
-    /// Once for (segment, MAC, reason) until ten minutes after the last. Details: `target` (of a port scan).
+    /// A station asks for very many addresses or ports within 64 s, as `reason` says (`sensor_ebpf::scan`: distinct ones
+    /// are estimated by linear counting with 64 bits). `arp-scan`: of neighbours, by ARP request (with or without a
+    /// sender) or neighbour solicitation, to a group: 50 bits, about 97. `port-scan`: of ports below 32,768 of one
+    /// destination, by TCP SYN: 40 bits, about 63; of stations in watched prefixes. Not of whoever asks for others: what
+    /// forwards, routes or is a group's virtual station. Once for (segment, MAC, reason) until ten minutes after the
+    /// last, also across restarts. `ip` is the station's best address. Details: `target` (of a port scan).
     ScanDetected,
     /// A port has heard nothing at all for longer than a minute, because it is down, gone or not attached: told once,
     /// until it hears again. Details: `port`, `cause` (`down`, `no carrier`, `removed`, `not attached: ...`), `since`,

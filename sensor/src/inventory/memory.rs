@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use super::asked;
 use super::binding::{self, How, Known, Previous, Verdict, Word};
@@ -440,6 +441,17 @@ impl Memory {
             self.told.insert(told, ());
         }
         known.is_none()
+    }
+
+    /// As [`Memory::is_odd_anew`], and whether for the first time since a `pause`.
+    pub(super) fn is_odd_again(&mut self, told: Told, pause: Duration) -> bool {
+        let at = told.last_seen;
+        let known = self.told.update(&told.key(), |known, ()| {
+            let is_again = at.since(known.last_seen) >= pause;
+            // Saved at once: after a restart the pause is still counted from here.
+            (Mark::changed_if(see(&mut known.first_seen, &mut known.last_seen, at) != Mark::Same), is_again)
+        });
+        known.unwrap_or_else(|| self.is_odd_anew(told))
     }
 
     /// An address answered a question: its row is known from now on, and whoever holds it was heard.

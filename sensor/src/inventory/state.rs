@@ -468,10 +468,14 @@ pub struct RouterFacts {
 /// An oddity that was told once and is not told again while it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Oddity {
+    /// A station asks for very many addresses. Its `ip` is 0.0.0.0: it is the station's, not an address's.
+    ArpScan,
     /// Sender foreign to the segment.
     Bogon,
     /// Payload's MAC is not the frame's.
     MacMismatch,
+    /// A station tries very many ports. Its `ip` as of `ArpScan`.
+    PortScan,
     /// A DHCP server that does not belong there.
     RogueDhcpServer,
     /// A router that does not belong there.

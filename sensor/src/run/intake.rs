@@ -10,7 +10,7 @@ use crate::export::record::{self, EventRecord};
 use crate::export::sightings::{malformed_line, sighting_line};
 use crate::inventory::correlator::Settings;
 use crate::inventory::desk::{self, Desk};
-use crate::inventory::event::{Detail, Event, Kind};
+use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::inventory::fingerprint::Fingerprints;
 use crate::inventory::limits::Limits;
 use crate::inventory::planner::{Answers, Planner};
@@ -18,7 +18,7 @@ use crate::inventory::probe::Probe;
 use crate::inventory::sighting::{Sighting, sightings};
 use crate::inventory::state::Rows;
 use crate::store::StoredEvent;
-use crate::types::{Frame, Iface, Mac, Segment, Timestamp};
+use crate::types::{Class, Frame, Iface, Mac, Segment, Timestamp};
 use crate::vendor::Vendors;
 use crate::wire;
 
@@ -101,6 +101,15 @@ impl Intake {
                     log.push(&malformed_line(frame, error));
                 }
             }
+        }
+        // After its words: they may be the first of a station, and tell whether it is a router.
+        if frame.scan {
+            let (segment, mac) = (frame.segment, frame.source_mac);
+            let (reason, target) = match frame.class {
+                Class::Syn => (Reason::PortScan, frame.packet.map(|packet| packet.destination)),
+                _ => (Reason::ArpScan, None),
+            };
+            self.desk.correlator.scan(segment, mac, reason, target, frame.at, &mut self.events);
         }
     }
 

@@ -464,7 +464,7 @@ impl Random {
     }
 
     fn oddity(&mut self) -> Oddity {
-        if self.coin() { Oddity::Bogon } else { Oddity::MacMismatch }
+        [Oddity::ArpScan, Oddity::Bogon, Oddity::MacMismatch, Oddity::PortScan][(self.next() % 4) as usize]
     }
 
     fn text(&mut self) -> String {

@@ -242,8 +242,10 @@ impl FromSql for Role {
 impl ToSql for Oddity {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
+            Self::ArpScan => "arp-scan",
             Self::Bogon => "bogon",
             Self::MacMismatch => "mac-mismatch",
+            Self::PortScan => "port-scan",
             Self::RogueDhcpServer => "rogue-dhcp-server",
             Self::RogueRouter => "rogue-router",
         }
@@ -254,8 +256,10 @@ impl ToSql for Oddity {
 impl FromSql for Oddity {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         match value.as_str()? {
+            "arp-scan" => Ok(Self::ArpScan),
             "bogon" => Ok(Self::Bogon),
             "mac-mismatch" => Ok(Self::MacMismatch),
+            "port-scan" => Ok(Self::PortScan),
             "rogue-dhcp-server" => Ok(Self::RogueDhcpServer),
             "rogue-router" => Ok(Self::RogueRouter),
             word => Err(unknown("an oddity", word.as_bytes())),

@@ -134,7 +134,7 @@ impl Correlator {
     }
 
     /// Whether a station sends on what others sent: then an address in its frames need not be its own.
-    fn forwards(&self, segment: Segment, mac: Mac) -> bool {
+    pub(super) fn forwards(&self, segment: Segment, mac: Mac) -> bool {
         let holds = |ip: &IpAddr| self.memory.holder(segment, *ip).is_some_and(|holder| holder.mac == mac);
         mac.kind() == MacKind::Virtual
             || self.paths.forwarders.contains(&(segment, mac))
