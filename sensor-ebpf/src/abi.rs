@@ -3,7 +3,7 @@
 //! **The object.** Programs `sensor_host` (passes every frame) and `sensor_mirror` (drops every frame), both
 //! `xdp.frags`; `bare_pass` and `bare_drop` do nothing and are what the bench compares with. Maps `RING`, `COUNTERS`
 //! (per CPU, one value: the words of [`Counters`]), `CLOCK` (per CPU: a jiffy and its boot time), `GATE`, `PRESENCE`,
-//! `POLICE`, `WATCH` (one value, [`crate::watch::Table`]), `SCRATCH`. Globals to be set at load: `SEED` (`u64`, secret
+//! `POLICE`, `SCAN`, `WATCH` (one value, [`crate::watch::Table`]), `SCRATCH`. Globals to be set at load: `SEED` (`u64`, secret
 //! and random), `REFRESH` (`u64`, [`crate::gate::ticks`]; 0 switches the gate off), `INTERVAL` (`u32`, the refresh
 //! interval of [`crate::presence`] in jiffies), `POLICING` (`u32`, 0 switches it off).
 //!
@@ -160,6 +160,8 @@ pub const FLAG_IPV6: u8 = 4;
 
 /// `Header::flags`: the sender says too much; it is told with this frame, once a minute.
 pub const FLAG_FLOOD: u8 = 8;
+/// `Header::flags`: the sender looks around; it is told with this frame, about once a minute ([`crate::scan`]).
+pub const FLAG_SCAN: u8 = 16;
 
 /// By what a frame was carried to the sensor. The numbers are in ring records: append only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -20,6 +20,7 @@ mod tunnel;
 use crate::abi::{Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, SMALL_BODY, TunnelKind};
 use crate::gate;
 use crate::packet::{Packet, READ_MAX};
+use crate::scan::{self, Asked};
 use crate::watch;
 
 /// A frame, classified.
@@ -37,6 +38,8 @@ pub struct Harvest {
     pub sender: Option<[u64; 2]>,
     /// The frame's source.
     pub frame_mac: u64,
+    /// What it asks for, where that is counted.
+    pub asked: Option<Asked>,
 }
 
 impl Harvest {
@@ -220,6 +223,7 @@ pub fn classify<P: Packet>(packet: &P, opens: Opens<'_>) -> Harvest {
         claim: found.claim,
         sender,
         frame_mac: found.frame_mac,
+        asked: scan::asked(packet, &found),
     }
 }
 
@@ -321,6 +325,18 @@ impl Found {
             }
             _ => (self.flags & (FLAG_IPV4 | FLAG_IPV6) != 0).then_some(self.source),
         }
+    }
+
+    /// Whether the frame is for more than one station.
+    #[inline(always)]
+    pub fn is_to_group<P: Packet>(&self, packet: &P) -> bool {
+        packet.bytes::<2>(self.start).is_some_and(|destination| destination[0] & 1 != 0)
+    }
+
+    /// The transport's destination port; 0 where there is none.
+    #[inline(always)]
+    pub fn port(&self) -> u16 {
+        self.ports[1]
     }
 
     /// Whether the body lacks its end.

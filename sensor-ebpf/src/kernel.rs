@@ -11,14 +11,14 @@ use aya_ebpf::helpers::{
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::{Global, programs::XdpContext};
 use sensor_ebpf::abi::{
-    ARP_BODY, COUNTER_WORDS, Class, Counters, FLAG_FLOOD, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY, TunnelKind,
-    WAKE_INTERVAL_NS, WEIGH_INTERVAL_NS,
+    ARP_BODY, COUNTER_WORDS, Class, Counters, FLAG_FLOOD, FLAG_SCAN, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY,
+    TunnelKind, WAKE_INTERVAL_NS, WEIGH_INTERVAL_NS,
 };
 use sensor_ebpf::classify::{Addresses, Found, INNER_MAX, Tunnel, find, plain_traffic};
 use sensor_ebpf::gate::{self, Decision, TICK_BITS};
 use sensor_ebpf::packet::{Packet, READ_MAX};
 use sensor_ebpf::presence::{self, Look};
-use sensor_ebpf::{police, watch};
+use sensor_ebpf::{police, scan, watch};
 
 /// Records for user space. The value type is `()`: libbpf accepts no other here.
 #[btf_map]
@@ -34,6 +34,8 @@ static GATE: Array<gate::Bucket, { gate::BUCKETS }> = Array::new();
 static PRESENCE: Array<presence::Bucket, { presence::BUCKETS }> = Array::new();
 #[btf_map]
 static POLICE: Array<police::Bucket, { police::BUCKETS }> = Array::new();
+#[btf_map]
+static SCAN: Array<scan::Bucket, { scan::BUCKETS }> = Array::new();
 #[btf_map]
 static WATCH: Array<watch::Table, 1> = Array::new();
 /// What the frame at hand is ([`Found`]), from one step to the next.
@@ -272,13 +274,16 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
     }
     let Some(now_ns) = boot_time() else { return };
     let is_new = is_watched && matches!(presence, Presence::News(..));
-    if is_repeat(place, counters, found, now_ns) && !is_new {
+    // Told although its claim is known, and although its sender says too much.
+    let scan = if is_scan(packet, place, found, now_ns) { FLAG_SCAN } else { 0 };
+    if is_repeat(place, counters, found, now_ns) && !is_new && scan == 0 {
         counters.gated[class] += 1;
         return;
     }
     let flag = match police(ctx, found, now_ns) {
-        police::Decision::Pass => 0,
-        police::Decision::First => FLAG_FLOOD,
+        police::Decision::Pass => scan,
+        police::Decision::First => FLAG_FLOOD | scan,
+        police::Decision::Over if scan != 0 => scan,
         police::Decision::Over => {
             counters.policed[class] += 1;
             presence.forget();
@@ -375,6 +380,16 @@ fn police(ctx: *mut xdp_md, found: &Found, now_ns: u64) -> police::Decision {
     let Some(bucket) = POLICE.get_ptr_mut(mark.bucket) else { return police::Decision::Pass };
     // SAFETY: the pointer is the map's value. Two CPUs at once may pass a frame too many.
     police::decide(unsafe { &mut *bucket }, &mark, now_ns)
+}
+
+/// Counts what a frame asks for.
+#[inline(always)]
+fn is_scan<P: Packet>(packet: &P, place: u64, found: &Found, now_ns: u64) -> bool {
+    let Some(asked) = scan::asked(packet, found) else { return false };
+    let mark = scan::mark(&KEYS.load(), place, found.frame_mac, &asked);
+    let Some(bucket) = SCAN.get_ptr_mut(mark.bucket) else { return false };
+    // SAFETY: the pointer is the map's value; `scan` says what two writers at once cost.
+    scan::is_scan(unsafe { &mut *bucket }, &mark, now_ns)
 }
 
 /// The boot-time clock, read once a jiffy: under load many frames share a reading, which costs more than the gate does;

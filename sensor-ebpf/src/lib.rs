@@ -16,5 +16,7 @@ pub mod packet;
 pub mod police;
 /// Who sent anything.
 pub mod presence;
+/// Who looks around.
+pub mod scan;
 /// Which addresses are of interest.
 pub mod watch;

@@ -277,6 +277,8 @@ pub struct Frame<'a> {
     pub cut: bool,
     /// Whether its sender says so much that what follows is held back.
     pub flood: bool,
+    /// Whether it makes its sender one that looks around.
+    pub scan: bool,
     /// Source of the frame.
     pub source_mac: Mac,
     /// Destination of the frame.

@@ -173,6 +173,13 @@ impl Kernel {
         Array::<_, watch::Table>::try_from(map).unwrap().set(0, watch::table(watches, own), 0).unwrap();
     }
 
+    /// What the program takes for the time of the last frame that it looked at closely, nanoseconds.
+    pub fn boot_ns(&self) -> u64 {
+        let map: &Map = self.ebpf.map("CLOCK").expect("the object has a clock");
+        let map = PerCpuArray::<_, [u64; 2]>::try_from(map).unwrap();
+        map.get(&0, 0).unwrap().iter().map(|clock| clock[1]).max().unwrap()
+    }
+
     /// Empties the presence table.
     pub fn forget_presence(&mut self) {
         let map = self.ebpf.map_mut("PRESENCE").expect("the object has a presence table");

@@ -348,6 +348,7 @@ fn frame_of(class: Class, body: &[u8]) -> Frame<'_> {
         class,
         cut: false,
         flood: false,
+        scan: false,
         source_mac: Mac([2, 0, 0, 0, 0, 1]),
         destination_mac: Mac::BROADCAST,
         packet: Some(packet),

@@ -381,6 +381,11 @@ pub fn has_announcers() -> bool {
     has(&tools::missing_announcers())
 }
 
+/// Whether the programs that look around can be run here. Under `CI=true` they must be.
+pub fn has_scanners() -> bool {
+    crate::bpf::require_root() && has(&tools::missing_scanners())
+}
+
 /// Whether there is a journal daemon to start. Under `CI=true` there must be.
 pub fn has_journald() -> bool {
     has(if Path::new(tools::JOURNALD).exists() { &[] } else { &[tools::JOURNALD] })

@@ -1,11 +1,12 @@
 //! The XDP program and native code come to the same answer on every frame, record by record.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use sensor_ebpf::abi::{Class, Header};
+use sensor_ebpf::abi::{Class, FLAG_SCAN, Header};
 use sensor_ebpf::classify::{Harvest, Opens, classify};
 use sensor_ebpf::gate::{self, Decision};
 use sensor_ebpf::packet::Captured;
 use sensor_ebpf::presence::{self, Look};
+use sensor_ebpf::scan;
 use sensor_ebpf::watch::{self, Watch};
 use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
 use sensor_tests::frames::{Random, captures, hand_made, mutant, read_capture};
@@ -55,8 +56,10 @@ struct Model {
     presence: Vec<presence::Bucket>,
     keys: presence::Keys,
     gate: Vec<gate::Bucket>,
+    scan: Vec<scan::Bucket>,
     options: Options,
     gated: u64,
+    scans: u64,
     evictions: u64,
 }
 
@@ -67,14 +70,16 @@ impl Model {
             presence: vec![[0; _]; presence::BUCKETS],
             keys: presence::keys(options.seed),
             gate: vec![[0; _]; gate::BUCKETS],
+            scan: vec![[0; _]; scan::BUCKETS],
             options,
             gated: 0,
+            scans: 0,
             evictions: 0,
         }
     }
 
-    /// The record that the kernel must write for a frame.
-    fn record(&mut self, frame: &[u8], port: Port) -> Option<Record> {
+    /// The record that the kernel must write for a frame at `now_ns`.
+    fn record(&mut self, frame: &[u8], port: Port, now_ns: u64) -> Option<Record> {
         let found = harvest(frame, port);
         if !found.class.is_harvested() {
             return None;
@@ -84,6 +89,11 @@ impl Model {
             return None;
         }
         let is_known = look == Look::Known;
+        let is_scan = found.asked.as_ref().is_some_and(|asked| {
+            let mark = scan::mark(&self.keys, found.place(IFINDEX), found.frame_mac, asked);
+            scan::is_scan(&mut self.scan[mark.bucket as usize], &mark, now_ns)
+        });
+        self.scans += u64::from(is_scan);
         let decision = match &found.claim {
             Some(claim) if self.options.refresh > 0 => {
                 let mark = gate::mark(self.options.seed, found.place(IFINDEX), claim);
@@ -93,13 +103,17 @@ impl Model {
         };
         self.evictions += u64::from(decision == Decision::PassEvicting);
         let is_new = found.class.is_watched() && !is_known;
-        if found.class == Class::Traffic && is_known || decision == Decision::Gated && !is_new {
+        if found.class == Class::Traffic && is_known || decision == Decision::Gated && !is_new && !is_scan {
             self.gated += 1;
             return None;
         }
         Some(Record {
             body: frame[found.body_at..found.body_at + usize::from(found.header.body_len)].to_vec(),
-            header: Header { ifindex: IFINDEX, ..found.header },
+            header: Header {
+                ifindex: IFINDEX,
+                flags: found.header.flags | if is_scan { FLAG_SCAN } else { 0 },
+                ..found.header
+            },
         })
     }
 
@@ -130,7 +144,8 @@ fn kernel_record(kernel: &mut Kernel, frame: &[u8], port: Port) -> Option<Record
 
 #[track_caller]
 fn check(kernel: &mut Kernel, model: &mut Model, frame: &[u8], port: Port, name: &str) {
-    let (ours, theirs) = (model.record(frame, port), kernel_record(kernel, frame, port));
+    let theirs = kernel_record(kernel, frame, port);
+    let ours = model.record(frame, port, kernel.boot_ns());
     assert_eq!(theirs, ours, "kernel and native differ on {name}: {frame:02x?}");
 }
 

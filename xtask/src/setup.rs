@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use crate::run;
 
 /// What the tests run: namespaces and mirror ports, real daemons and hosts, a journal.
-const TEST_PACKAGES: [&str; 22] = [
+const TEST_PACKAGES: [&str; 23] = [
     "avahi-daemon",
     "curl",
     "dnsmasq-base",
@@ -22,6 +22,7 @@ const TEST_PACKAGES: [&str; 22] = [
     "lldpd",
     "minissdpd",
     "nginx-light",
+    "nmap",
     "openssh-server",
     "openssl",
     "p0f",

@@ -3,6 +3,10 @@
 use aya::programs::Xdp;
 use sensor_tests::bpf::{Kernel, Options, digest_in, object_path, require_root};
 
+/// How many instructions the verifier may look at for a program: a quarter above what Linux 6.18 needed when this was
+/// last set. Its own limit is a million (Linux 5.2); what grows towards it meets a kernel that refuses it.
+const BUDGETS: [(&str, u32); 3] = [("sensor_host", 1), ("sensor_mirror", 1), ("bare_pass", 8)];
+
 /// The subcommand's arguments.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
@@ -15,16 +19,21 @@ pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
     println!("built from sources {}", digest_in(&object).unwrap_or_else(|| "unknown".to_owned()));
     // With the gate on, the verifier sees all of the program.
     let kernel = Kernel::load_bytes(&object, Options { refresh: 900, ..Options::default() })?;
-    println!("{:<14} {:>9} {:>9} {:>9}", "program", "verified", "xlated", "jited");
-    for name in ["sensor_host", "sensor_mirror", "bare_pass"] {
+    println!("{:<14} {:>9} {:>9} {:>9} {:>9}", "program", "verified", "budget", "xlated", "jited");
+    let mut over = Vec::new();
+    for (name, budget) in BUDGETS {
         let program: &Xdp = kernel.program(name);
         let info = program.info()?;
+        let verified = info.verified_instruction_count();
         println!(
-            "{name:<14} {:>9} {:>9} {:>9}",
-            info.verified_instruction_count().unwrap_or_default(),
+            "{name:<14} {:>9} {budget:>9} {:>9} {:>9}",
+            // Kernels tell it since Linux 5.16.
+            verified.map_or_else(|| "unknown".to_owned(), |count| count.to_string()),
             info.size_translated().unwrap_or_default(),
             info.size_jitted(),
         );
+        over.extend(verified.filter(|&count| count > budget).map(|_| name));
     }
+    anyhow::ensure!(over.is_empty(), "over the budget: {over:?}. Make it simpler, or raise the budget and say why");
     Ok(())
 }

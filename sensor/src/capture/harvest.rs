@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sensor_ebpf::abi::{Class, FLAG_CUT, FLAG_FLOOD, FLAG_IPV4, FLAG_IPV6, Header};
+use sensor_ebpf::abi::{Class, FLAG_CUT, FLAG_FLOOD, FLAG_IPV4, FLAG_IPV6, FLAG_SCAN, Header};
 use sensor_ebpf::classify::classify;
 use sensor_ebpf::packet::Captured;
 
@@ -19,9 +19,9 @@ pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
     sieve: &mut Sieve,
     sink: &mut F,
 ) {
-    let harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, sieve.opens());
+    let mut harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, sieve.opens());
     let class = harvest.class as usize;
-    if !sieve.hear(&harvest, at) {
+    if !sieve.hear(&mut harvest, at) {
         return;
     }
     let counters = &mut sieve.counters;
@@ -47,6 +47,7 @@ pub(super) fn frame<'a>(header: &Header, body: &'a [u8], at: Timestamp, iface: I
         class: Class::from_number(header.class).filter(|class| class.is_harvested())?,
         cut: header.flags & FLAG_CUT != 0,
         flood: header.flags & FLAG_FLOOD != 0,
+        scan: header.flags & FLAG_SCAN != 0,
         source_mac: Mac(header.source_mac),
         destination_mac: Mac(header.destination_mac),
         packet: packet(header),

@@ -1,10 +1,11 @@
 //! The native sieve: what the XDP program decides beside the class of a frame, for packet sockets and capture files. The
 //! same tables, but a known sender is told again at each interval, because nobody reads them from outside.
 
-use sensor_ebpf::abi::{Class, Counters};
+use sensor_ebpf::abi::{Class, Counters, FLAG_SCAN};
 use sensor_ebpf::classify::{Harvest, Opens};
 use sensor_ebpf::gate::{self, Decision};
 use sensor_ebpf::presence::{self, Look};
+use sensor_ebpf::scan;
 use sensor_ebpf::watch::{self, Table};
 
 use super::watched::{self, Watched};
@@ -14,6 +15,7 @@ use crate::types::{Iface, Timestamp};
 pub(super) struct Sieve {
     presence: Vec<presence::Bucket>,
     gate: Vec<gate::Bucket>,
+    scan: Vec<scan::Bucket>,
     watch: Box<Table>,
     opens_all: bool,
     /// What was seen, told and held back.
@@ -45,6 +47,7 @@ impl Sieve {
         Self {
             presence: vec![[0; _]; presence::BUCKETS],
             gate: vec![[0; _]; gate::BUCKETS],
+            scan: vec![[0; _]; scan::BUCKETS],
             watch,
             opens_all,
             counters: Counters::default(),
@@ -62,11 +65,12 @@ impl Sieve {
         if self.opens_all { Opens::All } else { Opens::Own(&self.watch) }
     }
 
-    /// Counts a frame; whether it is to be told.
-    pub(super) fn hear(&mut self, harvest: &Harvest, at: Timestamp) -> bool {
+    /// Counts a frame, and marks one that makes a scan; whether it is to be told.
+    pub(super) fn hear(&mut self, harvest: &mut Harvest, at: Timestamp) -> bool {
         let class = harvest.class as usize;
         if !harvest.class.is_watched() {
             self.counters.seen[class] += 1;
+            self.mark_scan(harvest, at);
             return harvest.class.is_harvested();
         }
         let place = harvest.place(PLACE);
@@ -83,10 +87,21 @@ impl Sieve {
             }
             None => self.is_new(place, address, harvest.frame_mac, at),
         };
-        if !is_news {
+        let is_told = self.mark_scan(harvest, at) || is_news;
+        if !is_told {
             self.counters.gated[class] += 1;
         }
-        is_news
+        is_told
+    }
+
+    fn mark_scan(&mut self, harvest: &mut Harvest, at: Timestamp) -> bool {
+        let Some(asked) = &harvest.asked else { return false };
+        let mark = scan::mark(&presence::keys(SEED), harvest.place(PLACE), harvest.frame_mac, asked);
+        let is_scan = scan::is_scan(&mut self.scan[mark.bucket as usize], &mark, at.as_nanos() as u64);
+        if is_scan {
+            harvest.header.flags |= FLAG_SCAN;
+        }
+        is_scan
     }
 
     fn is_new(&mut self, place: u64, address: [u64; 2], mac: u64, at: Timestamp) -> bool {

@@ -469,6 +469,7 @@ mod tests {
             class,
             cut: false,
             flood: false,
+            scan: false,
             source_mac: MAC,
             destination_mac: Mac::BROADCAST,
             packet: None,

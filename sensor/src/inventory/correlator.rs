@@ -40,6 +40,8 @@ mod names;
 mod rogue;
 /// Addresses asked of DHCP servers by too many.
 mod starve;
+/// Who looks around.
+mod scan;
 /// Frames of any kind.
 mod traffic;
 

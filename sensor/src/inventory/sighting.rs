@@ -658,6 +658,7 @@ mod tests {
             class,
             cut: false,
             flood: false,
+            scan: false,
             source_mac,
             destination_mac,
             packet: Some(Packet { source, destination: source, hop_limit: 255, protocol: 58, ports: [0; 2] }),

@@ -498,6 +498,8 @@ pub struct RouterFacts {
 /// An oddity that was told once and is not told again while it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Oddity {
+    /// A station asks for very many addresses. Its `ip` is 0.0.0.0: it is the station's, not an address's.
+    ArpScan,
     /// Sender foreign to the segment.
     Bogon,
     /// Two stations that quarrel about an address: the holder is `Told::mac`, the other one `Told::frame_mac`.
@@ -512,6 +514,8 @@ pub enum Oddity {
     MacMismatch,
     /// Not odd by itself: `Told::ip` is a name server that a router announced. MACs are zeros.
     NameServer,
+    /// A station tries very many ports. Its `ip` as of `ArpScan`.
+    PortScan,
     /// A DHCP server that does not belong there.
     RogueDhcpServer,
     /// A router that does not belong there.
@@ -524,7 +528,8 @@ pub enum Oddity {
 
 impl Oddity {
     /// Every oddity, in alphabetical order of its written name.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
+        Self::ArpScan,
         Self::Bogon,
         Self::Feud,
         Self::ForeignPrefix,
@@ -532,6 +537,7 @@ impl Oddity {
         Self::IpConflict,
         Self::MacMismatch,
         Self::NameServer,
+        Self::PortScan,
         Self::RogueDhcpServer,
         Self::RogueRouter,
         Self::SpoofedRouter,
@@ -541,6 +547,7 @@ impl Oddity {
     /// The oddity in the database.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::ArpScan => "arp-scan",
             Self::Bogon => "bogon",
             Self::Feud => "feud",
             Self::ForeignPrefix => "foreign-prefix",
@@ -548,6 +555,7 @@ impl Oddity {
             Self::IpConflict => "ip-conflict",
             Self::MacMismatch => "mac-mismatch",
             Self::NameServer => "name-server",
+            Self::PortScan => "port-scan",
             Self::RogueDhcpServer => "rogue-dhcp-server",
             Self::RogueRouter => "rogue-router",
             Self::SpoofedRouter => "spoofed-router",

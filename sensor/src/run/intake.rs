@@ -11,7 +11,7 @@ use crate::export::record::{self, EventRecord};
 use crate::export::sightings::{malformed_line, sighting_line};
 use crate::inventory::correlator::Settings;
 use crate::inventory::desk::{self, Desk};
-use crate::inventory::event::{Detail, Event, Kind};
+use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::inventory::fingerprint::Fingerprints;
 use crate::inventory::judge::{AGAIN, Again, Fold, Judge, Verdict};
 use crate::inventory::limits::Limits;
@@ -19,7 +19,7 @@ use crate::inventory::planner::{Answers, Planner};
 use crate::inventory::probe::Probe;
 use crate::inventory::sighting::{Sighting, sightings};
 use crate::store::{Saved, StoredEvent};
-use crate::types::{Frame, Iface, Mac, Segment, Timestamp};
+use crate::types::{Class, Frame, Iface, Mac, Segment, Timestamp};
 use crate::vendor::Vendors;
 use crate::wire;
 
@@ -109,6 +109,15 @@ impl Intake {
                     log.push(&malformed_line(frame, error));
                 }
             }
+        }
+        // After its words: they may be the first of a station, and tell whether it is a router.
+        if frame.scan {
+            let (segment, mac) = (frame.segment, frame.source_mac);
+            let (reason, target) = match frame.class {
+                Class::Syn => (Reason::PortScan, frame.packet.map(|packet| packet.destination)),
+                _ => (Reason::ArpScan, None),
+            };
+            self.desk.correlator.scan(segment, mac, reason, target, frame.at, &mut self.events);
         }
     }
 

@@ -148,6 +148,7 @@ mod tests {
             packet: Some(Packet { source: address, destination: address, hop_limit, protocol, ports: [0; 2] }),
             body,
             flood: false,
+            scan: false,
         })
     }
 

@@ -318,6 +318,7 @@ mod tests {
             class: Class::Ndp,
             cut,
             flood: false,
+            scan: false,
             source_mac: HOST,
             destination_mac: Mac::BROADCAST,
             packet: Some(Packet { source, destination: IpAddr::V6(GROUP), hop_limit, protocol: 58, ports: [0; 2] }),

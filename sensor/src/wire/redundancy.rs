@@ -323,6 +323,7 @@ mod tests {
             packet: Some(Packet { source, destination, hop_limit, protocol, ports: [port; 2] }),
             body,
             flood: false,
+            scan: false,
         })
     }
 

@@ -19,6 +19,9 @@ const LINKS: [&str; 3] = ["keepalived", "lldpcli", "lldpd"];
 /// Daemons that announce themselves.
 const ANNOUNCERS: [&str; 3] = ["minissdpd", "nmbd", "wsdd"];
 
+/// Who looks around.
+const SCANNERS: [&str; 1] = ["nmap"];
+
 /// What of the lab's programs this machine has not.
 pub(super) fn missing() -> Vec<&'static str> {
     not_here(&PROGRAMS)
@@ -37,6 +40,11 @@ pub(super) fn missing_links() -> Vec<&'static str> {
 /// What of the daemons that announce themselves this machine has not.
 pub(super) fn missing_announcers() -> Vec<&'static str> {
     not_here(&ANNOUNCERS)
+}
+
+/// What of the programs that look around this machine has not.
+pub(super) fn missing_scanners() -> Vec<&'static str> {
+    not_here(&SCANNERS)
 }
 
 fn not_here(programs: &[&'static str]) -> Vec<&'static str> {

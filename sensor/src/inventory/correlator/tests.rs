@@ -3,7 +3,7 @@
 //! A sighting is `SECONDS [@SEGMENT] VERB ARGUMENTS`; MACs are two hex digits (the last octet of `02:00:00:00:00:..`) or
 //! whole; a MAC `aa/bb` is payload's `aa` in a frame of `bb`. Other verbs: `wait` (a timeout at that time), `finish`,
 //! `restart` (snapshot and restore), and of asking: `asked` (an ARP or ND reply to a probe), `echo`, `port`, `ptr`, `nbns`,
-//! `miss` (no answer since), `deaf`, `refuse` (nobody may be asked). An event is `KIND [IP] [MAC] [old MAC] [reason] [hostname in quotes] [severity]`.
+//! `miss` (no answer since), `deaf`, `refuse` (nobody may be asked). `scan` is the classifier's word. An event is `KIND [IP] [MAC] [old MAC] [reason] [hostname in quotes] [severity]`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -30,6 +30,8 @@ mod names;
 mod rogue;
 /// DHCP starvation.
 mod starve;
+/// Who looks around.
+mod scan;
 
 /// Feeds the lines one by one, each at its own time, and compares what they tell.
 fn check(input: &[&str], expected: &[&str]) {
@@ -56,6 +58,7 @@ fn step(correlator: &mut Correlator, settings: &Settings, limits: Limits, line: 
         "wait" => correlator.handle_timeout(at, events),
         "finish" => correlator.finish(at, events),
         "deaf" => correlator.set_deaf(at),
+        "scan" => scan::scan(correlator, segment, at, &words, events),
         "miss" => miss(correlator, segment, at, &words, events),
         "refuse" => correlator.take_checks().iter().for_each(|check| correlator.refuse_check(check, events)),
         "restart" => {

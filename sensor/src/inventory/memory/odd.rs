@@ -10,7 +10,7 @@ use super::Memory;
 use crate::types::{Mac, Segment, Timestamp};
 
 /// How far the saved `last_seen` of an oddity that goes on may be behind: a restart must not make it look over.
-const STALE_MAX: Duration = Duration::from_secs(600);
+const STALE_MAX: Duration = Duration::from_secs(60);
 
 impl Memory {
     /// An oddity was seen; whether for the first time, or for the first time since `over`.

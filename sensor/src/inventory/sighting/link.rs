@@ -40,6 +40,7 @@ mod tests {
             packet: Some(Packet { source, destination: [224, 0, 0, 2].into(), hop_limit: 1, protocol, ports }),
             body,
             flood: false,
+            scan: false,
         };
         let mut facts = Vec::new();
         let message = wire::dissect(&frame).expect("sound").expect("ours");

@@ -1,0 +1,258 @@
+//! Who looks around: a station that asks for very many addresses, or tries very many ports of one address, within a
+//! minute. The gate holds back what repeats its sender's claim, whatever it asks for, so this is counted before it.
+//!
+//! An entry counts distinct things by linear counting: a bit of 64 for each, by a secret hash. Neighbours asked for are
+//! counted by (segment, station), ports tried by (segment, station, destination), so that a scan of many hosts at once
+//! counts each apart. The table is 4-way set-associative; who is asked for again and again costs one look-up.
+//!
+//! Two CPUs that count one station at once may lose a bit: a scan is told a few targets later.
+
+use crate::abi::Class;
+use crate::classify::{Found, kind};
+use crate::gate::mix;
+use crate::packet::Packet;
+use crate::presence::{self, Keys};
+
+/// How many buckets the map has.
+pub const BUCKETS: usize = 4_096;
+/// One bucket: four slots of two words, one cache line. Word 0: 48 bits of the key's hash, the tick in which its window
+/// began. Word 1: what was asked for in it, as bits; all of them once it was told.
+pub type Bucket = [u64; 8];
+
+/// So many of 64 bits tell a scan of neighbours: 97 of them on average. Of 64 neighbours one station in 4,000 sets as
+/// many; of 126 (a /25) 99 in 100 do, of 254 (a /24) all.
+pub const BITS_NEIGHBORS: u32 = 50;
+/// So many tell a scan of ports: 63 on average. No honest client knows half as many services of one host.
+pub const BITS_PORTS: u32 = 40;
+/// How long targets are counted together, ticks of 2^30 ns (1.07 s): 64 s from the first.
+pub const WINDOW: u64 = 60;
+/// Ports from here on are not counted: what a service of many ports hands out by itself (passive FTP, remote procedure
+/// calls) lies above, by IANA's range (RFC 6335, section 6) and by Linux's.
+pub const PORTS_END: u16 = 32_768;
+
+const TICK_BITS: u32 = 30;
+const TIME_MASK: u64 = 0xffff;
+const TOLD: u64 = u64::MAX;
+
+/// What a frame asks for, where that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Of whom: the destination whose port is tried; zeros where a neighbour is asked for.
+    pub of: [u64; 2],
+    /// For what: an address as two words in network order, an IPv4 address the first word; or a port.
+    pub item: [u64; 2],
+}
+
+/// The neighbour or port that a frame asks for. Neighbours only by a group's frame: a neighbour that is known already
+/// is asked by itself whether it is still there (RFC 4861, section 7.3.3; ARP as Linux and Windows do it), and whoever
+/// watches over hundreds of hosts does so all the time.
+#[inline(always)]
+pub fn asked<P: Packet>(packet: &P, found: &Found) -> Option<Asked> {
+    let neighbor = |item| Some(Asked { of: [0; 2], item });
+    // Numbers, because LLVM compares the enums of a match by way of a table that BPF has not.
+    if found.class as u8 == Class::Arp as u8 {
+        let is_question = matches!(found.claim?.kind, kind::ARP_REQUEST | kind::ARP_CONFLICT_CHECK);
+        if !is_question || !found.is_to_group(packet) {
+            return None;
+        }
+        return neighbor([u64::from(u32::from_be_bytes(packet.bytes(found.body_at + 24)?)), 0]);
+    }
+    if found.class as u8 == Class::Ndp as u8 {
+        let is_question = matches!(found.claim?.kind, kind::NEIGHBOR_SOLICITATION | kind::DUPLICATE_ADDRESS_DETECTION);
+        if !is_question || !found.is_to_group(packet) {
+            return None;
+        }
+        let (high, low) = (packet.bytes(found.body_at + 8)?, packet.bytes(found.body_at + 16)?);
+        return neighbor([u64::from_be_bytes(high), u64::from_be_bytes(low)]);
+    }
+    if found.class as u8 == Class::Syn as u8 && found.port() < PORTS_END {
+        return Some(Asked { of: found.destination(packet)?, item: [u64::from(found.port()), 0] });
+    }
+    None
+}
+
+/// What a frame asks for, as the table knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Which bucket, below [`BUCKETS`].
+    pub bucket: u32,
+    fingerprint: u64,
+    bit: u64,
+    bits_max: u32,
+}
+
+/// Hashes with secrets: `place` is [`crate::gate::place`], `mac` the frame's source.
+#[inline(always)]
+pub fn mark(keys: &Keys, place: u64, mac: u64, asked: &Asked) -> Mark {
+    let key = presence::mark(keys, place, asked.of, mac);
+    // Addresses in a row, multiplied, fall on few bits for some secrets; these must not.
+    let mut hash = mix(keys[3] ^ asked.item[0]);
+    if asked.item[1] != 0 {
+        hash = mix(hash ^ asked.item[1]);
+    }
+    let bits_max = if asked.of[0] == 0 { BITS_NEIGHBORS } else { BITS_PORTS };
+    Mark { bucket: key.bucket & (BUCKETS as u32 - 1), fingerprint: key.fingerprint, bit: 1 << (hash & 63), bits_max }
+}
+
+/// Counts what a frame asks for; whether it makes a scan: once a window.
+#[inline(always)]
+pub fn is_scan(bucket: &mut Bucket, mark: &Mark, now_ns: u64) -> bool {
+    let now = now_ns >> TICK_BITS & TIME_MASK;
+    let mut oldest = 0;
+    let mut oldest_age = 0;
+    for slot in 0..4 {
+        let at = slot * 2;
+        let (known, bits) = (bucket[at], bucket[at + 1]);
+        let age = now.wrapping_sub(known) & TIME_MASK;
+        if known >> 16 == mark.fingerprint {
+            if age >= WINDOW {
+                bucket[at] = mark.fingerprint << 16 | now;
+                bucket[at + 1] = mark.bit;
+                return false;
+            }
+            if bits & mark.bit != 0 {
+                return false;
+            }
+            let bits = bits | mark.bit;
+            let is_scan = ones(bits) >= mark.bits_max;
+            bucket[at + 1] = if is_scan { TOLD } else { bits };
+            return is_scan;
+        }
+        // An empty slot is older than any other.
+        let age = if known == 0 { TIME_MASK + 1 } else { age };
+        if age >= oldest_age {
+            oldest_age = age;
+            oldest = at;
+        }
+    }
+    bucket[oldest & 6] = mark.fingerprint << 16 | now;
+    bucket[(oldest & 6) + 1] = mark.bit;
+    false
+}
+
+/// How many bits are set, without the instruction that BPF has not.
+#[inline(always)]
+const fn ones(bits: u64) -> u32 {
+    let pairs = bits - (bits >> 1 & 0x5555_5555_5555_5555);
+    let fours = (pairs & 0x3333_3333_3333_3333) + (pairs >> 2 & 0x3333_3333_3333_3333);
+    let bytes = fours + (fours >> 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    (bytes.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+
+    const NOW: u64 = 1 << 50;
+    const SECOND: u64 = 1_000_000_000;
+
+    /// Bits are a secret's choice: what is said of a sketch is said of many secrets.
+    struct Table(Vec<Bucket>, Keys);
+
+    impl Table {
+        fn new(seed: u64) -> Self {
+            Self(vec![[0; 8]; BUCKETS], presence::keys(seed))
+        }
+
+        fn ask(&mut self, mac: u64, of: u64, item: u64, now_ns: u64) -> bool {
+            let mark = mark(&self.1, 2 << 32, mac, &Asked { of: [of, 0], item: [item, 0] });
+            is_scan(&mut self.0[mark.bucket as usize], &mark, now_ns)
+        }
+
+        /// How many of these questions of one station, `apart_ns` from each other, tell a scan.
+        fn told(&mut self, items: impl Iterator<Item = u64>, apart_ns: u64) -> usize {
+            (0..).zip(items).filter(|&(n, item)| self.ask(7, 0, item, NOW + n * apart_ns)).count()
+        }
+    }
+
+    fn address(n: u64) -> u64 {
+        0x0a00_0700 + n
+    }
+
+    #[test]
+    fn a_sweep_is_told_once_in_any_order() {
+        for seed in 10..210 {
+            assert_eq!(Table::new(seed).told((1..255).map(address), SECOND / 100), 1, "upwards, seed {seed}");
+            assert_eq!(Table::new(seed).told((1..255).rev().map(address), SECOND / 100), 1, "downwards, seed {seed}");
+            let mixed = (0..256).map(|n| address(n * 77 + 5 & 0xff));
+            assert_eq!(Table::new(seed).told(mixed, SECOND / 100), 1, "mixed, seed {seed}");
+        }
+    }
+
+    #[test]
+    fn neighbours_of_an_ordinary_host_are_no_scan() {
+        let alarms = |neighbours: u64| {
+            (10..1_010).filter(move |&seed| {
+                let rounds = (0..neighbours * 20).map(|n| address(n % neighbours));
+                Table::new(seed).told(rounds, SECOND / 50) > 0
+            })
+        };
+        assert_eq!(alarms(40).count(), 0);
+        let of_64 = alarms(64).count();
+        assert!(of_64 <= 3, "{of_64} of 1000 secrets");
+    }
+
+    #[test]
+    fn a_window_ends() {
+        let mut table = Table::new(5);
+        // Twelve a window, for an hour.
+        assert_eq!(table.told((0..700).map(address), 5 * SECOND), 0);
+        let mut table = Table::new(5);
+        assert_eq!(table.told((0..254).map(address), 0), 1);
+        assert_eq!(table.told((0..254).map(address), 0), 0, "it was told in this window");
+        let later = (0..254).filter(|&n| table.ask(7, 0, address(n), NOW + 70 * SECOND)).count();
+        assert_eq!(later, 1);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_begins_anew() {
+        let mut table = Table::new(5);
+        assert_eq!(table.told((0..40).map(address), 0), 0);
+        assert_eq!((0..254).filter(|&n| table.ask(7, 0, address(n), NOW - 100 * SECOND)).count(), 1);
+    }
+
+    #[test]
+    fn ports_count_by_destination() {
+        let mut table = Table::new(5);
+        // A busy client: two ports of many hosts.
+        for host in 0..2_000 {
+            assert!(!table.ask(7, address(host), 80, NOW) && !table.ask(7, address(host), 443, NOW));
+        }
+        // A scan of four hosts by turns.
+        let told: Vec<u64> = (1..1_001)
+            .flat_map(|port| (0..4).map(move |host| (host, port)))
+            .filter(|&(host, port)| table.ask(8, address(host), port, NOW))
+            .map(|(host, _)| host)
+            .collect();
+        assert_eq!(
+            {
+                let mut hosts = told.clone();
+                hosts.sort_unstable();
+                hosts
+            },
+            [0, 1, 2, 3]
+        );
+    }
+
+    #[test]
+    fn stations_and_segments_are_counted_apart() {
+        let mut table = Table::new(5);
+        assert!((0..254).all(|n| !table.ask(n, 0, address(n), NOW)));
+        let keys = presence::keys(5);
+        let of = |place, mac| mark(&keys, place, mac, &Asked { of: [0; 2], item: [address(1), 0] });
+        assert_ne!(of(1 << 32, 7), of(2 << 32, 7));
+        assert_ne!(of(1 << 32, 7), of(1 << 32, 8));
+    }
+
+    #[test]
+    fn bits_are_counted() {
+        for bits in [0, 1, u64::MAX, 0x8000_0000_0000_0001, 0xdead_beef_0bad_cafe] {
+            assert_eq!(ones(bits), bits.count_ones());
+        }
+    }
+}
