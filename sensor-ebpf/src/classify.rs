@@ -427,8 +427,9 @@ fn read<P: Packet>(packet: &P, found: &mut Found, opens: bool) -> Result<(), Cla
     }
 }
 
+/// An IPv6 address as two words in network order.
 #[inline(always)]
-fn address_at<P: Packet>(packet: &P, at: usize) -> Option<[u64; 2]> {
+pub(crate) fn address_at<P: Packet>(packet: &P, at: usize) -> Option<[u64; 2]> {
     let bytes: [u8; 16] = packet.bytes(at)?;
     Some([u64_at(&bytes, 0), u64_at(&bytes, 8)])
 }

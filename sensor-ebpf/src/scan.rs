@@ -8,7 +8,7 @@
 //! Two CPUs that count one station at once may lose a bit: a scan is told a few targets later.
 
 use crate::abi::Class;
-use crate::classify::{Found, kind};
+use crate::classify::{Found, address_at, kind};
 use crate::gate::mix;
 use crate::packet::Packet;
 use crate::presence::{self, Keys};
@@ -62,8 +62,7 @@ pub fn asked<P: Packet>(packet: &P, found: &Found) -> Option<Asked> {
         if !is_question || !found.is_to_group(packet) {
             return None;
         }
-        let (high, low) = (packet.bytes(found.body_at + 8)?, packet.bytes(found.body_at + 16)?);
-        return neighbor([u64::from_be_bytes(high), u64::from_be_bytes(low)]);
+        return neighbor(address_at(packet, found.body_at + 8)?);
     }
     if found.class as u8 == Class::Syn as u8 && found.port() < PORTS_END {
         return Some(Asked { of: found.destination(packet)?, item: [u64::from(found.port()), 0] });
