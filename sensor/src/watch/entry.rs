@@ -291,7 +291,7 @@ mod tests {
             let event = told(entry(change));
             assert_eq!(
                 event.json(),
-                r#"{"id":7,"at":"1970-01-01T00:00:01Z","kind":"new-host","severity":"notice","ip":"10.0.0.5","message":"m","vlan":[100,30],"arpwatch":"new station"}"#
+                r#"{"id":7,"at":"1970-01-01T00:00:01.000000Z","kind":"new-host","severity":"notice","ip":"10.0.0.5","message":"m","vlan":[100,30],"arpwatch":"new station"}"#
             );
         }
     }
