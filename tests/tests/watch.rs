@@ -65,14 +65,6 @@ fn a_burst_arrives_whole_through_kills() {
                 std::thread::sleep(Duration::from_millis(20));
             }
         });
-        let kills = |start: &dyn Fn() -> Child, seed: u64| {
-            let mut random = Random(seed);
-            for _ in 0..KILLS {
-                let mut child = start();
-                std::thread::sleep(Duration::from_millis(100 + random.below(900) as u64));
-                kill(&mut child);
-            }
-        };
         let sensors = scope.spawn(|| kills(&sensor, seed));
         kills(&watcher, seed ^ 1);
         sensors.join().unwrap();
@@ -92,6 +84,16 @@ fn a_burst_arrives_whole_through_kills() {
     check_posts(&posts, folder);
     let gaps = posts.iter().filter(|post| post.body.contains("watch-gap")).count();
     assert_eq!(gaps, 0, "nothing was missing");
+}
+
+/// Starts it and kills it, over and over, at moments that differ.
+fn kills(start: &dyn Fn() -> Child, seed: u64) {
+    let mut random = Random(seed);
+    for _ in 0..KILLS {
+        let mut child = start();
+        std::thread::sleep(Duration::from_millis(100 + random.below(900) as u64));
+        kill(&mut child);
+    }
 }
 
 /// All that the database holds has come.
