@@ -284,9 +284,6 @@ pub enum ConfigError {
     /// The ring's size.
     #[error("ring: {0} is not a power of two from 65536 to 1073741824")]
     Ring(u32),
-    /// Not a severity.
-    #[error("severity: '{0}' is none of info, notice, warning, alert")]
-    Severity(String),
     /// Not a segment.
     #[error("segment: '{0}' is not a segment; write it like eth1, eth1.30 or eth1.100.30")]
     Segment(String),

@@ -47,7 +47,16 @@ fn a_burst_arrives_whole_through_kills() {
     let server = Recorder::start(&lab.probe, 0, &posts).unwrap();
     let config = folder.join("sensor.toml");
     std::fs::write(&config, alert(&server)).unwrap();
-    let sensor = || SensorProcess::command(unit.command(&journald), folder, &FLAGS).unwrap().spawn().unwrap();
+    let started = AtomicU32::new(0);
+    let sensor = || {
+        let before = starts(folder);
+        let child = SensorProcess::command(unit.command(&journald), folder, &FLAGS).unwrap().spawn().unwrap();
+        // Every fourth is killed while it starts, the others at work.
+        if started.fetch_add(1, Ordering::Relaxed) % 4 != 3 {
+            wait::until("the sensor to listen", || Ok((starts(folder) > before).then_some(()))).unwrap();
+        }
+        child
+    };
     let watcher = || watcher(&journald, folder, &config);
 
     let over = AtomicBool::new(false);
@@ -67,11 +76,17 @@ fn a_burst_arrives_whole_through_kills() {
         });
         let sensors = scope.spawn(|| kills(&sensor, seed));
         kills(&watcher, seed ^ 1);
-        sensors.join().unwrap();
+        // A panic must not leave the load running, for which the scope would wait.
+        let ended = sensors.join();
+        if ended.is_err() {
+            over.store(true, Ordering::Relaxed);
+        }
+        ended.unwrap();
         let mut last = (sensor(), watcher());
-        wait::until("a burst of events", || Ok((ids(folder).len() >= EVENTS).then_some(()))).unwrap();
+        let burst = wait::until("a burst of events", || Ok((ids(folder).len() >= EVENTS).then_some(())));
         over.store(true, Ordering::Relaxed);
         load.join().unwrap();
+        burst.unwrap();
         arrival(folder, &server);
         // SAFETY: `kill` takes no pointers; the process was started here and is not reaped yet.
         unsafe { libc::kill(last.0.id().cast_signed(), libc::SIGTERM) };
@@ -84,6 +99,12 @@ fn a_burst_arrives_whole_through_kills() {
     check_posts(&posts, folder);
     let gaps = posts.iter().filter(|post| post.body.contains("watch-gap")).count();
     assert_eq!(gaps, 0, "nothing was missing");
+}
+
+/// The sensor listens once this grows.
+fn starts(folder: &Path) -> usize {
+    let events = std::fs::read_to_string(folder.join("events.jsonl")).unwrap_or_default();
+    events.matches("sensor-started").count()
 }
 
 /// Starts it and kills it, over and over, at moments that differ.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::telling::{parse_kind, parse_severity};
 use super::{ConfigError, DEFAULT_FILE, File, parse_when, suggest};
 use crate::cli::{WatchArgs, WatchCommand};
-use crate::inventory::event::{Kind, Severity};
+use crate::inventory::event::Severity;
 use crate::types::Timestamp;
 
 /// What `sensor watch` is to do.
@@ -323,14 +324,10 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Alert>, ConfigError> {
 
 impl Keys {
     fn filter(&self) -> Result<Filter, ConfigError> {
-        if let Some(kind) = self.kinds.iter().find(|kind| Kind::parse(kind).is_none()) {
-            let suggestion = suggest(kind, Kind::ALL.map(Kind::name));
-            return Err(ConfigError::Kind { value: kind.escape_debug().to_string(), suggestion });
+        for kind in &self.kinds {
+            parse_kind(kind)?;
         }
-        let severity = match self.severity.as_deref() {
-            None => Severity::Info,
-            Some(word) => severity(word).ok_or_else(|| ConfigError::Severity(word.escape_debug().to_string()))?,
-        };
+        let severity = self.severity.as_deref().map_or(Ok(Severity::Info), parse_severity)?;
         let host = |text: &String| match text
             .parse::<IpNet>()
             .ok()
@@ -385,7 +382,7 @@ impl Keys {
                 Action::Command { argv: argv.clone(), timeout }
             }
             (None, Some(url), None) => Action::Webhook(self.webhook(url, timeout).map_err(|what| wrong(&what))?),
-            (None, None, Some(mail)) => Action::Mail(mail.mail(batch, timeout).map_err(|what| wrong(what))?),
+            (None, None, Some(mail)) => Action::Mail(mail.mail(batch, timeout).map_err(&wrong)?),
             _ => return Err(wrong("it needs exactly one of command, webhook and mail")),
         };
         Ok(Alert { name: self.name, filter, action, rate, dedupe, retries })
@@ -458,13 +455,6 @@ fn wrong(name: &str, what: String) -> ConfigError {
     ConfigError::Alert { name: name.escape_debug().to_string(), what }
 }
 
-/// A severity from its name.
-pub fn severity(name: &str) -> Option<Severity> {
-    [Severity::Info, Severity::Notice, Severity::Warning, Severity::Alert]
-        .into_iter()
-        .find(|severity| severity.name() == name)
-}
-
 fn rate(text: &str) -> Option<Rate> {
     let (max, per) = text.split_once('/')?;
     let per_s = match per.trim() {
@@ -525,7 +515,7 @@ mod tests {
         check("[[alert]]\nname = 'a'\ncomand = ['/x']\n", "unknown key 'comand'; did you mean 'command'?");
         check("[[alert]]\nname = 'a'\nmail = {too = ['x@y']}\n", "unknown key 'too'; did you mean 'to'?");
         check("[[alert]]\nname = 'a'\ncommand = ['/x']\nkinds = ['new-hots']\n", "did you mean 'new-host'?");
-        check("[[alert]]\nname = 'a'\ncommand = ['/x']\nseverity = 'bad'\n", "severity: 'bad' is none of");
+        check("[[alert]]\nname = 'a'\ncommand = ['/x']\nseverity = 'bad'\n", "'bad' is not a severity");
         check("[[alert]]\nname = 'a'\ncommand = ['/x']\nrate = 'often'\n", "write it like \"10/m\"");
         check("[[alert]]\nname = 'a'\ncommand = ['/x']\nsecret = 's'\n", "'secret' belongs to a webhook");
         check("[[alert]]\nname = 'a'\nwebhook = 'ftp://x'\n", "webhook is an address such as");

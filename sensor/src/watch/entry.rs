@@ -8,7 +8,6 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::config::alert::severity;
 use crate::export::escape::escape;
 use crate::export::record::rfc3339;
 use crate::inventory::event::{Kind, Severity};
@@ -89,7 +88,7 @@ impl Event {
 
     /// How much it matters; what says nothing of it is a notice.
     pub fn severity(&self) -> Severity {
-        severity(self.text("severity")).unwrap_or(Severity::Notice)
+        Severity::parse(self.text("severity")).unwrap_or(Severity::Notice)
     }
 
     /// The record's line.
