@@ -36,6 +36,8 @@ pub enum Command {
     Status(StatusArgs),
     /// What this box can do, what is missing, and the command that mends it
     Doctor(DoctorArgs),
+    /// Follow the journal, and act on what it tells: commands, webhooks, mail
+    Watch(WatchArgs),
     /// Look after the database
     Db(DbArgs),
 }
@@ -478,4 +480,62 @@ pub struct DbArgs {
 pub enum DbCommand {
     /// Read all of it and say whether it is whole
     Check(DbArg),
+}
+
+/// `sensor watch`
+#[derive(Debug, Default, Args)]
+pub struct WatchArgs {
+    /// What else to do than to watch.
+    #[command(subcommand)]
+    pub command: Option<WatchCommand>,
+    /// Read the lines of `journalctl -o json` from standard input instead of following the journal
+    #[arg(value_name = "-", value_parser = ["-"])]
+    pub source: Option<String>,
+    /// The configuration file with the [[alert]] tables [default: /etc/sensor/sensor.toml where it exists]
+    #[arg(long, value_name = "FILE", env = "SENSOR_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+    /// Only this kind, such as new-host. May be given several times
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// Only what is at least so severe: info, notice, warning, alert
+    #[arg(long, value_name = "SEVERITY")]
+    pub severity: Option<String>,
+    /// Only this segment, such as eth1 or eth1.30. May be given several times
+    #[arg(long, value_name = "SEGMENT", value_delimiter = ',')]
+    pub segment: Vec<String>,
+    /// Only this host: its id, an address, a prefix, a MAC or a name. May be given several times
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub host: Vec<String>,
+    /// Where the place in the journal, and what is still to be delivered, is kept [default:
+    /// $STATE_DIRECTORY/watch.json, else /var/lib/sensor-watch/watch.json for root, else $XDG_STATE_HOME/sensor/watch.json;
+    /// without alerts: nowhere]
+    #[arg(long, value_name = "FILE", env = "SENSOR_WATCH_STATE")]
+    pub state: Option<PathBuf>,
+    /// Where to begin when no place is kept yet: 15m, 2h, 7d, or a time such as 2026-11-21T08:00:00Z [default: now]
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// The folder of the journal, where it is not this machine's own
+    #[arg(long, value_name = "DIR")]
+    pub journal: Option<PathBuf>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Without alerts: print events as JSON Lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What else `sensor watch` does.
+#[derive(Debug, Subcommand)]
+pub enum WatchCommand {
+    /// Send one made-up event through an alert, and say how it went
+    Test(WatchTestArgs),
+}
+
+/// `sensor watch test`
+#[derive(Debug, Args)]
+pub struct WatchTestArgs {
+    /// The alert's name
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }

@@ -17,11 +17,14 @@ use crate::inventory::correlator::Allow;
 use crate::inventory::policy::Telling;
 use crate::types::{Iface, Timestamp};
 
+/// What `sensor watch` is to do.
+pub mod alert;
 /// What may be asked.
 pub mod asking;
 /// What is told.
 pub mod telling;
 
+pub use alert::Watch;
 pub use asking::{Asking, Named};
 
 /// What `sensor run` is to do.
@@ -146,6 +149,14 @@ pub enum Screen {
 /// What is wrong with a setting: one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// Something in an `[[alert]]`.
+    #[error("[[alert]] {name}: {what}")]
+    Alert {
+        /// Its name, or its place.
+        name: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// Not an address prefix.
     #[error("{setting}: '{value}' is not a network prefix; write it like 192.168.1.0/24 or 2001:db8::/64")]
     Cidr {
@@ -629,7 +640,8 @@ impl Network {
     }
 }
 
-const FILE_KEYS: [&str; 33] = [
+const FILE_KEYS: [&str; 34] = [
+    "alert",
     "interface",
     "mirror",
     "capture",

@@ -24,3 +24,5 @@ pub mod cli;
 pub mod config;
 /// The loop.
 pub mod run;
+/// What is done about events.
+pub mod watch;

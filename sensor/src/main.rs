@@ -27,6 +27,7 @@ use sensor::run::watch::Watch;
 use sensor::run::{self, World, host, mute, notice, replay, scan, screen, show};
 use sensor::store::{Writer, WriterThread};
 use sensor::types::Iface;
+use sensor::watch;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -49,6 +50,9 @@ fn main() -> ExitCode {
         Command::Mute(args) => mute::mute(&args, &clock),
         Command::Status(args) => inquiry::status(&args),
         Command::Doctor(args) => doctor::doctor(&args, &clock),
+        Command::Watch(args) => {
+            config::Watch::new(args, clock.now()).map_err(Failure::from).and_then(|config| watch::watch(config, clock))
+        }
         Command::Db(args) => show::db(&args),
     };
     match result {
@@ -104,7 +108,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         }
         sinks.push(syslog);
     }
-    let journal = journal::Journal::new(Path::new(journal::SOCKET))
+    let journal = journal::Journal::new(Path::new(journal::SOCKET), saved.created_at)
         .map(Sink::Journal)
         .map_err(Failure::system("no socket can be made"))?;
     match journal.check() {

@@ -25,6 +25,10 @@ pub mod sender;
 pub mod daemon;
 /// The program under test.
 pub mod sensor_process;
+/// A journal of its own.
+pub mod journald;
+/// A web server that writes down what is posted.
+pub mod recorder;
 /// Very many hosts from one namespace.
 pub mod crowd;
 mod responder;

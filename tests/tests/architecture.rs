@@ -7,7 +7,7 @@ use sensor_tests::bpf::root;
 
 /// From the top down; rooms of one line are siblings. `main.rs` uses the library by its name and may use all of it.
 const ROOMS: [&[&str]; 6] = [
-    &["run"],
+    &["run", "watch"],
     &["config"],
     &["cli", "capture", "clock", "export", "probe", "store", "vendor"],
     &["inventory"],
@@ -15,7 +15,7 @@ const ROOMS: [&[&str]; 6] = [
     &["types"],
 ];
 /// Siblings that may be asked all the same.
-const ALLOWED: [(&str, &str); 3] = [("capture", "clock"), ("export", "vendor"), ("probe", "clock")];
+const ALLOWED: [(&str, &str); 4] = [("capture", "clock"), ("export", "vendor"), ("probe", "clock"), ("watch", "run")];
 /// What each room must not mention, because it has no business there.
 const FORBIDDEN: [(&str, &[&str]); 3] = [("inventory", OUTSIDE), ("wire", OUTSIDE), ("types", OUTSIDE)];
 const OUTSIDE: &[&str] = &[
@@ -60,6 +60,8 @@ fn an_upward_line_would_be_found() {
         ("capture", "store", false),
         ("wire", "inventory", false),
         ("run", "config", true),
+        ("watch", "export", true),
+        ("run", "watch", false),
     ] {
         assert_eq!(may_use(from, to), may, "{from} -> {to}");
     }

@@ -3,10 +3,12 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use sensor::types::Mac;
 use sensor_tests::binary::sensor_binary;
+use sensor_tests::lab::journald::Journald;
+use sensor_tests::lab::sensor_process::SensorProcess;
 use sensor_tests::lab::{self, Lab, MIRROR, sender, wait};
 use serde_json::Value;
 
@@ -17,53 +19,25 @@ fn journalctl_finds_events_by_their_fields() {
     }
     let lab = Lab::build().unwrap();
     let folder = lab.folder.path();
-    // A mount namespace of its own: journald's sockets and files are then not the machine's.
-    let script = format!(
-        "set -e
-         mkdir -p /run/systemd /run/log
-         mount -t tmpfs none /run/systemd && mount -t tmpfs none /run/log && mkdir -p /run/systemd/journal /run/log/journal
-         [ ! -d /var/log/journal ] || mount -t tmpfs none /var/log/journal
-         [ -s /etc/machine-id ] || {{ cp /proc/sys/kernel/random/boot_id {folder}/id && sed -i s/-//g {folder}/id; }}
-         [ -s /etc/machine-id ] || {{ touch /etc/machine-id; mount --bind {folder}/id /etc/machine-id; }}
-         {journald} & journald=$!
-         until [ -S /run/systemd/journal/socket ]; do sleep 0.05; done
-         {sensor} run --mirror {MIRROR} --learning 0 --db {folder}/sensor.db --json > {folder}/stdout 2> {folder}/stderr &
-         sensor=$!
-         until [ -e {folder}/stop ]; do
-           journalctl --sync 2>/dev/null || true
-           journalctl -D /run/log/journal -o json -t sensor > {folder}/journal.part 2>/dev/null || true
-           journalctl -D /run/log/journal -o json SENSOR_EVENT=new-host > {folder}/new-host.part 2>/dev/null || true
-           mv {folder}/new-host.part {folder}/new-host.json
-           mv {folder}/journal.part {folder}/journal.json
-           sleep 0.1
-         done
-         kill -TERM $sensor; wait $sensor; kill $journald",
-        folder = folder.display(),
-        journald = lab::tools::JOURNALD,
-        sensor = sensor_binary().display(),
-    );
-    let mut shell = lab
-        .probe
-        .command("unshare")
-        .args(["--mount", "--propagation", "private", "sh", "-c", &script])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap();
+    let journald = Journald::start(&lab.probe, folder, "").unwrap();
+    let flags = ["--mirror", MIRROR, "--learning", "0"];
+    let sensor = SensorProcess::start_by(journald.command(sensor_binary()), folder, &flags).unwrap();
     let (mac, ip) = (Mac([0x00, 0x14, 0x22, 1, 2, 3]), Ipv4Addr::new(10, 77, 0, 70));
-    wait::until("the sensor in the journal", || Ok((!read(&folder.join("journal.json")).is_empty()).then_some(())))
+    wait::until("the sensor in the journal", || Ok((!journald.entries("-t sensor")?.is_empty()).then_some(())))
         .unwrap();
     lab.host("static").namespace.sh("ip link set eth0 up").unwrap();
     let frame = sender::arp_request(mac, ip, Ipv4Addr::new(10, 77, 0, 1), &[]);
     sender::send(&lab.host("static").namespace, "eth0", &[frame]).unwrap();
     let entry = wait::until("new-host in the journal", || {
-        let entries = read(&folder.join("new-host.json"));
+        let entries = journald.entries("SENSOR_EVENT=new-host")?;
         Ok(entries.into_iter().find(|entry| entry["SENSOR_MAC"] == mac.to_string()))
     })
     .unwrap();
-    std::fs::write(folder.join("stop"), "").unwrap();
-    assert!(shell.wait().unwrap().success());
+    let told = sensor.events().unwrap();
+    assert!(sensor.stop().unwrap().success());
 
+    let record: Value = serde_json::from_str(entry["SENSOR_RECORD"].as_str().unwrap()).unwrap();
+    assert!(told.contains(&record), "the whole record goes along: {record}");
     for (field, expected) in [
         ("SENSOR_EVENT", "new-host"),
         ("SENSOR_IP", "10.77.0.70"),
@@ -100,9 +74,4 @@ fn check_catalog(folder: &Path, entry: &Value) {
     let id: String = entry["MESSAGE_ID"].as_str().unwrap().to_owned();
     let bytes: Vec<u8> = (0..16).map(|at| u8::from_str_radix(&id[at * 2..at * 2 + 2], 16).unwrap()).collect();
     assert!(listed.windows(16).any(|window| window == bytes), "the catalog explains the entry's MESSAGE_ID");
-}
-
-fn read(path: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

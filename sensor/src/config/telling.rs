@@ -165,14 +165,14 @@ fn parse_host(text: &str) -> Option<HostId> {
     is_id.then(|| u64::from_str_radix(text, 16).ok().map(HostId)).flatten()
 }
 
-fn parse_kind(word: &str) -> Result<Kind, ConfigError> {
+pub(super) fn parse_kind(word: &str) -> Result<Kind, ConfigError> {
     Kind::parse(word).ok_or_else(|| ConfigError::Kind {
         value: word.escape_debug().to_string(),
         suggestion: suggest(word, Kind::ALL.map(Kind::name)),
     })
 }
 
-fn parse_severity(word: &str) -> Result<Severity, ConfigError> {
+pub(super) fn parse_severity(word: &str) -> Result<Severity, ConfigError> {
     Severity::parse(word).ok_or_else(|| ConfigError::Severity {
         value: word.escape_debug().to_string(),
         suggestion: suggest(word, Severity::ALL.map(Severity::name)),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::record::EventRecord;
 use crate::inventory::event::{Kind, Severity};
+use crate::types::Timestamp;
 
 /// Where journald listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
@@ -17,19 +18,25 @@ const VALUE_MAX: usize = 8192;
 /// How long a busy journald is waited for: a burst fills its queue, which is some hundred datagrams long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The longest record that goes along whole, bytes; half of one would be of no use.
+const RECORD_MAX: usize = 65_536;
+
 /// The journal sink.
 #[derive(Debug)]
 pub struct Journal {
     socket: UnixDatagram,
     path: PathBuf,
+    /// Tells the events of one database from those of another: their ids are only unique with it.
+    database: String,
 }
 
 impl Journal {
-    /// Prepares to send to the journal at `path` ([`SOCKET`] but in tests). Fails when no socket can be made.
-    pub fn new(path: &Path) -> io::Result<Self> {
+    /// Prepares to send to the journal at `path` ([`SOCKET`] but in tests) events of the database that was made at
+    /// `created_at`. Fails when no socket can be made.
+    pub fn new(path: &Path, created_at: Timestamp) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { socket, path: path.to_owned() })
+        Ok(Self { socket, path: path.to_owned(), database: format!("{:x}", created_at.as_nanos()) })
     }
 
     /// Whether journald listens.
@@ -37,9 +44,10 @@ impl Journal {
         UnixDatagram::unbound()?.connect(&self.path)
     }
 
-    /// Sends one event. `WouldBlock`: journald did not read for [`PATIENCE`], try again later.
-    pub fn publish(&mut self, record: &EventRecord) -> io::Result<()> {
-        self.socket.send_to(&datagram(record), &self.path).map(drop)
+    /// Sends one event; `json` is the record's line, so that programs that read the journal get all of it. `WouldBlock`:
+    /// journald did not read for [`PATIENCE`], try again later.
+    pub fn publish(&mut self, record: &EventRecord, json: &str) -> io::Result<()> {
+        self.socket.send_to(&datagram(record, &self.database, json), &self.path).map(drop)
     }
 }
 
@@ -73,7 +81,7 @@ pub const fn message_id(kind: Kind) -> &'static str {
     }
 }
 
-fn datagram(record: &EventRecord) -> Vec<u8> {
+fn datagram(record: &EventRecord, database: &str, json: &str) -> Vec<u8> {
     let severities = [Severity::Info, Severity::Notice, Severity::Warning, Severity::Alert];
     let severity = severities.into_iter().find(|severity| severity.name() == record.severity);
     let vlan = record.vlan.as_ref().map(|ids| ids.iter().map(u16::to_string).collect::<Vec<_>>().join(","));
@@ -97,12 +105,19 @@ fn datagram(record: &EventRecord) -> Vec<u8> {
     put("SENSOR_IFACE", record.iface.as_deref());
     put("SENSOR_REASON", record.reason.as_deref());
     put("SENSOR_CONFIDENCE", record.confidence.map(|percent| percent.to_string()).as_deref());
+    put("SENSOR_DATABASE", Some(database));
+    if json.len() <= RECORD_MAX {
+        frame(&mut out, "SENSOR_RECORD", json);
+    }
     out
 }
 
-/// `FIELD=value`, or the length-framed form where the value could end the field.
 fn append(out: &mut Vec<u8>, field: &str, value: &str) {
-    let value = &value[..value.floor_char_boundary(VALUE_MAX)];
+    frame(out, field, &value[..value.floor_char_boundary(VALUE_MAX)]);
+}
+
+/// `FIELD=value`, or the length-framed form where the value could end the field.
+fn frame(out: &mut Vec<u8>, field: &str, value: &str) {
     out.extend_from_slice(field.as_bytes());
     if value.chars().any(char::is_control) {
         out.push(b'\n');
@@ -134,7 +149,7 @@ mod tests {
     #[track_caller]
     fn check_fields(record: &EventRecord, expected: &[(&str, &str)]) {
         let mut fields = BTreeMap::new();
-        let datagram = datagram(record);
+        let datagram = datagram(record, "d", "{}");
         let mut rest = &datagram[..];
         while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
             let (line, after) = (str::from_utf8(&rest[..end]).unwrap(), &rest[end + 1..]);
@@ -205,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_catalog_names_fields_that_exist() {
-        let datagram = String::from_utf8(datagram(&full())).unwrap();
+        let datagram = String::from_utf8(datagram(&full(), "d", "{}")).unwrap();
         for (id, fields) in catalog() {
             for field in fields {
                 assert!(datagram.lines().any(|line| line.starts_with(&format!("{field}="))), "{id}: {field}");
@@ -226,6 +241,8 @@ mod tests {
                 ("SYSLOG_IDENTIFIER", "sensor"),
                 ("SENSOR_EVENT", "new-host"),
                 ("SENSOR_EVENT_ID", "0"),
+                ("SENSOR_DATABASE", "d"),
+                ("SENSOR_RECORD", "{}"),
             ],
         );
     }
@@ -254,8 +271,19 @@ mod tests {
                     ("SENSOR_IFACE", "eth1"),
                     ("SENSOR_REASON", "unknown"),
                     ("SENSOR_CONFIDENCE", "50"),
+                    ("SENSOR_DATABASE", "d"),
+                    ("SENSOR_RECORD", "{}"),
                 ],
             );
+        }
+    }
+
+    #[test]
+    fn a_record_goes_along_whole_or_not_at_all() {
+        for (len, is_there) in [(RECORD_MAX, true), (RECORD_MAX + 1, false)] {
+            let datagram = datagram(&full(), "d", &"x".repeat(len));
+            assert_eq!(datagram.len() > len, is_there);
+            assert!(datagram.len() < 212_992);
         }
     }
 
@@ -263,15 +291,15 @@ mod tests {
     fn one_datagram_an_event() {
         let path = std::env::temp_dir().join(format!("sensor-journal-{}", std::process::id()));
         drop(std::fs::remove_file(&path));
-        let mut journal = Journal::new(&path).unwrap();
-        assert!(journal.check().is_err() && journal.publish(&full()).is_err());
+        let mut journal = Journal::new(&path, Timestamp::from_nanos(0xabc)).unwrap();
+        assert!(journal.check().is_err() && journal.publish(&full(), "{}").is_err());
         let journald = UnixDatagram::bind(&path).unwrap();
         journal.check().unwrap();
-        journal.publish(&full()).unwrap();
+        journal.publish(&full(), "{}").unwrap();
         let mut received = [0; 4096];
         let len = journald.recv(&mut received).unwrap();
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(received[..len], datagram(&full()));
+        assert_eq!(received[..len], datagram(&full(), "abc", "{}"));
     }
 
     fn full() -> EventRecord {

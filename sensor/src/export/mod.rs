@@ -71,7 +71,7 @@ impl Sink {
     /// told, try again later. `BrokenPipe`: the reader of standard output is gone, which is no error of ours.
     pub fn publish(&mut self, record: &EventRecord, json: &str, utc_offset_s: i32) -> io::Result<()> {
         match self {
-            Self::Journal(journal) => journal.publish(record),
+            Self::Journal(journal) => journal.publish(record, json),
             Self::Lines(lines) => {
                 // An event is told or tried again, never dropped.
                 if lines.is_full() {

@@ -50,6 +50,9 @@ pub enum Failure {
         /// What came of it.
         error: std::io::Error,
     },
+    /// What the watcher needs, or an alert of it.
+    #[error("{0}")]
+    Watch(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,6 +80,7 @@ impl Failure {
             Self::Damaged(_) | Self::Lost(_) => 5,
             Self::Capture(_)
             | Self::File(_)
+            | Self::Watch(_)
             | Self::Store(_)
             | Self::System { .. }
             | Self::Vendor(_)
