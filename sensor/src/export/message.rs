@@ -309,7 +309,7 @@ mod tests {
         check(
             Kind::IpConflict,
             json!({}),
-            "10.0.0.5 (nas) is claimed by two stations on eth1.30: 00:00:5e:00:53:02 (IANA) and aa:00:00:00:00:01",
+            "10.0.0.5 (nas) is claimed by two stations: 00:00:5e:00:53:02 (IANA) and aa:00:00:00:00:01 on eth1.30",
             "an unknown address is claimed by two stations: an unknown station and an unknown station",
         );
     }
