@@ -689,7 +689,7 @@ impl Teller {
     }
 
     fn tell_move(&mut self, kind: Kind, ip: IpAddr, mac: Mac, old_mac: Mac, reason: Reason) {
-        let reason = matches!(kind, Kind::ChangedMac | Kind::IpConflict).then_some(reason);
+        let reason = (kind == Kind::ChangedMac).then_some(reason);
         self.tell_it(mac, Told { kind, ip: Some(ip), old_mac: Some(old_mac), reason });
     }
 
