@@ -347,7 +347,7 @@ impl Correlator {
             (true, DhcpMessage::Ack) => {
                 self.learn_lease_paths(s, claim);
                 if let Some(ip) = claim.yiaddr {
-                    self.tell_leased(s, claim, ip, events);
+                    self.watch_given(s, claim, ip);
                     let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
                     let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);
                     self.memory.grant(Lease { segment, ip, mac, server, at, until });

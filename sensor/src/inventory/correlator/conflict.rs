@@ -24,6 +24,8 @@ pub(super) struct Conflicts {
     checkers: BTreeMap<(Segment, Mac), Vec<(Timestamp, IpAddr)>>,
     /// Checks that were answered, by whom and when, and are not told yet.
     defences: Vec<(Sighting, Mac, Timestamp)>,
+    /// Addresses that were given away, and who was heard with them shortly before.
+    given: Vec<(Sighting, Mac, Vec<(&'static str, Detail)>)>,
 }
 
 /// An answer to a check comes within that time (RFC 5227, section 1.1: three probes, two seconds apart at most; RFC 4862,
@@ -49,8 +51,13 @@ impl Correlator {
         let Some(ip) = s.ip.filter(|ip| prefix::is_holdable(*ip) && s.mac == s.frame_mac) else { return };
         match &s.claim {
             Claim::Arp(claim) if claim.operation == ArpOperation::ConflictCheck => self.note_check(s, ip),
-            Claim::Arp(claim) if matches!(claim.operation, ArpOperation::Gratuitous | ArpOperation::Reply) => {
-                self.note_answer(s, ip, claim.asked, events);
+            Claim::Arp(claim) => {
+                if matches!(claim.operation, ArpOperation::Gratuitous | ArpOperation::Reply) {
+                    self.note_answer(s, ip, claim.asked, events);
+                }
+                if claim.operation != ArpOperation::PresenceCheck {
+                    self.note_use(s, ip, events);
+                }
             }
             Claim::Ndp(NdpClaim::Dad) => self.note_check(s, ip),
             Claim::Ndp(NdpClaim::Advert { asked, .. }) => self.note_answer(s, ip, *asked, events),
@@ -131,8 +138,22 @@ impl Correlator {
         self.tell_conflict(&s, holder, Reason::Declined, of_server(claim.server), events);
     }
 
-    /// A server gives an address away, and somebody without a lease uses it.
-    pub(super) fn tell_leased(&mut self, s: &Sighting, claim: &DhcpClaim, ip: Ipv4Addr, events: &mut Vec<Event>) {
+    /// Who had an address that was given away goes on using it: without that, it may have left.
+    fn note_use(&mut self, s: &Sighting, ip: IpAddr, events: &mut Vec<Event>) {
+        let is_his = |(given, user, _): &(Sighting, Mac, Vec<(&'static str, Detail)>)| {
+            (given.segment, given.ip, *user) == (s.segment, s.ip, s.mac) && s.at > given.at
+        };
+        let Some(found) = self.conflicts.given.iter().position(is_his) else { return };
+        let (given, user, details) = self.conflicts.given.swap_remove(found);
+        // Where the client has claimed it by now, the move was told.
+        let is_holder = self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == user);
+        if is_holder && is_within(given.at, s.at, IN_USE) {
+            self.tell_conflict(&Sighting { at: s.at, ..given }, Some(user), Reason::Leased, details, events);
+        }
+    }
+
+    /// A server gives an address away with which somebody was heard who has no lease of it.
+    pub(super) fn watch_given(&mut self, s: &Sighting, claim: &DhcpClaim, ip: Ipv4Addr) {
         let address = IpAddr::V4(ip);
         let Some(holder) = self.memory.holder(s.segment, address) else { return };
         let is_used = holder.sources.contains(&Source::Arp) || holder.sources.contains(&Source::ArpProbe);
@@ -152,7 +173,11 @@ impl Correlator {
         let s = Sighting { ip: Some(address), ..s.clone() };
         let mut details = vec![("previous_age_s", Detail::Number(s.at.since(last_seen).as_secs()))];
         details.extend(of_server(claim.server));
-        self.tell_conflict(&s, Some(user), Reason::Leased, details, events);
+        let given = &mut self.conflicts.given;
+        given.retain(|(other, ..)| is_within(other.at, s.at, IN_USE) && (other.segment, other.ip) != (s.segment, s.ip));
+        if given.len() < KEPT_MAX {
+            given.push((s, user, details));
+        }
     }
 
     /// The user of an address may have it by a lease that has not ended, or that we did not hear of, or be the client

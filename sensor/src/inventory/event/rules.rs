@@ -60,13 +60,13 @@ impl Kind {
                  at once when `mac` has a lease of it, else after ten seconds, and not when `mac` only asks: it \
                  checked 4 addresses (16 of IPv6) within ten minutes, is a switch, access point or DHCP server, or \
                  had the address before. `leased`: a DHCP server gave it to `mac`, and `old_mac`, which has no \
-                 lease of it as far as was heard, was heard with it by ARP in the five minutes before, or claims it \
-                 in the five minutes after while `mac` was never heard with it; not where both tell DHCP the same \
-                 client id or name, nor where the lease of `old_mac` ended less than a minute before it was last \
-                 heard. The last two not when `old_mac` answers for others (it forwards, or holds 4 IPv4 \
-                 addresses), unless the address is a gateway's. Never between stations of one host or of one \
-                 redundancy or balancing group, nor when one is virtual. Alert when the address is a gateway's \
-                 (`role`)."
+                 lease of it as far as was heard, was heard with it by ARP in the five minutes before and again in \
+                 the five minutes after, or claims it then for the first time, while `mac` was not heard with it; \
+                 not where both tell DHCP the same client id or name, nor where the lease of `old_mac` ended less \
+                 than a minute before it was last heard. The last two not when `old_mac` answers for others (it \
+                 forwards, or holds 4 IPv4 addresses), unless the address is a gateway's. Never between stations of \
+                 one host or of one redundancy or balancing group, nor when one is virtual. Alert when the address \
+                 is a gateway's (`role`)."
             }
             Self::MacMismatch => {
                 "The ARP or ND payload's MAC (`mac`) is not the frame's (`frame_mac`); not for NDP where either is \

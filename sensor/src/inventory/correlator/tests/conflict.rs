@@ -97,7 +97,13 @@ const SERVER: [&str; 2] = ["new-dhcp-server 10.0.0.254 fe", "ip-conflict 10.0.0.
 #[test]
 fn an_address_in_use_is_given_away() {
     let late = ["new-host cc", "new-host fe"];
-    check_held(&[ACK, "30 wait"], &[&SERVER[..], &late].concat());
+    check_held(&[ACK, "10 arp 10.0.0.1 aa", "11 arp 10.0.0.1 aa", "30 wait"], &[&SERVER[..], &late].concat());
+    // It answers us.
+    check_held(&[ACK, "10 asked 10.0.0.1 aa", "30 wait"], &[&SERVER[..], &late].concat());
+    // It has left; or the client has taken the address, and that is told.
+    check_held(&[ACK, "30 wait"], &[&SERVER[..1], &late].concat());
+    let moved = ["new-host 10.0.0.1 cc", "changed-mac 10.0.0.1 cc old aa dhcp info", "flip-flop 10.0.0.1 aa old cc"];
+    check_held(&[ACK, "9.1 arp 10.0.0.1 cc", "10 arp 10.0.0.1 aa"], &[&SERVER[..1], &moved].concat());
     // Whatever shows it, it is one conflict: the client checks, is answered, declines, and begins anew.
     let on = [
         "9.1 probe 10.0.0.1 cc",
@@ -106,9 +112,13 @@ fn an_address_in_use_is_given_away() {
         "20 dhcp ack cc/fe yiaddr=10.0.0.1 server=10.0.0.254 lease=3600",
         "30 wait",
     ];
-    check_held(&[&[ACK], &on[..]].concat(), &[&SERVER[..], &late].concat());
+    let defended = [SERVER[0], "ip-conflict 10.0.0.1 cc old aa defended"];
+    check_held(&[&[ACK], &on[..]].concat(), &[&defended[..], &late].concat());
     // Nobody has been heard with it for long.
-    check_held(&["310 dhcp ack cc/fe yiaddr=10.0.0.1 server=10.0.0.254", "330 wait"], &[&SERVER[..1], &late].concat());
+    check_held(
+        &["310 dhcp ack cc/fe yiaddr=10.0.0.1 server=10.0.0.254", "311 arp 10.0.0.1 aa", "330 wait"],
+        &[&SERVER[..1], &late].concat(),
+    );
 }
 
 #[test]
@@ -133,12 +143,12 @@ fn a_lease_passes_from_hand_to_hand() {
         &[&told[..], &moved].concat(),
     );
     // Who keeps it after its end is in the way.
-    let squats = ["200 arp 10.0.0.9 cc", &lease("210", "dd", "60")];
+    let squats = ["200 arp 10.0.0.9 cc", &lease("210", "dd", "60"), "211 arp 10.0.0.9 cc"];
     check_held(&[&first[..], &squats].concat(), &[&told[..], &["ip-conflict 10.0.0.9 dd old cc leased"]].concat());
     // Its leases go by unheard, or it is the same client.
-    check_held(&["5 dhcp request aa", ACK], &SERVER[..1]);
+    check_held(&["5 dhcp request aa", ACK, "10 arp 10.0.0.1 aa"], &SERVER[..1]);
     check_held(
-        &["5 dhcp request aa id=x", "6 dhcp discover cc id=x", ACK],
+        &["5 dhcp request aa id=x", "6 dhcp discover cc id=x", ACK, "10 arp 10.0.0.1 aa"],
         &["new-host cc", "new-dhcp-server 10.0.0.254 fe"],
     );
 }
