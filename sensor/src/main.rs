@@ -108,7 +108,9 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         }
         sinks.push(syslog);
     }
-    let journal = journal::Journal::new(Path::new(journal::SOCKET), saved.created_at)
+    let told = saved.marks.get(journal::NAME).copied().unwrap_or(saved.published_to);
+    let told = writer.last_told(told)?;
+    let journal = journal::Journal::new(Path::new(journal::SOCKET), saved.created_at, told)
         .map(Sink::Journal)
         .map_err(Failure::system("no socket can be made"))?;
     match journal.check() {

@@ -97,8 +97,6 @@ fn a_burst_arrives_whole_through_kills() {
     let posts = server.posts();
     println!("{} events, {} posts", ids(folder).len(), posts.len());
     check_posts(&posts, folder);
-    let gaps = posts.iter().filter(|post| post.body.contains("watch-gap")).count();
-    assert_eq!(gaps, 0, "nothing was missing");
 }
 
 /// The sensor listens once this grows.
@@ -142,6 +140,12 @@ fn check_posts(posts: &[Post], folder: &Path) {
     for post in posts {
         let event = record(post);
         let id = event["id"].as_u64().unwrap();
+        if event["kind"] == "watch-gap" {
+            let ids = [&event["details"]["first_id"], &event["details"]["last_id"]];
+            let came = posts.iter().position(|post| record(post)["id"] == *ids[0]);
+            let stored = find.query_row([ids[0].as_i64().unwrap()], |row| row.get::<_, String>(0));
+            panic!("told as missing: {event}; in the database: {stored:?}; at the webhook: {came:?}");
+        }
         let saved: String = find
             .query_row([id.cast_signed()], |row| row.get(0))
             .unwrap_or_else(|_| panic!("an alert for an event that is not in the database: {event}"));
@@ -168,7 +172,7 @@ fn outages_and_gaps_are_told() {
     let lab = Lab::build().unwrap();
     let folder = lab.folder.path();
     let journald = Journald::start(&lab.probe, folder, "RateLimitIntervalSec=0").unwrap();
-    let mut journal = Journal::new(&journald.socket(), Timestamp::from_nanos(1)).unwrap();
+    let mut journal = Journal::new(&journald.socket(), Timestamp::from_nanos(1), 0).unwrap();
     let mut tell = |ids: std::ops::RangeInclusive<u64>, name: &str| {
         for id in ids {
             let event = event(id, name);
@@ -219,7 +223,7 @@ fn outages_and_gaps_are_told() {
     has(&posts, 41..=45);
     let said = std::fs::read_to_string(&log).unwrap();
     assert!(said.contains("no longer holds the place where watching stopped"), "{said}");
-    let gap = "20 events are missing in the journal, ids 21 to 40: the journal was vacuumed before they were read";
+    let gap = "events are missing in the journal, ids 21 to 40: the journal was vacuumed before they were read";
     assert!(said.contains(gap), "{said}");
     let all: Vec<Value> = posts.lock().unwrap().iter().map(record).collect();
     let told = all.iter().find(|post| post["kind"] == "watch-gap").expect("the gap goes to the alerts");
@@ -271,8 +275,9 @@ fn what_the_rate_limit_drops_is_told() {
             false => drop(known.insert(post["id"].as_u64().unwrap())),
         }
     }
-    let last = known.last().copied().unwrap();
-    assert_eq!(known.into_iter().collect::<Vec<_>>(), (1..=last).collect::<Vec<_>>());
+    let last = known.last().copied();
+    let silent: Vec<u64> = ids(folder).into_iter().filter(|id| Some(*id) <= last && !known.contains(id)).collect();
+    assert_eq!(silent, [0; 0], "missing in silence");
 }
 
 #[test]
@@ -286,7 +291,7 @@ fn lines_of_another_journal_are_read_from_standard_input() {
     let (out, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     let kinds: Vec<&str> = out.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
     assert_eq!(kinds, ["new-host", "new-host", "watch-gap", "new-host"], "{out}");
-    assert!(said.contains("2 events are missing in the journal, ids 3 to 4"), "{said}");
+    assert!(said.contains("events are missing in the journal, ids 3 to 4"), "{said}");
     assert!(said.contains("user 12345 writes events into the journal"), "{said}");
     let output = watch(
         &config,

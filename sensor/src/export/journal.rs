@@ -9,6 +9,9 @@ use super::record::EventRecord;
 use crate::inventory::event::{Kind, Severity};
 use crate::types::Timestamp;
 
+/// What the sink is called in messages and marks.
+pub const NAME: &str = "journal";
+
 /// Where journald listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
 
@@ -28,15 +31,17 @@ pub struct Journal {
     path: PathBuf,
     /// Tells the events of one database from those of another: their ids are only unique with it.
     database: String,
+    /// The event told before: not every id is told, so that the next one alone does not show whether one was lost.
+    previous: u64,
 }
 
 impl Journal {
     /// Prepares to send to the journal at `path` ([`SOCKET`] but in tests) events of the database that was made at
-    /// `created_at`. Fails when no socket can be made.
-    pub fn new(path: &Path, created_at: Timestamp) -> io::Result<Self> {
+    /// `created_at`, whose event `previous` was told last (0: none). Fails when no socket can be made.
+    pub fn new(path: &Path, created_at: Timestamp, previous: u64) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { socket, path: path.to_owned(), database: format!("{:x}", created_at.as_nanos()) })
+        Ok(Self { socket, path: path.to_owned(), database: format!("{:x}", created_at.as_nanos()), previous })
     }
 
     /// Whether journald listens.
@@ -47,7 +52,11 @@ impl Journal {
     /// Sends one event; `json` is the record's line, so that programs that read the journal get all of it. `WouldBlock`:
     /// journald did not read for [`PATIENCE`], try again later.
     pub fn publish(&mut self, record: &EventRecord, json: &str) -> io::Result<()> {
-        self.socket.send_to(&datagram(record, &self.database, json), &self.path).map(drop)
+        let mut datagram = datagram(record, &self.database, json);
+        append(&mut datagram, "SENSOR_PREVIOUS_ID", &self.previous.to_string());
+        self.socket.send_to(&datagram, &self.path)?;
+        self.previous = record.id;
+        Ok(())
     }
 }
 
@@ -291,7 +300,7 @@ mod tests {
     fn one_datagram_an_event() {
         let path = std::env::temp_dir().join(format!("sensor-journal-{}", std::process::id()));
         drop(std::fs::remove_file(&path));
-        let mut journal = Journal::new(&path, Timestamp::from_nanos(0xabc)).unwrap();
+        let mut journal = Journal::new(&path, Timestamp::from_nanos(0xabc), 5).unwrap();
         assert!(journal.check().is_err() && journal.publish(&full(), "{}").is_err());
         let journald = UnixDatagram::bind(&path).unwrap();
         journal.check().unwrap();
@@ -299,7 +308,9 @@ mod tests {
         let mut received = [0; 4096];
         let len = journald.recv(&mut received).unwrap();
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(received[..len], datagram(&full(), "abc", "{}"));
+        let expected = [&datagram(&full(), "abc", "{}")[..], b"SENSOR_PREVIOUS_ID=5\n"].concat();
+        assert_eq!(received[..len], expected);
+        journal.publish(&full(), "{}").unwrap();
     }
 
     fn full() -> EventRecord {

@@ -128,7 +128,7 @@ impl Sink {
     /// For messages to the operator, and for what is remembered of it.
     pub fn name(&self) -> String {
         match self {
-            Self::Journal(_) => "journal".to_owned(),
+            Self::Journal(_) => journal::NAME.to_owned(),
             Self::Lines(lines) => lines.name(),
             Self::Screen(_) => "screen".to_owned(),
             Self::Syslog(syslog) => syslog.name(),

@@ -14,7 +14,7 @@ use super::load;
 use super::lock::Lock;
 use super::save::{self, Segments};
 use super::schema::{self, Identity};
-use super::value::from_event_id;
+use super::value::{event_id, from_event_id};
 use super::{Batch, DAY_NS, FINGERPRINTS, P0F, Rules, Saved, StoredMute};
 use crate::types::Timestamp;
 
@@ -102,6 +102,13 @@ impl Writer {
             transaction.commit()
         };
         set(&mut self.connection).map_err(|error| self.fail(error))
+    }
+
+    /// The last event up to this one that was to be told, 0 where none is left.
+    pub fn last_told(&self, id: u64) -> Result<u64, StoreError> {
+        let last = "SELECT ifnull(max(id), 0) FROM events WHERE muted IS NULL AND id <= ?";
+        let last = self.connection.query_row(last, [event_id(id)], |row| row.get(0));
+        last.map(from_event_id).map_err(|error| self.fail(error))
     }
 
     /// Deletes at most `rows_max` events that happened before `events_before` and are published, oldest first.

@@ -24,6 +24,15 @@ pub struct Event {
     pub record: Map<String, Value>,
 }
 
+/// Where an event stands among those of its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rank {
+    /// The event.
+    pub id: u64,
+    /// The one told before it; without word of that, the id before.
+    pub previous: u64,
+}
+
 /// What a line of the journal's is.
 #[derive(Debug, PartialEq)]
 pub struct Entry {
@@ -36,8 +45,8 @@ pub struct Entry {
 /// What an entry tells.
 #[derive(Debug, PartialEq)]
 pub enum Told {
-    /// An event.
-    Event(Event),
+    /// An event, and its place among those that were told.
+    Event(Event, Rank),
     /// It looks like an event, but this user (a number, or `?`) may not tell any.
     Forged(String),
     /// Something else.
@@ -57,7 +66,11 @@ pub fn parse(line: &[u8], own_uid: u32) -> Option<Entry> {
     let cursor = field(&fields, "__CURSOR").map(Cow::into_owned);
     let told = match event(&fields) {
         None => Told::Nothing,
-        Some(event) if is_trusted(&fields, own_uid) => Told::Event(event),
+        Some(event) if is_trusted(&fields, own_uid) => {
+            let previous = field(&fields, "SENSOR_PREVIOUS_ID").and_then(|id| id.parse().ok());
+            let rank = Rank { id: event.id, previous: previous.unwrap_or(event.id - 1).min(event.id - 1) };
+            Told::Event(event, rank)
+        }
         Some(_) => Told::Forged(field(&fields, "_UID").map_or_else(|| "?".to_owned(), |uid| escape(&uid).into_owned())),
     };
     Some(Entry { cursor, told })
@@ -263,7 +276,7 @@ mod tests {
 
     fn told(entry: Option<Entry>) -> Event {
         match entry.unwrap().told {
-            Told::Event(event) => event,
+            Told::Event(event, _) => event,
             other => panic!("{other:?}"),
         }
     }

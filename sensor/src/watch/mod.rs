@@ -317,8 +317,8 @@ impl Watcher {
             self.is_dirty = true;
         }
         match entry.told {
-            Told::Event(event) => {
-                let place = self.state.sequences.take(&event.database, event.id);
+            Told::Event(event, rank) => {
+                let place = self.state.sequences.take(&event.database, rank);
                 if place == Place::Repeat {
                     return;
                 }
@@ -345,12 +345,13 @@ impl Watcher {
         let mut details: Map<String, Value> = Map::new();
         let message = match place {
             Place::After(first, last) => {
-                let numbers = [("count", last - first + 1), ("first_id", first), ("last_id", last)];
+                let numbers = [("first_id", first), ("last_id", last)];
                 details.extend(numbers.map(|(key, number)| (key.to_owned(), number.into())));
-                format!(
-                    "{} events are missing in the journal, ids {first} to {last}: {why}; `sensor events` shows them",
-                    last - first + 1
-                )
+                let what = match last - first {
+                    0 => format!("an event is missing in the journal, id {first}"),
+                    _ => format!("events are missing in the journal, ids {first} to {last}"),
+                };
+                format!("{what}: {why}; `sensor events` shows what there was")
             }
             Place::First if was_torn => {
                 "events may be missing: the journal no longer holds the place where watching stopped".to_owned()

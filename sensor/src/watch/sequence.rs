@@ -1,9 +1,11 @@
-//! Event ids of each database rise by one. So a repeat is told from news, and what the journal does not hold any more,
-//! or never took (its rate limit), is noticed.
+//! Event ids of each database rise, and each event names the one told before it (between them lie those that are muted or
+//! folded). So a repeat is told from news, and what the journal does not hold any more, or never took, is noticed.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use super::entry::Rank;
 
 /// Databases that are remembered; the one unheard for longest goes first.
 const DATABASES_MAX: usize = 32;
@@ -37,7 +39,7 @@ pub enum Place {
     First,
     /// News.
     Next,
-    /// News, and these ids before it did not come: the first and the last.
+    /// News, and what has these ids, from the first to the last, did not come.
     After(u64, u64),
     /// It came before.
     Repeat,
@@ -45,7 +47,7 @@ pub enum Place {
 
 impl Sequences {
     /// Takes in an id.
-    pub fn take(&mut self, database: &str, id: u64) -> Place {
+    pub fn take(&mut self, database: &str, rank: Rank) -> Place {
         self.clock += 1;
         if !self.databases.contains_key(database) && self.databases.len() == DATABASES_MAX {
             let oldest = self.databases.iter().min_by_key(|(_, sequence)| sequence.heard).map(|(name, _)| name.clone());
@@ -53,7 +55,7 @@ impl Sequences {
         }
         let sequence = self.databases.entry(database.to_owned()).or_default();
         sequence.heard = self.clock;
-        sequence.take(id)
+        sequence.take(rank)
     }
 
     /// The highest id of the database that was heard last.
@@ -63,7 +65,7 @@ impl Sequences {
 }
 
 impl Sequence {
-    fn take(&mut self, id: u64) -> Place {
+    fn take(&mut self, Rank { id, previous }: Rank) -> Place {
         if id > self.last {
             let before = self.last;
             self.last = id;
@@ -71,14 +73,14 @@ impl Sequence {
             if before == 0 {
                 return Place::First;
             }
-            if id == before + 1 {
+            if previous <= before {
                 return Place::Next;
             }
             if self.missing.len() == MISSING_MAX {
                 self.missing.remove(0);
             }
-            self.missing.push((before + 1, id - 1));
-            return Place::After(before + 1, id - 1);
+            self.missing.push((before + 1, previous));
+            return Place::After(before + 1, previous);
         }
         let Some(at) = self.missing.iter().position(|&(first, last)| (first..=last).contains(&id)) else {
             return Place::Repeat;
@@ -96,9 +98,13 @@ impl Sequence {
 mod tests {
     use super::*;
 
+    fn rank(id: u64) -> Rank {
+        Rank { id, previous: id.saturating_sub(1) }
+    }
+
     fn check(ids: &[u64], expected: &str) {
         let mut sequences = Sequences::default();
-        let got = ids.iter().map(|&id| match sequences.take("d", id) {
+        let got = ids.iter().map(|&id| match sequences.take("d", rank(id)) {
             Place::First => "first".to_owned(),
             Place::Next => "+".to_owned(),
             Place::After(first, last) => format!("{first}..{last}"),
@@ -120,11 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn ids_that_nobody_was_told_are_not_missing() {
+        let mut sequences = Sequences::default();
+        let ranks = [(3, 0), (7, 3), (12, 10), (13, 12), (10, 7), (9, 7)];
+        let places = ranks.map(|(id, previous)| sequences.take("d", Rank { id, previous }));
+        assert_eq!(places, [Place::First, Place::Next, Place::After(8, 10), Place::Next, Place::Next, Place::Next]);
+    }
+
+    #[test]
     fn databases_have_ids_of_their_own() {
         let mut sequences = Sequences::default();
-        assert_eq!(sequences.take("a", 5), Place::First);
-        assert_eq!(sequences.take("b", 1), Place::First);
-        assert_eq!(sequences.take("a", 6), Place::Next);
+        assert_eq!(sequences.take("a", rank(5)), Place::First);
+        assert_eq!(sequences.take("b", rank(1)), Place::First);
+        assert_eq!(sequences.take("a", rank(6)), Place::Next);
         assert_eq!(sequences.last(), Some(6));
     }
 
@@ -132,13 +146,13 @@ mod tests {
     fn memory_is_bounded() {
         let mut sequences = Sequences::default();
         for number in 0..1000 {
-            sequences.take(&format!("d{number}"), 1);
-            sequences.take("busy", number * 2 + 1);
+            sequences.take(&format!("d{number}"), rank(1));
+            sequences.take("busy", rank(number * 2 + 1));
         }
         assert_eq!(sequences.databases.len(), DATABASES_MAX);
         assert_eq!(sequences.databases["busy"].missing.len(), MISSING_MAX);
         for id in (0..2000).step_by(4) {
-            sequences.take("busy", id);
+            sequences.take("busy", rank(id));
         }
         assert!(sequences.databases["busy"].missing.len() <= MISSING_MAX);
     }

@@ -156,7 +156,7 @@ mod tests {
         let (store, state) = Store::open(&path).unwrap();
         assert_eq!(state, None);
         let mut state = State { cursor: Some("s=1".to_owned()), since_us: 5, ..State::default() };
-        state.sequences.take("d", 3);
+        state.sequences.take("d", super::super::entry::Rank { id: 3, previous: 2 });
         state
             .alerts
             .insert("a".to_owned(), Progress { position: Position { segment: 2, offset: 9 }, ..Progress::default() });
