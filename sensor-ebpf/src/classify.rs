@@ -66,9 +66,12 @@ pub struct Found {
     pub frame_mac: u64,
     /// The IP source as two words in network order, the first of them an IPv4 address; zeros without an IP header.
     pub source: [u64; 2],
+    /// What is counted of a station that asks ([`scan`]): a neighbour's address as one word, or a port; 0: nothing.
+    pub asks: u64,
     vlan_count: u8,
     flags: u8,
     protocol: u8,
+    is_to_group: bool,
     ports: [u16; 2],
     /// Where the Ethernet header starts: not 0 in a tunnel.
     start: usize,
@@ -327,18 +330,6 @@ impl Found {
         }
     }
 
-    /// Whether the frame is for more than one station.
-    #[inline(always)]
-    pub fn is_to_group<P: Packet>(&self, packet: &P) -> bool {
-        packet.bytes::<2>(self.start).is_some_and(|destination| destination[0] & 1 != 0)
-    }
-
-    /// The transport's destination port; 0 where there is none.
-    #[inline(always)]
-    pub fn port(&self) -> u16 {
-        self.ports[1]
-    }
-
     /// Whether the body lacks its end.
     #[inline(always)]
     pub fn is_cut(&self) -> bool {
@@ -354,6 +345,8 @@ impl Found {
             tunnel,
             frame_mac: 0,
             source: [0; 2],
+            asks: 0,
+            is_to_group: false,
             vlan_count: u8::from(tunnel.vlan != 0),
             flags: 0,
             protocol: 0,
@@ -389,6 +382,7 @@ impl Found {
 #[inline(always)]
 fn read<P: Packet>(packet: &P, found: &mut Found, opens: bool) -> Result<(), Class> {
     let ethernet: [u8; 14] = packet.bytes(found.start).ok_or(Class::Malformed)?;
+    found.is_to_group = ethernet[0] & 1 != 0;
     found.frame_mac = mac_word(&slice(&ethernet, 6));
     let mut ethertype = u16_at(&ethernet, 12);
     let mut at = found.start + 14;
@@ -427,9 +421,8 @@ fn read<P: Packet>(packet: &P, found: &mut Found, opens: bool) -> Result<(), Cla
     }
 }
 
-/// An IPv6 address as two words in network order.
 #[inline(always)]
-pub(crate) fn address_at<P: Packet>(packet: &P, at: usize) -> Option<[u64; 2]> {
+fn address_at<P: Packet>(packet: &P, at: usize) -> Option<[u64; 2]> {
     let bytes: [u8; 16] = packet.bytes(at)?;
     Some([u64_at(&bytes, 0), u64_at(&bytes, 8)])
 }

@@ -72,8 +72,8 @@ pub fn place(ifindex: u32, vlans: [u16; 2], tunnel: Tunnel) -> u64 {
 pub fn mark(seed: u64, place: u64, claim: &Claim) -> Mark {
     // The VLAN ids have 12 bits each, so the table's number fits above the inner one.
     let table = u64::from(claim.kind >> 3) << 12;
-    let mut hash = mix(seed ^ place ^ table);
-    hash = mix(hash ^ claim.address[0]);
+    // Places and tables that differ differ in the upper half after this, where no IPv4 address makes up for it.
+    let mut hash = mix((seed ^ place ^ table).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ claim.address[0]);
     if claim.address[1] != 0 {
         hash = mix(hash ^ seed.rotate_left(32) ^ claim.address[1]);
     }

@@ -3,13 +3,14 @@
 //!
 //! An entry counts distinct things by linear counting: a bit of 64 for each, by a secret hash. Neighbours asked for are
 //! counted by (segment, station), ports tried by (segment, station, destination), so that a scan of many hosts at once
-//! counts each apart. The table is 4-way set-associative; who is asked for again and again costs one look-up.
+//! counts each apart. Neighbours only where a group is asked: whether one that is known is still there is asked of itself
+//! (RFC 4861, section 7.3.3; ARP as Linux and Windows do it), and whoever watches over hundreds of hosts does that all the
+//! time. The table is 4-way set-associative; who is asked for again and again costs one look-up.
 //!
 //! Two CPUs that count one station at once may lose a bit: a scan is told a few targets later.
 
 use crate::abi::Class;
-use crate::classify::{Found, address_at, kind};
-use crate::gate::mix;
+use crate::classify::Found;
 use crate::packet::Packet;
 use crate::presence::{self, Keys};
 
@@ -37,37 +38,27 @@ const TOLD: u64 = u64::MAX;
 /// What a frame asks for, where that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Of whom: the destination whose port is tried; zeros where a neighbour is asked for.
-    pub of: [u64; 2],
-    /// For what: an address as two words in network order, an IPv4 address the first word; or a port.
-    pub item: [u64; 2],
+    /// Of whom: the destination whose port is tried, as one word; 0 where a neighbour is asked for.
+    pub of: u64,
+    /// For what: an address as one word, or a port.
+    pub item: u64,
 }
 
-/// The neighbour or port that a frame asks for. Neighbours only by a group's frame: a neighbour that is known already
-/// is asked by itself whether it is still there (RFC 4861, section 7.3.3; ARP as Linux and Windows do it), and whoever
-/// watches over hundreds of hosts does so all the time.
+/// What a frame asks for: the classifier found the neighbour or port.
 #[inline(always)]
 pub fn asked<P: Packet>(packet: &P, found: &Found) -> Option<Asked> {
-    let neighbor = |item| Some(Asked { of: [0; 2], item });
+    if found.asks == 0 {
+        return None;
+    }
     // Numbers, because LLVM compares the enums of a match by way of a table that BPF has not.
-    if found.class as u8 == Class::Arp as u8 {
-        let is_question = matches!(found.claim?.kind, kind::ARP_REQUEST | kind::ARP_CONFLICT_CHECK);
-        if !is_question || !found.is_to_group(packet) {
-            return None;
-        }
-        return neighbor([u64::from(u32::from_be_bytes(packet.bytes(found.body_at + 24)?)), 0]);
-    }
-    if found.class as u8 == Class::Ndp as u8 {
-        let is_question = matches!(found.claim?.kind, kind::NEIGHBOR_SOLICITATION | kind::DUPLICATE_ADDRESS_DETECTION);
-        if !is_question || !found.is_to_group(packet) {
-            return None;
-        }
-        return neighbor(address_at(packet, found.body_at + 8)?);
-    }
-    if found.class as u8 == Class::Syn as u8 && found.port() < PORTS_END {
-        return Some(Asked { of: found.destination(packet)?, item: [u64::from(found.port()), 0] });
-    }
-    None
+    let of = if found.class as u8 == Class::Syn as u8 { fold(found.destination(packet)?) } else { 0 };
+    Some(Asked { of, item: found.asks })
+}
+
+/// An address as one word. Two that come to the same count as one.
+#[inline(always)]
+pub(crate) fn fold(address: [u64; 2]) -> u64 {
+    address[0].rotate_left(32) ^ address[1]
 }
 
 /// What a frame asks for, as the table knows it.
@@ -76,56 +67,61 @@ pub struct Mark {
     /// Which bucket, below [`BUCKETS`].
     pub bucket: u32,
     fingerprint: u64,
-    bit: u64,
-    bits_max: u32,
+    item: u64,
+    is_port: bool,
+}
+
+impl Mark {
+    /// One bit of 64. Made where it is needed: in the kernel whatever lives across a look-up goes through the stack.
+    #[inline(always)]
+    fn bit(&self) -> u64 {
+        // Addresses in a row, multiplied once, fall on few bits for some secrets.
+        let hash = self.item.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        1 << ((hash ^ hash >> 32).wrapping_mul(0x94d0_49bb_1331_11eb) >> 58)
+    }
 }
 
 /// Hashes with secrets: `place` is [`crate::gate::place`], `mac` the frame's source.
 #[inline(always)]
 pub fn mark(keys: &Keys, place: u64, mac: u64, asked: &Asked) -> Mark {
-    let key = presence::mark(keys, place, asked.of, mac);
-    // Addresses in a row, multiplied, fall on few bits for some secrets; these must not.
-    let mut hash = mix(keys[3] ^ asked.item[0]);
-    if asked.item[1] != 0 {
-        hash = mix(hash ^ asked.item[1]);
-    }
-    let bits_max = if asked.of[0] == 0 { BITS_NEIGHBORS } else { BITS_PORTS };
-    Mark { bucket: key.bucket & (BUCKETS as u32 - 1), fingerprint: key.fingerprint, bit: 1 << (hash & 63), bits_max }
+    let key = presence::mark(keys, place, [asked.of, 0], mac);
+    let (item, is_port) = (asked.item ^ keys[3], asked.of != 0);
+    Mark { bucket: key.bucket & (BUCKETS as u32 - 1), fingerprint: key.fingerprint, item, is_port }
 }
 
 /// Counts what a frame asks for; whether it makes a scan: once a window.
 #[inline(always)]
 pub fn is_scan(bucket: &mut Bucket, mark: &Mark, now_ns: u64) -> bool {
     let now = now_ns >> TICK_BITS & TIME_MASK;
-    let mut oldest = 0;
-    let mut oldest_age = 0;
+    let bit = mark.bit();
+    let mut place = 0;
+    let mut place_age = 0;
     for slot in 0..4 {
         let at = slot * 2;
-        let (known, bits) = (bucket[at], bucket[at + 1]);
+        let known = bucket[at];
         let age = now.wrapping_sub(known) & TIME_MASK;
         if known >> 16 == mark.fingerprint {
             if age >= WINDOW {
-                bucket[at] = mark.fingerprint << 16 | now;
-                bucket[at + 1] = mark.bit;
+                place = at;
+                break;
+            }
+            let bits = bucket[at + 1];
+            if bits & bit != 0 {
                 return false;
             }
-            if bits & mark.bit != 0 {
-                return false;
-            }
-            let bits = bits | mark.bit;
-            let is_scan = ones(bits) >= mark.bits_max;
-            bucket[at + 1] = if is_scan { TOLD } else { bits };
+            let is_scan = ones(bits | bit) >= if mark.is_port { BITS_PORTS } else { BITS_NEIGHBORS };
+            bucket[at + 1] = if is_scan { TOLD } else { bits | bit };
             return is_scan;
         }
         // An empty slot is older than any other.
         let age = if known == 0 { TIME_MASK + 1 } else { age };
-        if age >= oldest_age {
-            oldest_age = age;
-            oldest = at;
+        if age >= place_age {
+            place_age = age;
+            place = at;
         }
     }
-    bucket[oldest & 6] = mark.fingerprint << 16 | now;
-    bucket[(oldest & 6) + 1] = mark.bit;
+    bucket[place & 6] = mark.fingerprint << 16 | now;
+    bucket[(place & 6) + 1] = bit;
     false
 }
 
@@ -159,7 +155,7 @@ mod tests {
         }
 
         fn ask(&mut self, mac: u64, of: u64, item: u64, now_ns: u64) -> bool {
-            let mark = mark(&self.1, 2 << 32, mac, &Asked { of: [of, 0], item: [item, 0] });
+            let mark = mark(&self.1, 2 << 32, mac, &Asked { of, item });
             is_scan(&mut self.0[mark.bucket as usize], &mark, now_ns)
         }
 
@@ -243,7 +239,7 @@ mod tests {
         let mut table = Table::new(5);
         assert!((0..254).all(|n| !table.ask(n, 0, address(n), NOW)));
         let keys = presence::keys(5);
-        let of = |place, mac| mark(&keys, place, mac, &Asked { of: [0; 2], item: [address(1), 0] });
+        let of = |place, mac| mark(&keys, place, mac, &Asked { of: 0, item: address(1) });
         assert_ne!(of(1 << 32, 7), of(2 << 32, 7));
         assert_ne!(of(1 << 32, 7), of(1 << 32, 8));
     }

@@ -29,6 +29,9 @@ pub(super) fn arp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Result
         _ => return Err(Class::Other),
     };
     let address = if kind == kind::ARP_CONFLICT_CHECK { target } else { sender };
+    if found.is_to_group && matches!(kind, kind::ARP_REQUEST | kind::ARP_CONFLICT_CHECK) {
+        found.asks = u64::from(target);
+    }
     found.class = Class::Arp;
     found.body_at = at;
     found.body_len = ARP_BODY as u16;

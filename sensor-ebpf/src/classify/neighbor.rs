@@ -3,6 +3,7 @@
 use super::{Claim, Found, OPTIONS_MAX, address_at, kind, mac_word, slice};
 use crate::abi::{Class, SMALL_BODY};
 use crate::packet::Packet;
+use crate::scan;
 
 const ROUTER_SOLICITATION: u8 = 133;
 const ROUTER_ADVERTISEMENT: u8 = 134;
@@ -77,6 +78,9 @@ fn ndp<P: Packet>(packet: &P, found: &mut Found, at: usize, icmp: &[u8; 8], end:
         (kind::ROUTER_SOLICITATION, source)
     } else {
         let Some(target) = address_at(packet, at + 8) else { return Ok(()) };
+        if message == NEIGHBOR_SOLICITATION && found.is_to_group {
+            found.asks = scan::fold(target);
+        }
         match message {
             NEIGHBOR_SOLICITATION if source == [0, 0] => (kind::DUPLICATE_ADDRESS_DETECTION, target),
             NEIGHBOR_SOLICITATION => (kind::NEIGHBOR_SOLICITATION, source),

@@ -3,6 +3,7 @@
 use super::{Claim, Found, kind, tunnel, u16_at, u32_at};
 use crate::abi::{Class, FLAG_IPV4, SERVED_BODY};
 use crate::packet::Packet;
+use crate::scan;
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
@@ -110,6 +111,9 @@ pub(super) fn tcp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usiz
     }
     let kind = if flags & ACK == 0 {
         found.class = Class::Syn;
+        if found.ports[1] < scan::PORTS_END {
+            found.asks = u64::from(found.ports[1]);
+        }
         kind::SYN
     } else {
         found.class = Class::SynAck;

@@ -18,11 +18,7 @@ pub(super) fn scan(
 fn it_is_told_once_while_it_lasts() {
     check(
         &["0 arp 10.0.0.1 aa", "1 scan aa", "61 scan aa", "600 scan aa", "601 restart", "1199 scan aa", "1799 scan aa"],
-        &[
-            "new-host 10.0.0.1 aa notice",
-            "scan-detected 10.0.0.1 aa arp-scan warning",
-            "scan-detected 10.0.0.1 aa arp-scan warning",
-        ],
+        &["new-host 10.0.0.1 aa", "scan-detected 10.0.0.1 aa arp-scan", "scan-detected 10.0.0.1 aa arp-scan"],
     );
 }
 
@@ -31,11 +27,11 @@ fn each_kind_station_and_segment_is_told_apart() {
     check(
         &["0 arp 10.0.0.1 aa", "1 scan aa", "2 scan aa 10.0.0.9", "3 scan aa 10.0.0.8", "4 scan bb", "5 @eth2 scan aa"],
         &[
-            "new-host 10.0.0.1 aa notice",
-            "scan-detected 10.0.0.1 aa arp-scan warning",
-            "scan-detected 10.0.0.1 aa port-scan warning",
-            "scan-detected bb arp-scan warning",
-            "scan-detected @eth2 aa arp-scan warning",
+            "new-host 10.0.0.1 aa",
+            "scan-detected 10.0.0.1 aa arp-scan",
+            "scan-detected 10.0.0.1 aa port-scan",
+            "scan-detected bb arp-scan",
+            "scan-detected @eth2 aa arp-scan",
         ],
     );
 }
@@ -47,7 +43,7 @@ fn whoever_asks_for_others_is_not_meant() {
     check(&["0 scan 00:00:5e:00:01:07"], &[]);
     check(
         &["0 ra fe80::1 aa 1800 2001:db8::/64", "1 scan aa", "2 restart", "3 scan aa", "4 scan aa 192.0.2.1"],
-        &["new-router fe80::1 aa notice", "new-host fe80::1 aa notice"],
+        &["new-router fe80::1 aa"],
     );
     check(
         &[
@@ -57,6 +53,6 @@ fn whoever_asks_for_others_is_not_meant() {
             "3 restart",
             "4 scan aa",
         ],
-        &["new-host 10.0.0.254 aa notice", "new-dhcp-server 10.0.0.253 fe notice"],
+        &["new-host 10.0.0.254 aa", "new-dhcp-server 10.0.0.253 fe"],
     );
 }
