@@ -560,7 +560,6 @@ impl Teller {
         self.pause(1, 5_000);
         self.lease(&client, ip, server, "client", 10);
         self.named(&client, "client");
-        self.tell_move(Kind::IpConflict, ip, client.mac, holder.mac, Reason::Leased);
         self.tell_bare(Kind::NewHost, client.mac);
         let expires = self.rng.one_in(2);
         if expires {

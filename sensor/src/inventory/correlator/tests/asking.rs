@@ -48,7 +48,7 @@ fn a_neighbour_of_ipv6_is_asked_too() {
 #[test]
 fn what_explains_itself_is_not_asked() {
     check_explained(
-        &["0 arp 10.0.0.1 aa", "301 dhcp ack bb/fe yiaddr=10.0.0.1 lease=60", "302 arp 10.0.0.1 bb"],
+        &["0 arp 10.0.0.1 aa", "1 dhcp ack bb/fe yiaddr=10.0.0.1 lease=60", "2 arp 10.0.0.1 bb"],
         &["new-host 10.0.0.1 aa", "new-host 10.0.0.1 bb", "changed-mac 10.0.0.1 bb old aa dhcp info"],
     );
     let vrrp = "00:00:5e:00:01:07";
