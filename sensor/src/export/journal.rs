@@ -310,7 +310,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let expected = [&datagram(&full(), "abc", "{}")[..], b"SENSOR_PREVIOUS_ID=5\n"].concat();
         assert_eq!(received[..len], expected);
-        journal.publish(&full(), "{}").unwrap();
+        assert_eq!(journal.previous, 7, "the next one names it");
     }
 
     fn full() -> EventRecord {
