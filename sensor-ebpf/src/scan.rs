@@ -130,7 +130,7 @@ pub fn is_scan(bucket: &mut Bucket, mark: &Mark, now_ns: u64) -> bool {
 const fn ones(bits: u64) -> u32 {
     let pairs = bits - (bits >> 1 & 0x5555_5555_5555_5555);
     let fours = (pairs & 0x3333_3333_3333_3333) + (pairs >> 2 & 0x3333_3333_3333_3333);
-    let bytes = fours + (fours >> 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let bytes = (fours + (fours >> 4)) & 0x0f0f_0f0f_0f0f_0f0f;
     (bytes.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
 }
 
@@ -174,7 +174,7 @@ mod tests {
         for seed in 10..210 {
             assert_eq!(Table::new(seed).told((1..255).map(address), SECOND / 100), 1, "upwards, seed {seed}");
             assert_eq!(Table::new(seed).told((1..255).rev().map(address), SECOND / 100), 1, "downwards, seed {seed}");
-            let mixed = (0..256).map(|n| address(n * 77 + 5 & 0xff));
+            let mixed = (0..256).map(|n| address((n * 77 + 5) & 0xff));
             assert_eq!(Table::new(seed).told(mixed, SECOND / 100), 1, "mixed, seed {seed}");
         }
     }
