@@ -25,8 +25,11 @@ pub(super) struct Conflicts {
     /// Checks that were answered, by whom and when, and are not told yet.
     defences: Vec<(Sighting, Mac, Timestamp)>,
     /// Addresses that were given away, and who was heard with them shortly before.
-    given: Vec<(Sighting, Mac, Vec<(&'static str, Detail)>)>,
+    given: Vec<Given>,
 }
+
+/// The client's lease, the user, and what an event would tell beside.
+type Given = (Sighting, Mac, Vec<(&'static str, Detail)>);
 
 /// An answer to a check comes within that time (RFC 5227, section 1.1: three probes, two seconds apart at most; RFC 4862,
 /// section 5.1: one second).
@@ -140,9 +143,8 @@ impl Correlator {
 
     /// Who had an address that was given away goes on using it: without that, it may have left.
     fn note_use(&mut self, s: &Sighting, ip: IpAddr, events: &mut Vec<Event>) {
-        let is_his = |(given, user, _): &(Sighting, Mac, Vec<(&'static str, Detail)>)| {
-            (given.segment, given.ip, *user) == (s.segment, s.ip, s.mac) && s.at > given.at
-        };
+        let is_his =
+            |(given, user, _): &Given| (given.segment, given.ip, *user) == (s.segment, s.ip, s.mac) && s.at > given.at;
         let Some(found) = self.conflicts.given.iter().position(is_his) else { return };
         let (given, user, details) = self.conflicts.given.swap_remove(found);
         // Where the client has claimed it by now, the move was told.

@@ -132,7 +132,7 @@ fn a_lease_passes_from_hand_to_hand() {
     // Renewed; given back; ended; taken over by the same client with another MAC.
     check_held(&[&first[..], &[&lease("30", "cc", "60")]].concat(), &told);
     let moved = ["new-host 10.0.0.9 dd", "changed-mac 10.0.0.9 dd old cc dhcp info"];
-    let release = [&*"30 dhcp release cc ciaddr=10.0.0.9", &lease("31", "dd", "60"), "32 arp 10.0.0.9 dd"];
+    let release = ["30 dhcp release cc ciaddr=10.0.0.9", &lease("31", "dd", "60"), "32 arp 10.0.0.9 dd"];
     check_held(&[&first[..], &release].concat(), &[&told[..], &moved].concat());
     check_held(
         &[&first[..], &[&lease("90", "dd", "60"), "91 arp 10.0.0.9 dd"]].concat(),
