@@ -74,6 +74,8 @@ pub struct Machine {
     pub mdns: Option<String>,
     /// Its instance of a service in mDNS.
     pub instance: Option<String>,
+    /// Its model, as Apple's machines tell it in `_device-info`.
+    pub model: Option<&'static str>,
     /// It registers its name by NetBIOS.
     pub netbios: bool,
     /// When it takes another MAC.
@@ -117,6 +119,7 @@ impl Machine {
             checks: false,
             mdns: None,
             instance: None,
+            model: None,
             netbios: false,
             rotates: Rotates::Never,
             echo: true,
@@ -259,7 +262,16 @@ impl Maker {
         let words = ClientWords { name: Some(name.clone()), class: None, parameters: &APPLE, client_id: None };
         let mdns = Some(format!("{name}.local"));
         let instance = Some(format!("{name}._companion-link._tcp.local"));
-        Machine { words, id_is_mac: true, six: true, checks: true, mdns, instance, ..Machine::new(sort, mac) }
+        Machine {
+            words,
+            id_is_mac: true,
+            six: true,
+            checks: true,
+            mdns,
+            instance,
+            model: Some("Mac14,3"),
+            ..Machine::new(sort, mac)
+        }
     }
 
     /// A phone with a name of its own.
@@ -338,7 +350,8 @@ impl Maker {
                 // Its owner's name in mDNS.
                 70..90 => {
                     phone.instance = Some(format!("Phone of {number}._companion-link._tcp.local"));
-                    phone.mdns = Some(format!("iPhone-{number}.local"));
+                    phone.mdns = Some(format!("person-{number}s-phone.local"));
+                    phone.model = Some(["D53gAP", "D63AP", "D73AP"][usize::try_from(number % 3).unwrap_or(0)]);
                     phone.rotates = Rotates::Daily;
                 }
                 // Nothing that tells it from the others of its kind; it takes another MAC once in a while.

@@ -142,7 +142,12 @@ impl Plot<'_> {
             self.swap(old, new, at);
             let mac = self.world.machine(new).mac;
             let must = vec![sign(Kind::ChangedMac, Some(ip), Some(mac), &[Reason::Replaced], at + SOON)];
-            self.told("replaced card", at, must, vec![sign(Kind::NewHost, None, Some(mac), &[], at + SOON)]);
+            let old = self.world.machine(old).mac;
+            let may = vec![
+                sign(Kind::NewHost, None, Some(mac), &[], at + SOON),
+                sign(Kind::HostGone, None, Some(old), &[], at + DAY),
+            ];
+            self.told("replaced card", at, must, may);
         }
         // A spare takes over and gives back.
         let (old, ip) = self.victim();
@@ -247,11 +252,9 @@ impl Plot<'_> {
             let (rogue, ip) = self.victim();
             let (at, mac) = (self.moment(), self.world.machine(rogue).mac);
             let IpAddr::V4(four) = ip else { return };
-            let client = self.world.maker.windows(Sort::Laptop).mac;
             let server = Server { mac, ip: four, router: four };
             for again in 0..10_u64 {
                 // It answers a client that is known, and is not heard by it.
-                let _ = client;
                 let given = Ipv4Addr::new(10, 20, 3, 230);
                 let to = self.world.machine(self.world.people.scanner).mac;
                 self.frame(
@@ -299,14 +302,14 @@ impl Plot<'_> {
         let client = ClientWords { parameters: &[1, 3, 6], ..ClientWords::default() };
         for number in 0..600_u64 {
             let mac = random_mac(&mut self.world.rng);
-            discover(self.world, at - self.world.now_ms + number * 100, mac, &client);
+            discover(self.world, at - self.world.now_ms + number * 20, mac, &client);
         }
         let must = vec![sign(Kind::Flood, None, None, &[Reason::DhcpStarvation], at + 10 * MINUTE)];
         self.told("DHCP starvation", at, must, Vec::new());
         // A client declines what it was given.
         let (_, ip) = self.victim();
         let at = self.moment();
-        let mac = self.world.machine(self.world.people.machines.len() - 1).mac;
+        let mac = self.world.maker.windows(Sort::Guest).mac;
         let IpAddr::V4(four) = ip else { return };
         let server = self.world.people.server();
         for again in [0, 10_000] {
@@ -347,7 +350,7 @@ impl Plot<'_> {
             ("ARP scan", None, Reason::ArpScan),
             ("port scan", Some(IpAddr::from(SHARED_IP)), Reason::PortScan),
         ] {
-            let (number, ip) = self.victim();
+            let (number, _) = self.victim();
             let (at, mac) = (self.moment(), self.world.machine(number).mac);
             if target.is_none() {
                 super::talk::scan(self.world, number, at - self.world.now_ms);
@@ -356,7 +359,6 @@ impl Plot<'_> {
             for again in [5, 8] {
                 self.world.plan(at + again * SECOND, Act::Deed(Deed::Scan(mac, target)));
             }
-            let _ = ip;
             let must = vec![sign(Kind::ScanDetected, None, Some(mac), &[reason], at + SOON)];
             self.told(name, at, must, Vec::new());
         }

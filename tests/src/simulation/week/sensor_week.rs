@@ -27,6 +27,8 @@ pub struct Week {
     pub seed: u64,
     /// What was told.
     pub events: Vec<Event>,
+    /// When each of them was told, in milliseconds.
+    pub told_at: Vec<u64>,
     /// What was planted.
     pub incidents: Vec<Incident>,
     /// What is known in the end.
@@ -39,7 +41,7 @@ pub struct Week {
     pub sightings: u64,
     /// Questions that it asked.
     pub probes: u64,
-    /// Stations that were ever there.
+    /// How long the simulation took.
     pub took: Duration,
 }
 
@@ -68,6 +70,7 @@ pub fn live(seed: u64) -> Week {
         desk: None,
         rows: Rows::default(),
         events: Vec::new(),
+        told_at: Vec::new(),
         sightings: 0,
         probes: 0,
         starts: 0,
@@ -75,8 +78,9 @@ pub fn live(seed: u64) -> Week {
     run.start();
     run.run();
     run.stop(true);
-    let Run { world, arpwatch, rows, events, sightings, probes, .. } = run;
-    Week { seed, events, incidents, rows, world, arpwatch, sightings, probes, took: begun.elapsed() }
+    run.told_at.resize(run.events.len(), run.world.now_ms);
+    let Run { world, arpwatch, rows, events, told_at, sightings, probes, .. } = run;
+    Week { seed, events, told_at, incidents, rows, world, arpwatch, sightings, probes, took: begun.elapsed() }
 }
 
 struct Run {
@@ -86,6 +90,7 @@ struct Run {
     desk: Option<Desk>,
     rows: Rows,
     events: Vec<Event>,
+    told_at: Vec<u64>,
     sightings: u64,
     probes: u64,
     starts: u64,
@@ -110,6 +115,7 @@ impl Run {
             }
             self.world.now_ms = now;
             self.work();
+            self.told_at.resize(self.events.len(), now);
         }
     }
 

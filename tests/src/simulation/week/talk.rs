@@ -169,6 +169,7 @@ pub fn announce_names(world: &mut World, number: usize, ms: u64) {
     let Some(ip) = machine.ip else { return };
     let (mac, name, instance) = (machine.mac, machine.mdns.clone(), machine.instance.clone());
     let netbios = machine.words.name.clone().filter(|_| machine.netbios);
+    let model = machine.model;
     let text = |text: &str| Text::new(text.as_bytes());
     for again in [ms, ms + 1000] {
         if let Some(name) = &name {
@@ -177,6 +178,11 @@ pub fn announce_names(world: &mut World, number: usize, ms: u64) {
         }
         if let Some((instance, name)) = instance.as_ref().zip(name.as_ref()) {
             let claim = MdnsClaim::Srv { name: text(instance), target: text(name), port: 5000 };
+            world.send(again, words::mdns(mac, ip.into(), claim));
+        }
+        if let Some((model, name)) = model.zip(name.as_ref()) {
+            let owner = name.replace(".local", "._device-info._tcp.local");
+            let claim = MdnsClaim::Txt { name: text(&owner), txt: vec![text(&format!("model={model}"))] };
             world.send(again, words::mdns(mac, ip.into(), claim));
         }
         if let Some(name) = &netbios {

@@ -6,7 +6,6 @@ use std::fmt;
 use sensor::inventory::event::{Event, Kind, Severity};
 use sensor::types::Mac;
 
-use super::hosts::Sort;
 use super::incidents::Sign;
 use super::sensor_week::Week;
 use super::{DAY, HOUR, MINUTE, START};
@@ -39,19 +38,18 @@ pub fn judge(week: &Week) -> Verdict {
     let mut verdict = Verdict::default();
     let mut signs = Signs::of(week);
     let story = Stories::of(week);
-    for event in &week.events {
-        if let Some(fault) = signs.claim(event, &story) {
+    for (event, told_at) in week.events.iter().zip(&week.told_at) {
+        if let Some(fault) = signs.claim(event, *told_at, &story) {
             verdict.faults.push(fault);
             continue;
         }
         if signs.was_claimed {
             continue;
         }
-        let severity = severity(event, &story);
-        if severity == Severity::Info {
+        if event.severity == Severity::Info {
             verdict.recorded += 1;
         } else {
-            *verdict.false_events.entry(severity).or_default() += 1;
+            *verdict.false_events.entry(event.severity).or_default() += 1;
             verdict.false_lines.push(format!("false: {}", story.line(event)));
             *verdict.false_stories.entry(story.short(event)).or_default() += 1;
         }
@@ -64,15 +62,6 @@ pub fn judge(week: &Week) -> Verdict {
     verdict.rotations = rotations(week, &story);
     verdict.arpwatch = arpwatch(week);
     verdict
-}
-
-/// How loud it is by the owner's rules: hosts that are not always on come and go.
-fn severity(event: &Event, story: &Stories<'_>) -> Severity {
-    let is_always_on = story.sort(event).is_some_and(|sort| sort == Sort::Server || sort == Sort::Router);
-    match event.kind {
-        Kind::HostGone if !is_always_on => Severity::Info,
-        _ => event.severity,
-    }
 }
 
 struct Planted {
@@ -107,9 +96,9 @@ impl Signs {
     }
 
     /// Finds what an event tells of; a line when it tells it wrongly or again.
-    fn claim(&mut self, event: &Event, story: &Stories<'_>) -> Option<String> {
+    fn claim(&mut self, event: &Event, told_at: u64, story: &Stories<'_>) -> Option<String> {
         self.was_claimed = true;
-        let of_event = |planted: &&mut Planted| planted.matches(event);
+        let of_event = |planted: &&mut Planted| planted.matches(event, told_at);
         let mut again = None;
         for planted in self.must.iter_mut().filter(of_event) {
             if planted.is_told {
@@ -124,7 +113,7 @@ impl Signs {
             let line = || format!("wrong reason: {}, not {}: {}", planted.name, planted.sign, story.line(event));
             return (!planted.is_right).then(line);
         }
-        let of_side = |planted: &&mut Planted| !planted.is_told && planted.matches(event);
+        let of_side = |planted: &&mut Planted| !planted.is_told && planted.matches(event, told_at);
         if let Some(planted) = self.may.iter_mut().find(of_side) {
             planted.is_told = true;
             return None;
@@ -138,10 +127,10 @@ impl Signs {
 }
 
 impl Planted {
-    fn matches(&self, event: &Event) -> bool {
-        let at_ms = ms(event);
+    fn matches(&self, event: &Event, told_at: u64) -> bool {
         self.sign.kind == event.kind
-            && (self.at_ms.saturating_sub(1000)..=self.sign.until_ms).contains(&at_ms)
+            && ms(event) + 1000 >= self.at_ms
+            && told_at <= self.sign.until_ms
             && self.sign.ip.is_none_or(|ip| event.ip == Some(ip))
             && self.sign.mac.is_none_or(|mac| event.mac == Some(mac))
     }
@@ -178,10 +167,6 @@ impl<'a> Stories<'a> {
 
     fn machine(&self, mac: Option<Mac>) -> Option<usize> {
         self.machines.get(&mac?).copied()
-    }
-
-    fn sort(&self, event: &Event) -> Option<Sort> {
-        self.machine(event.mac).map(|number| self.week.world.people.machines[number].sort)
     }
 
     fn who(&self, mac: Option<Mac>) -> String {
@@ -251,8 +236,8 @@ fn rotations(week: &Week, story: &Stories<'_>) -> [usize; 4] {
 /// Mails after the first day: of what was planted (the address, within the incident's time), and of anything else.
 fn arpwatch(week: &Week) -> [usize; 2] {
     let mut mails = [0; 2];
-    for (at_ms, ip, line) in week.arpwatch.lines.iter().filter(|(at_ms, _, line)| line.is_mail() && *at_ms >= DAY) {
-        let _ = line;
+    let mailed = week.arpwatch.lines.iter().filter(|(at_ms, _, line)| line.is_mail() && *at_ms >= DAY);
+    for (at_ms, ip, _) in mailed {
         let signs = week.incidents.iter().flat_map(|incident| incident.must.iter().map(move |sign| (incident, sign)));
         let mac_of = |mac: Mac| {
             let machines = week.world.people.machines.iter();
