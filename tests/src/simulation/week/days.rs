@@ -28,7 +28,7 @@ pub fn dawn(world: &mut World, day: u64) {
     for number in 0..world.people.machines.len() {
         match world.machine(number).sort {
             // Who comes later has his own story.
-            _ if day > 0 && world.machine(number).life == 0 && !world.machine(number).online => {}
+            _ if number >= world.people.residents && world.machine(number).came_on.is_none() => {}
             Sort::Laptop if docked.iter().any(|(_, card)| *card == number) => {}
             Sort::Laptop => laptop(world, day, number, is_weekend),
             Sort::Desktop => desktop(world, day, number, is_weekend),

@@ -160,8 +160,10 @@ pub const RDNSS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x20, 0, 0, 0, 0, 0x53)
 /// The machines, and where the ones are that others have to do with.
 #[derive(Clone, Debug, Default)]
 pub struct Population {
-    /// All of them.
+    /// All of them; who comes later stands behind those who live here.
     pub machines: Vec<Machine>,
+    /// How many live here from the begin.
+    pub residents: usize,
     /// The two routers of the gateway's group.
     pub routers: [usize; 2],
     /// The two of the HSRP group.
@@ -438,6 +440,7 @@ pub fn population(maker: &mut Maker) -> Population {
         let machine = maker.six_only();
         add(&mut p, machine);
     }
+    p.residents = p.machines.len();
     p
 }
 

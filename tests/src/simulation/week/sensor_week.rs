@@ -6,16 +6,17 @@ use ipnet::IpNet;
 use sensor::inventory::correlator::{Allow, Members, Settings};
 use sensor::inventory::desk::Desk;
 use sensor::inventory::event::{Detail, Event, Kind};
+use sensor::inventory::judge::{Judge, Verdict as Judged};
 use sensor::inventory::limits::Limits;
 use sensor::inventory::planner::Planner;
-use sensor::inventory::policy::{Network, Policy};
+use sensor::inventory::policy::{Kin, Network, Policy, Subjects, Telling};
 use sensor::inventory::probe::Technique;
 use sensor::inventory::sighting::Sighting;
 use sensor::inventory::state::Rows;
 use sensor::types::Mac;
 
 use super::arpwatch::Arpwatch;
-use super::hosts::{OWN_IP, OWN_MAC, PREFIXES};
+use super::hosts::{OWN_IP, OWN_MAC, PREFIXES, Sort};
 use super::incidents::{Incident, plant};
 use super::world::{Act, Deed, Rotation, World};
 use super::{DAY, DAYS, HOUR, LEARNING_MS, SECOND, at, segment, talk};
@@ -63,12 +64,17 @@ pub fn live(seed: u64) -> Week {
     let mut world = World::new(seed);
     let incidents = plant(&mut world);
     let net = "10.20.0.0/22".parse().expect("a network");
+    let mut judge = Judge::default();
+    judge.set_telling(telling(&world));
     let mut run = Run {
         seed,
         world,
         arpwatch: Arpwatch::new(net),
         desk: None,
         rows: Rows::default(),
+        judge,
+        fresh: Vec::new(),
+        next_event_id: 1,
         events: Vec::new(),
         told_at: Vec::new(),
         sightings: 0,
@@ -78,7 +84,7 @@ pub fn live(seed: u64) -> Week {
     run.start();
     run.run();
     run.stop(true);
-    run.told_at.resize(run.events.len(), run.world.now_ms);
+    run.tell();
     let Run { world, arpwatch, rows, events, told_at, sightings, probes, .. } = run;
     Week { seed, events, told_at, incidents, rows, world, arpwatch, sightings, probes, took: begun.elapsed() }
 }
@@ -89,6 +95,11 @@ struct Run {
     arpwatch: Arpwatch,
     desk: Option<Desk>,
     rows: Rows,
+    /// What is told of what was found.
+    judge: Judge,
+    /// What was found since the last turn.
+    fresh: Vec<Event>,
+    next_event_id: u64,
     events: Vec<Event>,
     told_at: Vec<u64>,
     sightings: u64,
@@ -115,7 +126,7 @@ impl Run {
             }
             self.world.now_ms = now;
             self.work();
-            self.told_at.resize(self.events.len(), now);
+            self.tell();
         }
     }
 
@@ -136,7 +147,7 @@ impl Run {
         let now = at(self.world.now_ms);
         sighting.at = now;
         self.sightings += 1;
-        desk.observe(&mut sighting, now, &mut self.events);
+        desk.observe(&mut sighting, now, &mut self.fresh);
     }
 
     fn bear(&mut self, deed: &Deed) {
@@ -150,10 +161,10 @@ impl Run {
         }
         let Some(desk) = &mut self.desk else { return };
         match deed {
-            Deed::Flood(mac, class) => desk.correlator.flood(segment(), *mac, *class, now, &mut self.events),
+            Deed::Flood(mac, class) => desk.correlator.flood(segment(), *mac, *class, now, &mut self.fresh),
             Deed::Loss(frames) => {
                 let details = vec![("frames", Detail::Number(*frames))];
-                desk.correlator.tell(Kind::SensorLoss, now, details, &mut self.events);
+                desk.correlator.tell(Kind::SensorLoss, now, details, &mut self.fresh);
                 desk.set_deaf(now);
             }
             Deed::Scan(mac, target) => scan(desk, *mac, *target),
@@ -164,20 +175,30 @@ impl Run {
     fn work(&mut self) {
         let Some(desk) = &mut self.desk else { return };
         let now = at(self.world.now_ms);
-        desk.handle_timeout(now, &mut self.events);
+        desk.handle_timeout(now, &mut self.fresh);
         let mut probes = Vec::new();
-        desk.plan(now, 64, &mut probes, &mut self.events);
+        desk.plan(now, 64, &mut probes, &mut self.fresh);
         self.probes += probes.len() as u64;
         for probe in probes {
             talk::answer(&mut self.world, &probe);
         }
     }
 
+    /// What was found is told, unless the owner's rules or a fold keep it back.
+    fn tell(&mut self) {
+        for mut event in self.fresh.drain(..) {
+            self.next_event_id = event.id + 1;
+            if let Judged::Kept { muted: None, .. } = self.judge.judge(&mut event) {
+                self.events.push(event);
+                self.told_at.push(self.world.now_ms);
+            }
+        }
+    }
+
     fn start(&mut self) {
         let settings = self.settings();
-        let next_event_id = self.events.last().map_or(1, |event| event.id + 1);
         let now = at(self.world.now_ms);
-        let mut desk = Desk::new(settings, Limits::default(), std::mem::take(&mut self.rows), next_event_id);
+        let mut desk = Desk::new(settings, Limits::default(), std::mem::take(&mut self.rows), self.next_event_id);
         let key = self.seed.wrapping_mul(31).wrapping_add(self.starts);
         desk.set_planner(Planner::new(policy(), key, now), now);
         self.desk = Some(desk);
@@ -187,7 +208,7 @@ impl Run {
     fn stop(&mut self, is_in_order: bool) {
         let Some(mut desk) = self.desk.take() else { return };
         if is_in_order {
-            desk.correlator.finish(at(self.world.now_ms), &mut self.events);
+            desk.correlator.finish(at(self.world.now_ms), &mut self.fresh);
         }
         self.rows = desk.correlator.snapshot();
     }
@@ -219,6 +240,21 @@ impl Run {
 
 /// The kernel's word that a station asks for very many addresses, or ports of one. The correlator does not take it yet.
 fn scan(_desk: &mut Desk, _mac: Mac, _target: Option<std::net::IpAddr>) {}
+
+/// What the owner wrote down of whom: servers and routers are always on, a bond's cards are one machine's, and there is
+/// somebody who may scan.
+fn telling(world: &World) -> Telling {
+    let people = &world.people;
+    let of_sort = |machine: &&super::hosts::Machine| matches!(machine.sort, Sort::Router | Sort::Server);
+    let always_on = people.machines.iter().filter(of_sort).map(|machine| machine.mac).collect();
+    let bond = people.bond.map(|card| people.machines[card].mac).into();
+    Telling {
+        ignore: Subjects { macs: [people.machines[people.scanner].mac].into(), ..Subjects::default() },
+        always_on: Subjects { macs: always_on, ..Subjects::default() },
+        kin: vec![Kin { segment: None, macs: bond }],
+        ..Telling::default()
+    }
+}
 
 fn ms_of(moment: sensor::types::Timestamp) -> u64 {
     let nanos = moment.since(super::START).as_nanos();
