@@ -280,15 +280,17 @@ impl Plot<'_> {
         // In a router's name: it takes its service back, or names another name server.
         let router_mac = self.world.machine(self.world.people.routers[0]).mac;
         let router = link_local(router_mac);
-        let bad = Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 0, 0, 0, 0, 0x53);
-        let forged: [(&str, u16, &[Ipv6Addr], Reason); 2] = [
-            ("router's service taken back", 0, &[], Reason::ZeroLifetime),
-            ("foreign name server", 1800, &[bad], Reason::ForeignDns),
+        // One of them ends as the segment's own name server does.
+        let bad = |last| Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 0, 0, 0, 0, last);
+        let forged: [(&str, u16, Vec<Ipv6Addr>, Reason); 3] = [
+            ("router's service taken back", 0, Vec::new(), Reason::ZeroLifetime),
+            ("foreign name server", 1800, vec![bad(1)], Reason::ForeignDns),
+            ("foreign name server", 1800, vec![bad(0x53)], Reason::ForeignDns),
         ];
         for (name, lifetime_s, rdnss, reason) in forged {
             let at = self.moment();
             for again in 0..5_u64 {
-                let advert = words::router_advert(router_mac, router, lifetime_s, &PREFIXES, rdnss);
+                let advert = words::router_advert(router_mac, router, lifetime_s, &PREFIXES, &rdnss);
                 self.frame(at + again * 2 * SECOND, advert);
             }
             let must = vec![sign(Kind::RogueRouter, Some(router.into()), None, &[reason], at + SOON)];

@@ -1,11 +1,12 @@
 //! The sensor among the machines for a week: a desk as in `sensor run`, on simulated time.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use sensor::inventory::correlator::{Allow, Members, Settings};
 use sensor::inventory::desk::Desk;
-use sensor::inventory::event::{Detail, Event, Kind};
+use sensor::inventory::event::{Detail, Event, Kind, Reason};
 use sensor::inventory::judge::{Judge, Verdict as Judged};
 use sensor::inventory::limits::Limits;
 use sensor::inventory::planner::Planner;
@@ -167,7 +168,10 @@ impl Run {
                 desk.correlator.tell(Kind::SensorLoss, now, details, &mut self.fresh);
                 desk.set_deaf(now);
             }
-            Deed::Scan(mac, target) => scan(desk, *mac, *target),
+            Deed::Scan(mac, target) => {
+                let reason = if target.is_some() { Reason::PortScan } else { Reason::ArpScan };
+                desk.correlator.scan(segment(), *mac, reason, *target, now, &mut self.fresh);
+            }
             Deed::Restart(..) | Deed::Start => {}
         }
     }
@@ -238,19 +242,17 @@ impl Run {
     }
 }
 
-/// The kernel's word that a station asks for very many addresses, or ports of one. The correlator does not take it yet.
-fn scan(_desk: &mut Desk, _mac: Mac, _target: Option<std::net::IpAddr>) {}
-
 /// What the owner wrote down of whom: servers and routers are always on, a bond's cards are one machine's, and there is
 /// somebody who may scan.
 fn telling(world: &World) -> Telling {
     let people = &world.people;
     let of_sort = |machine: &&super::hosts::Machine| matches!(machine.sort, Sort::Router | Sort::Server);
     let always_on = people.machines.iter().filter(of_sort).map(|machine| machine.mac).collect();
-    let bond = people.bond.map(|card| people.machines[card].mac).into();
+    let bond: BTreeSet<Mac> = people.bond.map(|card| people.machines[card].mac).into();
     Telling {
         ignore: Subjects { macs: [people.machines[people.scanner].mac].into(), ..Subjects::default() },
         always_on: Subjects { macs: always_on, ..Subjects::default() },
+        known: Subjects { macs: bond.clone(), ..Subjects::default() },
         kin: vec![Kin { segment: None, macs: bond }],
         ..Telling::default()
     }
@@ -277,15 +279,16 @@ fn policy() -> Policy {
         named: false,
         techniques: techniques.into(),
         ports: [22, 80, 443, 3389].into(),
-        delicate_ports: std::collections::BTreeSet::new(),
+        delicate_ports: BTreeSet::new(),
         gone_after: Duration::from_secs(HOUR / SECOND),
         describe_every: Duration::from_secs(6 * HOUR / SECOND),
         rate_per_s: 20,
     };
     Policy {
-        networks: nets().map(network).into(),
+        // The sensor's interface has a link-local address too.
+        networks: nets().into_iter().chain(["fe80::/64".parse().expect("a network")]).map(network).collect(),
         never_prefixes: Vec::new(),
-        never_macs: std::collections::BTreeSet::new(),
+        never_macs: BTreeSet::new(),
         own_ips: [OWN_IP.into()].into(),
         rate_per_s: 20,
         host_per_hour: 240,

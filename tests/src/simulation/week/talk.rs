@@ -396,20 +396,22 @@ pub fn answer(world: &mut World, probe: &Probe) {
             }
         }
         Question::Echo => {
+            resolve(world, ip, &holders);
             let awake = holders.iter().any(|(number, _)| world.machine(*number).echo && !world.machine(*number).asleep);
             if awake {
                 let rtt = Duration::from_millis(2);
-                socket(world, ip, 3, Answer::Echo { rtt, hop_limit: Some(64) });
+                socket(world, ip, 30, Answer::Echo { rtt, hop_limit: Some(64) });
             }
         }
         Question::Connect { ports } | Question::Knock { ports } => {
+            resolve(world, ip, &holders);
             let owner = holders.first().map(|(number, _)| *number);
             for &port in ports.iter() {
                 let machine =
                     owner.map(|number| world.machine(number)).filter(|machine| machine.tcp && !machine.asleep);
                 let (ms, state) = match machine {
-                    Some(machine) if machine.open.contains(&port) => (4, PortState::Open),
-                    Some(_) => (3, PortState::Closed),
+                    Some(machine) if machine.open.contains(&port) => (34, PortState::Open),
+                    Some(_) => (33, PortState::Closed),
                     None => (1000, PortState::Silent),
                 };
                 let rtt = Duration::from_millis(ms);
@@ -418,6 +420,16 @@ pub fn answer(world: &mut World, probe: &Probe) {
         }
         Question::Ptr => socket(world, ip, 3, Answer::Ptr { name: None, confirmed: false }),
         Question::AllNodes | Question::Mdns | Question::Nbns | Question::Snmp => {}
+    }
+}
+
+/// Before it sends, the sensor's own kernel asks for the neighbour, and whoever has the address answers.
+fn resolve(world: &mut World, ip: IpAddr, holders: &[(usize, Mac)]) {
+    for &(_, mac) in holders {
+        match ip {
+            IpAddr::V4(ip) => reply(world, words::arp(mac, ArpOperation::Reply, ip, OWN_IP)),
+            IpAddr::V6(ip) => reply(world, words::advert(mac, ip, false)),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What came of a week: each incident told once and rightly, or not; and what was told that never happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use sensor::inventory::event::{Event, Kind, Severity};
@@ -27,6 +27,8 @@ pub struct Verdict {
     pub false_stories: BTreeMap<String, usize>,
     /// Rotated MACs: told rightly, told of a wrong machine, not told; and all.
     pub rotations: [usize; 4],
+    /// Rotated MACs that were not told as such, by the machine's story and what was told instead.
+    pub untold: BTreeMap<String, usize>,
     /// Events for the record, which nobody is told of.
     pub recorded: usize,
     /// arpwatch's mails: about what was planted, and others, after the first day.
@@ -59,7 +61,7 @@ pub fn judge(week: &Week) -> Verdict {
     for planted in signs.must.iter().filter(|planted| !planted.is_told) {
         verdict.faults.push(format!("missed: {} at {}: {}", planted.name, moment(planted.at_ms), planted.sign));
     }
-    verdict.rotations = rotations(week, &story);
+    verdict.rotations = rotations(week, &story, &mut verdict.untold);
     verdict.arpwatch = arpwatch(week);
     verdict
 }
@@ -215,7 +217,7 @@ impl<'a> Stories<'a> {
     }
 }
 
-fn rotations(week: &Week, story: &Stories<'_>) -> [usize; 4] {
+fn rotations(week: &Week, story: &Stories<'_>, untold: &mut BTreeMap<String, usize>) -> [usize; 4] {
     let mut told: BTreeMap<Mac, &Event> = BTreeMap::new();
     for event in week.events.iter().filter(|event| event.kind == Kind::MacRotated) {
         told.extend(event.mac.map(|mac| (mac, event)));
@@ -229,6 +231,13 @@ fn rotations(week: &Week, story: &Stories<'_>) -> [usize; 4] {
             None => 2,
         };
         counts[place] += 1;
+        if place != 0 {
+            let others = week.events.iter().filter(|event| event.mac == Some(rotation.new));
+            let said: BTreeSet<&str> = others.map(|event| event.kind.name()).collect();
+            let said = said.into_iter().collect::<Vec<_>>().join(", ");
+            let rotates = week.world.people.machines[rotation.machine].rotates;
+            *untold.entry(format!("{} {rotates:?}: {said}", story.who(Some(rotation.new)))).or_default() += 1;
+        }
     }
     counts
 }
