@@ -84,7 +84,7 @@ fn laptop(world: &mut World, day: u64, number: usize, is_weekend: bool) {
 /// As laptops, without a break; some are never switched off, and for some a proxy speaks while they sleep.
 fn desktop(world: &mut World, day: u64, number: usize, is_weekend: bool) {
     let is_proxied = world.people.proxied.contains(&number);
-    if number % 5 == 0 && !is_proxied {
+    if number.is_multiple_of(5) && !is_proxied {
         if day == 0 {
             settle(world, number);
         }

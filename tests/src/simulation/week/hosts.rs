@@ -212,7 +212,7 @@ pub struct Maker {
 impl Maker {
     /// The maker of a seed.
     pub fn new(seed: u64) -> Self {
-        Self { rng: Rng::new(seed ^ 0x686f_7374_73), number: 0 }
+        Self { rng: Rng::new(seed ^ 0x686f_7374), number: 0 }
     }
 
     /// A MAC of this vendor.
@@ -280,7 +280,12 @@ impl Maker {
     pub fn android(&mut self, sort: Sort) -> Machine {
         let mac = random_mac(&mut self.rng);
         self.number += 1;
-        let name = Some(format!("Galaxy-of-person-{}", self.number));
+        // Some begin as their maker's do, some with their owner's name.
+        let name = match self.number % 2 {
+            0 => format!("Galaxy-of-person-{}", self.number),
+            _ => format!("person-{}s-S23", self.number),
+        };
+        let name = Some(name);
         let words = ClientWords { name, class: Some("android-dhcp-14"), parameters: &ANDROID, client_id: None };
         Machine { words, six: true, lease_ms: 8 * HOUR, tcp: false, ..Machine::new(sort, mac) }
     }

@@ -71,6 +71,9 @@ struct Plot<'a> {
     restarts: Vec<u64>,
 }
 
+/// How an incident's machine is made.
+type Make<'a> = fn(&mut Plot<'a>) -> Machine;
+
 /// Hosts that are always on are gone after an hour of silence, and a round of questions.
 const GONE_LATEST: u64 = 3 * HOUR;
 /// Long enough for any explanation.
@@ -89,7 +92,7 @@ impl Plot<'_> {
     // Who is new.
 
     fn newcomers(&mut self) {
-        let kinds: [(&str, fn(&mut Self) -> Machine); 6] = [
+        let kinds: [(&str, Make<'_>); 6] = [
             ("new computer", |plot| plot.world.maker.windows(Sort::Desktop)),
             ("new machine with an address set by hand", |plot| {
                 let ip = plot.free();
@@ -316,7 +319,7 @@ impl Plot<'_> {
         let server = self.world.people.server();
         for again in [0, 10_000] {
             self.frame(at + again, words::dhcp_from_server(server, mac, DhcpMessage::Ack, four, 600));
-            let decline = words::dhcp_client(mac, &client, DhcpMessage::Decline);
+            let decline = words::dhcp_client(&client, DhcpMessage::Decline);
             let decline = DhcpClaim { requested_ip: Some(four), server: Some(server.ip), ..decline };
             self.frame(at + again + 500, words::dhcp_from_client(mac, decline));
         }
@@ -335,9 +338,9 @@ impl Plot<'_> {
         let client = self.world.add(client);
         self.world.plan(at - 1, Act::Force(ip));
         self.world.plan(at, Act::Join(client));
-        self.world.plan(at + 10 * MINUTE, Act::Leave(client));
+        self.world.plan(at + 2 * HOUR, Act::Leave(client));
         let ip = IpAddr::from(ip);
-        let must = vec![sign(Kind::IpConflict, Some(ip), None, &[Reason::Leased, Reason::Conflict], at + SOON)];
+        let must = vec![sign(Kind::IpConflict, Some(ip), None, &[Reason::Leased, Reason::Conflict], at + HOUR)];
         let may = vec![
             sign(Kind::NewHost, None, Some(mac), &[], at + SOON),
             sign(Kind::ChangedMac, Some(ip), None, &[Reason::Dhcp, Reason::Conflict], at + SOON),
@@ -427,7 +430,8 @@ impl Plot<'_> {
             self.world.plan(at, Act::Rename(number, format!("renamed-{number}")));
             self.world.plan(at + 1, Act::Leave(number));
             self.world.plan(at + MINUTE, Act::Join(number));
-            let must = vec![sign(Kind::NameChanged, None, Some(mac), &[], at + 2 * MINUTE)];
+            // At once, or when it renews its lease, should the mirror lose the one frame that says it.
+            let must = vec![sign(Kind::NameChanged, None, Some(mac), &[], at + 13 * HOUR)];
             self.told("renamed", at, must, Vec::new());
         }
         let (number, ip) = self.victim();

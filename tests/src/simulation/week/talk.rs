@@ -74,10 +74,10 @@ fn lease(world: &mut World, number: usize) {
     let lease_s = u32::try_from(lease_ms / SECOND).unwrap_or(u32::MAX);
     let say = |world: &mut World, ms, claim| world.send(ms, words::dhcp_from_client(mac, claim));
     if !was_his || leased != Some((mac, ip)) {
-        say(world, 50, words::dhcp_client(mac, &client, DhcpMessage::Discover));
+        say(world, 50, words::dhcp_client(&client, DhcpMessage::Discover));
         world.send(60, words::dhcp_from_server(server, mac, DhcpMessage::Offer, ip, lease_s));
     }
-    let request = words::dhcp_client(mac, &client, DhcpMessage::Request);
+    let request = words::dhcp_client(&client, DhcpMessage::Request);
     say(world, 70, DhcpClaim { requested_ip: Some(ip), ..request });
     world.send(90, words::dhcp_from_server(server, mac, DhcpMessage::Ack, ip, lease_s));
     let machine = world.machine_mut(number);
@@ -112,7 +112,7 @@ pub fn renew(world: &mut World, number: usize, life: u32) {
     if given != ip {
         return;
     }
-    let request = words::dhcp_client(mac, &client, DhcpMessage::Request);
+    let request = words::dhcp_client(&client, DhcpMessage::Request);
     world.send(0, words::dhcp_from_client(mac, DhcpClaim { ciaddr: Some(ip), ..request }));
     let lease_s = u32::try_from(lease_ms / SECOND).unwrap_or(u32::MAX);
     world.send(5, words::dhcp_from_server(world.people.server(), mac, DhcpMessage::Ack, ip, lease_s));
@@ -449,5 +449,5 @@ fn socket(world: &mut World, ip: IpAddr, ms: u64, answer: Answer) {
 
 /// What a client says to a DHCP server, unasked and alone.
 pub fn discover(world: &mut World, ms: u64, mac: Mac, client: &ClientWords) {
-    world.send(ms, words::dhcp_from_client(mac, words::dhcp_client(mac, client, DhcpMessage::Discover)));
+    world.send(ms, words::dhcp_from_client(mac, words::dhcp_client(client, DhcpMessage::Discover)));
 }

@@ -115,14 +115,13 @@ pub struct ClientWords {
 }
 
 /// A DHCP client's message.
-pub fn dhcp_client(mac: Mac, words: &ClientWords, message: DhcpMessage) -> DhcpClaim {
+pub fn dhcp_client(words: &ClientWords, message: DhcpMessage) -> DhcpClaim {
     let text = |text: &str| Text::new(text.as_bytes());
     let mut options = vec![53];
     options.extend(words.client_id.as_ref().map(|_| 61));
     options.extend(words.name.as_ref().map(|_| 12));
     options.extend(words.class.map(|_| 60));
     options.push(55);
-    let _ = mac;
     DhcpClaim {
         message,
         client_is_here: true,
