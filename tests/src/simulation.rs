@@ -20,6 +20,8 @@ use sensor::wire::ndp::Prefix;
 
 /// Networks that answer questions.
 pub mod asking;
+/// A week of an office.
+pub mod week;
 
 /// A network's life as the sensor lives it, and the truth about it.
 #[derive(Clone, Debug)]

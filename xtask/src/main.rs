@@ -13,6 +13,7 @@ mod run;
 mod setup;
 mod test;
 mod verify;
+mod week;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Builds, checks, shows and measures the sensor")]
@@ -43,6 +44,8 @@ enum Command {
     Test(test::Args),
     /// Load the BPF object and show what the verifier says
     Verify(verify::Args),
+    /// Live through simulated weeks of an office and hold what is told against the truth
+    Week(week::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -57,5 +60,6 @@ fn main() -> anyhow::Result<()> {
         Command::Run(args) => run::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Week(args) => week::run(&args),
     }
 }
