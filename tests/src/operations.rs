@@ -392,7 +392,7 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
             ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes, ..RouterAdvert::default() })))
         }
         3 => Ok((None, Claim::Ndp(NdpClaim::RouterSolicit))),
-        4 => ndp(NdpClaim::Advert { router: false, asked: bytes.ratio(1, 3)? }),
+        4 => ndp(NdpClaim::Advert { router: false, solicited: true, asked: bytes.ratio(1, 3)? }),
         5 => mdns(MdnsClaim::Address { name: text(bytes)?, addr: ip }),
         6 => mdns(MdnsClaim::Srv { name: instance(bytes)?, target: text(bytes)?, port: bytes.int_in_range(1..=2)? }),
         7 => {

@@ -90,9 +90,9 @@ fn check_fields(event: &EventRecord) {
 fn check_journal(folder: &Path, told: &[EventRecord]) {
     let path = folder.join("journal");
     let journald = server(&path);
-    let mut journal = Journal::new(&path).unwrap();
+    let mut journal = Journal::new(&path, sensor::types::Timestamp::EPOCH, 0).unwrap();
     for event in told {
-        journal.publish(event).unwrap();
+        journal.publish(event, &serde_json::to_string(event).unwrap()).unwrap();
         let text = received(&journald);
         check_lines("journal", &text);
         let fields: Vec<&str> = text.lines().map(|line| line.split_once('=').unwrap().0).collect();

@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn ndp() {
         let target = IpAddr::from([0; 16]);
-        check_ndp(NdpClaim::Advert { router: true, asked: false }, r#""op":"advert""#);
+        check_ndp(NdpClaim::Advert { router: true, solicited: true, asked: false }, r#""op":"advert""#);
         check_ndp(NdpClaim::Dad, r#""op":"dad""#);
         check_ndp(NdpClaim::Redirect { target, destination: target }, r#""op":"redirect""#);
         check_ndp(NdpClaim::RouterSolicit, r#""op":"solicit""#);

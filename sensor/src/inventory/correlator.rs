@@ -513,8 +513,29 @@ impl Correlator {
             let (reason, evidence) = self.reason_of_move(s, ip, previous.mac);
             self.give_reason(&mut event, reason);
             event.details.extend(evidence);
+        } else {
+            self.excuse_return(s, ip, previous.mac, &mut event);
+        }
+        if self.sleeps(s.segment, ip, [previous.mac, s.mac]) {
+            event.severity = Severity::Info;
         }
         self.push(event, events);
+    }
+
+    /// An address passes back for a reason that is known: then it is for the record.
+    fn excuse_return(&self, s: &Sighting, ip: IpAddr, old: Mac, event: &mut Event) {
+        let reason = if self.is_failover(s.segment, old, s.mac) || self.share_group(s, old) {
+            Reason::Failover
+        } else if self.sleeps(s.segment, ip, [old, s.mac]) {
+            Reason::ProxyArp
+        } else if self.is_known_conflict(s, ip, old) {
+            Reason::Conflict
+        } else {
+            return;
+        };
+        event.reason = Some(reason);
+        event.confidence = reason.confidence();
+        event.severity = Severity::Info;
     }
 
     fn tell_oddity(&mut self, s: &Sighting, ip: IpAddr, oddity: Oddity, events: &mut Vec<Event>) {

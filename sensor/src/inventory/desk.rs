@@ -135,7 +135,8 @@ impl Desk {
 pub fn mark_asked(sighting: &mut Sighting, answers: bool) {
     match &mut sighting.claim {
         Claim::Arp(claim) => claim.asked = answers && claim.operation == ArpOperation::Reply,
-        Claim::Ndp(NdpClaim::Advert { asked, .. }) => *asked = answers,
+        // What nobody asked for is no answer (RFC 4861, section 4.4).
+        Claim::Ndp(NdpClaim::Advert { asked, solicited, .. }) => *asked = answers && *solicited,
         _ => {}
     }
 }

@@ -193,6 +193,8 @@ pub enum NdpClaim {
     Advert {
         /// The sender says that it routes.
         router: bool,
+        /// The sender says that somebody asked.
+        solicited: bool,
         /// It answers a probe of ours.
         asked: bool,
     },
@@ -505,10 +507,10 @@ fn ndp_sighting(frame: &Frame<'_>, message: &ndp::Message) -> Option<Sighting> {
         ndp::Kind::Solicit { target } => {
             (station(message.source_mac), source, NdpClaim::Solicit { target: target.into() })
         }
-        ndp::Kind::Advert { target, router } => {
+        ndp::Kind::Advert { target, router, solicited } => {
             // Without the option the frame's own source answers, if it answers for itself (RFC 4861, section 4.4).
             let own = (target == source).then_some(frame.source_mac);
-            (station(message.target_mac).or(own), target, NdpClaim::Advert { router, asked: false })
+            (station(message.target_mac).or(own), target, NdpClaim::Advert { router, solicited, asked: false })
         }
         ndp::Kind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
         ndp::Kind::RouterAdvert(router) => {

@@ -143,8 +143,16 @@ mod tests {
         let script = format!("sleep 600 & echo $! > {}; wait", pid.display());
         assert_eq!(sh(&script, Duration::from_secs(1)), Outcome::Refused("/bin/sh: killed after 1 s".to_owned()));
         let pid = std::fs::read_to_string(pid).unwrap();
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-        assert!(stat.is_empty() || stat.contains(") Z ") || stat.contains(") X "), "{stat}");
+        let stat = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        let is_dead = |stat: &str| stat.is_empty() || stat.contains(") Z ") || stat.contains(") X ");
+        // It was killed, and dies when it is its turn.
+        let died = (0..600).any(|_| {
+            is_dead(&stat()) || {
+                std::thread::sleep(Duration::from_millis(100));
+                false
+            }
+        });
+        assert!(died, "{}", stat());
     }
 
     #[test]

@@ -105,6 +105,8 @@ pub enum Kind {
         target: Ipv6Addr,
         /// R flag.
         router: bool,
+        /// S flag: somebody asked.
+        solicited: bool,
     },
     /// Section 4.5.
     Redirect {
@@ -161,7 +163,11 @@ pub fn parse(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
             preference: preference(fixed[5]),
         }),
         SOLICIT => Kind::Solicit { target: unicast(&fixed[8..24])? },
-        ADVERT => Kind::Advert { target: unicast(&fixed[8..24])?, router: fixed[4] & 0x80 != 0 },
+        ADVERT => Kind::Advert {
+            target: unicast(&fixed[8..24])?,
+            router: fixed[4] & 0x80 != 0,
+            solicited: fixed[4] & 0x40 != 0,
+        },
         _ => Kind::Redirect { target: address(&fixed[8..24]), destination: unicast(&fixed[24..40])? },
     };
     let mut message = Message {
@@ -363,9 +369,9 @@ mod tests {
             }))),
         );
         check_kind(&message(SOLICIT, [0; 4], &target, &[]), Ok(Some(Kind::Solicit { target: TARGET })));
-        let advert = |router| Ok(Some(Kind::Advert { target: TARGET, router }));
-        check_kind(&message(ADVERT, [0x60, 0, 0, 0], &target, &[]), advert(false));
-        check_kind(&message(ADVERT, [0x80, 0, 0, 0], &target, &[]), advert(true));
+        let advert = |router, solicited| Ok(Some(Kind::Advert { target: TARGET, router, solicited }));
+        check_kind(&message(ADVERT, [0x60, 0, 0, 0], &target, &[]), advert(false, true));
+        check_kind(&message(ADVERT, [0xa0, 0, 0, 0], &target, &[]), advert(true, false));
         check_kind(&redirect, Ok(Some(Kind::Redirect { target: TARGET, destination: TARGET })));
         check_kind(&[128, 0, 0, 0, 0, 0, 0, 0], Ok(None));
     }

@@ -42,9 +42,11 @@ const TRACKING: Duration = Duration::from_secs(600);
 /// A defence waits for so long to be told: until then a station that tracks hosts has checked the next one.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A station heard with an address within that time uses it.
-const IN_USE: Duration = Duration::from_secs(300);
+const IN_USE: Duration = Duration::from_secs(1800);
 /// Whose lease is over may be a little late with noticing.
 const LATE: Duration = Duration::from_secs(60);
+/// A conflict that is told is known for so long.
+const DAY: Duration = Duration::from_hours(24);
 /// Checks, checkers and defences that are kept, of each.
 const KEPT_MAX: usize = 256;
 
@@ -261,6 +263,14 @@ impl Correlator {
             let event = Event { ip: Some(ip), old_mac: other, reason: Some(reason), details, ..event };
             self.push(event, events);
         }
+    }
+
+    /// Whether the two stations were told to want this address within a day: its passing back is that conflict going on.
+    pub(super) fn is_known_conflict(&self, s: &Sighting, ip: IpAddr, other: Mac) -> bool {
+        let (mac, frame_mac) = (s.mac.min(other), s.mac.max(other));
+        let oddity = Oddity::IpConflict;
+        let told = Told { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at };
+        self.memory.odd_at(&told).is_some_and(|at| s.at.since(at) < DAY)
     }
 
     /// Whether the conflict of two stations is news.

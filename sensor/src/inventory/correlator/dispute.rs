@@ -45,6 +45,8 @@ pub(super) struct Feud {
 
 /// Claims that wait behind one that is being explained. More of them would be the two sides alternating.
 const LATER_MAX: usize = 8;
+/// Bonjour Sleep Proxy.
+const SLEEP_PROXY: &str = "._sleep-proxy._udp";
 /// A quarrel is over when one side was silent for this long.
 const FEUD: Duration = Duration::from_secs(600);
 /// A station that holds this many IPv4 addresses answers for others (a router with proxy ARP, or one that hosts them).
@@ -100,8 +102,9 @@ impl Correlator {
             || self.is_one_host(segment, old, new)
             || self.memory.ever_held(segment, ip, new)
             || self.memory.lease(segment, ip, new, s.at).is_some()
-            || is_failover(old, new)
+            || self.is_failover(segment, old, new)
             || self.share_group(s, old)
+            || self.sleeps(segment, ip, [old, new])
             || self.is_only_promised(s, ip, old)
             || self.disputes.len() >= self.limits.disputes_max;
         if is_plain {
@@ -178,6 +181,7 @@ impl Correlator {
         }
         if reason == Reason::Conflict && self.is_conflict_anew(segment, ip, [old, sighting.mac], sighting.at) {
             let mut event = self.moved_event(Kind::IpConflict, &sighting, ip, old);
+            event.reason = Some(reason);
             event.confidence = reason.confidence();
             event.details.extend(evidence.clone());
             self.push(event, events);
@@ -227,6 +231,28 @@ impl Correlator {
         event.severity = reason.severity();
     }
 
+    /// Two virtual stations take turns, or a group's and that of a router which is in the group or forwards at all. Anybody
+    /// may write a virtual MAC, and take the address of one.
+    pub(super) fn is_failover(&self, segment: Segment, old: Mac, new: Mac) -> bool {
+        let router = match (old.kind(), new.kind()) {
+            (MacKind::Virtual, MacKind::Virtual) => return true,
+            (MacKind::Virtual, _) => new,
+            (_, MacKind::Virtual) => old,
+            _ => return false,
+        };
+        self.forwards(segment, router) || self.is_in_group(segment, router)
+    }
+
+    /// Whether one of two stations is a sleep proxy, which answers for hosts that sleep (its service is
+    /// `_sleep-proxy._udp`): the host takes its address back when it wakes. A gateway does not sleep.
+    pub(super) fn sleeps(&self, segment: Segment, ip: IpAddr, macs: [Mac; 2]) -> bool {
+        let serves = |mac| {
+            let host = self.memory.host_of(segment, mac);
+            host.is_some_and(|host| host.services.iter().any(|service| service.instance.contains(SLEEP_PROXY)))
+        };
+        macs.into_iter().any(serves) && !self.is_gateway(segment, ip)
+    }
+
     /// Why an address moved, when nobody was asked or all have answered.
     pub(super) fn reason_of_move(
         &mut self,
@@ -238,16 +264,17 @@ impl Correlator {
             let server = lease.server.map(|server| ("dhcp_server", Detail::Text(server.to_string())));
             return (Reason::Dhcp, server.into_iter().collect());
         }
-        if is_failover(old, s.mac) || self.is_one_host(s.segment, old, s.mac) || self.share_group(s, old) {
+        if self.is_failover(s.segment, old, s.mac)
+            || self.is_one_host(s.segment, old, s.mac)
+            || self.share_group(s, old)
+        {
             return (Reason::Failover, Vec::new());
+        }
+        if self.sleeps(s.segment, ip, [old, s.mac]) {
+            return (Reason::ProxyArp, Vec::new());
         }
         self.verdict.take().unwrap_or((Reason::Unknown, Vec::new()))
     }
-}
-
-/// A router's own MAC and its virtual one, or two virtual ones, take turns.
-pub(super) fn is_failover(old: Mac, new: Mac) -> bool {
-    old.kind() == MacKind::Virtual || new.kind() == MacKind::Virtual
 }
 
 /// A quarrel as it is saved.

@@ -215,6 +215,12 @@ impl Correlator {
         }
     }
 
+    /// Whether a station is a router of some redundancy group.
+    pub(super) fn is_in_group(&self, segment: Segment, mac: Mac) -> bool {
+        let roles = self.memory.host_of(segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
+        roles.is_some_and(|evidence| evidence.iter().any(|evidence| evidence.contains(" group ")))
+    }
+
     /// Whether both stations are routers of one redundancy group.
     pub(super) fn share_group(&self, s: &Sighting, old: Mac) -> bool {
         let groups = |mac: Mac| self.memory.host_of(s.segment, mac).and_then(|host| host.roles.get(&HostRole::Router));

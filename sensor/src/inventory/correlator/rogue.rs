@@ -10,7 +10,7 @@ use super::super::event::{Detail, Event, Kind, Reason, Severity};
 use super::super::prefix;
 use super::super::sighting::{DhcpClaim, DhcpMessage, RouterAdvert, Sighting};
 use super::super::state::{HostRole, Oddity, Role, RoleHolder, RouterFacts, Told};
-use super::{Correlator, Members, dispute, holder_of, link};
+use super::{Correlator, Members, holder_of, link};
 use crate::types::{Mac, MacKind, Segment, Text, Timestamp, is_forwarded};
 use crate::wire::ndp;
 
@@ -165,8 +165,9 @@ impl Correlator {
             let is_anew = self.memory.is_odd_anew(told(s, Oddity::NameServer, address, Mac::ZERO, Mac::ZERO));
             let held_by = self.memory.holder(s.segment, address).map(|holder| holder.mac);
             let is_its_own = address == ip || held_by.is_some_and(|mac| mac == s.frame_mac || self.are_one(s, mac));
-            // A renumbered network keeps its name server's interface identifier.
-            let is_renumbered = before.iter().any(|old| identifier(*old) == identifier(server));
+            // A renumbered network keeps its name server's interface identifier, in the prefix that is announced with it.
+            let is_renumbered = before.iter().any(|old| identifier(*old) == identifier(server))
+                && nets(advert).iter().any(|net| net.contains(&address));
             if is_odd && is_anew && !is_announced && !is_its_own && !is_renumbered {
                 foreign.push(server);
             }
@@ -236,8 +237,8 @@ impl Correlator {
     /// routers or balancers, or virtual ones.
     pub(super) fn are_one(&self, s: &Sighting, other: Mac) -> bool {
         [s.mac, s.frame_mac].contains(&other)
-            || dispute::is_failover(s.mac, other)
-            || dispute::is_failover(s.frame_mac, other)
+            || self.is_failover(s.segment, s.mac, other)
+            || self.is_failover(s.segment, s.frame_mac, other)
             || self.is_one_host(s.segment, s.frame_mac, other)
             || self.share_group(s, other)
             || link::is_same_balancer(s.mac, other)

@@ -91,7 +91,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "probe" => (words[1], ip(0), arp(ArpOperation::ConflictCheck)),
         "track" => (words[1], ip(0), arp(ArpOperation::PresenceCheck)),
         "ns" => (words[1], ip(0), Claim::Ndp(NdpClaim::Solicit { target })),
-        "na" => (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, asked: false })),
+        "na" => (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false })),
         "dad" => (words[1], ip(0), Claim::Ndp(NdpClaim::Dad)),
         "rs" => (words[0], None, Claim::Ndp(NdpClaim::RouterSolicit)),
         "redirect" => (words[1], ip(0), Claim::Ndp(NdpClaim::Redirect { target, destination: target })),
@@ -123,7 +123,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "mdns" => (words[1], ip(0), Claim::Mdns(mdns(&words[2..]))),
         "dhcp6" | "llmnr" | "nbname" | "ssdp" | "wsd" => names::said(verb, words),
         "asked" if ip(0).is_some_and(|ip| ip.is_ipv6()) => {
-            (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, asked: true }))
+            (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: true }))
         }
         "asked" => {
             let reply = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 254].into(), asked: true };

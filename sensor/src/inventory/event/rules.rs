@@ -15,7 +15,7 @@ impl Kind {
             Self::ChangedMac => {
                 "An address passed to a MAC that never held it, as far as remembered (the last 32 holders). `old_mac` is \
                  the holder before. `reason` is found in this order: a lease that has not ended names the new MAC \
-                 (`dhcp`, info); either MAC is a virtual router's (`failover`, info); else both stations are asked, where \
+                 (`dhcp`, info); both MACs are virtual routers', or one is and the other one's station is in a redundancy group or forwards (`failover`, info); either station is a sleep proxy's (`proxy-arp`, info; not of a gateway's address); else both stations are asked, where \
                  the sensor may ask, and the event waits at most 3 seconds for their answers (`conflict`, `proxy-arp`, \
                  `replaced`, `spoof-suspected`, `unknown`). Meanwhile the address stays with the old MAC; with \
                  `spoof-suspected` (alert) it goes on to. `previous_age_s`: whole seconds since the holder before was \
@@ -26,7 +26,8 @@ impl Kind {
                  gateway's (`role`) and the reason neither `dhcp` nor `failover`."
             }
             Self::FlipFlop => {
-                "An address passed back to the MAC before the present one, however long ago. Alert when it is a \
+                "An address passed back to the MAC before the present one, however long ago. Info with `failover`, \
+                 `proxy-arp` (a sleep proxy's) or `conflict` (told of these stations within a day) as `reason`. Alert when it is a \
                  gateway's (`role`), unless the two stations were told of within the hour."
             }
             Self::Flood => {
@@ -60,7 +61,7 @@ impl Kind {
                  at once when `mac` has a lease of it, else after ten seconds, and not when `mac` only asks: it \
                  checked 4 addresses (16 of IPv6) within ten minutes, is a switch, access point or DHCP server, or \
                  had the address before. `leased`: a DHCP server gave it to `mac`, and `old_mac`, which has no \
-                 lease of it as far as was heard, was heard with it by ARP in the five minutes before and again in \
+                 lease of it as far as was heard, was heard with it by ARP in the half hour before and again in \
                  the five minutes after, or claims it then for the first time, while `mac` was not heard with it; \
                  not where both tell DHCP the same client id or name, nor where the lease of `old_mac` ended less \
                  than a minute before it was last heard. The last two not when `old_mac` answers for others (it \

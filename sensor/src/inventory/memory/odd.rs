@@ -26,6 +26,11 @@ impl Memory {
         again.unwrap_or_else(|| self.is_odd_anew(told))
     }
 
+    /// When an oddity that is remembered was last seen.
+    pub(in super::super) fn odd_at(&self, told: &Told) -> Option<Timestamp> {
+        self.told.get(&told.key()).map(|known| known.last_seen)
+    }
+
     /// Whether an oddity is remembered.
     pub(in super::super) fn was_odd(&self, told: &Told) -> bool {
         self.told.get(&told.key()).is_some()

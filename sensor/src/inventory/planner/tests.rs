@@ -79,7 +79,7 @@ fn request(address: &str, number: u8) -> Sighting {
 }
 
 fn advert(address: &str, number: u8) -> Sighting {
-    sighting(address, mac(number), Claim::Ndp(NdpClaim::Advert { router: false, asked: false }))
+    sighting(address, mac(number), Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false }))
 }
 
 fn answer(address: &str, answer: Answer) -> Sighting {

@@ -84,7 +84,7 @@ impl Machine {
                 self.send(Technique::Arp, 0, arp(ArpOperation::Reply, Ipv4Addr::UNSPECIFIED), ip, rng, out);
             }
             Question::Ndp { to } if self.near && to.is_none_or(is_for_us) => {
-                let advert = Claim::Ndp(NdpClaim::Advert { router: false, asked: false });
+                let advert = Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false });
                 self.send(Technique::Ndp, 0, advert, ip, rng, out);
             }
             Question::Echo if self.echo && has && self.late_ms < TIMEOUT_MS => {

@@ -243,7 +243,7 @@ impl Plot<'_> {
             [("router spoofed by ND", router), ("host spoofed by ND", address(PREFIXES[0], interface_id(server)))]
         {
             let (at, liar) = (self.moment(), self.liar());
-            self.lie(at, |_| words::advert(liar, ip, false));
+            self.lie(at, |_| words::unasked_advert(liar, ip));
             let must =
                 vec![sign(Kind::ChangedMac, Some(ip.into()), Some(liar), &[Reason::SpoofSuspected], at + 5 * SECOND)];
             self.told(name, at, must, Vec::new());

@@ -36,9 +36,14 @@ pub fn ndp(mac: Mac, ip: Ipv6Addr, claim: NdpClaim) -> Sighting {
     word(mac, Some(ip.into()), Claim::Ndp(claim))
 }
 
-/// A neighbour advertisement that nobody of ours asked for.
+/// A neighbour advertisement that somebody else asked for, or we.
 pub fn advert(mac: Mac, ip: Ipv6Addr, router: bool) -> Sighting {
-    ndp(mac, ip, NdpClaim::Advert { router, asked: false })
+    ndp(mac, ip, NdpClaim::Advert { router, solicited: true, asked: false })
+}
+
+/// A neighbour advertisement that nobody asked for.
+pub fn unasked_advert(mac: Mac, ip: Ipv6Addr) -> Sighting {
+    ndp(mac, ip, NdpClaim::Advert { router: false, solicited: false, asked: false })
 }
 
 /// A router advertisement with these prefixes and name servers.

@@ -21,7 +21,7 @@ fn check_claim(input: &[&str], expected: &[&str]) {
 
 #[test]
 fn a_claim_is_explained_by_who_answers() {
-    let conflict = ["ip-conflict 10.0.0.1 bb old aa", "changed-mac 10.0.0.1 bb old aa conflict"];
+    let conflict = ["ip-conflict 10.0.0.1 bb old aa conflict", "changed-mac 10.0.0.1 bb old aa conflict"];
     check_claim(&["10.1 asked 10.0.0.1 aa", "10.2 asked 10.0.0.1 bb"], &conflict);
     check_claim(&["10.1 asked 10.0.0.1 bb", "10.2 asked 10.0.0.1 aa"], &conflict);
     check_claim(&["10.1 asked 10.0.0.1 bb", "13 wait"], &["changed-mac 10.0.0.1 bb old aa replaced"]);
@@ -53,7 +53,7 @@ fn what_explains_itself_is_not_asked() {
     );
     let vrrp = "00:00:5e:00:01:07";
     check_explained(
-        &["0 arp 10.0.0.1 aa", &format!("1 announce 10.0.0.1 {vrrp}")],
+        &["0 arp 10.0.0.1 aa", "0.5 vrrp aa 7 10.0.0.1", &format!("1 announce 10.0.0.1 {vrrp}")],
         &[
             "new-host 10.0.0.1 aa",
             &format!("new-host 10.0.0.1 {vrrp}"),
@@ -113,7 +113,7 @@ fn a_third_claim_waits_for_its_own_explanation() {
 #[test]
 fn a_quarrel_is_told_once() {
     let begin = ["10.1 asked 10.0.0.1 aa", "10.2 asked 10.0.0.1 bb"];
-    let told = ["ip-conflict 10.0.0.1 bb old aa", "changed-mac 10.0.0.1 bb old aa conflict"];
+    let told = ["ip-conflict 10.0.0.1 bb old aa conflict", "changed-mac 10.0.0.1 bb old aa conflict"];
     let words: Vec<String> =
         (1..60).flat_map(|n| [format!("{n}1 arp 10.0.0.1 aa"), format!("{n}2 arp 10.0.0.1 bb")]).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -121,7 +121,7 @@ fn a_quarrel_is_told_once() {
     // The holder went on alone for ten minutes: who speaks then takes the address back.
     check_claim(
         &[&begin[..], &["11 arp 10.0.0.1 aa", "600 arp 10.0.0.1 aa", "612 arp 10.0.0.1 aa"]].concat(),
-        &[&told[..], &["flip-flop 10.0.0.1 aa old bb"]].concat(),
+        &[&told[..], &["flip-flop 10.0.0.1 aa old bb conflict info"]].concat(),
     );
     check_claim(&[&begin[..], &["610 arp 10.0.0.1 aa"]].concat(), &told);
 }

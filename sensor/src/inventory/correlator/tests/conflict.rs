@@ -116,7 +116,7 @@ fn an_address_in_use_is_given_away() {
     check_held(&[&[ACK], &on[..]].concat(), &[&defended[..], &late].concat());
     // Nobody has been heard with it for long.
     check_held(
-        &["310 dhcp ack cc/fe yiaddr=10.0.0.1 server=10.0.0.254", "311 arp 10.0.0.1 aa", "330 wait"],
+        &["1900 dhcp ack cc/fe yiaddr=10.0.0.1 server=10.0.0.254", "1901 arp 10.0.0.1 aa", "1930 wait"],
         &[&SERVER[..1], &late].concat(),
     );
 }

@@ -256,7 +256,7 @@ fn a_gateway_and_its_likeness_are_both_asked() {
     check_gateway(
         &asking,
         &["9 reply 10.0.0.1 bb", "9.1 asked 10.0.0.1 aa", "9.2 asked 10.0.0.1 bb"],
-        &["ip-conflict 10.0.0.1 bb old aa alert", "changed-mac 10.0.0.1 bb old aa conflict alert"],
+        &["ip-conflict 10.0.0.1 bb old aa conflict alert", "changed-mac 10.0.0.1 bb old aa conflict alert"],
     );
     check_gateway(
         &asking,
@@ -270,8 +270,14 @@ fn a_gateway_that_explains_itself() {
     let virtual_mac = "00:00:5e:00:01:07";
     check_gateway(
         &settings(),
-        &[&format!("9 announce 10.0.0.1 {virtual_mac}")],
+        &["8 vrrp aa 7 10.0.0.1", &format!("9 announce 10.0.0.1 {virtual_mac}")],
         &[&*format!("changed-mac 10.0.0.1 {virtual_mac} old aa failover info")],
+    );
+    // Anybody may write a group's MAC, or take the address of one.
+    check_gateway(
+        &settings(),
+        &[&format!("9 announce 10.0.0.1 {virtual_mac}")],
+        &[&*format!("changed-mac 10.0.0.1 {virtual_mac} old aa unknown alert")],
     );
     // Somebody answers for the gateway with the gateway's MAC, or the gateway with another one.
     check_gateway(&settings(), &["9 reply 10.0.0.1 aa/cc"], &["mac-mismatch 10.0.0.1 aa"]);
