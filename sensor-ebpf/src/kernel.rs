@@ -261,7 +261,8 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found) {
         return;
     }
     let place = gate::place(ifindex(ctx), found.vlans, found.tunnel);
-    let presence = notice(counters, packet.wire_len() as u64, found, place);
+    // As in the look at known traffic: of a frame spread over buffers, the first. The length of all costs a call.
+    let presence = notice(counters, Linear::new(ctx).len(), found, place);
     let is_watched = found.class.is_watched();
     if is_watched && matches!(presence, Presence::Outside) {
         counters.seen[Class::Other as usize] += 1;
