@@ -53,6 +53,6 @@ fn whoever_asks_for_others_is_not_meant() {
             "3 restart",
             "4 scan aa",
         ],
-        &["new-host 10.0.0.254 aa", "new-dhcp-server 10.0.0.253 fe"],
+        &["new-host 10.0.0.254 aa", "new-dhcp-server 10.0.0.253 fe", "new-host 10.0.0.1 bb"],
     );
 }
