@@ -9,7 +9,7 @@ use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::scan;
 use sensor_ebpf::watch::{self, Watch};
 use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
-use sensor_tests::frames::{Random, captures, hand_made, mutant, read_capture};
+use sensor_tests::frames::{Random, arp, captures, hand_made, ipv4, ipv6, link_local, mutant, ndp, read_capture};
 
 const MUTANTS: usize = 120_000;
 /// After so many frames of new senders some bucket of the presence table may be full.
@@ -249,4 +249,36 @@ fn with_the_gate_on() {
     assert_eq!(counters.gated.iter().sum::<u64>(), model.gated);
     assert_eq!(counters.gate_evictions, model.evictions);
     println!("{} frames, {} gated, {} evictions", frames.len() * 2, model.gated, model.evictions);
+}
+
+#[test]
+fn a_scan_is_marked_alike() {
+    if !require_root() {
+        return;
+    }
+    let (mut kernel, mut model) = loaded(Options { refresh: REFRESH, ..Options::default() });
+    let mut scans_of = |frames: &[Vec<u8>], name: &str| {
+        let before = model.scans;
+        frames.iter().for_each(|frame| check(&mut kernel, &mut model, frame, Port::Host, name));
+        model.scans - before
+    };
+    let sender = [0x02, 0, 0, 0, 0x5c, 1];
+    let arps: Vec<_> = (0..=255).map(|n| arp(1, sender, [10, 0, 0, 1], [0; 6], [10, 0, 0, n])).collect();
+    assert_eq!(scans_of(&arps, "a sweep by ARP"), 1);
+    let unicast = |frame: &Vec<u8>| [&[0x02, 0, 0, 0, 0x5c, 9, 0x02, 0, 0, 0, 0x5c, 2], &frame[12..]].concat();
+    let kept: Vec<_> = arps.iter().map(unicast).collect();
+    assert_eq!(scans_of(&kept, "questions to who is known"), 0);
+    let solicitations: Vec<_> =
+        (0..=255).map(|n| ipv6(link_local(1), link_local(n), 58, 255, &ndp(135, 0, &[link_local(n)], &[]))).collect();
+    assert_eq!(scans_of(&solicitations, "a sweep by NDP"), 1);
+    let syn = |to, port: u16| {
+        let segment = [&[0xc3, 0x50][..], &port.to_be_bytes(), &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 4, 0, 0, 0, 0, 0]];
+        ipv4([10, 0, 0, 1], to, 6, 0x4000, &segment.concat())
+    };
+    let clients: Vec<_> = (0..=255).flat_map(|n| [syn([10, 1, 0, n], 80), syn([10, 1, 0, n], 443)]).collect();
+    assert_eq!(scans_of(&clients, "a busy client"), 0);
+    let high: Vec<_> = (33_000..34_000).map(|port| syn([10, 2, 0, 1], port)).collect();
+    assert_eq!(scans_of(&high, "ports handed out by a service"), 0);
+    let ports: Vec<_> = (1..1_000).map(|port| syn([10, 3, 0, 1], port)).collect();
+    assert_eq!(scans_of(&ports, "a scan of ports"), 1);
 }

@@ -69,7 +69,10 @@ impl Correlator {
     pub(super) fn observe_traffic(&mut self, s: &Sighting, claim: &TrafficClaim, events: &mut Vec<Event>) {
         let Some(ip) = s.ip.filter(|ip| prefix::is_holdable(*ip) && s.mac.is_station()) else { return };
         if claim.is_forwarded() {
-            keep(&mut self.paths.forwarders, (s.segment, s.mac));
+            // A scanner's own packets bear any hop limit.
+            if self.memory.holder(s.segment, ip).is_none_or(|holder| holder.mac != s.mac) {
+                keep(&mut self.paths.forwarders, (s.segment, s.mac));
+            }
             return;
         }
         // Before a holder's time somebody else may have had the address.
