@@ -78,9 +78,9 @@ pub(super) fn hear_port(
             (Mark::Same, PortNews::Doubt)
         }
         (PortState::Closed | PortState::Silent, Ok(place)) => miss(&mut asked.ports[place]),
-        // A host that never answered by TCP may sleep: its silence says nothing of the port.
-        (PortState::Silent, Err(_)) if !asked.sources.contains(&Source::Tcp) => (Mark::Same, PortNews::Same),
-        (PortState::Closed | PortState::Silent, Err(_)) => match asked.closed_ports.binary_search(&port) {
+        // Whoever sleeps is silent too: only a refusal shows that the port is closed.
+        (PortState::Silent, Err(_)) => (Mark::Same, PortNews::Same),
+        (PortState::Closed, Err(_)) => match asked.closed_ports.binary_search(&port) {
             Err(place) if asked.closed_ports.len() < ports_max => {
                 asked.closed_ports.insert(place, port);
                 (Mark::Changed, PortNews::Same)

@@ -514,6 +514,7 @@ impl Correlator {
             self.give_reason(&mut event, reason);
             event.details.extend(evidence);
         } else {
+            self.tell_given_back(s, ip, previous, events);
             self.excuse_return(s, ip, previous.mac, &mut event);
         }
         if self.sleeps(s.segment, ip, [previous.mac, s.mac]) {

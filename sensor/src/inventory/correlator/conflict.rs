@@ -228,6 +228,19 @@ impl Correlator {
         true
     }
 
+    /// An address goes back from a station that has a lease of it, and was heard with it of late, to one that has none.
+    pub(super) fn tell_given_back(&mut self, s: &Sighting, ip: IpAddr, previous: &Previous, events: &mut Vec<Event>) {
+        let lease = |mac| self.memory.lease(s.segment, ip, mac, s.at);
+        let Some(of_client) = lease(previous.mac).filter(|_| lease(s.mac).is_none()) else { return };
+        let is_used = s.at.since(previous.last_seen) <= IN_USE && previous.last_seen >= of_client.at;
+        if !is_used || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac) {
+            return;
+        }
+        let details = of_server(of_client.server);
+        let given = Sighting { ip: Some(ip), mac: previous.mac, frame_mac: previous.mac, ..s.clone() };
+        self.tell_conflict(&given, Some(s.mac), Reason::Leased, details, events);
+    }
+
     /// Who answers for many, or forwards, answers for others too: proxy ARP (RFC 1027). Not where the address is its own
     /// as a gateway.
     fn answers_for_others(&self, segment: Segment, ip: IpAddr, mac: Mac) -> bool {

@@ -165,9 +165,7 @@ impl Kind {
             Self::ServiceClosed => {
                 "A TCP port of a living host that was open was found closed, and two confirmations agreed."
             }
-            Self::ServiceOpened => {
-                "A TCP port that was asked before and was closed is open. `banner`: where it greeted."
-            }
+            Self::ServiceOpened => "A TCP port that was asked before and refused is open. `banner`: where it greeted.",
         }
     }
 
