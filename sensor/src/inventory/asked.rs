@@ -58,6 +58,7 @@ pub(super) fn hear_port(
     heard_ago: Option<Duration>,
     ports_max: usize,
 ) -> (Mark, PortNews) {
+    let is_awake = at.since(asked.last_seen) <= ALIVE_WITHIN;
     let known = asked.ports.binary_search_by_key(&port, |open| open.port);
     match (state, known) {
         (PortState::Open, Ok(place)) => reopen(&mut asked.ports[place], banner, at),
@@ -71,7 +72,10 @@ pub(super) fn hear_port(
                 .insert(place, OpenPort { port, closed: false, misses: 0, banner, first_seen: at, last_seen: at });
             (Mark::Changed, if was_closed { PortNews::Opened } else { PortNews::Same })
         }
-        (PortState::Silent, Ok(_)) if heard_ago.is_none_or(|ago| ago > ALIVE_WITHIN) => (Mark::Same, PortNews::Same),
+        // A host that sleeps may answer by ARP, and nothing else.
+        (PortState::Silent, Ok(_)) if heard_ago.is_none_or(|ago| ago > ALIVE_WITHIN) || !is_awake => {
+            (Mark::Same, PortNews::Same)
+        }
         (PortState::Silent, Ok(place))
             if is_in_doubt(&asked.ports[place]) && heard_ago.is_some_and(|ago| ago > THERE_WITHIN) =>
         {

@@ -233,7 +233,8 @@ impl Correlator {
         let lease = |mac| self.memory.lease(s.segment, ip, mac, s.at);
         let Some(of_client) = lease(previous.mac).filter(|_| lease(s.mac).is_none()) else { return };
         let is_used = s.at.since(previous.last_seen) <= IN_USE && previous.last_seen >= of_client.at;
-        if !is_used || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac) {
+        let is_proxy = self.sleeps(s.segment, ip, [s.mac, previous.mac]);
+        if !is_used || is_proxy || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac) {
             return;
         }
         let details = of_server(of_client.server);
