@@ -94,8 +94,15 @@ fn check_database(folder: &Path, told: &[Value]) {
         let id = event["id"].as_i64().unwrap();
         let saved: String =
             find.query_row([id], |row| row.get(0)).unwrap_or_else(|_| panic!("told, not saved: {event}"));
-        assert_eq!(serde_json::from_str::<Value>(&saved).unwrap(), *event);
+        assert_eq!(once(serde_json::from_str(&saved).unwrap()), once(event.clone()));
     }
+}
+
+/// A sink that comes late is told how often it happened.
+fn once(mut event: Value) -> Value {
+    let fields = event.as_object_mut().unwrap();
+    fields.retain(|name, _| !["count", "last_at"].contains(&name.as_str()));
+    event
 }
 
 fn ids_in_database(folder: &Path) -> Vec<u64> {

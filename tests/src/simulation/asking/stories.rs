@@ -231,7 +231,7 @@ impl Teller {
         let end = self.now_ms + 2 * MINUTE + self.rng.below(20 * MINUTE);
         self.delicate.push((self.now_ms, end + MARGIN));
         self.say(new, Word::Announce(ip));
-        self.tell(Kind::IpConflict, new, None);
+        self.tell(Kind::IpConflict, new, Some(Reason::Conflict));
         self.tell(Kind::ChangedMac, new, Some(Reason::Conflict));
         self.holds(ip, new);
         self.now_ms += 5 * SECOND;
