@@ -68,15 +68,15 @@ impl Correlator {
 
     pub(super) fn observe_traffic(&mut self, s: &Sighting, claim: &TrafficClaim, events: &mut Vec<Event>) {
         let Some(ip) = s.ip.filter(|ip| prefix::is_holdable(*ip) && s.mac.is_station()) else { return };
+        // Before a holder's time somebody else may have had the address.
+        let holder = self.memory.holder(s.segment, ip).filter(|holder| holder.first_seen <= s.at);
         if claim.is_forwarded() {
             // A scanner's own packets bear any hop limit.
-            if self.memory.holder(s.segment, ip).is_none_or(|holder| holder.mac != s.mac) {
+            if holder.is_none_or(|holder| holder.mac != s.mac) {
                 keep(&mut self.paths.forwarders, (s.segment, s.mac));
             }
             return;
         }
-        // Before a holder's time somebody else may have had the address.
-        let holder = self.memory.holder(s.segment, ip).filter(|holder| holder.first_seen <= s.at);
         let is_his = match holder {
             Some(holder) => holder.mac == s.mac,
             // The kernel's count of a sender that was not taken for a neighbour when it was told.

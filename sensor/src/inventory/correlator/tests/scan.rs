@@ -1,6 +1,7 @@
 //! Who looks around: `scan MAC [TARGET]`, of ports where a target is named.
 
 use super::*;
+use crate::inventory::sighting::TrafficClaim;
 
 pub(super) fn scan(
     correlator: &mut Correlator,
@@ -55,4 +56,22 @@ fn whoever_asks_for_others_is_not_meant() {
         ],
         &["new-host 10.0.0.254 aa", "new-dhcp-server 10.0.0.253 fe", "new-host 10.0.0.1 bb"],
     );
+}
+
+#[test]
+fn a_hop_limit_makes_no_forwarder_of_who_sends_its_own_address() {
+    let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+    let mut events = Vec::new();
+    let mut feed = |line: &str| step(&mut correlator, &settings(), Limits::default(), line, &mut events);
+    feed("0 arp 10.0.0.1 aa");
+    let mut sent = |second: &str, ip: &str| {
+        let claim = Claim::Traffic(TrafficClaim { hop_limit: Some(45), frames: 1, bytes: 60 });
+        let (at, mac) = (time(second), mac("aa"));
+        let segment = segment("eth1");
+        correlator.observe(&Sighting { at, segment, frame_mac: mac, mac, ip: ip.parse().ok(), claim }, at, &mut events);
+        scan(&mut correlator, segment, at, &["aa"], &mut events);
+        events.drain(..).map(|event| event.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(sent("1", "10.0.0.1"), [Kind::NewHost, Kind::ScanDetected]);
+    assert_eq!(sent("2000", "10.9.0.7"), []);
 }
