@@ -97,6 +97,8 @@ pub enum Word {
     Ask(IpAddr),
     /// "I have it", to the sensor or to somebody else, who had not asked.
     Forge(IpAddr, Side),
+    /// As a router of the redundancy group of this address and station.
+    Hello(IpAddr, Mac),
     /// As a DHCP server: gives the address to a station.
     Lease(IpAddr, Mac),
 }

@@ -9,6 +9,7 @@ use sensor::inventory::sighting::{
     Answer, ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, NdpClaim, PortState, Sighting,
 };
 use sensor::types::{Mac, Text};
+use sensor::wire::redundancy;
 
 use super::super::Rng;
 use super::{OWN_IP, START, Side, Word, segment};
@@ -116,6 +117,17 @@ impl Machine {
             Word::Announce(ip @ IpAddr::V6(_)) | Word::Ask(ip @ IpAddr::V6(_)) => (ip, solicit()),
             Word::Forge(ip, Side::Sensor) => (ip, arp(ArpOperation::Reply, OWN_IP.into())),
             Word::Forge(ip, Side::Other) => (ip, arp(ArpOperation::Reply, [10, 0, 0, 99].into())),
+            Word::Hello(ip, group) => {
+                let message = redundancy::Message {
+                    protocol: redundancy::Protocol::Vrrp,
+                    group: group.0[5].into(),
+                    state: None,
+                    priority: None,
+                    addresses: vec![ip],
+                    virtual_macs: vec![group],
+                };
+                (ip, Claim::Redundancy(Box::new(message)))
+            }
             Word::Lease(ip, mac) => return Some(self.lease(ip, mac)).filter(|_| self.present),
         };
         let at = START;

@@ -337,7 +337,9 @@ impl Teller {
         self.join(router, Place::Plain);
         self.tell_new(router);
         let [.., last] = self.machines[router].mac.0;
-        let other = self.machine(Machine::new(Mac([0, 0, 0x5e, 0, 1, last]), ip));
+        let group = Mac([0, 0, 0x5e, 0, 1, last]);
+        let other = self.machine(Machine::new(group, ip));
+        self.say(router, Word::Hello(ip, group));
         self.now_ms += MINUTE;
         self.delicate.push((self.now_ms, self.now_ms + MARGIN));
         self.happen(Happening::Leave(router));
@@ -350,7 +352,7 @@ impl Teller {
         self.happen(Happening::Leave(other));
         self.happen(Happening::Join(router));
         self.say(router, Word::Announce(ip));
-        self.tell(Kind::FlipFlop, router, None);
+        self.tell(Kind::FlipFlop, router, Some(Reason::Failover));
         self.holds(ip, router);
         self.chat(router, 240 * MINUTE, MINUTE);
     }
