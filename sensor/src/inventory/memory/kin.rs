@@ -258,7 +258,8 @@ impl Memory {
         None
     }
 
-    /// Takes a station out of its host, as a host of its own, and remembers it. The facts stay with the others.
+    /// Takes a station out of its host, as a host of its own, and remembers it. Who said what is not kept: what is known of
+    /// the whole is known of both.
     pub(in super::super) fn part_kin(&mut self, segment: Segment, mac: Mac, announced: bool) -> Option<HostId> {
         let station = self.stations.get(&(segment, mac))?.clone();
         let whole = station.host;
@@ -275,7 +276,9 @@ impl Memory {
         let latest = |other: &&Mac| self.stations.get(&(segment, **other)).map(|station| (station.last_seen, **other));
         let old_mac = *self.hosts.note(&whole)?.iter().max_by_key(latest)?;
         let (first_seen, last_seen) = (station.first_seen, station.last_seen);
-        let host = Host { announced, ..super::nobody(id, segment, first_seen, last_seen) };
+        let facts = self.hosts.get(&whole)?.clone();
+        let (here_since, gone_since) = (first_seen, None);
+        let host = Host { id, segment, first_seen, last_seen, announced, here_since, gone_since, ..facts };
         self.hosts.insert(host, [mac].into());
         if !announced {
             self.pending.insert((first_seen, id));

@@ -104,7 +104,7 @@ fn a_wrong_join_undoes_itself() {
         &[
             "new-host 10.0.0.7 aa \"anna-phone\"",
             "mac-rotated 10.0.0.8 bb old aa \"anna-phone\"",
-            "new-host 10.0.0.8 bb",
+            "new-host 10.0.0.8 bb \"anna-phone\"",
         ],
     );
 }
