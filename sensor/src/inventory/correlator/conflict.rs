@@ -12,7 +12,7 @@ use super::super::sighting::{ArpOperation, Claim, DhcpClaim, NdpClaim, Sighting}
 use super::super::state::{Holder, Host, HostRole, Oddity, Source, Told};
 use super::Correlator;
 use super::dispute::MANY;
-use super::rogue::OVER;
+
 use crate::types::{Mac, Segment, Timestamp};
 
 /// Who asked for an address before taking it, and who answered. Not saved: it is of a few seconds.
@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const IN_USE: Duration = Duration::from_secs(1800);
 /// Whose lease is over may be a little late with noticing.
 const LATE: Duration = Duration::from_secs(60);
-/// A conflict that is told is known for so long.
+/// A conflict is over when nothing was heard of it for so long; until then its going on is no news.
 const DAY: Duration = Duration::from_hours(24);
 /// Checks, checkers and defences that are kept, of each.
 const KEPT_MAX: usize = 256;
@@ -291,7 +291,7 @@ impl Correlator {
     pub(super) fn is_conflict_anew(&mut self, segment: Segment, ip: IpAddr, macs: [Mac; 2], at: Timestamp) -> bool {
         let (mac, frame_mac) = (macs[0].min(macs[1]), macs[0].max(macs[1]));
         let oddity = Oddity::IpConflict;
-        self.memory.is_odd_again(Told { segment, oddity, ip, mac, frame_mac, first_seen: at, last_seen: at }, OVER)
+        self.memory.is_odd_again(Told { segment, oddity, ip, mac, frame_mac, first_seen: at, last_seen: at }, DAY)
     }
 }
 

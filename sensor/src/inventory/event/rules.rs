@@ -52,7 +52,7 @@ impl Kind {
             }
             Self::IpConflict => {
                 "Two stations want one address: `mac` is the newcomer, `old_mac` who has it, where that is known. \
-                 Once an hour for (segment, address, both MACs), whichever `reason` was first. `conflict`: both \
+                 Once for (segment, address, both MACs) until a day after the last sign of it, whichever `reason` was first. `conflict`: both \
                  answered a conflict check (RFC 5227, section 2.1.1) after the address passed from `old_mac` to \
                  `mac`; while both go on, their claims neither move the address nor are told again, until one is \
                  silent for ten minutes; details as of `changed-mac`. `declined`: `mac` sent DHCPDECLINE for it. \
