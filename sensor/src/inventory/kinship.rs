@@ -29,13 +29,15 @@ pub enum Kinship {
     NetbiosAndDhcp,
     /// The owner said so.
     Owner,
+    /// SNMP's `sysName`, `sysObjectID` and `sysDescr`.
+    Snmp,
     /// The uuid of an SSDP device.
     SsdpUuid,
 }
 
 impl Kinship {
     /// Every sort, in alphabetical order of its written name.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ClientId,
         Self::Duid,
         Self::HostnameAndDhcp,
@@ -43,6 +45,7 @@ impl Kinship {
         Self::InterfaceId,
         Self::NetbiosAndDhcp,
         Self::Owner,
+        Self::Snmp,
         Self::SsdpUuid,
     ];
 
@@ -56,6 +59,7 @@ impl Kinship {
             Self::InterfaceId => "interface-id",
             Self::NetbiosAndDhcp => "netbios-name+dhcp-fingerprint",
             Self::Owner => "owner",
+            Self::Snmp => "snmp",
             Self::SsdpUuid => "ssdp-uuid",
         }
     }
@@ -71,7 +75,7 @@ impl Kinship {
             Self::Owner => 100,
             Self::ClientId | Self::Duid => 95,
             Self::InterfaceId | Self::SsdpUuid => 90,
-            Self::HostnameAndDhcp | Self::HostnameAndModel | Self::NetbiosAndDhcp => 85,
+            Self::HostnameAndDhcp | Self::HostnameAndModel | Self::NetbiosAndDhcp | Self::Snmp => 85,
         }
     }
 
@@ -109,6 +113,7 @@ pub(super) fn keys(host: &Host, macs: &BTreeSet<Mac>) -> Vec<Key> {
     };
     let prints = |evidence| host.prints.iter().filter(move |p| p.evidence == evidence).map(|p| p.value.as_bytes());
     prints(Evidence::Duid).for_each(|duid| add(Some(Kinship::Duid), &[duid]));
+    prints(Evidence::SnmpSystem).for_each(|system| add(Some(Kinship::Snmp), &[system]));
     prints(Evidence::SsdpUuid).for_each(|uuid| add(Some(Kinship::SsdpUuid), &[uuid]));
     if let Some(dhcp) = &host.dhcp {
         match client(&dhcp.client_id, macs) {
@@ -169,7 +174,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Names that makers give to all their machines of a sort; lower case.
-fn is_generic(name: &str) -> bool {
+pub(super) fn is_generic(name: &str) -> bool {
     const WHOLE: [&str; 40] = [
         "",
         "android",

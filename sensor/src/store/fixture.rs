@@ -314,7 +314,10 @@ impl Random {
             host: self.host_id(),
             apart: self.coin(),
             old_mac: self.mac(),
-            evidence: self.some(|random| Kinship::ALL[(random.next() % 8) as usize]).into_iter().collect(),
+            evidence: self
+                .some(|random| Kinship::ALL[(random.next() % Kinship::ALL.len() as u64) as usize])
+                .into_iter()
+                .collect(),
             at: self.at(),
             told: self.coin(),
             here: self.coin(),

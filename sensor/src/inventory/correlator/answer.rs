@@ -129,6 +129,7 @@ impl Correlator {
                     (Mark::changed_if(changed), ())
                 });
                 self.learn_asked_name(s, ip, name.as_ref(), source, events);
+                self.learn_system(s, ip, [name, object_id, description]);
             }
         }
     }

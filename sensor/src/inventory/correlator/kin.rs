@@ -9,7 +9,7 @@ use super::super::kinship::{self, Kinship};
 use super::super::sighting::Sighting;
 use super::super::state::{HostId, Join};
 use super::Correlator;
-use crate::types::{Mac, Segment, Timestamp};
+use crate::types::{Mac, Segment, Text, Timestamp};
 use crate::wire::{dhcpv6, ssdp};
 
 impl Correlator {
@@ -63,7 +63,17 @@ impl Correlator {
         let uuid = usn.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
         // Makers that did not care wrote the same short word into all of them.
         if uuid.len() >= 32 {
-            self.learn_mark(id, Evidence::SsdpUuid, crate::types::Text::new(&uuid).escaped());
+            self.learn_mark(id, Evidence::SsdpUuid, Text::new(&uuid).escaped());
+        }
+    }
+
+    /// What SNMP says of a machine, where its administrator named it.
+    pub(super) fn learn_system(&mut self, s: &Sighting, ip: IpAddr, words: [&Option<Text>; 3]) {
+        let words = words.map(|word| word.as_ref().map(Text::escaped).unwrap_or_default());
+        let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
+        let id = holder.and_then(|mac| self.memory.host_of(s.segment, mac)).map(|host| host.id);
+        if let Some(id) = id.filter(|_| !kinship::is_generic(&words[0].to_ascii_lowercase())) {
+            self.learn_mark(id, Evidence::SnmpSystem, words.join(" "));
         }
     }
 

@@ -129,7 +129,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
             let reply = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 254].into(), asked: true };
             (words[1], ip(0), Claim::Arp(reply))
         }
-        "echo" | "nbns" | "port" | "ptr" => {
+        "echo" | "nbns" | "port" | "ptr" | "snmp" => {
             ("00:00:00:00:00:00", ip(0), Claim::Answer(Box::new(answer(verb, &words[1..]))))
         }
         other => link::claim(other, words),
@@ -146,6 +146,7 @@ fn answer(verb: &str, words: &[&str]) -> Answer {
         "echo" => Answer::Echo { rtt, hop_limit: None },
         "nbns" => Answer::Nbns { name: text(0), group: None, mac: None },
         "ptr" => Answer::Ptr { name: text(0), confirmed: true },
+        "snmp" => Answer::Snmp { name: text(0), description: text(1), object_id: None },
         _ => {
             let state = match words[1] {
                 "open" => PortState::Open,

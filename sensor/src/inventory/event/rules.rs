@@ -79,7 +79,7 @@ impl Kind {
                 "A known host is back with another locally administered MAC (`mac`; `old_mac` is the one before): not a \
                  new host. Told in place of `new-host` and of `new-address`, at the new station's first address, or 3 \
                  seconds after its first frame. `confidence` is what the `evidence` adds up to: `client-id`, `duid` and \
-                 `ssdp-uuid` are made to tell machines apart; `hostname+dhcp-fingerprint`, `hostname+model`, \
+                 `ssdp-uuid` are made to tell machines apart; `hostname+dhcp-fingerprint`, `hostname+model`, `snmp`, \
                  `netbios-name+dhcp-fingerprint` and `interface-id` are likeness, and count only where one of the MACs is \
                  a changing one and the host fell silent before. Evidence that several hosts share, a vendor, and a name \
                  alone count for nothing. When both MACs turn out to speak in turns (three times within ten minutes each), \

@@ -28,6 +28,8 @@ pub enum Evidence {
     Smb,
     /// SNMP's `sysDescr`.
     Snmp,
+    /// SNMP's `sysName`, `sysObjectID` and `sysDescr` together. For telling who it is, not what.
+    SnmpSystem,
     /// SSH's identification line.
     Ssh,
     /// The `SERVER` or `USER-AGENT` line of SSDP.
@@ -69,7 +71,7 @@ pub(super) enum Channel {
 
 impl Evidence {
     /// Every sort with its name.
-    pub const NAMES: [(Self, &'static str); 17] = [
+    pub const NAMES: [(Self, &'static str); 18] = [
         (Self::Banner, "banner"),
         (Self::DhcpOptions, "dhcp-options"),
         (Self::DhcpParameters, "dhcp-parameters"),
@@ -81,6 +83,7 @@ impl Evidence {
         (Self::Role, "role"),
         (Self::Smb, "smb"),
         (Self::Snmp, "snmp"),
+        (Self::SnmpSystem, "snmp-system"),
         (Self::SsdpServer, "ssdp-server"),
         (Self::SsdpUuid, "ssdp-uuid"),
         (Self::Ssh, "ssh"),
@@ -108,7 +111,7 @@ impl Evidence {
             Self::MdnsModel | Self::MdnsService => Channel::Mdns,
             Self::Role => Channel::Role,
             Self::Smb => Channel::Smb,
-            Self::Snmp => Channel::Snmp,
+            Self::Snmp | Self::SnmpSystem => Channel::Snmp,
             Self::Ssh => Channel::Ssh,
             Self::SsdpServer | Self::SsdpUuid => Channel::Ssdp,
             Self::Syn | Self::SynAck => Channel::Tcp,

@@ -95,6 +95,23 @@ fn a_makers_name_is_nobodys() {
 }
 
 #[test]
+fn what_an_administrator_named_is_known_by_snmp() {
+    let lines = |name: &str| {
+        [
+            "1 arp 10.0.0.7 aa".to_owned(),
+            format!("2 snmp 10.0.0.7 {name} Linux-6.1"),
+            "5000 arp 10.0.0.8 bb".to_owned(),
+            format!("5001 snmp 10.0.0.8 {name} Linux-6.1"),
+            "5010 wait".to_owned(),
+        ]
+    };
+    let told = ["new-host 10.0.0.7 aa", "new-host 10.0.0.8 bb"];
+    // It was told before it was asked; that it was no new host is told as soon as it is known.
+    check_story(&[&lines("lab-probe-7")], &[&told[..], &["mac-rotated 10.0.0.8 bb old aa"]].concat());
+    check_story(&[&lines("openwrt")], &told);
+}
+
+#[test]
 fn a_wrong_join_undoes_itself() {
     let turns: Vec<String> = [(6000, "aa", 7), (6010, "bb", 8), (6020, "aa", 7), (6030, "bb", 8)]
         .map(|(at, mac, ip)| format!("{at} arp 10.0.0.{ip} {mac}"))
