@@ -49,6 +49,8 @@ pub mod host;
 pub mod mute;
 /// Where a running sensor tells its figures, and `sensor status`.
 pub mod inquiry;
+/// Sockets beside the database.
+mod socket;
 /// The sensor's own figures.
 pub mod status;
 /// Standard output.

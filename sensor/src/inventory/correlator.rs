@@ -196,8 +196,7 @@ impl Correlator {
         if !self.disputes.is_empty() {
             self.decide_due(Some(now), events);
         }
-        let waiting = [self.memory.first_pending(), self.memory.first_homeless(), self.memory.first_untold()];
-        if waiting.iter().all(Option::is_none) {
+        if self.memory.first_waiting().is_none() {
             return;
         }
         let settle_ns = i64::try_from(self.settings.settle.as_nanos()).unwrap_or(i64::MAX);
@@ -212,9 +211,7 @@ impl Correlator {
 
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let waiting = [self.memory.first_pending(), self.memory.first_homeless(), self.memory.first_untold()];
-        let settling = waiting.into_iter().flatten().min();
-        let settled = settling.map(|first_seen| first_seen.after(self.settings.settle));
+        let settled = self.memory.first_waiting().map(|first_seen| first_seen.after(self.settings.settle));
         [settled, self.next_verdict(), self.memory.first_expiry()].into_iter().flatten().min()
     }
 
@@ -509,34 +506,25 @@ impl Correlator {
             self.tell_move_within(s, previous.mac, event, events);
             return;
         }
+        let explained = self.explained_turn(s, ip, previous.mac);
         if kind == Kind::ChangedMac {
             let (reason, evidence) = self.reason_of_move(s, ip, previous.mac);
             self.give_reason(&mut event, reason);
             event.details.extend(evidence);
         } else {
             self.tell_given_back(s, ip, previous, events);
-            self.excuse_return(s, ip, previous.mac, &mut event);
+            let goes_on = self.is_known_conflict(s, ip, previous.mac).then_some(Reason::Conflict);
+            // It passes back for a reason that is known: then it is for the record.
+            if let Some(reason) = explained.or(goes_on) {
+                self.give_reason(&mut event, reason);
+                event.severity = Severity::Info;
+            }
         }
-        if self.sleeps(s.segment, ip, [previous.mac, s.mac]) {
+        // What sleeps is a proxy's for a while, and nobody has to look.
+        if explained == Some(Reason::ProxyArp) {
             event.severity = Severity::Info;
         }
         self.push(event, events);
-    }
-
-    /// An address passes back for a reason that is known: then it is for the record.
-    fn excuse_return(&self, s: &Sighting, ip: IpAddr, old: Mac, event: &mut Event) {
-        let reason = if self.is_failover(s.segment, old, s.mac) || self.share_group(s, old) {
-            Reason::Failover
-        } else if self.sleeps(s.segment, ip, [old, s.mac]) {
-            Reason::ProxyArp
-        } else if self.is_known_conflict(s, ip, old) {
-            Reason::Conflict
-        } else {
-            return;
-        };
-        event.reason = Some(reason);
-        event.confidence = reason.confidence();
-        event.severity = Severity::Info;
     }
 
     fn tell_oddity(&mut self, s: &Sighting, ip: IpAddr, oddity: Oddity, events: &mut Vec<Event>) {

@@ -281,9 +281,11 @@ impl Memory {
         due.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// The first sighting of the host that waits longest.
-    pub(super) fn first_pending(&self) -> Option<Timestamp> {
-        self.pending.first().map(|(first_seen, _)| *first_seen)
+    /// The first sighting of what waits longest to be told: a host, an address that answered, a station joined to a host.
+    pub(super) fn first_waiting(&self) -> Option<Timestamp> {
+        let pending = self.pending.first().map(|(first_seen, _)| *first_seen);
+        let homeless = self.homeless.first().map(|(at, ..)| *at);
+        [pending, homeless, self.first_untold()].into_iter().flatten().min()
     }
 
     /// Every host that waits, in order.
@@ -558,11 +560,6 @@ impl Memory {
             Some(holder) => self.host_of(segment, holder.mac),
             None => self.hosts.get(&self.asked.get(&(segment, ip))?.host?),
         }
-    }
-
-    /// The earliest answer of an address whose station is not known yet.
-    pub(super) fn first_homeless(&self) -> Option<Timestamp> {
-        self.homeless.first().map(|(at, ..)| *at)
     }
 
     /// Addresses that answered until `until` and still have no station: each is a host of its own from now on.

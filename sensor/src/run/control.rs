@@ -2,16 +2,16 @@
 //! JSON is asked, one is answered, and the answer means that it is on disk.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::time::Sleep;
 
 use super::failure::Failure;
+use super::socket::{self, Socket};
 
 /// What can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +77,7 @@ pub enum Answer {
 
 /// The socket.
 pub struct Control {
-    listener: UnixListener,
-    path: PathBuf,
+    socket: Socket,
     caller: Option<Caller>,
 }
 
@@ -89,6 +88,8 @@ struct Caller {
     patience: Pin<Box<Sleep>>,
 }
 
+/// Of the socket's path, behind the database's.
+const SUFFIX: &str = ".control";
 /// A request is a line of a few hundred bytes.
 const REQUEST_MAX: usize = 4096;
 /// Who connects and says nothing keeps others waiting for so long.
@@ -100,28 +101,16 @@ impl Control {
     /// Opens the socket of the database at `db`, of which the caller is the one writer. To be called inside a tokio runtime
     /// with its I/O driver.
     pub fn open(db: &Path) -> io::Result<Self> {
-        let path = socket_of(db);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(&path)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, path, caller: None })
+        Ok(Self { socket: Socket::open(db, SUFFIX, 0o600)?, caller: None })
     }
 
     /// The next request, and where to answer. Cancelling it loses nothing.
     pub async fn request(&mut self) -> (UnixStream, String) {
         loop {
             let Some(caller) = &mut self.caller else {
-                match self.listener.accept().await {
-                    Ok((stream, _)) => {
-                        let patience = Box::pin(tokio::time::sleep(SILENCE_MAX));
-                        self.caller = Some(Caller { stream, heard: Vec::new(), patience });
-                    }
-                    // Too many descriptors, for a moment.
-                    Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
-                }
+                let stream = self.socket.accept().await;
+                let patience = Box::pin(tokio::time::sleep(SILENCE_MAX));
+                self.caller = Some(Caller { stream, heard: Vec::new(), patience });
                 continue;
             };
             let is_over = tokio::select! {
@@ -150,13 +139,6 @@ impl Caller {
     }
 }
 
-impl Drop for Control {
-    fn drop(&mut self) {
-        // At worst it lies there and answers nobody.
-        drop(std::fs::remove_file(&self.path));
-    }
-}
-
 /// Answers; who has gone meanwhile does without.
 pub fn answer(stream: UnixStream, answer: &Answer) {
     let Ok(json) = serde_json::to_string(answer) else { return };
@@ -165,15 +147,7 @@ pub fn answer(stream: UnixStream, answer: &Answer) {
 
 /// Asks the sensor of the database at `db`; `None` when none runs.
 pub fn ask(db: &Path, request: &Request) -> Result<Option<Answer>, Failure> {
-    let path = socket_of(db);
-    let mut stream = match std::os::unix::net::UnixStream::connect(&path) {
-        Ok(stream) => stream,
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => return Ok(None),
-            _ => return Err(Failure::system(format!("{} cannot be asked; try with sudo", path.display()))(error)),
-        },
-    };
-    let failed = || Failure::system(format!("the sensor at {} does not answer", path.display()));
+    let Some(mut stream) = socket::connect(db, SUFFIX)? else { return Ok(None) };
     let mut talk = || {
         stream.set_read_timeout(Some(PATIENCE))?;
         let json = serde_json::to_string(request)?;
@@ -182,11 +156,5 @@ pub fn ask(db: &Path, request: &Request) -> Result<Option<Answer>, Failure> {
         BufReader::new(&stream).read_line(&mut line)?;
         Ok(serde_json::from_str(&line)?)
     };
-    talk().map(Some).map_err(failed())
-}
-
-fn socket_of(db: &Path) -> PathBuf {
-    let mut name = db.as_os_str().to_owned();
-    name.push(".control");
-    name.into()
+    talk().map(Some).map_err(socket::silent(db, SUFFIX))
 }

@@ -2,55 +2,35 @@
 //! nothing until somebody asks. `sensor status` is who asks.
 
 use std::io::{self, Read as _, Write};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 
 use super::failure::Failure;
 use super::screen;
+use super::socket::{self, Socket};
 use crate::cli::StatusArgs;
 use crate::config::default_db;
 
 /// The socket.
-pub struct Inquiry {
-    listener: UnixListener,
-    path: PathBuf,
-}
+pub struct Inquiry(Socket);
+
+/// Of the socket's path, behind the database's.
+const SUFFIX: &str = ".status";
 
 impl Inquiry {
-    /// Opens the socket of the database at `db`, of which the caller is the one writer: a socket that lies there is of a
-    /// sensor that was killed. To be called inside a tokio runtime with its I/O driver.
+    /// Opens the socket of the database at `db`, of which the caller is the one writer. To be called inside a tokio runtime
+    /// with its I/O driver.
     pub fn open(db: &Path) -> io::Result<Self> {
-        let path = socket_of(db);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(&path)?;
         // Whoever may look into the folder may ask, as with the database.
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666))?;
-        Ok(Self { listener, path })
+        Socket::open(db, SUFFIX, 0o666).map(Self)
     }
 
     /// The next who asks. Cancelling it loses nobody.
     pub async fn asked(&mut self) -> UnixStream {
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => return stream,
-                // Too many descriptors, for a moment.
-                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
-            }
-        }
-    }
-}
-
-impl Drop for Inquiry {
-    fn drop(&mut self) {
-        // At worst it lies there and answers nobody.
-        drop(std::fs::remove_file(&self.path));
+        self.0.accept().await
     }
 }
 
@@ -68,25 +48,14 @@ pub fn status(args: &StatusArgs) -> Result<(), Failure> {
 }
 
 fn ask(db: &Path) -> Result<String, Failure> {
-    let path = socket_of(db);
-    let mut stream = std::os::unix::net::UnixStream::connect(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Failure::NotRunning(db.to_owned()),
-        _ => Failure::system(format!("{} cannot be asked; try with sudo", path.display()))(error),
-    })?;
-    let failed = || Failure::system(format!("the sensor at {} does not answer", path.display()));
-    stream.set_read_timeout(Some(PATIENCE)).map_err(failed())?;
+    let stream = socket::connect(db, SUFFIX)?.ok_or_else(|| Failure::NotRunning(db.to_owned()))?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(socket::silent(db, SUFFIX))?;
     let mut answer = String::new();
-    (&mut stream).take(ANSWER_MAX).read_to_string(&mut answer).map_err(failed())?;
+    stream.take(ANSWER_MAX).read_to_string(&mut answer).map_err(socket::silent(db, SUFFIX))?;
     if answer.is_empty() {
         return Err(Failure::NotRunning(db.to_owned()));
     }
     Ok(answer)
-}
-
-fn socket_of(db: &Path) -> PathBuf {
-    let mut name = db.as_os_str().to_owned();
-    name.push(".status");
-    name.into()
 }
 
 /// The answer for a person. What an older or newer sensor does not tell is left out.

@@ -102,9 +102,7 @@ impl Correlator {
             || self.is_one_host(segment, old, new)
             || self.memory.ever_held(segment, ip, new)
             || self.memory.lease(segment, ip, new, s.at).is_some()
-            || self.is_failover(segment, old, new)
-            || self.share_group(s, old)
-            || self.sleeps(segment, ip, [old, new])
+            || self.explained_turn(s, ip, old).is_some()
             || self.is_only_promised(s, ip, old)
             || self.disputes.len() >= self.limits.disputes_max;
         if is_plain {
@@ -253,6 +251,14 @@ impl Correlator {
         macs.into_iter().any(serves) && !self.is_gateway(segment, ip)
     }
 
+    /// Two stations that take turns with an address, as routers of a group do, and a sleep proxy with whom it speaks for.
+    pub(super) fn explained_turn(&self, s: &Sighting, ip: IpAddr, old: Mac) -> Option<Reason> {
+        if self.is_failover(s.segment, old, s.mac) || self.share_group(s, old) {
+            return Some(Reason::Failover);
+        }
+        self.sleeps(s.segment, ip, [old, s.mac]).then_some(Reason::ProxyArp)
+    }
+
     /// Why an address moved, when nobody was asked or all have answered.
     pub(super) fn reason_of_move(
         &mut self,
@@ -264,14 +270,8 @@ impl Correlator {
             let server = lease.server.map(|server| ("dhcp_server", Detail::Text(server.to_string())));
             return (Reason::Dhcp, server.into_iter().collect());
         }
-        if self.is_failover(s.segment, old, s.mac)
-            || self.is_one_host(s.segment, old, s.mac)
-            || self.share_group(s, old)
-        {
-            return (Reason::Failover, Vec::new());
-        }
-        if self.sleeps(s.segment, ip, [old, s.mac]) {
-            return (Reason::ProxyArp, Vec::new());
+        if let Some(reason) = self.explained_turn(s, ip, old) {
+            return (reason, Vec::new());
         }
         self.verdict.take().unwrap_or((Reason::Unknown, Vec::new()))
     }

@@ -150,8 +150,7 @@ impl Memory {
         let (first_seen, announced) = self.hosts.get(&gone).map(|host| (host.first_seen, host.announced))?;
         let last_seen = self.hosts.get(&gone)?.last_seen;
         let segment = self.hosts.get(&kept)?.segment;
-        let latest = |mac: &&Mac| self.stations.get(&(segment, **mac)).map(|station| (station.last_seen, **mac));
-        let old_mac = *self.hosts.note(&kept)?.iter().max_by_key(latest)?;
+        let old_mac = self.latest_mac(kept)?;
         let newcomers: Vec<Mac> = self.hosts.note(&gone)?.iter().copied().collect();
         let is_known = self.hosts.get(&kept)?.announced;
         let is_news = is_known && (!announced || last_seen.since(first_seen) <= FRESH);
@@ -187,6 +186,13 @@ impl Memory {
         Some(kept)
     }
 
+    /// The host's station that was heard last.
+    fn latest_mac(&self, id: HostId) -> Option<Mac> {
+        let segment = self.hosts.get(&id)?.segment;
+        let latest = |mac: &&Mac| self.stations.get(&(segment, **mac)).map(|station| (station.last_seen, **mac));
+        self.hosts.note(&id)?.iter().max_by_key(latest).copied()
+    }
+
     fn put_join(&mut self, join: Join) {
         let key = join.key();
         if let Some((old, ())) = self.joins.remove(&key) {
@@ -215,7 +221,7 @@ impl Memory {
     }
 
     /// The earliest join that is to be told.
-    pub(in super::super) fn first_untold(&self) -> Option<Timestamp> {
+    pub(super) fn first_untold(&self) -> Option<Timestamp> {
         self.kin.untold.first().map(|(at, ..)| *at)
     }
 
@@ -273,8 +279,7 @@ impl Memory {
         self.hosts.note_mut(&whole)?.remove(&mac);
         let own = host_id(segment, mac);
         let id = if self.hosts.get(&own).is_some() { parted_host_id(segment, mac) } else { own };
-        let latest = |other: &&Mac| self.stations.get(&(segment, **other)).map(|station| (station.last_seen, **other));
-        let old_mac = *self.hosts.note(&whole)?.iter().max_by_key(latest)?;
+        let old_mac = self.latest_mac(whole)?;
         let (first_seen, last_seen) = (station.first_seen, station.last_seen);
         let facts = self.hosts.get(&whole)?.clone();
         let (here_since, gone_since) = (first_seen, None);
