@@ -72,7 +72,8 @@ pub struct Found {
     flags: u8,
     protocol: u8,
     is_to_group: bool,
-    ports: [u16; 2],
+    /// The transport's ports; zeros without.
+    pub ports: [u16; 2],
     /// Where the Ethernet header starts: not 0 in a tunnel.
     start: usize,
     ip_at: usize,
@@ -159,6 +160,8 @@ pub mod kind {
     pub const SPANNING_TREE: u8 = 48;
     /// First-hop redundancy: the frame's source; who speaks and what it says stand in the claimant's place.
     pub const REDUNDANCY: u8 = 56;
+    /// A message compared as a whole: its speaker; the message's hash stands in the claimant's place.
+    pub const MESSAGE: u8 = 64;
 }
 
 /// VLAN tags that are read; a frame with more is `Deep`. Two is what 802.1ad makes of a customer's tag.

@@ -124,6 +124,16 @@ pub fn decide(bucket: &mut Bucket, mark: &Mark, now: u64, refresh: u64) -> Decis
     if oldest_age < refresh { Decision::PassEvicting } else { Decision::Pass }
 }
 
+/// It was not told after all: its next repeat passes.
+#[inline(always)]
+pub fn forget(bucket: &mut Bucket, mark: &Mark) {
+    for slot in 0..4 {
+        if bucket[slot * 2] >> 16 == mark.fingerprint {
+            bucket[slot * 2] = 0;
+        }
+    }
+}
+
 /// One word's worth of avalanche (the constants are those of splitmix64).
 #[inline(always)]
 pub(crate) const fn mix(mut x: u64) -> u64 {
@@ -227,6 +237,16 @@ mod tests {
         let vxlan = |id| place(2, [30, 0], Tunnel { kind: TunnelKind::Vxlan, id, vlan: 0 });
         assert_ne!(there(untunnelled(2, [30, 0])), there(vxlan(0)));
         assert_ne!(there(vxlan(1)), there(vxlan(2)));
+    }
+
+    #[test]
+    fn what_was_not_told_passes_again() {
+        let mut bucket = [0; 8];
+        let mark = mark(1, untunnelled(2, [0, 0]), &claim(0, 7, A));
+        assert_eq!(decide(&mut bucket, &mark, 1, REFRESH), Pass);
+        forget(&mut bucket, &mark);
+        assert_eq!(decide(&mut bucket, &mark, 1, REFRESH), Pass);
+        assert_eq!(decide(&mut bucket, &mark, 1, REFRESH), Gated);
     }
 
     #[test]

@@ -14,8 +14,9 @@ use sensor_ebpf::abi::{
     ARP_BODY, COUNTER_WORDS, Class, Counters, FLAG_FLOOD, FLAG_SCAN, FRAME_MAX, HEADER_LEN, Header, SMALL_BODY,
     TunnelKind, WAKE_INTERVAL_NS, WEIGH_INTERVAL_NS,
 };
-use sensor_ebpf::classify::{Addresses, Found, INNER_MAX, Tunnel, find, plain_traffic};
+use sensor_ebpf::classify::{Addresses, Claim, Found, INNER_MAX, Tunnel, find, plain_traffic};
 use sensor_ebpf::gate::{self, Decision, TICK_BITS};
+use sensor_ebpf::message::{self, Speaker, WORDS_MAX};
 use sensor_ebpf::packet::{Packet, READ_MAX};
 use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::{police, scan, watch};
@@ -52,6 +53,8 @@ const _: () = assert!(core::mem::offset_of!(Small<SMALL_BODY>, body) == HEADER_L
 const FOUND_LEN: usize = size_of::<Found>();
 const _: () = assert!(FOUND_LEN % 8 == 0 && align_of::<Found>() == 8);
 const RECORD_LEN: usize = (HEADER_LEN + FRAME_MAX).next_multiple_of(8);
+/// Bounds an offset in a body for the verifier, which forgets comparisons.
+const BODY_MASK: usize = FRAME_MAX.next_power_of_two() - 1;
 const GATHERED_LEN: usize = 2 * READ_MAX.next_power_of_two();
 
 #[unsafe(no_mangle)]
@@ -278,35 +281,42 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, len: u64) {
     let is_new = is_watched && matches!(presence, Presence::News(..));
     // Told although its claim is known, and although its sender says too much.
     let scan = if is_scan(packet, place, found, now_ns) { FLAG_SCAN } else { 0 };
-    if is_repeat(place, counters, found, now_ns) && !is_new && scan == 0 {
+    let is_repeat = found.claim.as_ref().is_some_and(|claim| is_repeat(place, counters, claim, now_ns));
+    if is_repeat && !is_new && scan == 0 {
         counters.gated[class] += 1;
         return;
     }
-    let flag = match police(ctx, found, now_ns) {
-        police::Decision::Pass => scan,
-        police::Decision::First => FLAG_FLOOD | scan,
-        police::Decision::Over if scan != 0 => scan,
-        police::Decision::Over => {
+    let outcome = match found.class {
+        Class::Arp => tell_small::<P, ARP_BODY>(ctx, packet, found, now_ns, scan),
+        Class::Traffic => tell_small::<P, 0>(ctx, packet, found, now_ns, scan),
+        Class::Ndp | Class::Served if found.body_len as usize <= SMALL_BODY => {
+            tell_small::<P, SMALL_BODY>(ctx, packet, found, now_ns, scan)
+        }
+        _ => tell_long(ctx, place, now_ns, u32::from(scan)),
+    };
+    match outcome {
+        TOLD => {}
+        REPEATED => {
+            counters.gated[class] += 1;
+            presence.forget();
+            return;
+        }
+        POLICED => {
             counters.policed[class] += 1;
             presence.forget();
             return;
         }
-    };
-    let told = match found.class {
-        Class::Arp => write::<P, ARP_BODY>(ctx, packet, found, now_ns, flag),
-        Class::Traffic => write::<P, 0>(ctx, packet, found, now_ns, flag),
-        Class::Ndp | Class::Served if found.body_len as usize <= SMALL_BODY => {
-            write::<P, SMALL_BODY>(ctx, packet, found, now_ns, flag)
+        _ => {
+            counters.lost[class] += 1;
+            presence.forget();
+            if let Some(claim) = &found.claim {
+                forget(place, claim);
+            }
+            // Only what goes wrong is logged, never a frame that goes its way, and only in an object made for it.
+            #[cfg(feature = "log")]
+            aya_log_ebpf::warn!(&XdpContext::new(ctx), "a record of class {} found no room in the ring", class);
+            return;
         }
-        _ => write_long(ctx, packet, found, now_ns, flag),
-    };
-    if told.is_none() {
-        counters.lost[class] += 1;
-        presence.forget();
-        // Only what goes wrong is logged, never a frame that goes its way, and only in an object made for it.
-        #[cfg(feature = "log")]
-        aya_log_ebpf::warn!(&XdpContext::new(ctx), "a record of class {} found no room in the ring", class);
-        return;
     }
     counters.passed[class] += 1;
     if found.is_cut() {
@@ -373,15 +383,20 @@ extern "C" fn is_in_watched(place: u64, high: u64, low: u64) -> u32 {
     WATCH.get(0).map_or(0, |table| u32::from(watch::is_watched(table, place, [high, low])))
 }
 
+/// The flags of a record that is to be told; `None`: its sender says too much.
 #[inline(always)]
-fn police(ctx: *mut xdp_md, found: &Found, now_ns: u64) -> police::Decision {
+fn police(ctx: *mut xdp_md, found: &Found, now_ns: u64, scan: u8) -> Option<u8> {
     if POLICING.load() == 0 {
-        return police::Decision::Pass;
+        return Some(scan);
     }
     let mark = police::mark(SEED.load(), ifindex(ctx), found.frame_mac, found.class);
-    let Some(bucket) = POLICE.get_ptr_mut(mark.bucket) else { return police::Decision::Pass };
+    let Some(bucket) = POLICE.get_ptr_mut(mark.bucket) else { return Some(scan) };
     // SAFETY: the pointer is the map's value. Two CPUs at once may pass a frame too many.
-    police::decide(unsafe { &mut *bucket }, &mark, now_ns)
+    match police::decide(unsafe { &mut *bucket }, &mark, now_ns) {
+        police::Decision::Pass => Some(scan),
+        police::Decision::First => Some(FLAG_FLOOD | scan),
+        police::Decision::Over => (scan != 0).then_some(scan),
+    }
 }
 
 /// Counts what a frame asks for.
@@ -417,12 +432,11 @@ fn jiffies() -> u32 {
 }
 
 #[inline(always)]
-fn is_repeat(place: u64, counters: &mut Counters, found: &Found, now_ns: u64) -> bool {
+fn is_repeat(place: u64, counters: &mut Counters, claim: &Claim, now_ns: u64) -> bool {
     let refresh = REFRESH.load();
     if refresh == 0 {
         return false;
     }
-    let Some(claim) = &found.claim else { return false };
     let mark = gate::mark(SEED.load(), place, claim);
     let Some(bucket) = GATE.get_ptr_mut(mark.bucket) else { return false };
     // SAFETY: the pointer is the map's value. Another CPU may write it at the same time: `gate` says what that costs.
@@ -436,11 +450,26 @@ fn is_repeat(place: u64, counters: &mut Counters, found: &Found, now_ns: u64) ->
     }
 }
 
+/// What became of a record: it is in the ring.
+const TOLD: u64 = 0;
+/// Its sender says the same again.
+const REPEATED: u64 = 1;
+/// Its sender says too much.
+const POLICED: u64 = 2;
+/// There was no room for it.
+const LOST: u64 = 3;
+
 /// A record of fixed size, put together in the ring itself.
 #[repr(C)]
 struct Small<const N: usize> {
     header: Header,
     body: [u8; N],
+}
+
+#[inline(always)]
+fn tell_small<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u64, scan: u8) -> u64 {
+    let Some(flag) = police(ctx, found, now_ns, scan) else { return POLICED };
+    if write::<P, N>(ctx, packet, found, now_ns, flag).is_some() { TOLD } else { LOST }
 }
 
 #[inline(always)]
@@ -460,11 +489,10 @@ fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found,
         }
         let body = ptr::addr_of_mut!((*record).body);
         if N == ARP_BODY {
-            let Some(bytes) = packet.bytes::<ARP_BODY>(found.body_at) else {
+            if copy_arp(packet, found.body_at, body.cast()).is_none() {
                 bpf_ringbuf_discard(record.cast(), u64::from(bindings::BPF_RB_NO_WAKEUP));
                 return None;
-            };
-            body.cast::<[u8; ARP_BODY]>().write(bytes);
+            }
         } else {
             for word in 0..N / 8 {
                 body.cast::<u64>().add(word).write_volatile(0);
@@ -478,20 +506,100 @@ fn write<P: Packet, const N: usize>(ctx: *mut xdp_md, packet: &P, found: &Found,
     Some(())
 }
 
-/// A record as long as its body, put together in `SCRATCH`.
+/// Word by word: a copy of this length as a whole is a call of LLVM's that goes byte by byte.
+///
+/// # Safety
+///
+/// There is room for `ARP_BODY` bytes at `to`, which is aligned to 8.
 #[inline(always)]
-fn write_long<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, now_ns: u64, flag: u8) -> Option<()> {
-    let record = SCRATCH.get_ptr_mut(0)?.cast::<u8>();
-    let len = black_box(found.body_len as usize);
-    // SAFETY: the value has room for a header and `FRAME_MAX` bytes, and `len` is bounded by it.
+unsafe fn copy_arp<P: Packet>(packet: &P, at: usize, to: *mut u64) -> Option<()> {
+    const _: () = assert!(ARP_BODY == 28);
+    let words = [packet.bytes::<8>(at)?, packet.bytes(at + 8)?, packet.bytes(at + 16)?];
+    let last = packet.bytes::<4>(at + 24)?;
+    // SAFETY: the caller's promise.
     unsafe {
-        write_header(ctx, packet, found, now_ns, flag, &mut *record.cast::<Header>())?;
-        if len > 0 && len <= FRAME_MAX {
-            bpf_xdp_load_bytes(ctx, found.body_at as u32, record.add(HEADER_LEN).cast(), len as u32);
+        for (n, word) in words.into_iter().enumerate() {
+            to.add(n).write_volatile(u64::from_ne_bytes(word));
         }
-        let len = HEADER_LEN + if len <= FRAME_MAX { len } else { 0 };
-        (bpf_ringbuf_output(ring(), record.cast(), len as u64, wake(now_ns)) == 0).then_some(())
+        to.add(3).cast::<u32>().write_volatile(u32::from_ne_bytes(last));
     }
+    Some(())
+}
+
+/// It could not be told: its next repeat is news.
+#[inline(always)]
+fn forget(place: u64, claim: &Claim) {
+    let mark = gate::mark(SEED.load(), place, claim);
+    if let Some(bucket) = GATE.get_ptr_mut(mark.bucket) {
+        // SAFETY: as in `is_repeat`.
+        gate::forget(unsafe { &mut *bucket }, &mark);
+    }
+}
+
+/// A record as long as its body, put together in `SCRATCH`, unless the body is what its sender said before.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tell_long(ctx: *mut xdp_md, place: u64, now_ns: u64, scan: u32) -> u64 {
+    let (Some(found), Some(record), Some(counters)) = (kept(), SCRATCH.get_ptr_mut(0), counters()) else { return LOST };
+    let record = record.cast::<u8>();
+    let len = black_box(found.body_len as usize);
+    if len > 0 && len <= FRAME_MAX {
+        // SAFETY: the value has room for a header and a body in whole words, and `len` is bounded by `FRAME_MAX`.
+        unsafe {
+            let body = record.add(HEADER_LEN);
+            body.add(black_box(len - 1) & BODY_MASK & !7).cast::<u64>().write(0);
+            bpf_xdp_load_bytes(ctx, found.body_at as u32, body.cast(), len as u32);
+        }
+    }
+    let said = (scan == 0 && found.claim.is_none()).then(|| message_claim(found, len));
+    if said.as_ref().is_some_and(|claim| is_repeat(place, counters, claim, now_ns)) {
+        return REPEATED;
+    }
+    let Some(flag) = police(ctx, found, now_ns, scan as u8) else { return POLICED };
+    // SAFETY: the value is longer than a header.
+    let header = unsafe { &mut *record.cast::<Header>() };
+    let packet = Linear::new(ctx);
+    let headed = if packet.is_partial() {
+        Gathered::new(ctx).and_then(|packet| write_header(ctx, &packet, found, now_ns, flag, header))
+    } else {
+        write_header(ctx, &packet, found, now_ns, flag, header)
+    };
+    let len = HEADER_LEN + if len <= FRAME_MAX { len } else { 0 };
+    // SAFETY: the value is longer than the record.
+    if headed.is_some() && unsafe { bpf_ringbuf_output(ring(), record.cast(), len as u64, wake(now_ns)) } == 0 {
+        return TOLD;
+    }
+    if let Some(claim) = &said {
+        forget(place, claim);
+    }
+    LOST
+}
+
+#[inline(always)]
+fn message_claim(found: &Found, len: usize) -> Claim {
+    let speaker = Speaker { class: found.class, frame_mac: found.frame_mac, source: found.source, ports: found.ports };
+    let opening = match SCRATCH.get_ptr_mut(0) {
+        // SAFETY: the value is longer than a header and a word.
+        Some(record) if len > 0 => unsafe { record.cast::<u64>().add(HEADER_LEN / 8).read() },
+        _ => 0,
+    };
+    message::claim(&speaker, opening, body_hash(len as u64))
+}
+
+/// The hash of the body in `SCRATCH`: a function of its own, so that the verifier follows its loop only once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn body_hash(len: u64) -> u64 {
+    let mut hash = message::Hash::new(SEED.load(), len);
+    let Some(record) = SCRATCH.get_ptr_mut(0) else { return 0 };
+    for word in 0..WORDS_MAX {
+        if word as u64 * 8 >= len {
+            break;
+        }
+        // SAFETY: the value has room for a header and `WORDS_MAX` words.
+        hash = hash.and(unsafe { record.cast::<u64>().add(HEADER_LEN / 8 + word).read() });
+    }
+    hash.end()
 }
 
 #[inline(always)]

@@ -10,6 +10,8 @@ pub mod abi;
 pub mod classify;
 /// Which claims are repeats.
 pub mod gate;
+/// Which messages are repeats.
+pub mod message;
 /// How a frame is read.
 pub mod packet;
 /// Who says too much.

@@ -7,8 +7,8 @@ use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Counters, Header};
-use sensor_ebpf::presence;
 use sensor_ebpf::watch::{self, Watch};
+use sensor_ebpf::{gate, presence};
 use sha2::{Digest, Sha256};
 
 /// What the XDP program tells the driver to do with a frame (`linux/bpf.h`).
@@ -178,6 +178,13 @@ impl Kernel {
         let map: &Map = self.ebpf.map("CLOCK").expect("the object has a clock");
         let map = PerCpuArray::<_, [u64; 2]>::try_from(map).unwrap();
         map.get(&0, 0).unwrap().iter().map(|clock| clock[1]).max().unwrap()
+    }
+
+    /// Empties the gate.
+    pub fn forget_claims(&mut self) {
+        let map = self.ebpf.map_mut("GATE").expect("the object has a gate");
+        let mut map = Array::<_, gate::Bucket>::try_from(map).unwrap();
+        (0..gate::BUCKETS as u32).for_each(|bucket| map.set(bucket, [0; _], 0).unwrap());
     }
 
     /// Empties the presence table.

@@ -4,6 +4,7 @@
 use sensor_ebpf::abi::{Class, FLAG_SCAN, Header};
 use sensor_ebpf::classify::{Harvest, Opens, classify};
 use sensor_ebpf::gate::{self, Decision};
+use sensor_ebpf::message;
 use sensor_ebpf::packet::Captured;
 use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::scan;
@@ -12,7 +13,7 @@ use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
 use sensor_tests::frames::{Random, arp, captures, hand_made, ipv4, ipv6, link_local, mutant, ndp, read_capture};
 
 const MUTANTS: usize = 120_000;
-/// After so many frames of new senders some bucket of the presence table may be full.
+/// After so many frames of new senders some bucket of a table may be full.
 const FULL: usize = 2_000;
 /// An hour: no interval ends while the test runs, so that the two clocks do not matter.
 const REFRESH: u64 = gate::ticks(3_600);
@@ -94,9 +95,11 @@ impl Model {
             scan::is_scan(&mut self.scan[mark.bucket as usize], &mark, now_ns)
         });
         self.scans += u64::from(is_scan);
-        let decision = match &found.claim {
+        let body = &frame[found.body_at..][..usize::from(found.header.body_len)];
+        let said = if is_scan { None } else { message::repeated(self.options.seed, &found, body) };
+        let decision = match found.claim.or(said) {
             Some(claim) if self.options.refresh > 0 => {
-                let mark = gate::mark(self.options.seed, found.place(IFINDEX), claim);
+                let mark = gate::mark(self.options.seed, found.place(IFINDEX), &claim);
                 gate::decide(&mut self.gate[mark.bucket as usize], &mark, 1, self.options.refresh)
             }
             _ => Decision::Pass,
@@ -108,7 +111,7 @@ impl Model {
             return None;
         }
         Some(Record {
-            body: frame[found.body_at..found.body_at + usize::from(found.header.body_len)].to_vec(),
+            body: body.to_vec(),
             header: Header {
                 ifindex: IFINDEX,
                 flags: found.header.flags | if is_scan { FLAG_SCAN } else { 0 },
@@ -232,6 +235,11 @@ fn with_the_gate_on() {
         .filter(|frame| is_message(&harvest(frame, Port::Mirror)))
         .collect();
     for n in 0..frames.len() * 2 {
+        if n % FULL == 0 {
+            // As for presence: whom a full bucket gives up is the clock's to say.
+            kernel.forget_claims();
+            model.gate.fill([0; _]);
+        }
         let frame = match n % 2 {
             0 => frames[n / 2].clone(),
             _ => {

@@ -89,18 +89,76 @@ fn segments_are_apart() {
 }
 
 #[test]
-fn payloads_are_never_held_back() {
-    let dhcp = ipv4([0; 4], [255; 4], 17, 0, &udp(68, 67, &[1; 300]));
-    let mdns = ipv6(link_local(1), link_local(2), 17, 255, &udp(5353, 5353, &[0; 12]));
-    let router = ipv6(link_local(1), link_local(2), 58, 255, &ndp(134, 0, &[], &[0; 8]));
+fn a_message_is_compared_as_a_whole() {
+    let dhcp = |last| ipv4([0; 4], [255; 4], 17, 0, &udp(68, 67, &[&[1; 300][..], &[last]].concat()));
+    let mdns = |flags, last| {
+        let body = [&[0, 0, flags, 0][..], &[7; 1_300], &[last]].concat();
+        ipv6(link_local(1), link_local(2), 17, 255, &udp(5353, 5353, &body))
+    };
     check_gate(&[
-        (dhcp.clone(), true),
-        (dhcp, true),
-        (mdns.clone(), true),
-        (mdns, true),
-        (router.clone(), true),
-        (router, true),
+        (dhcp(1), true),
+        (dhcp(1), false),
+        (dhcp(2), true),
+        (dhcp(1), true),
+        (dhcp(1), false),
+        // Questions and answers do not take each other's place.
+        (mdns(0, 1), true),
+        (mdns(0x84, 1), true),
+        (mdns(0, 1), false),
+        (mdns(0x84, 1), false),
+        (mdns(0x84, 2), true),
+        (mdns(0x84, 1), true),
+        // What follows the UDP datagram is padding.
+        ([mdns(0x84, 1), vec![9; 4]].concat(), false),
     ]);
+}
+
+#[test]
+fn a_message_is_its_speakers() {
+    let said = udp(5353, 5353, &[0x84; 40]);
+    let from = |n: u8, source: u8| {
+        let mut frame = ipv4([192, 0, 2, source], [224, 0, 0, 251], 17, 0, &said);
+        frame[6..12].copy_from_slice(&mac(n));
+        frame
+    };
+    check_gate(&[
+        (from(1, 1), true),
+        (from(2, 1), true),
+        (from(1, 2), true),
+        (tagged(&from(1, 1), 0x8100, 30), true),
+        (from(1, 1), false),
+        (from(2, 1), false),
+        (from(1, 2), false),
+    ]);
+}
+
+#[test]
+fn a_router_of_few_words_is_told_each_time() {
+    let router = ipv6(link_local(1), link_local(2), 58, 255, &ndp(134, 0, &[], &[0; 8]));
+    check_gate(&[(router.clone(), true), (router, true)]);
+}
+
+#[test]
+fn what_found_no_room_is_told_when_it_is_said_again() {
+    if !require_root() {
+        return;
+    }
+    let mut kernel = Kernel::load(Options { ring_bytes: 4096, ..GATED });
+    let message = |n: u8| ipv4(IP, [224, 0, 0, 251], 17, 0, &udp(5353, 5353, &[n; 500]));
+    // Each differs from the one before, until one finds no room.
+    let lost = (1..20).find(|&n| {
+        kernel.run("sensor_host", &message(n));
+        kernel.run("sensor_host", &claim(n));
+        kernel.counters().lost[Class::Mdns as usize] > 0 && kernel.counters().lost[Class::Arp as usize] > 0
+    });
+    let lost = lost.unwrap();
+    kernel.drain();
+    for frame in [message(lost), claim(lost)] {
+        kernel.run("sensor_host", &frame);
+        assert_eq!(kernel.drain(), 1);
+        kernel.run("sensor_host", &frame);
+        assert_eq!(kernel.drain(), 0);
+    }
 }
 
 #[test]

@@ -2,14 +2,18 @@
 //! again by the kernel, so that what the last one left must be overwritten.
 
 use aya_ebpf::bindings::xdp_action;
-use aya_ebpf::btf_maps::Array;
+use aya_ebpf::btf_maps::{Array, ProgramArray};
 use aya_ebpf::helpers::{bpf_get_prandom_u32, bpf_redirect, bpf_xdp_adjust_tail, bpf_xdp_store_bytes};
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
-use bench_sender::{DHCP_LEN, FRAME_LEN, HOSTS, Kind, OUT_IFINDEX, SERVERS, Template, digits, ip, mac};
+use bench_sender::{DHCP_LEN, FRAME_LEN, HOSTS, Kind, OUT_IFINDEX, SERVERS, STATIONS, Template, digits, ip, mac};
 
 #[btf_map]
 static TEMPLATES: Array<Template, { Kind::ALL.len() }> = Array::new();
+
+/// The program that is measured.
+#[btf_map]
+static MEASURED: ProgramArray<1> = ProgramArray::new();
 
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]
@@ -22,6 +26,17 @@ fn bench_send(ctx: XdpContext) -> u32 {
         Some(()) => unsafe { bpf_redirect(OUT_IFINDEX, 0) as u32 },
         None => xdp_action::XDP_ABORTED,
     }
+}
+
+/// Gives the IPv4 frame at hand another sender, and hands it on.
+#[xdp(frags)]
+fn bench_stations(ctx: XdpContext) -> u32 {
+    let station = 1 + (random() >> 16) * STATIONS / 65_536;
+    if put(&ctx, 6, mac(station)).is_some() && put(&ctx, 26, ip(station)).is_some() {
+        // SAFETY: the program that is called takes the same context, and nothing here waits to be dropped.
+        unsafe { MEASURED.tail_call(&ctx, 0) };
+    }
+    xdp_action::XDP_ABORTED
 }
 
 #[inline(always)]

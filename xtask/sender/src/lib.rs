@@ -1,4 +1,5 @@
-//! What the bench and its sending program agree on: which templates there are, and where a host's number goes in them.
+//! What the benches and their programs agree on: which templates there are, where a host's number goes in them, and how
+//! many stations there are behind a frame that is given another sender each time.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -12,6 +13,9 @@ pub const HOSTS: u32 = 5_000;
 pub const SERVERS: u32 = 100;
 /// The interface that the frames leave by: its number in the sender's namespace.
 pub const OUT_IFINDEX: u32 = 100;
+
+/// Stations that take turns as a frame's sender.
+pub const STATIONS: u32 = 10_000;
 
 /// A frame as host 0 would send it, in a map from [`Kind`].
 pub type Template = [u8; (DHCP_LEN + 2).next_multiple_of(8)];
