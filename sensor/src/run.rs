@@ -306,12 +306,18 @@ impl Sensor {
 
     /// Asks what is due, as far as the prober has room.
     fn ask(&mut self, now: Timestamp) {
-        let World { capture, intake, prober: Some(prober), .. } = &mut self.world else { return };
+        let World { capture, intake, alias, prober: Some(prober), .. } = &mut self.world else { return };
         self.probes.clear();
         intake.plan(now, prober.room().min(PROBES_PER_TURN), &mut self.probes);
         for probe in self.probes.drain(..) {
             if probe.question.is_frame() {
                 capture.forget(probe.segment, probe.ip);
+                // The answer comes to the port that speaks for the mirror port.
+                if let Some((speaker, mirror)) = *alias
+                    && probe.segment.iface == mirror
+                {
+                    capture.forget(Segment { iface: speaker, ..probe.segment }, probe.ip);
+                }
             }
             // There was room, and nobody else asks.
             drop(prober.ask(probe));

@@ -154,8 +154,8 @@ fn cpus(accounts: &Accounts) -> Vec<Value> {
     busy.map(row).collect()
 }
 
-/// Every frame that was lost, by reason and by where: `policed` and `ring-full` a CPU and class, `undeliverable` a class (records
-/// that were in the ring), `socket-full` (before frames have a class).
+/// Every frame that was lost, by reason and by where: `policed` and `ring-full` a CPU and class (a packet socket polices by class
+/// alone), `undeliverable` a class (records that were in the ring), `socket-full` (before frames have a class).
 fn lost(status: &Status<'_>) -> Vec<Value> {
     let accounts = status.accounts;
     let of = |row: &[u64; Class::COUNT]| {
@@ -169,6 +169,12 @@ fn lost(status: &Status<'_>) -> Vec<Value> {
             losses.extend(of(row).map(lost));
         }
     }
+    // What no CPU's program held back, packet sockets did.
+    let mut policed = accounts.total.policed;
+    for cpu in &accounts.cpus {
+        policed.iter_mut().zip(cpu.policed).for_each(|(all, of_cpu)| *all = all.saturating_sub(of_cpu));
+    }
+    losses.extend(of(&policed).map(|(class, frames)| json!({"reason": "policed", "class": class, "frames": frames})));
     losses.extend(
         of(&accounts.undeliverable)
             .map(|(class, frames)| json!({"reason": "undeliverable", "class": class, "frames": frames})),
