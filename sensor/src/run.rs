@@ -397,8 +397,8 @@ impl Sensor {
             self.world.intake.set_deaf(now);
         }
         self.world.intake.set_utc_offset_s(self.world.clock.utc_offset_s());
-        let Some(prober) = &self.world.prober else { return };
-        let failed = prober.counts().failed_total.load(Ordering::Relaxed);
+        let prober = self.world.prober.as_ref();
+        let failed = prober.map_or(0, |prober| prober.counts().failed_total.load(Ordering::Relaxed));
         let is_failing = std::mem::replace(&mut self.failed, failed) != failed;
         if is_failing {
             self.world.intake.set_deaf(now);
@@ -406,6 +406,8 @@ impl Sensor {
         let is_due = now >= self.speakers_due || now < self.started;
         if is_failing || is_due || !self.world.speakers.are_sound() {
             self.speakers_due = now.after(SPEAKERS_EVERY);
+            // What cannot be listed now stays as it was.
+            drop(self.world.watch.renew());
             self.look_at_speakers(now, is_failing);
         }
     }
@@ -564,11 +566,13 @@ impl Sensor {
     /// Nothing when the counters cannot be read, which the next look at them makes an error of.
     fn status_line(&self, now: Timestamp) -> Option<String> {
         let accounts = self.world.capture.accounts().ok()?;
+        let learned: Vec<_> = self.world.intake.desk.correlator.learned_prefixes().collect();
         Some(status::line(&Status {
             at: now,
             uptime_s: now.since(self.started).as_secs(),
             ports: &self.world.capture.ports(),
             accounts: &accounts,
+            watched: &self.world.watch.origins(learned.iter().copied()),
             malformed_total: self.world.intake.malformed_total,
             evictions_total: self.world.intake.desk.correlator.evictions_total(),
             events_unsaved: (self.waiting.len() + self.in_flight.len()) as u64,

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::net::Ipv4Addr;
+use std::process::Command;
 
 use sensor::types::Mac;
+use sensor_tests::binary::sensor_binary;
 use sensor_tests::bpf::require_root;
 use sensor_tests::frames::{self, arp};
 use sensor_tests::lab::namespace::Namespace;
@@ -128,6 +130,44 @@ fn check_presence(capture: &str) {
     again.unwrap();
     let events = sensor.events().unwrap();
     assert_eq!(of_kind(&events, "new-host").len(), 2, "{events:#?}");
+    assert!(sensor.stop().unwrap().success());
+}
+
+#[test]
+fn watched_prefixes_say_where_they_come_from() {
+    if !require_root() {
+        return;
+    }
+    let (namespace, folder) = (port(), TempDir::new().unwrap());
+    namespace.sh(&format!("ip addr add 198.51.100.9/24 dev {PORT}")).unwrap();
+    let sensor = start(&namespace, &folder, &["--mirror", PORT, "--network", "203.0.113.0/24"]);
+    // A router's word: 2001:db8:77::/64 is on the link.
+    let mut advert = frames::ndp(134, 0x4000_0708, &[], &[0; 8]);
+    advert.extend([3, 4, 64, 0xc0, 0, 0, 14, 16, 0, 0, 14, 16, 0, 0, 0, 0]);
+    advert.extend([0x20, 1, 0x0d, 0xb8, 0, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let everybody = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let advert = frames::ipv6(frames::link_local(1), everybody, 58, 255, &advert);
+    let status = |flags: &[&str]| {
+        let db = folder.path().join("sensor.db");
+        let output = Command::new(sensor_binary()).arg("status").args(flags).arg("--db").arg(db).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let row = |prefix: &str, segment: Option<&str>, origin: &str| json!({"prefix": prefix, "segment": segment, "origin": origin});
+    let expected = [
+        row("203.0.113.0/24", None, "configured"),
+        row("198.51.100.0/24", Some(PORT), "interface"),
+        row("10.0.0.0/8", None, "private"),
+        row("2001:db8:77::/64", Some(PORT), "learned"),
+    ];
+    let listed = wait::until("the prefix to be learned", || {
+        sender::send(&namespace, CABLE, std::slice::from_ref(&advert))?;
+        let answer: Value = serde_json::from_str(&status(&["--json"]))?;
+        let watched = answer["status"]["watched"].as_array().unwrap().clone();
+        Ok(expected.iter().all(|row| watched.contains(row)).then_some(()))
+    });
+    listed.unwrap_or_else(|error| panic!("{error}: {}", status(&["--json"])));
+    let is_it = |line: &str| line.split_whitespace().eq(["2001:db8:77::/64", PORT, "learned"]);
+    assert!(status(&[]).lines().any(is_it), "{}", status(&[]));
     assert!(sensor.stop().unwrap().success());
 }
 

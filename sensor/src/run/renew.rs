@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::voices;
 use crate::capture::News;
-use crate::capture::iface::Link;
+use crate::capture::iface::{self, Link};
 use crate::probe::prober::Voice;
 use crate::probe::raw::Speaker;
 use crate::types::{Iface, Timestamp};
@@ -42,12 +42,13 @@ impl Speakers {
         Self { voices, states, news: Vec::new() }
     }
 
-    /// Looks at every interface that speaks, by its name; whether any is another than it was. `find` tells who speaks on an
-    /// interface now, and nobody where there is none of that name.
-    pub fn look(&mut self, now: Timestamp, find: &mut dyn FnMut(Iface) -> Option<Speaker>) -> bool {
+    /// Looks at every interface that speaks; whether any is another than it was. `find` tells who speaks now in the place of
+    /// one who spoke, and nobody where the interface is gone.
+    pub fn look(&mut self, now: Timestamp, find: &mut dyn FnMut(&Speaker) -> Option<Speaker>) -> bool {
         let mut is_changed = false;
         for (iface, state) in &mut self.states {
-            let found = find(*iface);
+            let known = self.voices.iter().find(|voice| voice.speaker.iface == *iface);
+            let found = known.and_then(|known| find(&known.speaker));
             is_changed |= found.is_some() && state.is_lost;
             self.news.extend(state.note(*iface, found.is_none(), now));
             let Some(found) = found else { continue };
@@ -101,9 +102,12 @@ impl State {
     }
 }
 
-/// Who speaks on the interface that bears this name now.
-pub fn find(iface: Iface) -> Option<Speaker> {
-    voices::speaker(iface, Link::of(iface).ok()?)
+/// Who speaks on the interface that bears the name now; where none does, whoever spoke, if it was only renamed.
+pub fn find(known: &Speaker) -> Option<Speaker> {
+    match Link::of(known.iface) {
+        Ok(link) => voices::speaker(known.iface, link),
+        Err(_) => iface::is_there(known.index).then(|| known.clone()),
+    }
 }
 
 #[cfg(test)]

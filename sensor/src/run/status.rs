@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::outbox::SinkStatus;
 use super::ports;
-use crate::capture::{Accounts, Hearing, Mode, PortStatus, Role};
+use super::watch::Origin;
+use crate::capture::{Accounts, Hearing, Mode, PortStatus, Role, Watched};
 use crate::export::escape::escape;
 use crate::export::record::rfc3339;
 use crate::inventory::event::Detail;
@@ -47,6 +48,8 @@ pub struct Status<'a> {
     pub ports: &'a [PortStatus],
     /// Frames, by who counted them.
     pub accounts: &'a Accounts,
+    /// What is taken for local, and how it came to be.
+    pub watched: &'a [(Watched, Origin)],
     /// Messages that their parser refused.
     pub malformed_total: u64,
     /// Rows evicted by limits.
@@ -89,6 +92,7 @@ pub fn line(status: &Status<'_>) -> String {
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
         "ports": status.ports.iter().map(|port| self::port(port, status.at)).collect::<Vec<_>>(),
+        "watched": status.watched.iter().map(watched).collect::<Vec<_>>(),
         "frames": frames,
         "cpus": cpus(status.accounts),
         "losses": lost(status),
@@ -123,6 +127,11 @@ fn sink(sink: &SinkStatus) -> Value {
 
 fn mute(mute: &Mute) -> Value {
     json!({"id": mute.id, "target": mute.target.to_string(), "until": rfc3339(mute.until), "reason": mute.reason})
+}
+
+fn watched((watched, origin): &(Watched, Origin)) -> Value {
+    let segment = watched.segment.map(|segment| segment.to_string());
+    json!({"prefix": watched.prefix.to_string(), "segment": segment, "origin": origin.name()})
 }
 
 fn port(port: &PortStatus, now: Timestamp) -> Value {
