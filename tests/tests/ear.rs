@@ -323,7 +323,9 @@ fn check_storm(capture: &str) {
     assert!(lost == 0 || capture == "packet", "{stopped:#}");
     assert_eq!(count("seen") + lost, u64::from(sent) + guests, "{stopped:#}");
     assert_eq!(count("seen"), parts, "{stopped:#}");
-    assert!(count("policed") > (u64::from(STORM) - lost) / 2 && count("lost") == 0, "{stopped:#}");
+    // Of what is heard after gaps, more is a repeat of what was told lately.
+    let least = if capture == "packet" { count("seen") / 4 } else { u64::from(STORM) / 2 };
+    assert!(count("policed") > least && count("lost") == 0, "{stopped:#}");
     let hosts: std::collections::BTreeSet<_> =
         of_kind(&events, "new-host").iter().map(|event| event["mac"].to_string()).collect();
     assert!(hosts.len() >= usize::from(HONEST), "every honest host is told: {hosts:?}");

@@ -28,9 +28,9 @@ pub(super) struct Sieve {
     pub(super) counters: Counters,
 }
 
-/// What bounds a live source. A capture file has no end to its patience: whoever floods in it takes no turn from others, all
-/// of its claims are wanted, and what a reading tells must not depend on when it is read; the kernel's own differential
-/// test runs without policing too.
+/// What bounds a live source. A capture file has none of it and is told whole: whoever floods in it takes no turn from
+/// anybody, what a reading tells must not depend on how fast it is read, and the differential test asks for no policing (it
+/// holds the program, with policing off, against the shared functions themselves).
 struct Live {
     police: Vec<police::Bucket>,
     /// The refresh interval of neighbours' claims, ticks of the gate; `None`: every claim is told.
