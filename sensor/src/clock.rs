@@ -39,6 +39,11 @@ impl Clock {
     pub fn boot_to_wall_ns(&self) -> i64 {
         self.now().as_nanos().saturating_sub(boot_ns())
     }
+
+    /// The kernel's own time, `CLOCK_BOOTTIME`, nanoseconds: no step of the wall clock changes it.
+    pub fn boot_ns(&self) -> u64 {
+        u64::try_from(boot_ns()).unwrap_or(0)
+    }
 }
 
 fn boot_ns() -> i64 {

@@ -22,6 +22,7 @@ use sensor::run::failure::Failure;
 use sensor::run::inquiry::{self, Inquiry};
 use sensor::run::intake::{EXPLAIN, Intake, SETTLE};
 use sensor::run::outbox::Outbox;
+use sensor::run::renew::Speakers;
 use sensor::run::voices::{self, Voices};
 use sensor::run::watch::Watch;
 use sensor::run::{self, World, host, mute, notice, replay, scan, screen, show};
@@ -132,6 +133,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         .map_err(Failure::system("a sink's thread cannot start"))?;
     let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
     intake.judge.set_telling(config.telling);
+    let spoken = voices.as_ref().map(|voices| voices.equipment.voices.clone()).unwrap_or_default();
     let prober = match voices {
         Some(Voices { policy, equipment }) => {
             let now = clock.now();
@@ -165,6 +167,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         intake,
         store,
         prober,
+        speakers: Speakers::new(spoken),
         watch,
         alias,
         outbox,

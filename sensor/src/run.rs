@@ -14,9 +14,10 @@ use self::failure::Failure;
 use self::inquiry::Inquiry;
 use self::intake::{Intake, Told};
 use self::outbox::Outbox;
+use self::renew::Speakers;
 use self::status::Status;
 use self::watch::Watch;
-use crate::capture::{CaptureError, Live, Seen, Watched};
+use crate::capture::{CaptureError, Live, Seen, Watched, iface};
 use crate::clock::Clock;
 use crate::config::{self, ConfigError, Screen, Target};
 use crate::export::lines::Lines;
@@ -59,6 +60,8 @@ pub mod screen;
 mod telling;
 /// `sensor replay`.
 pub mod replay;
+/// Voices follow their interfaces.
+pub mod renew;
 /// `sensor scan`.
 pub mod scan;
 /// `sensor hosts`, `events`, `export`, `db`.
@@ -80,6 +83,8 @@ pub struct World {
     pub store: WriterThread,
     /// Who asks, where anybody may be asked.
     pub prober: Option<Prober>,
+    /// Who speaks for the prober.
+    pub speakers: Speakers,
     /// Whom to hear besides the senders of harvested protocols.
     pub watch: Watch,
     /// A port that speaks for a mirror port: what it hears belongs to that one's segments.
@@ -110,6 +115,8 @@ const COMMIT_EVERY: Duration = Duration::from_secs(1);
 const PRESENCE_EVERY: Duration = Duration::from_secs(60);
 /// Who sent frames of any kind is read from the kernel this often.
 const HEARD_EVERY: Duration = Duration::from_secs(10);
+/// The interfaces that ask are looked at this often, also when all is well: addresses come and go by themselves.
+const SPEAKERS_EVERY: Duration = Duration::from_secs(10);
 /// A status line, with `--json`.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 /// Unknown hosts that are to be told again are looked for this often.
@@ -192,6 +199,7 @@ struct Sensor {
     loss_due: Timestamp,
     presence_due: Timestamp,
     heard_due: Timestamp,
+    speakers_due: Timestamp,
     /// Whom the capture was told to hear.
     watched: Vec<Watched>,
     status_due: Timestamp,
@@ -224,6 +232,7 @@ impl Sensor {
             loss_due: now,
             presence_due: now.after(PRESENCE_EVERY),
             heard_due: now.after(HEARD_EVERY),
+            speakers_due: now.after(SPEAKERS_EVERY),
             watched: Vec::new(),
             status_due: now,
             renotify_due: now.after(RENOTIFY_EVERY),
@@ -275,7 +284,9 @@ impl Sensor {
         let now = clock.now();
         let mut sink = |frame: Frame<'_>| intake.take(&filed(frame, *alias), now);
         capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)?;
-        ports::tell(capture.take_news(), intake, now);
+        if ports::tell(capture.take_news(), intake, now) {
+            self.speakers_due = now;
+        }
         Ok(())
     }
 
@@ -295,12 +306,18 @@ impl Sensor {
 
     /// Asks what is due, as far as the prober has room.
     fn ask(&mut self, now: Timestamp) {
-        let World { capture, intake, prober: Some(prober), .. } = &mut self.world else { return };
+        let World { capture, intake, alias, prober: Some(prober), .. } = &mut self.world else { return };
         self.probes.clear();
         intake.plan(now, prober.room().min(PROBES_PER_TURN), &mut self.probes);
         for probe in self.probes.drain(..) {
             if probe.question.is_frame() {
                 capture.forget(probe.segment, probe.ip);
+                // The answer comes to the port that speaks for the mirror port.
+                if let Some((speaker, mirror)) = *alias
+                    && probe.segment.iface == mirror
+                {
+                    capture.forget(Segment { iface: speaker, ..probe.segment }, probe.ip);
+                }
             }
             // There was room, and nobody else asks.
             drop(prober.ask(probe));
@@ -380,11 +397,35 @@ impl Sensor {
             self.world.intake.set_deaf(now);
         }
         self.world.intake.set_utc_offset_s(self.world.clock.utc_offset_s());
-        let Some(prober) = &self.world.prober else { return };
-        let failed = prober.counts().failed_total.load(Ordering::Relaxed);
+        let prober = self.world.prober.as_ref();
+        let failed = prober.map_or(0, |prober| prober.counts().failed_total.load(Ordering::Relaxed));
         let is_failing = std::mem::replace(&mut self.failed, failed) != failed;
         if is_failing {
             self.world.intake.set_deaf(now);
+        }
+        let is_due = now >= self.speakers_due || now < self.started;
+        if is_failing || is_due || !self.world.speakers.are_sound() {
+            self.speakers_due = now.after(SPEAKERS_EVERY);
+            // What cannot be listed now stays as it was.
+            drop(self.world.watch.renew());
+            self.look_at_speakers(now, is_failing);
+        }
+    }
+
+    /// An interface that asks may have become another: with another number, station or addresses.
+    fn look_at_speakers(&mut self, now: Timestamp, is_failing: bool) {
+        let World { intake, prober: Some(prober), speakers, .. } = &mut self.world else { return };
+        let is_changed = speakers.look(now, &mut renew::find);
+        ports::tell(speakers.take_news(), intake, now);
+        if is_changed {
+            // Before the first word of the new station: it is ours.
+            if let Ok(macs) = iface::own_macs() {
+                intake.set_own_macs(macs);
+            }
+            intake.desk.set_own_ips(speakers.own_ips());
+        }
+        if is_changed || is_failing {
+            prober.renew(speakers.voices());
         }
     }
 
@@ -525,11 +566,13 @@ impl Sensor {
     /// Nothing when the counters cannot be read, which the next look at them makes an error of.
     fn status_line(&self, now: Timestamp) -> Option<String> {
         let accounts = self.world.capture.accounts().ok()?;
+        let learned: Vec<_> = self.world.intake.desk.correlator.learned_prefixes().collect();
         Some(status::line(&Status {
             at: now,
             uptime_s: now.since(self.started).as_secs(),
             ports: &self.world.capture.ports(),
             accounts: &accounts,
+            watched: &self.world.watch.origins(learned.iter().copied()),
             malformed_total: self.world.intake.malformed_total,
             evictions_total: self.world.intake.desk.correlator.evictions_total(),
             events_unsaved: (self.waiting.len() + self.in_flight.len()) as u64,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use sensor::types::Mac;
-use sensor_tests::lab::crowd::{Crowd, IFACE, Way};
+use sensor_tests::lab::crowd::{Crowd, IFACE, Kind, Way};
 use sensor_tests::lab::daemon::Daemon;
 use sensor_tests::lab::namespace::Namespace;
 use sensor_tests::lab::sensor_process::{SensorProcess, of_kind};
-use sensor_tests::lab::{self, sender};
+use sensor_tests::lab::{self, sender, wait};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -342,6 +342,61 @@ fn passive_is_silent() {
     std::thread::sleep(Duration::from_secs(8));
     let heard = tap.frames().unwrap();
     assert!(heard.is_empty(), "{} frames left the prober", heard.len());
+}
+
+#[test]
+fn an_interface_that_is_made_anew_asks_again() {
+    check_renewal("auto");
+}
+
+#[test]
+fn an_interface_that_is_made_anew_asks_again_with_a_packet_socket() {
+    check_renewal("packet");
+}
+
+/// Everybody is silent until asked by ARP, and one after the other is; what the sensor says comes back to it.
+fn check_renewal(capture: &str) {
+    if !lab::possible() {
+        return;
+    }
+    let crowd = Crowd::build("10.67.0.0/24".parse().unwrap(), Way::Switch, |_| Some(Kind::ArpOnly)).unwrap();
+    crowd.reflect_prober().unwrap();
+    let old = crowd.prober.macs().unwrap().into_iter().find(|mac| mac.is_station()).unwrap();
+    let folder = TempDir::new().unwrap();
+    let sightings = folder.path().join("sightings.jsonl");
+    let flags = ["-i", IFACE, "--learning", "0", "--techniques", "arp", "--sweep", "10m", "--capture", capture];
+    let flags = [&flags[..], &["--sightings", sightings.to_str().unwrap()]].concat();
+    let sensor = SensorProcess::start(&crowd.prober, folder.path(), &flags).unwrap();
+    let found = |events: &[Value]| of_kind(events, "new-host").len();
+    sensor.wait_for("a host that was asked", |events| found(events) > 0).unwrap();
+
+    let said = || std::fs::read_to_string(folder.path().join("stderr")).unwrap();
+    let lines = |words: &str| said().matches(words).count();
+    let (gone, back) = ("eth0 is gone: nothing is asked", "eth0 is back and asks again");
+    crowd.prober.sh(&format!("ip link del {IFACE}")).unwrap();
+    wait::until("the voice to be missed", || Ok((lines(gone) > 0).then_some(()))).unwrap();
+    let before = found(&sensor.events().unwrap());
+    let new = Mac([0x00, 0x0c, 0x29, 0, 0, 7]);
+    crowd.replug_prober(new).unwrap();
+    let tap = crowd.tap().unwrap();
+    let events = sensor.wait_for("a new host that was asked", |events| found(events) > before + 2).unwrap();
+    assert_eq!((lines(gone), lines(back)), (1, 1), "{}", said());
+    assert!(of_kind(&events, "host-gone").is_empty(), "{events:#?}");
+    let questions = tap.frames().unwrap();
+    let own = [&new.0[..], &crowd.prober_address().octets()].concat();
+    assert!(!questions.is_empty());
+    // Whose words they are stands in the frame and in the question; before its addresses come back it has none to give.
+    for frame in &questions {
+        let bytes = &frame.bytes;
+        assert_eq!((&bytes[6..12], &bytes[12..14]), (&new.0[..], &[0x08, 0x06][..]), "{bytes:02x?}");
+    }
+    assert!(questions.iter().any(|frame| frame.bytes[22..32] == own), "{questions:02x?}");
+    let sightings = std::fs::read_to_string(&sightings).unwrap();
+    for own in [old, new] {
+        assert!(!sightings.contains(&own.to_string()), "{sightings}");
+        assert!(!sensor.export().unwrap().iter().any(|record| record["mac"] == own.to_string()));
+    }
+    assert!(sensor.stop().unwrap().success());
 }
 
 fn daemon(namespace: &Namespace, command: &str) -> Daemon {

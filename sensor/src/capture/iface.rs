@@ -122,6 +122,11 @@ pub(super) fn look_at(index: u32) -> Option<port::Link> {
     Some(port::Link { index, name, is_up, has_carrier: flags & libc::IFF_RUNNING != 0 })
 }
 
+/// Whether there is an interface of this number, under whatever name.
+pub fn is_there(index: u32) -> bool {
+    name_of(index).is_some()
+}
+
 /// The name of the interface of this number.
 pub(super) fn name_of(index: u32) -> Option<Iface> {
     let mut name = [0_u8; libc::IF_NAMESIZE];

@@ -212,6 +212,11 @@ impl Live {
         if let Some(xdp) = &mut self.xdp {
             xdp.forget(segment, ip);
         }
+        for ear in self.ears.iter_mut().filter(|ear| ear.port.iface == segment.iface) {
+            if let Some(socket) = &mut ear.socket {
+                socket.forget(segment, ip);
+            }
+        }
     }
 
     /// Counters since the start, over all CPUs and sockets. Frames that a packet socket had no room for have no
@@ -422,7 +427,7 @@ fn attach(
             }
         }
     }
-    Ok((Mode::Packet, Some(PacketSocket::open(port, index, options.ring_bytes)?)))
+    Ok((Mode::Packet, Some(PacketSocket::open(port, index, options)?)))
 }
 
 /// Offloads that change what is heard: named with what mends them, and switched off where the owner asked for it.

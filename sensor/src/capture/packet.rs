@@ -5,6 +5,7 @@
 
 use std::io;
 use std::mem;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -18,9 +19,10 @@ use super::harvest::harvest;
 use super::iface::{set_option, socket};
 use super::sieve::Sieve;
 use super::watched::Watched;
-use super::{Port, Role};
+use super::xdp::seed;
+use super::{Options, Port, Role};
 use crate::clock::Clock;
-use crate::types::{Frame, Iface, Timestamp};
+use crate::types::{Frame, Iface, Segment, Timestamp};
 
 /// One port's socket.
 pub(super) struct PacketSocket {
@@ -33,8 +35,8 @@ pub(super) struct PacketSocket {
 }
 
 impl PacketSocket {
-    pub(super) fn open(port: Port, index: u32, buffer_bytes: u32) -> Result<Self, CaptureError> {
-        let Port { iface, role } = port;
+    pub(super) fn open(port: Port, index: u32, options: &Options) -> Result<Self, CaptureError> {
+        let (Port { iface, role }, refresh) = (port, options.refresh);
         CaptureError::require("a packet socket", &Capability::PACKET)?;
         let fail = |call| move |source| CaptureError::of_call(iface.as_str(), call, &Capability::PACKET, source);
         // Protocol 0 first: nothing of another interface comes in before the bind.
@@ -44,7 +46,7 @@ impl PacketSocket {
         set_option(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32).map_err(fail("SO_TIMESTAMPNS"))?;
         // Linux 4.20; before it every outgoing frame is looked at and left out here.
         drop(set_option(&socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32));
-        let buffer = i32::try_from(buffer_bytes).unwrap_or(i32::MAX);
+        let buffer = i32::try_from(options.ring_bytes).unwrap_or(i32::MAX);
         // Beyond the system's limit (net.core.rmem_max) only with CAP_NET_ADMIN; else as large as is allowed.
         if set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &buffer).is_err() {
             drop(set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, &buffer));
@@ -58,13 +60,18 @@ impl PacketSocket {
                 source: io::Error::other(error.to_string()),
             }
         })?;
-        let sieve = Sieve::of_port(role == Role::Mirror);
+        let sieve = Sieve::of_port(role == Role::Mirror, seed(), refresh);
         Ok(Self { iface, socket, batch: Batch::new(), sieve, dropped: AtomicU64::new(0) })
     }
 
     /// Whom to hear besides the senders of harvested protocols.
     pub(super) fn watch(&mut self, watched: &[Watched], own: &[[u64; 2]]) {
         self.sieve.watch(self.iface, watched, own);
+    }
+
+    /// An address is about to be asked: see [`Sieve::forget`].
+    pub(super) fn forget(&mut self, segment: Segment, ip: IpAddr) {
+        self.sieve.forget(segment, ip);
     }
 
     /// Ready when frames are waiting. The readiness is taken: the caller drains.
@@ -75,6 +82,8 @@ impl PacketSocket {
     /// Hands up to `frames_max` frames to the classifier, and what is harvested on; answers how many it took.
     pub(super) fn drain(&mut self, frames_max: usize, sink: &mut dyn FnMut(Frame<'_>)) -> Result<usize, CaptureError> {
         let Self { iface, socket, batch, sieve, .. } = self;
+        // One reading for all that waited, as the program reads its clock once a jiffy.
+        sieve.set_boot_ns(Clock::new().boot_ns());
         receive(*iface, socket.get_ref(), batch, frames_max, &mut |received| {
             let Received { bytes, wire_len, at } = received;
             harvest(bytes, wire_len, at, *iface, sieve, sink);

@@ -1,15 +1,18 @@
 //! The native sieve: what the XDP program decides beside the class of a frame, for packet sockets and capture files. The
 //! same tables, but a known sender is told again at each interval, because nobody reads them from outside.
 
-use sensor_ebpf::abi::{Class, Counters, FLAG_SCAN};
-use sensor_ebpf::classify::{Harvest, Opens};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sensor_ebpf::abi::{Class, Counters, FLAG_FLOOD, FLAG_SCAN};
+use sensor_ebpf::classify::{Claim, Harvest, Opens, kind};
 use sensor_ebpf::gate::{self, Decision};
 use sensor_ebpf::presence::{self, Look};
-use sensor_ebpf::scan;
 use sensor_ebpf::watch::{self, Table};
+use sensor_ebpf::{police, scan};
 
-use super::watched::{self, Watched};
-use crate::types::{Iface, Timestamp};
+use super::watched::{self, Watched, place, words};
+use crate::types::{Iface, Segment, Timestamp};
 
 /// Tables and counters of one source of frames.
 pub(super) struct Sieve {
@@ -18,15 +21,32 @@ pub(super) struct Sieve {
     scan: Vec<scan::Bucket>,
     watch: Box<Table>,
     opens_all: bool,
+    seed: u64,
+    keys: presence::Keys,
+    live: Option<Live>,
     /// What was seen, told and held back.
     pub(super) counters: Counters,
 }
+
+/// What bounds a live source. A capture file has none of it and is told whole: whoever floods in it takes no turn from
+/// anybody, what a reading tells must not depend on how fast it is read, and the differential test asks for no policing (it
+/// holds the program, with policing off, against the shared functions themselves).
+struct Live {
+    police: Vec<police::Bucket>,
+    /// The refresh interval of neighbours' claims, ticks of the gate; `None`: every claim is told.
+    refresh: Option<u64>,
+    /// Nanoseconds of the boot-time clock, which no step of the wall clock makes a sender pay for.
+    now_ns: u64,
+}
+
+/// A slot of the presence table that was just renewed: to be forgotten when its frame is not told.
+type News = (u32, usize);
 
 /// A sender of any frame is told this often, milliseconds.
 const INTERVAL_MS: u32 = 10_000;
 /// Services and fingerprints are told again after this, ticks of the gate.
 const REFRESH: u64 = gate::ticks(60);
-/// Who could choose addresses that share a slot gains nothing here: the tables only thin out what is heard anyway.
+/// For files, which are read alike each time.
 const SEED: u64 = 0x5e45;
 
 /// The interface's number in the tables of a sieve, which has one only.
@@ -35,21 +55,29 @@ const PLACE: u32 = 1;
 impl Sieve {
     /// Hears everybody, and looks into every tunnel.
     pub(super) fn of_file() -> Self {
-        Self::new(Box::new(watch::table(&watched::EVERYTHING, &[])), true)
+        Self::new(Box::new(watch::table(&watched::EVERYTHING, &[])), true, SEED, None)
     }
 
-    /// Hears nobody until [`Sieve::watch`] says whom; `is_mirror`: looks into every tunnel.
-    pub(super) fn of_port(is_mirror: bool) -> Self {
-        Self::new(Box::new(watch::table(&[], &[])), is_mirror)
+    /// Hears nobody until [`Sieve::watch`] says whom; `is_mirror`: looks into every tunnel. `seed` is a secret, and a
+    /// `refresh` of zero tells every claim.
+    pub(super) fn of_port(is_mirror: bool, seed: u64, refresh: Duration) -> Self {
+        // Senders of claims are heard to be there by being told again, as those of any other frame are.
+        let refresh = refresh.as_secs().min(u64::from(INTERVAL_MS / 1000));
+        let refresh = (refresh > 0).then(|| gate::ticks(refresh));
+        let live = Live { police: vec![[0; _]; police::BUCKETS], refresh, now_ns: 0 };
+        Self::new(Box::new(watch::table(&[], &[])), is_mirror, seed, Some(live))
     }
 
-    fn new(watch: Box<Table>, opens_all: bool) -> Self {
+    fn new(watch: Box<Table>, opens_all: bool, seed: u64, live: Option<Live>) -> Self {
         Self {
             presence: vec![[0; _]; presence::BUCKETS],
             gate: vec![[0; _]; gate::BUCKETS],
             scan: vec![[0; _]; scan::BUCKETS],
             watch,
             opens_all,
+            seed,
+            keys: presence::keys(seed),
+            live,
             counters: Counters::default(),
         }
     }
@@ -65,38 +93,93 @@ impl Sieve {
         if self.opens_all { Opens::All } else { Opens::Own(&self.watch) }
     }
 
+    /// The boot-time clock says this now, nanoseconds.
+    pub(super) fn set_boot_ns(&mut self, now_ns: u64) {
+        if let Some(live) = &mut self.live {
+            live.now_ns = now_ns;
+        }
+    }
+
+    /// Lets the gate forget an address, so that an answer to a question about it is told though it is a repeat.
+    pub(super) fn forget(&mut self, segment: Segment, ip: IpAddr) {
+        let kind = if ip.is_ipv4() { kind::ARP_REPLY } else { kind::NEIGHBOR_ADVERTISEMENT };
+        let claim = Claim { kind, address: words(ip), mac: 0, frame_mac: 0 };
+        let mark = gate::mark(self.seed, place(segment, PLACE), &claim);
+        self.gate[mark.bucket as usize] = [0; _];
+    }
+
     /// Counts a frame, and marks one that makes a scan; whether it is to be told.
     pub(super) fn hear(&mut self, harvest: &mut Harvest, at: Timestamp) -> bool {
         let class = harvest.class as usize;
+        let place = harvest.place(PLACE);
         if !harvest.class.is_watched() {
             self.counters.seen[class] += 1;
-            self.mark_scan(harvest, at);
-            return harvest.class.is_harvested();
+            let is_scan = self.mark_scan(harvest, at);
+            if !harvest.class.is_harvested() {
+                return false;
+            }
+            let refresh = self.live.as_ref().and_then(|live| live.refresh);
+            let is_repeat = match (&harvest.claim, refresh) {
+                (Some(claim), Some(refresh)) => self.is_repeat(place, claim, at, refresh),
+                _ => false,
+            };
+            return self.weigh(harvest, !is_repeat, is_scan, None);
         }
-        let place = harvest.place(PLACE);
         let Some(address) = harvest.sender.filter(|address| watch::is_watched(&self.watch, place, *address)) else {
             self.counters.seen[Class::Other as usize] += 1;
             return false;
         };
         self.counters.seen[class] += 1;
-        let is_news = match &harvest.claim {
-            Some(claim) => {
-                let mark = gate::mark(SEED, place, claim);
-                let now = at.as_nanos() as u64 >> gate::TICK_BITS;
-                gate::decide(&mut self.gate[mark.bucket as usize], &mark, now, REFRESH) != Decision::Gated
+        let (is_news, news) = match &harvest.claim {
+            Some(claim) => (!self.is_repeat(place, claim, at, REFRESH), None),
+            None => {
+                let news = self.is_new(place, address, harvest.frame_mac, at);
+                (news.is_some(), news.flatten())
             }
-            None => self.is_new(place, address, harvest.frame_mac, at),
         };
-        let is_told = self.mark_scan(harvest, at) || is_news;
-        if !is_told {
+        let is_scan = self.mark_scan(harvest, at);
+        self.weigh(harvest, is_news, is_scan, news)
+    }
+
+    /// Whether the gate was told the claim lately.
+    fn is_repeat(&mut self, place: u64, claim: &Claim, at: Timestamp, refresh: u64) -> bool {
+        let mark = gate::mark(self.seed, place, claim);
+        let now = at.as_nanos() as u64 >> gate::TICK_BITS;
+        let decision = gate::decide(&mut self.gate[mark.bucket as usize], &mark, now, refresh);
+        self.counters.gate_evictions += u64::from(self.live.is_some() && decision == Decision::PassEvicting);
+        decision == Decision::Gated
+    }
+
+    /// The last word, in the kernel's order: a scan is told in any case, a repeat is held back, and of what is news its sender
+    /// has a share only.
+    fn weigh(&mut self, harvest: &mut Harvest, is_news: bool, is_scan: bool, news: Option<News>) -> bool {
+        let class = harvest.class as usize;
+        if !is_news && !is_scan {
             self.counters.gated[class] += 1;
+            return false;
         }
-        is_told
+        let Some(live) = &mut self.live else { return true };
+        let mark = police::mark(self.seed, PLACE, harvest.frame_mac, harvest.class);
+        match police::decide(&mut live.police[mark.bucket as usize], &mark, live.now_ns) {
+            police::Decision::Pass => true,
+            police::Decision::First => {
+                harvest.header.flags |= FLAG_FLOOD;
+                true
+            }
+            police::Decision::Over if is_scan => true,
+            police::Decision::Over => {
+                self.counters.policed[class] += 1;
+                if let Some((bucket, slot)) = news {
+                    presence::forget(&mut self.presence[bucket as usize], slot);
+                }
+                false
+            }
+        }
     }
 
     fn mark_scan(&mut self, harvest: &mut Harvest, at: Timestamp) -> bool {
         let Some(asked) = &harvest.asked else { return false };
-        let mark = scan::mark(&presence::keys(SEED), harvest.place(PLACE), harvest.frame_mac, asked);
+        let mark = scan::mark(&self.keys, harvest.place(PLACE), harvest.frame_mac, asked);
         let is_scan = scan::is_scan(&mut self.scan[mark.bucket as usize], &mark, at.as_nanos() as u64);
         if is_scan {
             harvest.header.flags |= FLAG_SCAN;
@@ -104,21 +187,163 @@ impl Sieve {
         is_scan
     }
 
-    fn is_new(&mut self, place: u64, address: [u64; 2], mac: u64, at: Timestamp) -> bool {
-        let mark = presence::mark(&presence::keys(SEED), place, address, mac);
+    /// Whether the sender is new or was silent, and where that is noted, if it found room.
+    fn is_new(&mut self, place: u64, address: [u64; 2], mac: u64, at: Timestamp) -> Option<Option<News>> {
+        let mark = presence::mark(&self.keys, place, address, mac);
         let bucket = &mut self.presence[mark.bucket as usize];
         let now = (at.as_nanos() / 1_000_000) as u32;
         match presence::peek(bucket, &mark, now, INTERVAL_MS) {
-            Look::Known | Look::Outside => false,
+            Look::Known | Look::Outside => None,
             Look::Back(slot) => {
                 presence::renew(bucket, slot, now, 0);
-                true
+                Some(Some((mark.bucket, slot)))
             }
             Look::Absent => {
                 let entered = presence::enter(bucket, &mark, now, INTERVAL_MS, 0, true);
-                self.counters.presence_evictions += u64::from(entered.is_some_and(|entered| entered.evicted));
-                true
+                self.counters.presence_evictions += u64::from(entered.as_ref().is_some_and(|entered| entered.evicted));
+                Some(entered.map(|entered| (mark.bucket, entered.slot)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensor_ebpf::classify::classify;
+    use sensor_ebpf::packet::Captured;
+
+    use super::*;
+
+    const LOUD: [u8; 6] = [2, 0, 0, 0, 0, 1];
+    const QUIET: [u8; 6] = [2, 0, 0, 0, 0, 2];
+
+    /// A sieve, the clocks, and what became of the last frame.
+    struct Story {
+        sieve: Sieve,
+        wall: Timestamp,
+        boot_ns: u64,
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    enum Said {
+        Flood,
+        Nothing,
+        Told,
+    }
+    use Said::{Flood, Nothing, Told};
+
+    impl Story {
+        fn of(sieve: Sieve) -> Self {
+            Self { sieve, wall: Timestamp::from_secs(1_000_000), boot_ns: 1 << 50 }
+        }
+
+        fn live() -> Self {
+            let mut sieve = Sieve::of_port(false, 7, Duration::from_secs(60));
+            *sieve.watch = watch::table(&watched::EVERYTHING, &[]);
+            Self::of(sieve)
+        }
+
+        fn after(&mut self, s: u64) {
+            self.wall = self.wall.after(Duration::from_secs(s));
+            self.boot_ns += s * 1_000_000_000;
+        }
+
+        fn hear(&mut self, bytes: &[u8]) -> Said {
+            self.sieve.set_boot_ns(self.boot_ns);
+            let mut harvest = classify(&Captured { bytes, wire_len: bytes.len() }, self.sieve.opens());
+            match (self.sieve.hear(&mut harvest, self.wall), harvest.header.flags & FLAG_FLOOD) {
+                (false, _) => Nothing,
+                (true, 0) => Told,
+                (true, _) => Flood,
+            }
+        }
+
+        /// Frames of a class that were gated, and policed; all others were told.
+        fn held_back(&self, class: Class) -> (u64, u64) {
+            (self.sieve.counters.gated[class as usize], self.sieve.counters.policed[class as usize])
+        }
+    }
+
+    /// Somebody's claim of one of 2^24 addresses.
+    fn arp(from: [u8; 6], address: u32) -> Vec<u8> {
+        let [_, a, b, c] = address.to_be_bytes();
+        let mut frame = [&[0xff; 6][..], &from, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &from, &[10, a, b, c]].concat();
+        frame.extend([0, 0, 0, 0, 0, 0, 10, a, b, c]);
+        frame.resize(60, 0);
+        frame
+    }
+
+    /// A datagram that means nothing.
+    fn datagram(from: [u8; 6], address: u16) -> Vec<u8> {
+        let [a, b] = address.to_be_bytes();
+        let mut frame = [&[2, 0, 0, 0, 0, 9][..], &from, &[8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]].concat();
+        frame.extend([10, 1, a, b, 10, 2, 0, 1, 0x9c, 0x40, 0x9c, 0x41, 0, 8, 0, 0]);
+        frame.resize(60, 0);
+        frame
+    }
+
+    #[test]
+    fn a_flooder_loses_its_surplus_and_nobody_else() {
+        let mut story = Story::live();
+        let burst = u32::try_from(police::BURST_NEIGHBOR).expect("a small number");
+        for n in 0..burst {
+            assert_eq!(story.hear(&arp(LOUD, n)), Told, "{n}");
+        }
+        assert_eq!(story.hear(&arp(LOUD, burst)), Flood, "it is told once");
+        assert!((1..=1000).all(|n| story.hear(&arp(LOUD, burst + n)) == Nothing));
+        assert_eq!(story.hear(&arp(QUIET, 1 << 20)), Told);
+        assert_eq!(story.held_back(Class::Arp), (0, 1000));
+        assert_eq!(story.sieve.counters.seen[Class::Arp as usize], u64::from(burst) + 1002);
+        story.after(1);
+        let passed = (0..1000).filter(|n| story.hear(&arp(LOUD, (1 << 21) + n)) == Told).count();
+        assert_eq!(passed as u64, police::RATE);
+    }
+
+    #[test]
+    fn repeats_do_not_eat_the_share_of_news() {
+        let mut story = Story::live();
+        assert_eq!(story.hear(&arp(LOUD, 1)), Told);
+        assert!((0..20_000).all(|_| story.hear(&arp(LOUD, 1)) == Nothing));
+        assert_eq!(story.held_back(Class::Arp), (20_000, 0));
+        assert_eq!(story.hear(&arp(LOUD, 2)), Told);
+        assert_eq!(story.hear(&arp(QUIET, 1)), Told, "another station is a change");
+        assert_eq!(story.hear(&arp(LOUD, 1)), Told);
+        let segment = Segment::untagged(Iface::new("eth1").expect("a name"));
+        story.sieve.forget(segment, IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(story.hear(&arp(LOUD, 1)), Told, "it was asked");
+        assert_eq!(story.hear(&arp(LOUD, 1)), Nothing);
+        story.after(11);
+        assert_eq!(story.hear(&arp(LOUD, 1)), Told, "it is still there");
+    }
+
+    #[test]
+    fn whoever_was_held_back_is_news_the_next_time() {
+        let mut story = Story::live();
+        let burst = u16::try_from(police::BURST).expect("a small number");
+        assert!((0..burst).all(|n| story.hear(&datagram(LOUD, n)) == Told));
+        assert_eq!(story.hear(&datagram(LOUD, burst)), Flood);
+        assert_eq!(story.hear(&datagram(LOUD, burst + 1)), Nothing);
+        assert_eq!(story.held_back(Class::Traffic), (0, 1));
+        story.after(1);
+        assert_eq!(story.hear(&datagram(LOUD, burst)), Nothing);
+        assert_eq!(story.hear(&datagram(LOUD, burst + 1)), Told);
+        assert_eq!(story.held_back(Class::Traffic), (1, 1));
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_makes_nobody_pay() {
+        let mut story = Story::live();
+        assert!((0..1000).all(|n| story.hear(&arp(LOUD, n)) == Told));
+        story.after(3600);
+        story.wall = Timestamp::from_secs(1000);
+        assert!((0..8000).all(|n| story.hear(&arp(LOUD, (1 << 20) + n)) == Told));
+    }
+
+    #[test]
+    fn of_a_file_every_claim_is_told() {
+        let mut story = Story::of(Sieve::of_file());
+        assert!((0..20_000).all(|n| story.hear(&arp(LOUD, n % 10_000)) == Told));
+        assert!((0..2_000).all(|n| story.hear(&datagram(LOUD, n)) == Told));
+        assert_eq!((story.held_back(Class::Arp), story.held_back(Class::Traffic)), ((0, 0), (0, 0)));
     }
 }

@@ -7,7 +7,7 @@ use super::error::CaptureError;
 use super::iface;
 use super::packet::PacketSocket;
 use super::promisc::Promiscuous;
-use super::{Port, Role};
+use super::{Options, Port, Role};
 use crate::types::{Iface, Timestamp};
 
 /// A packet socket that hears everything.
@@ -28,7 +28,8 @@ impl Tap {
         if owner.contains("(sensor_mirror)") {
             return Err(CaptureError::Dropped { iface: iface.as_str().to_owned(), owner });
         }
-        let socket = PacketSocket::open(Port { iface, role: Role::Mirror }, index, BUFFER_BYTES)?;
+        let options = Options { ring_bytes: BUFFER_BYTES, ..Options::default() };
+        let socket = PacketSocket::open(Port { iface, role: Role::Mirror }, index, &options)?;
         Ok(Self { socket, iface, _promiscuous: Promiscuous::hold(iface, index)? })
     }
 

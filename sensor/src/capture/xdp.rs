@@ -312,7 +312,7 @@ fn program(ebpf: &mut Ebpf, role: Role) -> Result<&mut Program, String> {
 }
 
 /// The gate's secret, so that nobody can choose addresses that share a bucket.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let mut seed = [0; 8];
     // SAFETY: the kernel writes at most as many bytes as the array has.
     let got = unsafe { libc::getrandom(seed.as_mut_ptr().cast(), seed.len(), 0) };

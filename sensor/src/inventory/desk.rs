@@ -3,6 +3,7 @@
 //! `sensor run` and the simulation work at the same desk.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::correlator::{Correlator, Missed, Settings};
 use super::event::Event;
@@ -92,6 +93,13 @@ impl Desk {
     pub fn set_own_macs(&mut self, macs: BTreeSet<Mac>) {
         self.correlator.set_own_macs(&macs);
         self.own_macs.extend(macs);
+    }
+
+    /// The addresses by which the sensor asks are these from now on.
+    pub fn set_own_ips(&mut self, ips: BTreeSet<IpAddr>) {
+        if let Some(planner) = &mut self.planner {
+            planner.set_own_ips(ips);
+        }
     }
 
     /// Not everything was heard until `at`: nobody is gone for want of being heard.

@@ -148,6 +148,11 @@ impl Planner {
         self.permit.set_utc_offset_s(seconds);
     }
 
+    /// Our own addresses are these from now on: they are not asked.
+    pub fn set_own_ips(&mut self, ips: BTreeSet<IpAddr>) {
+        self.permit.set_own_ips(ips);
+    }
+
     /// What was known before becomes targets again, the latest seen first. Rounds and descriptions are spread over their
     /// intervals, because nobody was listening in between.
     pub fn restore(&mut self, rows: &Rows, now: Timestamp) {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -63,6 +64,7 @@ pub struct Scope {
 #[derive(Debug)]
 pub struct Prober {
     asks: Option<Sender<Probe>>,
+    voices: watch::Sender<Vec<Voice>>,
     answers: Receiver<Sighting>,
     counts: Arc<Counts>,
     thread: Option<JoinHandle<()>>,
@@ -115,13 +117,19 @@ impl Prober {
     pub fn spawn(equipment: Equipment) -> io::Result<Self> {
         let (asks, asked) = mpsc::channel(QUEUE);
         let (answer, answers) = mpsc::channel(QUEUE);
+        let (voices, renewed) = watch::channel(Vec::new());
         let counts = Arc::new(Counts::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::clone(&counts);
         // Sockets are opened inside the runtime that serves them.
-        let work = move || runtime.block_on(async { Desk::new(equipment, answer, shared).work(asked).await });
+        let work = move || runtime.block_on(async { Desk::new(equipment, answer, shared).work(asked, renewed).await });
         let thread = std::thread::Builder::new().name("prober".to_owned()).spawn(work)?;
-        Ok(Self { asks: Some(asks), answers, counts, thread: Some(thread) })
+        Ok(Self { asks: Some(asks), voices, answers, counts, thread: Some(thread) })
+    }
+
+    /// Who speaks from now on. What is as it was goes on; a socket that has lost its interface is opened anew.
+    pub fn renew(&self, voices: Vec<Voice>) {
+        self.voices.send_replace(voices);
     }
 
     /// How many questions can be taken now.
@@ -179,6 +187,8 @@ impl Drop for Prober {
 
 /// What the thread works with.
 struct Desk {
+    /// By the interface that segments name.
+    speakers: BTreeMap<Iface, Speaker>,
     raws: BTreeMap<Iface, Raw>,
     tools: Arc<Tools>,
     open_max: usize,
@@ -199,8 +209,6 @@ struct Tools {
     /// The longest prefix first.
     scopes: Vec<Ready>,
     system: Arc<Names>,
-    indexes: BTreeMap<Iface, u32>,
-    names_of: BTreeMap<Iface, Iface>,
     timeout: Duration,
     answers: Sender<Sighting>,
     counts: Arc<Counts>,
@@ -209,9 +217,6 @@ struct Tools {
 impl Desk {
     fn new(equipment: Equipment, answers: Sender<Sighting>, counts: Arc<Counts>) -> Self {
         let Equipment { voices, timeout, concurrency, scopes } = equipment;
-        let indexes = voices.iter().map(|voice| (voice.iface, voice.speaker.index)).collect();
-        let names_of = voices.iter().map(|voice| (voice.iface, voice.speaker.iface)).collect();
-        let raws = voices.into_iter().filter_map(|voice| Some((voice.iface, Raw::open(voice.speaker).ok()?)));
         let system = Arc::new(Names::system());
         let scopes = scopes.into_iter().map(|scope| {
             let own = (!scope.nameservers.is_empty()).then(|| Arc::new(Names::new(&scope.nameservers)));
@@ -225,16 +230,30 @@ impl Desk {
             permits: Permits::new(concurrency),
             scopes,
             system,
-            indexes,
-            names_of,
             timeout,
             answers,
             counts: Arc::clone(&counts),
         };
-        Self { raws: raws.collect(), tools: Arc::new(tools), open_max: concurrency.max(1), counts }
+        let (speakers, raws) = (BTreeMap::new(), BTreeMap::new());
+        let mut desk = Self { speakers, raws, tools: Arc::new(tools), open_max: concurrency.max(1), counts };
+        desk.renew(&voices);
+        desk
     }
 
-    async fn work(mut self, mut asked: Receiver<Probe>) {
+    /// Opens what is new or has lost its interface; what cannot be opened leaves the questions there unasked.
+    fn renew(&mut self, voices: &[Voice]) {
+        for Voice { iface, speaker } in voices {
+            self.speakers.insert(*iface, speaker.clone());
+            let is_as_it_was = |raw: &Raw| raw.speaker() == speaker && raw.is_bound();
+            if !self.raws.get(iface).is_some_and(is_as_it_was)
+                && let Ok(raw) = Raw::open(speaker.clone())
+            {
+                self.raws.insert(*iface, raw);
+            }
+        }
+    }
+
+    async fn work(mut self, mut asked: Receiver<Probe>, mut renewed: watch::Receiver<Vec<Voice>>) {
         let mut open = JoinSet::new();
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -249,14 +268,20 @@ impl Desk {
                         return;
                     }
                 }
+                Ok(()) = renewed.changed() => {
+                    let voices = renewed.borrow_and_update().clone();
+                    self.renew(&voices);
+                    continue;
+                }
                 // A question that ends makes room.
                 Some(_) = open.join_next(), if !open.is_empty() => continue,
             }
             self.send_frames(&mut batch).await;
             for probe in batch.drain(..) {
                 let tools = Arc::clone(&self.tools);
+                let by = self.speakers.get(&probe.segment.iface).map(|speaker| (speaker.iface, speaker.index));
                 open.spawn(async move {
-                    tools.ask(probe).await;
+                    tools.ask(probe, by).await;
                     tools.counts.open.fetch_sub(1, Ordering::Release);
                 });
             }
@@ -267,6 +292,9 @@ impl Desk {
     async fn send_frames(&mut self, batch: &mut Vec<Probe>) {
         let mut frames: Vec<Probe> = batch.extract_if(.., |probe| probe.question.is_frame()).collect();
         let count = frames.len() as u64;
+        let can_ask = |probe: &mut Probe| self.raws.get(&probe.segment.iface).is_none_or(|raw| raw.can_ask(probe));
+        let mute = frames.extract_if(.., |probe| !can_ask(probe)).count() as u64;
+        self.counts.failed_total.fetch_add(mute, Ordering::Relaxed);
         while let Some(iface) = frames.first().map(|probe| probe.segment.iface) {
             let run = frames.iter().take_while(|probe| probe.segment.iface == iface).count();
             let sent = match self.raws.get_mut(&iface) {
@@ -290,13 +318,14 @@ impl Desk {
 }
 
 impl Tools {
-    async fn ask(&self, probe: Probe) {
+    /// `by`: the speaker's interface, by name and number.
+    async fn ask(&self, probe: Probe, by: Option<(Iface, u32)>) {
         self.counts.asked_total.fetch_add(1, Ordering::Relaxed);
         let Probe { segment, ip, question } = probe;
-        let scope = if is_link_local(ip) { self.indexes.get(&segment.iface).copied() } else { None };
+        let scope = by.map(|(_, index)| index).filter(|_| is_link_local(ip));
         match question {
             Question::AllNodes => {
-                let Some(name) = self.names_of.get(&segment.iface) else { return };
+                let Some((name, _)) = by else { return };
                 for reply in all_nodes(name.as_str(), self.timeout).await.unwrap_or_default() {
                     let answer = Answer::Echo { rtt: reply.echo.rtt, hop_limit: reply.echo.hop_limit };
                     self.tell(segment, reply.ip, Claim::Answer(Box::new(answer))).await;

@@ -77,6 +77,23 @@ impl Raw {
         &self.speaker
     }
 
+    /// Whether its interface is still the one that it was opened on. One that is removed takes the binding with it, also
+    /// when another of the same name and number follows.
+    pub fn is_bound(&self) -> bool {
+        let mut storage = SockAddrStorage::zeroed();
+        let mut len = storage.size_of();
+        // SAFETY: the kernel writes at most `len` bytes, which is the storage's size.
+        let result = unsafe { libc::getsockname(self.socket.as_raw_fd(), (&raw mut storage).cast(), &raw mut len) };
+        // SAFETY: the storage is large enough for a `sockaddr_ll`, for which any bytes are a value.
+        let index = unsafe { storage.view_as::<libc::sockaddr_ll>() }.sll_ifindex;
+        result == 0 && index > 0
+    }
+
+    /// Whether a question is a frame that this speaker can make: for NDP it needs an address of its own.
+    pub fn can_ask(&self, probe: &Probe) -> bool {
+        frame(&self.speaker, probe).is_some()
+    }
+
     /// Sends the questions that are frames (ARP, conflict check, NDP), at most [`BATCH`] of them; others are passed over.
     /// Answers how many of `probes`, from the first, need no more attention; fewer than all when the device is busy.
     pub fn send<'a>(&mut self, probes: impl IntoIterator<Item = &'a Probe>) -> io::Result<usize> {

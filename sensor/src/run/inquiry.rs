@@ -82,6 +82,7 @@ fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
         let (iface, role, capture) = (text(&port["iface"]), text(&port["role"]), text(&port["capture"]));
         writeln!(out, "{iface:<16}{role:<8}{capture:<9}{promiscuous:<13}{state}")?;
     }
+    show_watched(list(&status["watched"]), out)?;
     show_frames(&status["frames"], out)?;
     writeln!(out, "\nlost")?;
     let losses = list(&status["losses"]);
@@ -112,6 +113,18 @@ fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "muted: {} until {} ({}{reason})", text(&mute["target"]), text(&mute["until"]), mute["id"])?;
     }
     show_sinks(list(&status["sinks"]), out)
+}
+
+/// A line a prefix.
+fn show_watched(watched: &[Value], out: &mut dyn Write) -> io::Result<()> {
+    if !watched.is_empty() {
+        writeln!(out, "\n{:<44}{:<16}origin", "watched", "segment")?;
+    }
+    for watched in watched {
+        let word = |key: &str, none: &'static str| watched[key].as_str().unwrap_or(none).to_owned();
+        writeln!(out, "{:<44}{:<16}{}", word("prefix", "-"), word("segment", "all"), word("origin", "-"))?;
+    }
+    Ok(())
 }
 
 /// A line a sink, and one more where it takes nothing.
@@ -164,6 +177,8 @@ mod tests {
         let answer = r#"{"status": {"version": "0.1.0", "pid": 7, "uptime_s": 5, "at": "2026-11-21T08:00:00Z",
             "ports": [{"iface": "eth1", "role": "mirror", "capture": "driver", "promiscuous": true, "hears": true, "since": "T"},
                       {"iface": "eth2", "role": "host", "capture": "packet", "promiscuous": false, "hears": false, "since": "U", "deaf": "removed"}],
+            "watched": [{"prefix": "10.0.0.0/8", "segment": null, "origin": "private"},
+                        {"prefix": "2001:db8:77::/64", "segment": "eth1.30", "origin": "learned"}],
             "frames": {"seen": {"arp": 12, "dhcp": 1}, "lost": {"arp": 2}},
             "mutes": [{"id": 3, "target": "eth1.30", "until": "V", "reason": "moving"}, {"id": 4, "target": "bogon", "until": "W"}],
             "losses": [{"reason": "ring-full", "cpu": 1, "class": "arp", "frames": 2}],
@@ -176,6 +191,8 @@ mod tests {
             "sensor 0.1.0, process 7, up for 5 s, at 2026-11-21T08:00:00Z",
             "eth1            mirror  driver   yes          hears since T",
             "eth2            host    packet   no           deaf since U: removed",
+            "10.0.0.0/8                                  all             private",
+            "2001:db8:77::/64                            eth1.30         learned",
             "arp                     12             2",
             "dhcp                     1             0",
             "ring-full       2 cpu 1 arp",

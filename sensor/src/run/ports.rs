@@ -9,8 +9,9 @@ use crate::export::record::rfc3339;
 use crate::inventory::event::{Detail, Kind};
 use crate::types::Timestamp;
 
-/// Says what there is to say, and files what belongs into the events.
-pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) {
+/// Says what there is to say, and files what belongs into the events. Answers whether a port was attached anew.
+pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bool {
+    let is_renewed = news.iter().any(|news| matches!(news, News::Renewed(_)));
     for news in news {
         match news {
             News::Blind { iface, since, reason } => {
@@ -33,6 +34,7 @@ pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) {
             News::Warning(text) => notice::warning(&text),
         }
     }
+    is_renewed
 }
 
 /// The wall clock's time of a moment of the loop's clock.

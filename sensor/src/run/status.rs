@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::outbox::SinkStatus;
 use super::ports;
-use crate::capture::{Accounts, Hearing, Mode, PortStatus, Role};
+use super::watch::Origin;
+use crate::capture::{Accounts, Hearing, Mode, PortStatus, Role, Watched};
 use crate::export::escape::escape;
 use crate::export::record::rfc3339;
 use crate::inventory::event::Detail;
@@ -47,6 +48,8 @@ pub struct Status<'a> {
     pub ports: &'a [PortStatus],
     /// Frames, by who counted them.
     pub accounts: &'a Accounts,
+    /// What is taken for local, and how it came to be.
+    pub watched: &'a [(Watched, Origin)],
     /// Messages that their parser refused.
     pub malformed_total: u64,
     /// Rows evicted by limits.
@@ -89,6 +92,7 @@ pub fn line(status: &Status<'_>) -> String {
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
         "ports": status.ports.iter().map(|port| self::port(port, status.at)).collect::<Vec<_>>(),
+        "watched": status.watched.iter().map(watched).collect::<Vec<_>>(),
         "frames": frames,
         "cpus": cpus(status.accounts),
         "losses": lost(status),
@@ -125,6 +129,11 @@ fn mute(mute: &Mute) -> Value {
     json!({"id": mute.id, "target": mute.target.to_string(), "until": rfc3339(mute.until), "reason": mute.reason})
 }
 
+fn watched((watched, origin): &(Watched, Origin)) -> Value {
+    let segment = watched.segment.map(|segment| segment.to_string());
+    json!({"prefix": watched.prefix.to_string(), "segment": segment, "origin": origin.name()})
+}
+
 fn port(port: &PortStatus, now: Timestamp) -> Value {
     let mut value = json!({"iface": port.iface.as_str(), "role": role(port), "capture": mode(port), "promiscuous": port.promiscuous});
     let (hears, since, reason) = match &port.hearing {
@@ -154,8 +163,8 @@ fn cpus(accounts: &Accounts) -> Vec<Value> {
     busy.map(row).collect()
 }
 
-/// Every frame that was lost, by reason and by where: `policed` and `ring-full` a CPU and class, `undeliverable` a class (records
-/// that were in the ring), `socket-full` (before frames have a class).
+/// Every frame that was lost, by reason and by where: `policed` and `ring-full` a CPU and class (a packet socket polices by class
+/// alone), `undeliverable` a class (records that were in the ring), `socket-full` (before frames have a class).
 fn lost(status: &Status<'_>) -> Vec<Value> {
     let accounts = status.accounts;
     let of = |row: &[u64; Class::COUNT]| {
@@ -169,6 +178,12 @@ fn lost(status: &Status<'_>) -> Vec<Value> {
             losses.extend(of(row).map(lost));
         }
     }
+    // What no CPU's program held back, packet sockets did.
+    let mut policed = accounts.total.policed;
+    for cpu in &accounts.cpus {
+        policed.iter_mut().zip(cpu.policed).for_each(|(all, of_cpu)| *all = all.saturating_sub(of_cpu));
+    }
+    losses.extend(of(&policed).map(|(class, frames)| json!({"reason": "policed", "class": class, "frames": frames})));
     losses.extend(
         of(&accounts.undeliverable)
             .map(|(class, frames)| json!({"reason": "undeliverable", "class": class, "frames": frames})),

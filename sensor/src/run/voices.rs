@@ -81,7 +81,8 @@ pub fn ports(ports: &[Port], speaks: Option<Iface>) -> (Vec<Port>, Option<(Iface
     (all, mirror.map(|mirror| (iface, mirror.iface)))
 }
 
-fn speaker(iface: Iface, link: Link) -> Option<Speaker> {
+/// Who speaks on an interface that looks so; nobody where it is not an Ethernet interface.
+pub(super) fn speaker(iface: Iface, link: Link) -> Option<Speaker> {
     Some(Speaker { iface, index: link.index, mac: link.mac?, addresses: link.addresses })
 }
 

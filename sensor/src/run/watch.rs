@@ -2,7 +2,7 @@
 //! configuration, and from what DHCP servers and routers say; on a mirror port also those that networks give out by
 //! themselves.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 
@@ -11,12 +11,47 @@ use ipnet::IpNet;
 use crate::capture::{Port, Role, WATCHED_MAX, Watched, iface};
 use crate::types::{Iface, Segment};
 
-/// What does not change while the sensor runs.
-#[derive(Clone, Debug, Default)]
+/// Whom to hear, but for what is learned.
+#[derive(Clone, Debug)]
 pub struct Watch {
-    fixed: BTreeSet<Watched>,
+    ports: Vec<Port>,
+    named: Vec<(Option<Iface>, IpNet)>,
+    attached: BTreeMap<Iface, Attached>,
+    fixed: BTreeMap<Watched, Origin>,
     /// The sensor's own addresses: tunnels that end there are looked into.
     pub own: Vec<IpAddr>,
+}
+
+/// What an interface has.
+#[derive(Clone, Debug, Default)]
+struct Attached {
+    prefixes: Vec<IpNet>,
+    own: Vec<IpAddr>,
+}
+
+/// How a prefix came to be watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The owner named it.
+    Configured,
+    /// An interface is attached to it.
+    Interface,
+    /// A DHCP server or a router said that it is on the segment.
+    Learned,
+    /// Networks give it out by themselves, and one of the ports is a mirror port.
+    Private,
+}
+
+impl Origin {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::Interface => "interface",
+            Self::Learned => "learned",
+            Self::Private => "private",
+        }
+    }
 }
 
 /// RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291.
@@ -26,33 +61,139 @@ const LOCAL: [&str; 7] =
 impl Watch {
     /// For these ports, the networks that the owner named, and the prefixes of this machine's interfaces.
     pub fn new(ports: &[Port], named: &[(Option<Iface>, IpNet)]) -> io::Result<Self> {
+        let (ports, named) = (ports.to_vec(), named.to_vec());
+        let mut watch = Self { ports, named, attached: BTreeMap::new(), fixed: BTreeMap::new(), own: Vec::new() };
+        watch.renew()?;
+        Ok(watch)
+    }
+
+    /// Looks at the interfaces again: what was made anew may have other addresses. Where none bears a port's name, it may
+    /// have been renamed, and the port keeps what it had.
+    pub fn renew(&mut self) -> io::Result<()> {
+        let names = iface::names()?;
+        for port in self.ports.iter().filter(|port| names.contains(&port.iface)) {
+            let (prefixes, own) = (iface::attached_prefixes(port.iface)?, iface::own_addresses(port.iface)?);
+            self.attached.insert(port.iface, Attached { prefixes, own });
+        }
+        self.fix();
+        Ok(())
+    }
+
+    fn fix(&mut self) {
+        self.own = self.attached.values().flat_map(|attached| &attached.own).copied().collect();
         let at = |iface: Option<Iface>, prefix| Watched { segment: iface.map(Segment::untagged), prefix };
-        let mut fixed: BTreeSet<Watched> = named.iter().map(|&(iface, prefix)| at(iface, prefix)).collect();
-        let mut own = Vec::new();
-        for port in ports {
-            own.extend(iface::own_addresses(port.iface)?);
-            let attached = iface::attached_prefixes(port.iface)?;
-            fixed.extend(attached.into_iter().map(|prefix| at(Some(port.iface), prefix)));
+        let named = self.named.iter().map(|&(iface, prefix)| (at(iface, prefix), Origin::Configured));
+        let attached = self.attached.iter().flat_map(|(&iface, attached)| {
+            attached.prefixes.iter().map(move |&prefix| (at(Some(iface), prefix), Origin::Interface))
+        });
+        let has_mirror = self.ports.iter().any(|port| port.role == Role::Mirror);
+        let local = LOCAL.iter().filter(|_| has_mirror).filter_map(|net| net.parse().ok());
+        let local = local.map(|prefix| (at(None, prefix), Origin::Private));
+        self.fixed.clear();
+        for (watched, origin) in named.chain(attached).chain(local) {
+            self.fixed.entry(watched).or_insert(origin);
         }
-        let local = LOCAL.iter().filter_map(|net| net.parse::<IpNet>().ok());
-        if ports.iter().any(|port| port.role == Role::Mirror) {
-            fixed.extend(local.map(|prefix| Watched { segment: None, prefix }));
-        }
-        Ok(Self { fixed, own })
     }
 
     /// All that is known by now, in order, and no more than the kernel's table holds: what was learned goes last.
     pub fn prefixes(&self, learned: impl Iterator<Item = (Segment, IpNet)>) -> Vec<Watched> {
-        let mut all: Vec<Watched> = self.fixed.iter().copied().collect();
-        let learned = learned.map(|(segment, prefix)| Watched { segment: Some(segment), prefix });
-        all.extend(learned.filter(|watched| !self.covers(watched)));
+        self.watched(learned).into_iter().map(|(watched, _)| watched).collect()
+    }
+
+    /// As [`Watch::prefixes`], each with its origin; behind them what was learned and lies within another, as many at most.
+    pub fn origins(&self, learned: impl Iterator<Item = (Segment, IpNet)> + Clone) -> Vec<(Watched, Origin)> {
+        let within = learned.clone().map(watched).filter(|watched| !self.fixed.contains_key(watched));
+        let within = within.filter(|watched| self.covers(watched)).map(|watched| (watched, Origin::Learned));
+        let mut all = self.watched(learned);
+        all.extend(within.take(WATCHED_MAX));
+        all
+    }
+
+    fn watched(&self, learned: impl Iterator<Item = (Segment, IpNet)>) -> Vec<(Watched, Origin)> {
+        let mut all: Vec<_> = self.fixed.iter().map(|(&watched, &origin)| (watched, origin)).collect();
+        let new = learned.map(watched).filter(|watched| !self.covers(watched));
+        all.extend(new.map(|watched| (watched, Origin::Learned)));
         all.truncate(WATCHED_MAX);
         all
     }
 
     fn covers(&self, watched: &Watched) -> bool {
-        self.fixed.iter().any(|known| {
+        self.fixed.keys().any(|known| {
             (known.segment.is_none() || known.segment == watched.segment) && known.prefix.contains(&watched.prefix)
         })
+    }
+}
+
+fn watched((segment, prefix): (Segment, IpNet)) -> Watched {
+    Watched { segment: Some(segment), prefix }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+
+    fn net(text: &str) -> IpNet {
+        text.parse().unwrap()
+    }
+
+    fn watch(role: Role, named: Vec<(Option<Iface>, IpNet)>, attached: &[&str]) -> (Iface, Watch) {
+        let iface = Iface::new("eth1").unwrap();
+        let prefixes = attached.iter().map(|prefix| net(prefix)).collect();
+        let attached = BTreeMap::from([(iface, Attached { prefixes, own: Vec::new() })]);
+        let ports = vec![Port { iface, role }];
+        let mut watch = Watch { ports, named, attached, fixed: BTreeMap::new(), own: Vec::new() };
+        watch.fix();
+        (iface, watch)
+    }
+
+    #[track_caller]
+    fn check(role: Role, learned: &[&str], expected: &[&str]) {
+        let named = vec![(None, net("192.0.2.0/24")), (Iface::new("eth1"), net("198.51.100.0/24"))];
+        let (iface, watch) = watch(role, named, &["10.1.0.0/16", "198.51.100.0/24"]);
+        let learned = learned.iter().map(|prefix| (Segment::untagged(iface), net(prefix)));
+        let words = |(watched, origin): (Watched, Origin)| {
+            let segment = watched.segment.map_or("all".to_owned(), |segment| segment.to_string());
+            format!("{} {segment} {}", watched.prefix, origin.name())
+        };
+        let origins: Vec<String> = watch.origins(learned.clone()).into_iter().map(words).collect();
+        assert_eq!(origins, expected);
+        assert!(watch.prefixes(learned).len() <= origins.len());
+    }
+
+    const OWN: [&str; 3] =
+        ["192.0.2.0/24 all configured", "10.1.0.0/16 eth1 interface", "198.51.100.0/24 eth1 configured"];
+
+    #[test]
+    fn each_prefix_says_how_it_came_to_be_watched() {
+        check(Role::Host, &[], &OWN);
+        let [configured, attached, both] = OWN;
+        let new = ["203.0.113.0/24 eth1 learned", "2001:db8::/64 eth1 learned"];
+        check(Role::Host, &["203.0.113.0/24", "2001:db8::/64"], &[configured, attached, both, new[0], new[1]]);
+        // Watched already, and of interest all the same; what is known word by word is not.
+        let within = "10.1.2.0/24 eth1 learned";
+        check(
+            Role::Host,
+            &["10.1.0.0/16", "10.1.2.0/24", "2001:db8::/64"],
+            &[configured, attached, both, new[1], within],
+        );
+    }
+
+    #[test]
+    fn a_mirror_port_watches_private_networks_of_every_segment() {
+        let (_, watch) = watch(Role::Mirror, Vec::new(), &[]);
+        let origins = watch.origins(std::iter::empty());
+        assert_eq!(origins.len(), LOCAL.len());
+        assert!(origins.iter().all(|(watched, origin)| watched.segment.is_none() && *origin == Origin::Private));
+    }
+
+    #[test]
+    fn no_more_is_told_than_is_bounded() {
+        let (iface, watch) = watch(Role::Host, Vec::new(), &["10.0.0.0/8"]);
+        let learned = (0..=255).flat_map(|n| [format!("10.{n}.0.0/16"), format!("11.{n}.0.0/16")]);
+        let learned: Vec<_> = learned.map(|prefix| (Segment::untagged(iface), net(&prefix))).collect();
+        assert_eq!(watch.prefixes(learned.iter().copied()).len(), WATCHED_MAX);
+        assert_eq!(watch.origins(learned.iter().copied()).len(), 2 * WATCHED_MAX);
     }
 }

@@ -165,6 +165,20 @@ impl Crowd {
         Ok(namespace)
     }
 
+    /// Another card on the switch for the prober, in place of the one that it had; whatever it says comes back to it too.
+    pub fn replug_prober(&self, mac: Mac) -> anyhow::Result<()> {
+        self.connect(&self.prober, "port0")?;
+        self.prober.sh(&format!("ip link set {IFACE} address {mac}"))?;
+        self.reflect_prober()?;
+        self.attach_prober()
+    }
+
+    /// Whatever the prober says comes back to it too.
+    pub fn reflect_prober(&self) -> anyhow::Result<()> {
+        let switch = self.between.as_ref().filter(|_| self.way == Way::Switch).context("there is no switch")?;
+        switch.sh("ip link set port0 type bridge_slave hairpin on")
+    }
+
     fn cable(&self) -> anyhow::Result<()> {
         self.far.sh(&format!("ip link add {IFACE} type veth peer name {IFACE} netns {}", self.prober.name()))?;
         self.far.sh(&format!("ip link set {IFACE} up"))?;

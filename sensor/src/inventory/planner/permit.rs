@@ -1,5 +1,6 @@
 //! Whether an address may be asked at all, and when nobody may: the owner's rules, without budgets.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,11 @@ impl Permit {
     /// What the owner said.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Our own addresses are these from now on.
+    pub fn set_own_ips(&mut self, ips: BTreeSet<IpAddr>) {
+        self.policy.own_ips = ips;
     }
 
     /// A network by its place in the policy.
