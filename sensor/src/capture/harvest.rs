@@ -21,11 +21,12 @@ pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
 ) {
     let mut harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, sieve.opens());
     let class = harvest.class as usize;
-    if !sieve.hear(&mut harvest, at) {
+    let rest = bytes.get(harvest.body_at..).unwrap_or_default();
+    if !sieve.hear(&mut harvest, rest, at) {
         return;
     }
     let counters = &mut sieve.counters;
-    let body = bytes.get(harvest.body_at..).and_then(|rest| rest.get(..usize::from(harvest.header.body_len)));
+    let body = rest.get(..usize::from(harvest.header.body_len));
     let Some(frame) = body.and_then(|body| frame(&harvest.header, body, at, iface)) else {
         counters.lost[class] += 1;
         return;

@@ -9,7 +9,7 @@ use sensor_ebpf::classify::{Claim, Harvest, Opens, kind};
 use sensor_ebpf::gate::{self, Decision};
 use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::watch::{self, Table};
-use sensor_ebpf::{police, scan};
+use sensor_ebpf::{message, police, scan};
 
 use super::watched::{self, Watched, place, words};
 use crate::types::{Iface, Segment, Timestamp};
@@ -33,7 +33,7 @@ pub(super) struct Sieve {
 /// holds the program, with policing off, against the shared functions themselves).
 struct Live {
     police: Vec<police::Bucket>,
-    /// The refresh interval of neighbours' claims, ticks of the gate; `None`: every claim is told.
+    /// The refresh interval of claims and messages, ticks of the gate; `None`: every one is told.
     refresh: Option<u64>,
     /// Nanoseconds of the boot-time clock, which no step of the wall clock makes a sender pay for.
     now_ns: u64,
@@ -108,8 +108,8 @@ impl Sieve {
         self.gate[mark.bucket as usize] = [0; _];
     }
 
-    /// Counts a frame, and marks one that makes a scan; whether it is to be told.
-    pub(super) fn hear(&mut self, harvest: &mut Harvest, at: Timestamp) -> bool {
+    /// Counts a frame, whose bytes from its body on are `rest`, and marks one that makes a scan; whether it is to be told.
+    pub(super) fn hear(&mut self, harvest: &mut Harvest, rest: &[u8], at: Timestamp) -> bool {
         let class = harvest.class as usize;
         let place = harvest.place(PLACE);
         if !harvest.class.is_watched() {
@@ -119,10 +119,11 @@ impl Sieve {
                 return false;
             }
             let refresh = self.live.as_ref().and_then(|live| live.refresh);
-            let is_repeat = match (&harvest.claim, refresh) {
-                (Some(claim), Some(refresh)) => self.is_repeat(place, claim, at, refresh),
-                _ => false,
-            };
+            let is_repeat = refresh.is_some_and(|refresh| {
+                let body = rest.get(..usize::from(harvest.header.body_len)).unwrap_or(rest);
+                let claim = harvest.claim.or_else(|| message::repeated(self.seed, harvest, body));
+                claim.is_some_and(|claim| self.is_repeat(place, &claim, at, refresh))
+            });
             return self.weigh(harvest, !is_repeat, is_scan, None);
         }
         let Some(address) = harvest.sender.filter(|address| watch::is_watched(&self.watch, place, *address)) else {
@@ -251,7 +252,8 @@ mod tests {
         fn hear(&mut self, bytes: &[u8]) -> Said {
             self.sieve.set_boot_ns(self.boot_ns);
             let mut harvest = classify(&Captured { bytes, wire_len: bytes.len() }, self.sieve.opens());
-            match (self.sieve.hear(&mut harvest, self.wall), harvest.header.flags & FLAG_FLOOD) {
+            let rest = &bytes[harvest.body_at..];
+            match (self.sieve.hear(&mut harvest, rest, self.wall), harvest.header.flags & FLAG_FLOOD) {
                 (false, _) => Nothing,
                 (true, 0) => Told,
                 (true, _) => Flood,
@@ -314,6 +316,20 @@ mod tests {
         assert_eq!(story.hear(&arp(LOUD, 1)), Nothing);
         story.after(11);
         assert_eq!(story.hear(&arp(LOUD, 1)), Told, "it is still there");
+    }
+
+    #[test]
+    fn a_message_said_again_is_held_back() {
+        let lldp = |name: u8| [&[1, 0x80, 0xc2, 0, 0, 0xe][..], &LOUD, &[0x88, 0xcc, 2, 2, 7, name, 0, 0]].concat();
+        let mut story = Story::live();
+        assert_eq!(story.hear(&lldp(1)), Told);
+        assert_eq!(story.hear(&lldp(1)), Nothing);
+        assert_eq!(story.hear(&lldp(2)), Told);
+        assert_eq!(story.hear(&lldp(1)), Told, "it changed back");
+        story.after(11);
+        assert_eq!(story.hear(&lldp(1)), Told, "it is still there");
+        let mut file = Story::of(Sieve::of_file());
+        assert!((0..9).all(|_| file.hear(&lldp(1)) == Told));
     }
 
     #[test]
