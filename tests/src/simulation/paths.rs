@@ -40,9 +40,14 @@ impl Teller {
             self.pause(1, 5_000);
             let far = self.far();
             let hop_limit = [63, 57, 120, 250][self.rng.below(4) as usize];
-            let claim = self.from_afar(far, hop_limit, is_announced);
+            let claim = self.word_from_afar(far, hop_limit, is_announced);
+            let is_own_word = matches!(claim, Claim::Mdns(_));
             for _ in 0..1 + self.rng.below(3) {
                 self.send_on(router.mac, router.mac, Some(far), claim.clone());
+                // mDNS does not leave its link: whoever repeats it is there himself.
+                if is_own_word {
+                    self.heard(router.mac);
+                }
                 self.pause(1, 20);
             }
         }
@@ -138,11 +143,11 @@ impl Teller {
     }
 
     /// What somebody behind a router says. Who is known to forward may also bring what was said to a group.
-    fn from_afar(&mut self, far: IpAddr, hop_limit: u8, is_group: bool) -> Claim {
+    fn word_from_afar(&mut self, far: IpAddr, hop_limit: u8, is_group: bool) -> Claim {
         let (is_near, port) = (is_group && self.rng.one_in(2), 50_000);
         let name = Text::new(b"far-away");
         let hop = Some(hop_limit);
-        match self.rng.below(10) {
+        match self.rng.below(11) {
             0 => Claim::Traffic(TrafficClaim { hop_limit: hop, frames: 1, bytes: 0 }),
             1 => Claim::Traffic(TrafficClaim { hop_limit: None, frames: 500, bytes: 90_000 }),
             2 => Claim::Served(ServedClaim { protocol: "tcp", port: 443, hop_limit: hop }),
@@ -181,6 +186,7 @@ impl Teller {
                 let said = WsdClaim { kind: wsd::Kind::Hello, target };
                 Claim::Wsd(Box::new(Heard { said, is_near, port }))
             }
+            9 if is_group => Claim::Mdns(MdnsClaim::Address { name, addr: far }),
             _ => {
                 let fqdn = Some(name);
                 let message = dhcpv6::Message { kind: 3, fqdn, ..dhcpv6::Message::default() };
