@@ -131,6 +131,7 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         }),
         ("one tag", tagged(&request, 0x8100, 0x2000 | 30)),
         ("priority tag", tagged(&request, 0x8100, 0xe000)),
+        ("a service tag", tagged(&request, 0x88a8, 100)),
         ("two tags", tagged(&tagged(&request, 0x8100, 30), 0x88a8, 100)),
         ("priority tag outside", tagged(&tagged(&request, 0x8100, 30), 0x9100, 0)),
         ("three tags", tagged(&tagged(&tagged(&request, 0x8100, 1), 0x8100, 2), 0x88a8, 3)),
@@ -244,6 +245,17 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("vrrp", ipv4(IP, [224, 0, 0, 18], 112, 0, &[0x31, 7, 100, 1, 0, 100, 0, 0, 10, 0, 0, 254])),
         ("vrrp of IPv6", ipv6(link_local(1), link_local(2), 112, 255, &[0x31, 7, 100, 1, 0, 100, 0, 0])),
         ("hsrp", ipv4(IP, [224, 0, 0, 2], 17, 0, &udp(1985, 1985, &[0; 20]))),
+        ("hsrp of IPv6", ipv6(link_local(1), link_local(2), 17, 255, &udp(2029, 2029, &[0; 40]))),
+        (
+            "carp",
+            ipv4(
+                IP,
+                [224, 0, 0, 18],
+                112,
+                0,
+                &[0x21, 3, 0, 7, 0, 1, 0, 0].iter().copied().chain([0; 28]).collect::<Vec<u8>>(),
+            ),
+        ),
         ("glbp", ipv4(IP, [224, 0, 0, 102], 17, 0, &udp(3222, 3222, &[1; 40]))),
         ("syn", ipv4(IP, OTHER, 6, 0x4000, &tcp(50_003, 443, 0x02))),
         ("syn of IPv6", ipv6(link_local(1), link_local(2), 6, 64, &tcp(50_003, 443, 0x02))),
@@ -254,6 +266,16 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("data of IPv6", ipv6(link_local(1), link_local(2), 6, 64, &tcp(443, 50_003, 0x18))),
         ("dns answer", ipv4(IP, OTHER, 17, 0, &udp(53, 50_004, &[0, 1, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0]))),
         ("ntp answer of IPv6", ipv6(link_local(1), link_local(2), 17, 64, &udp(123, 123, &[0x24; 48]))),
+        (
+            "snmp answer",
+            ipv4(
+                IP,
+                OTHER,
+                17,
+                0,
+                &udp(161, 50_005, &[&[0x30, 0x0e, 2, 1, 1, 4, 6][..], b"public", &[0xa2, 1, 0]].concat()),
+            ),
+        ),
         ("fragment of tcp", ipv4(IP, OTHER, 6, 0x2000, &tcp(443, 50_003, 0x02))),
         ("icmp", ipv4(IP, OTHER, 1, 0, &[8, 0, 0, 0, 0, 1, 0, 1])),
     ]
@@ -269,6 +291,7 @@ const OTHER: [u8; 4] = [10, 0, 0, 2];
 fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
     let inner = arp(2, mac(7), [10, 7, 0, 7], mac(8), [10, 7, 0, 8]);
     let over = |protocol, head: &[u8]| ipv4(IP, OTHER, protocol, 0, &[head, &inner].concat());
+    let six = |next, payload: &[u8]| ipv6(link_local(1), link_local(2), next, 64, payload);
     let vxlan = |port, head: [u8; 8]| ipv4(IP, OTHER, 17, 0, &udp(50_000, port, &[&head[..], &inner].concat()));
     let ip_inner = ipv4([10, 8, 0, 1], [224, 0, 0, 251], 17, 0, &udp(5353, 5353, &[1; 40]));
     let session = |protocol: [u8; 2], code, packet: &[u8]| {
@@ -284,6 +307,12 @@ fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
         ("vxlan without a valid VNI", vxlan(4789, [0; 8])),
         ("vxlan in a VLAN", tagged(&vxlan(4789, VNI), 0x8100, 30)),
         ("vxlan in vxlan", nested),
+        ("vxlan over IPv6", six(17, &udp(50_000, 4789, &[&VNI[..], &inner].concat()))),
+        ("vxlan, cut", vxlan(4789, VNI)[..60].to_vec()),
+        ("tags in vxlan", {
+            let tagged = tagged(&tagged(&inner, 0x8100, 30), 0x88a8, 100);
+            ipv4(IP, OTHER, 17, 0, &udp(50_000, 4789, &[&VNI[..], &tagged].concat()))
+        }),
         ("geneve", vxlan(6081, [0, 0, 0x65, 0x58, 0, 0, 43, 0])),
         ("geneve with options", {
             let head = [2, 0, 0x65, 0x58, 0, 0, 43, 0, 1, 2, 3, 4, 5, 6, 7, 8];
@@ -292,6 +321,9 @@ fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
         ("gre", over(47, &[0, 0, 0x65, 0x58])),
         ("gre with key, checksum and sequence", over(47, &[0xb0, 0, 0x65, 0x58, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0, 1])),
         ("gre of IPv4", over(47, &[0, 0, 8, 0])),
+        ("gre of IPv6", over(47, &[0, 0, 0x86, 0xdd])),
+        ("gre over IPv6", six(47, &[&[0, 0, 0x65, 0x58][..], &inner].concat())),
+        ("gre in two tags", tagged(&tagged(&over(47, &[0, 0, 0x65, 0x58]), 0x8100, 30), 0x88a8, 100)),
         ("gre, version 1", over(47, &[0, 1, 0x65, 0x58])),
         ("erspan, type I", over(47, &[0, 0, 0x88, 0xbe])),
         ("erspan, type II", over(47, &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 30, 0, 5, 0, 0, 0, 0])),
@@ -302,6 +334,7 @@ fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
         }),
         ("erspan, cut", over(47, &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1])[..44].to_vec()),
         ("pppoe", session([0, 0x21], 0, &ip_inner[14..])),
+        ("pppoe of IPv6", session([0, 0x57], 0, &six(17, &udp(546, 547, &[1; 40]))[14..])),
         ("pppoe in a VLAN", tagged(&session([0, 0x21], 0, &ip_inner[14..]), 0x8100, 30)),
         ("pppoe, link control", session([0xc0, 0x21], 0, &[0; 20])),
         ("pppoe, discovery's code", session([0, 0x21], 9, &ip_inner[14..])),

@@ -2,6 +2,7 @@
 //! committed corpus; `tests/fuzz` hands them to libFuzzer.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use sensor::capture::file::read_from;
 use sensor::export::sightings::sighting_line;
@@ -15,12 +16,13 @@ use sensor::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, T
 use sensor::wire::{
     self, WireError, arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns,
     lldp as lldp_message, llmnr as llmnr_message, mdns as mdns_message, membership as membership_message,
-    nbns as nbns_message, ndp as ndp_message, redundancy as redundancy_message, ssdp as ssdp_message,
-    stp as stp_message, syn as syn_message, wsd as wsd_message,
+    nbns as nbns_message, ndp as ndp_message, redundancy as redundancy_message, served as served_message,
+    ssdp as ssdp_message, stp as stp_message, syn as syn_message, wsd as wsd_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
-use sensor_ebpf::classify::{Opens, classify};
+use sensor_ebpf::classify::{Harvest, Opens, classify};
 use sensor_ebpf::packet::Captured;
+use sensor_ebpf::watch;
 
 use crate::operations::correlate;
 
@@ -33,7 +35,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     Target { name: "answers", body: answers },
     Target { name: "arp", body: arp },
     Target { name: "capture_file", body: capture_file },
@@ -50,23 +52,35 @@ pub const TARGETS: [Target; 20] = [
     Target { name: "dhcpv6", body: dhcpv6 },
     Target { name: "llmnr", body: llmnr },
     Target { name: "nbns", body: nbns },
+    Target { name: "served", body: served },
     Target { name: "ssdp", body: ssdp },
     Target { name: "syn", body: syn },
     Target { name: "whole_path", body: whole_path },
     Target { name: "wsd", body: wsd },
 ];
 
-/// A frame of any bytes: the body lies inside it and inside what is harvested of a frame, and records survive the ring.
+/// A frame of any bytes, on a port that looks into tunnels and on one that does not: the body lies inside it and inside
+/// what is harvested of a frame, and records survive the ring.
 pub fn classifier(data: &[u8]) {
     let (&[longer, ..], frame) = data.split_at(data.len().min(1)) else { return };
     let packet = Captured { bytes: frame, wire_len: frame.len() + usize::from(longer) };
-    let harvest = classify(&packet, Opens::All);
-    assert_eq!(harvest, classify(&packet, Opens::All));
+    let opened = classify(&packet, Opens::All);
+    assert_eq!(opened, classify(&packet, Opens::All));
+    check_harvest(&opened, frame);
+    let closed = classify(&packet, Opens::Own(&NOBODY));
+    assert_eq!(closed.header.tunnel_kind, 0, "nobody's tunnels are looked into");
+    check_harvest(&closed, frame);
+}
+
+static NOBODY: LazyLock<watch::Table> = LazyLock::new(|| watch::table(&[], &[]));
+
+fn check_harvest(harvest: &Harvest, frame: &[u8]) {
     let end = harvest.body_at + usize::from(harvest.header.body_len);
     if harvest.class.is_harvested() {
-        assert!(end <= frame.len().min(FRAME_MAX), "{harvest:?}");
+        // Of a frame that was captured in part, the body may begin past the end; then there is none.
+        assert!(harvest.header.body_len == 0 || end <= frame.len().min(FRAME_MAX), "{harvest:?}");
         assert_eq!(Header::from_bytes(&harvest.header.to_bytes()), harvest.header);
-        let record = [&harvest.header.to_bytes()[..], &frame[harvest.body_at..end]].concat();
+        let record = [&harvest.header.to_bytes()[..], frame.get(harvest.body_at..end).unwrap_or_default()].concat();
         assert_eq!(Header::split(&record), Some((harvest.header, &record[HEADER_LEN..])));
     }
 }
@@ -248,6 +262,18 @@ pub fn nbns(data: &[u8]) {
         }
     }
     check_sightings(&frame_of(Class::Nbns, data));
+}
+
+/// Answers of DNS, NTP and SNMP; the first byte chooses the port. None without a body is one.
+pub fn served(data: &[u8]) {
+    let Some((choice, body)) = data.split_first() else { return };
+    let port = [53, 123, 161, 80][usize::from(choice & 3)];
+    let frame = packet_of(Class::Served, 17, port, 64, body);
+    if let Ok(Some(message)) = served_message::parse(&frame) {
+        assert_eq!((message.protocol, message.port), ("udp", port));
+        assert!(port != 80 && body.len() >= 2);
+    }
+    check_sightings(&frame);
 }
 
 /// SSDP: texts keep their limit and have no line's end.

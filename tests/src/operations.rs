@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use sensor::inventory::correlator::{Correlator, Missed, Settings};
-use sensor::inventory::event::{Event, Kind};
+use sensor::inventory::event::{Event, Kind, Reason};
 use sensor::inventory::fingerprint::{Evidence, p0f};
 use sensor::inventory::limits::Limits;
 use sensor::inventory::probe::Technique;
-use sensor::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim};
+use sensor::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
 use sensor::inventory::sighting::{
     Answer, ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, PortState, RouterAdvert,
-    Sighting,
+    ServedClaim, Sighting, TrafficClaim,
 };
 use sensor::inventory::state::{HostId, Neighbour, Presence, Rows};
-use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
+use sensor::types::{Class, Iface, Mac, Segment, Text, Timestamp, Vlans};
 use sensor::wire::ndp::Prefix;
 use sensor::wire::syn::Syn;
-use sensor::wire::{cdp, dhcpv6, lldp, membership, nbns, redundancy, stp};
+use sensor::wire::{cdp, dhcpv6, lldp, membership, nbns, redundancy, ssdp, stp, wsd};
 
 /// Runs the operations that `data` spells. Panics when something that must hold does not.
 pub fn correlate(data: &[u8]) {
@@ -93,13 +93,15 @@ impl Run {
     }
 
     fn operate(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
-        match bytes.int_in_range(0..=15)? {
+        match bytes.int_in_range(0..=17)? {
             0 => self.restart(),
             1 => self.now = Timestamp::from_secs(bytes.int_in_range(-5..=40)?),
             2 => self.wait(),
             3 => self.correlator.finish(self.now, &mut self.events),
             4 => self.store(),
             5 => self.ask(bytes)?,
+            6 => self.count(bytes)?,
+            7 => self.decide(bytes)?,
             _ => {
                 self.now = self.now.after(Duration::from_millis(bytes.int_in_range(0..=2000)?));
                 let sighting = sighting(bytes, self.now)?;
@@ -125,6 +127,38 @@ impl Run {
         let (since, gone_after) = (self.now, Duration::from_secs(bytes.int_in_range(0..=9)?));
         let missed = Missed { segment, ip, techniques: &techniques, since, gone_after };
         self.correlator.miss(&missed, self.now, &mut self.events);
+        Ok(())
+    }
+
+    /// What the classifier counted of a station.
+    fn count(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        let (segment, mac, target) = (segment(bytes)?, mac(bytes)?, Some(ip(bytes)?));
+        match bytes.int_in_range(0..=2)? {
+            0 => self.correlator.scan(segment, mac, Reason::ArpScan, None, self.now, &mut self.events),
+            1 => self.correlator.scan(segment, mac, Reason::PortScan, target, self.now, &mut self.events),
+            // The kernel does not police its own host.
+            _ if mac == OWN => {}
+            _ => self.correlator.flood(segment, mac, Class::Arp, self.now, &mut self.events),
+        }
+        Ok(())
+    }
+
+    /// The owner's word on two hosts, or on a host's station.
+    fn decide(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        let rows = self.correlator.snapshot();
+        let ids: Vec<HostId> = rows.hosts.iter().map(|host| host.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (one, other) = (*bytes.choose(&ids)?, *bytes.choose(&ids)?);
+        let evictions_total = self.correlator.evictions_total();
+        let refused = match bytes.ratio(1, 2)? {
+            true => self.correlator.join(one, other).is_err(),
+            false => self.correlator.split(one, mac(bytes)?).is_err(),
+        };
+        // A host more may not fit, and the one that has to go may be the one that was to be split.
+        let is_full = self.correlator.evictions_total() > evictions_total;
+        assert!(!refused || is_full || self.correlator.snapshot() == rows, "what is refused changes nothing");
         Ok(())
     }
 
@@ -277,8 +311,10 @@ fn check_limits(rows: &Rows) {
     for host in &rows.hosts {
         assert!(host.services.len() <= LIMITS.services_max);
         assert!(host.prints.is_sorted() && host.prints.len() <= LIMITS.prints_max * Evidence::NAMES.len());
-        // DHCP's, mDNS's, LLDP's and CDP's each.
-        assert!(host.names.len() <= 4 * LIMITS.names_max);
+        for name in &host.names {
+            let of_source = host.names.iter().filter(|other| other.source == name.source);
+            assert!(of_source.count() <= LIMITS.names_max);
+        }
         assert!(host.roles.values().all(|evidence| (1..=8).contains(&evidence.len())));
     }
     for station in &rows.stations {
@@ -354,18 +390,56 @@ fn opening(bytes: &mut Unstructured<'_>) -> Result<Syn> {
     Ok(p0f::observed(text, is_answer).expect("a notation that is read"))
 }
 
+/// As sent, by a router on the way, and only counted.
+fn hop_limit(bytes: &mut Unstructured<'_>) -> Result<Option<u8>> {
+    Ok(*bytes.choose(&[Some(64), Some(64), Some(63), None])?)
+}
+
+/// What SSDP says, near or far.
+fn device(bytes: &mut Unstructured<'_>) -> Result<Claim> {
+    let word = |word: &[u8]| Some(Text::new(word));
+    let said = ssdp::Message {
+        kind: *bytes.choose(&[ssdp::Kind::Notify, ssdp::Kind::Response, ssdp::Kind::Search])?,
+        server: Some(text(bytes)?),
+        location: None,
+        usn: word(bytes.choose(&[&b"uuid:0123456789abcdef0123456789abcdef::x"[..], b"uuid:short", b"x"])?),
+        nt: word(bytes.choose(&[&b"urn:schemas-upnp-org:device:InternetGatewayDevice:1"[..], b"x"])?),
+        nts: word(bytes.choose(&[&b"ssdp:alive"[..], b"ssdp:byebye"])?),
+        st: Some(text(bytes)?),
+        user_agent: None,
+    };
+    Ok(Claim::Ssdp(Box::new(Heard { said, is_near: bytes.ratio(2, 3)?, port: *bytes.choose(&[1900, 50_000])? })))
+}
+
+/// What WS-Discovery says, near or far.
+fn target_service(bytes: &mut Unstructured<'_>) -> Result<Claim> {
+    let types = vec![Text::new(bytes.choose(&[&b"pub:Computer"[..], b"x:PrintDeviceType", b"x"])?)];
+    let scopes = vec![Text::new(bytes.choose(&[&b"onvif://www.onvif.org/name/a%20b"[..], b"x"])?)];
+    let target = wsd::Target { types, scopes, ..wsd::Target::default() };
+    let kind = *bytes.choose(&[wsd::Kind::Hello, wsd::Kind::Bye, wsd::Kind::Probe, wsd::Kind::ResolveMatches])?;
+    let said = WsdClaim { kind, target };
+    Ok(Claim::Wsd(Box::new(Heard { said, is_near: bytes.ratio(2, 3)?, port: *bytes.choose(&[3702, 50_000])? })))
+}
+
 /// What LLMNR or NetBIOS says, near or far.
 fn announced(bytes: &mut Unstructured<'_>, ip: IpAddr) -> Result<Claim> {
     let (is_near, port) = (bytes.ratio(2, 3)?, *bytes.choose(&[137, 5355])?);
     let word = text(bytes)?;
     let name = nbns::Name { name: word.clone(), suffix: 0 };
-    let said = match bytes.int_in_range(0..=2)? {
-        0 => {
-            let said = MdnsClaim::Address { name: word, addr: ip };
+    let addr = Ipv4Addr::new(10, 0, 0, 1);
+    let said = match bytes.int_in_range(0..=6)? {
+        0 | 1 => {
+            let said = if bytes.ratio(3, 4)? {
+                MdnsClaim::Address { name: word, addr: ip }
+            } else {
+                MdnsClaim::Query { name: word }
+            };
             return Ok(Claim::Llmnr(Box::new(Heard { said, is_near, port })));
         }
-        1 => NbnsClaim::Address { name, group: false, addr: Ipv4Addr::new(10, 0, 0, 1) },
-        _ => NbnsClaim::Status { name, group: false, active: true },
+        2 => NbnsClaim::Goodbye { name, group: false, addr },
+        3 => NbnsClaim::Query { name },
+        4 | 5 => NbnsClaim::Address { name, group: bytes.ratio(1, 4)?, addr },
+        _ => NbnsClaim::Status { name, group: bytes.ratio(1, 4)?, active: true },
     };
     Ok(Claim::Nbns(Box::new(Heard { said, is_near, port })))
 }
@@ -378,7 +452,7 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
     if bytes.ratio(1, 3)? {
         return Ok((Some(ip), link(bytes, ip)?));
     }
-    match bytes.int_in_range(0..=20)? {
+    match bytes.int_in_range(0..=27)? {
         15 => Ok((Some(ip), Claim::Syn(Box::new(opening(bytes)?)))),
         16 => {
             let txt = vec![Text::new(bytes.choose(&[&b"model=A"[..], b"model=B", b"x"])?)];
@@ -412,6 +486,23 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
             Ok((Some(ip), Claim::Dhcpv6(Box::new(Dhcpv6Claim { message, from_server, client, is_near }))))
         }
         18..=20 => Ok((Some(ip), announced(bytes, ip)?)),
+        21 => Ok((Some(ip), device(bytes)?)),
+        22 => Ok((Some(ip), target_service(bytes)?)),
+        23 => {
+            let (protocol, port) = *bytes.choose(&[("tcp", 22), ("udp", 53)])?;
+            Ok((Some(ip), Claim::Served(ServedClaim { protocol, port, hop_limit: hop_limit(bytes)? })))
+        }
+        24 | 25 => Ok((Some(ip), Claim::Traffic(TrafficClaim { hop_limit: hop_limit(bytes)?, frames: 1, bytes: 60 }))),
+        26 => mdns(match bytes.int_in_range(0..=3)? {
+            0 => MdnsClaim::Query { name: text(bytes)? },
+            1 => MdnsClaim::Reverse { name: text(bytes)?, target: text(bytes)? },
+            2 => MdnsClaim::Service { name: text(bytes)?, instance: instance(bytes)? },
+            _ => MdnsClaim::Type { name: text(bytes)? },
+        }),
+        27 => {
+            let claim = ArpClaim { operation: ArpOperation::PresenceCheck, target: Ipv4Addr::LOCALHOST, asked: false };
+            Ok((Some(ip), Claim::Arp(claim)))
+        }
         operation => {
             let operation = match operation {
                 11 => ArpOperation::ConflictCheck,
@@ -466,14 +557,23 @@ fn link(bytes: &mut Unstructured<'_>, ip: IpAddr) -> Result<Claim> {
             groups: Vec::new(),
             left: Vec::new(),
         })),
-        _ => Claim::Redundancy(Box::new(redundancy::Message {
-            protocol: redundancy::Protocol::Vrrp,
-            group: bytes.int_in_range(0..=20)?,
-            state: None,
-            priority: None,
-            addresses: vec![self::ip(bytes)?],
-            virtual_macs: vec![Mac([0, 0, 0x5e, 0, 2, 1])],
-        })),
+        _ => {
+            use redundancy::Protocol::{Carp, Glbp, Hsrp, Vrrp};
+            let (protocol, station) = *bytes.choose(&[
+                (Vrrp, [0, 0, 0x5e, 0, 2, 1]),
+                (Carp, [0, 0, 0x5e, 0, 2, 1]),
+                (Hsrp, [0, 0, 0x0c, 7, 0xac, 1]),
+                (Glbp, [0, 7, 0xb4, 0, 1, 1]),
+            ])?;
+            Claim::Redundancy(Box::new(redundancy::Message {
+                protocol,
+                group: bytes.int_in_range(0..=20)?,
+                state: None,
+                priority: None,
+                addresses: vec![self::ip(bytes)?],
+                virtual_macs: vec![Mac(station)],
+            }))
+        }
     })
 }
 
@@ -518,7 +618,7 @@ fn mac(bytes: &mut Unstructured<'_>) -> Result<Mac> {
         0 => Mac::BROADCAST,
         1 => Mac::ZERO,
         2 => OWN,
-        3 => Mac([0, 0, 0x5e, 0, 2, 1]),
+        3 => Mac(*bytes.choose(&[[0, 0, 0x5e, 0, 2, 1], [0, 7, 0xb4, 0, 1, 1], [0, 7, 0xb4, 0, 1, 2]])?),
         last => Mac([2, 0, 0, 0, 0, last]),
     })
 }

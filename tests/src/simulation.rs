@@ -14,14 +14,24 @@ use sensor::inventory::limits::Limits;
 use sensor::inventory::sighting::{
     ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, Sighting,
 };
-use sensor::inventory::state::{Role, Rows, Source};
+use sensor::inventory::state::{HostRole, Role, Rows, Source};
 use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use sensor::wire::ndp::Prefix;
 
 /// Networks that answer questions.
 pub mod asking;
+/// What must be known in the end.
+pub mod known;
+/// Stories of switches, telephones and groups of routers.
+mod link;
+/// Stories of machines that announce themselves.
+mod names;
+/// Stories of who is behind a router or in a tunnel.
+mod paths;
 /// A week of an office.
 pub mod week;
+
+pub use known::{Known, Port, Service, known};
 
 /// A network's life as the sensor lives it, and the truth about it.
 #[derive(Clone, Debug)]
@@ -34,6 +44,8 @@ pub struct Lan {
     pub told: BTreeMap<(Segment, Mac), Vec<Told>>,
     /// What it must know in the end.
     pub known: Known,
+    /// Addresses of redundant gateways: that they pass from one router to the other is for the record only.
+    pub redundant: BTreeSet<(Segment, IpAddr)>,
 }
 
 /// One thing that happens to the correlator.
@@ -60,32 +72,6 @@ pub struct Told {
     pub old_mac: Option<Mac>,
     /// Why.
     pub reason: Option<Reason>,
-}
-
-/// The inventory's essence.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// Holders of each address, most recent first.
-    pub holders: BTreeMap<(Segment, IpAddr), Vec<Mac>>,
-    /// First and last word of each station; each is a host.
-    pub stations: BTreeMap<(Segment, Mac), (Timestamp, Timestamp)>,
-    /// Names of each host, most recent first within a source.
-    pub names: BTreeMap<(Segment, Mac), BTreeMap<Source, Vec<String>>>,
-    /// Services of each host.
-    pub services: BTreeMap<(Segment, Mac), BTreeSet<Service>>,
-    /// Who plays which role.
-    pub roles: BTreeSet<(Segment, Role, IpAddr, Mac)>,
-}
-
-/// A service's essence.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Service {
-    /// Its name.
-    pub instance: String,
-    /// Its port.
-    pub port: u16,
-    /// Withdrawn.
-    pub closed: bool,
 }
 
 /// Lives through the network: the events, and what is known in the end.
@@ -117,35 +103,6 @@ pub fn told(events: &[Event]) -> BTreeMap<(Segment, Mac), Vec<Told>> {
     by_station
 }
 
-/// Rows in the form in which the truth is written.
-pub fn known(rows: &Rows) -> Known {
-    let mut known = Known::default();
-    let mut stations = BTreeMap::new();
-    for station in &rows.stations {
-        stations.insert(station.host, (station.segment, station.mac));
-        known.stations.insert((station.segment, station.mac), (station.first_seen, station.last_seen));
-    }
-    for host in &rows.hosts {
-        let station = stations[&host.id];
-        for name in &host.names {
-            let names = known.names.entry(station).or_default().entry(name.source).or_default();
-            names.push(name.name.clone());
-        }
-        // A port that is heard without being announced has no instance.
-        for service in host.services.iter().filter(|service| !service.instance.is_empty()) {
-            let services = known.services.entry(station).or_default();
-            let (instance, port, closed) = (service.instance.clone(), service.port, service.closed);
-            services.insert(Service { instance, port, closed });
-        }
-    }
-    for binding in &rows.bindings {
-        let macs = binding.holders.iter().map(|holder| holder.mac).collect();
-        known.holders.insert((binding.segment, binding.ip), macs);
-    }
-    known.roles.extend(rows.roles.iter().map(|role| (role.segment, role.role, role.ip, role.mac)));
-    known
-}
-
 /// The network of a seed.
 pub fn lan(seed: u64) -> Lan {
     let mut rng = Rng::new(seed);
@@ -154,6 +111,8 @@ pub fn lan(seed: u64) -> Lan {
         frames: Vec::new(),
         told: BTreeMap::new(),
         known: Known::default(),
+        redundant: BTreeSet::new(),
+        lapses: Vec::new(),
         epoch,
         segment: SEGMENTS[0].segment(),
         numbers: BTreeMap::new(),
@@ -166,7 +125,11 @@ pub fn lan(seed: u64) -> Lan {
         teller.segment = place.segment();
         teller.segment_story();
     }
-    let Teller { frames, told, known, mut rng, .. } = teller;
+    let Teller { frames, told, mut known, redundant, lapses, mut rng, .. } = teller;
+    let steps = delivered(frames, &mut rng);
+    if let Some(Step::Finish(end)) = steps.last() {
+        link::lapse(&mut known, &lapses, *end);
+    }
     let settings = Settings {
         learning_until: None,
         settle: SETTLE,
@@ -176,7 +139,7 @@ pub fn lan(seed: u64) -> Lan {
         explain: None,
         history: false,
     };
-    Lan { settings, steps: delivered(frames, &mut rng), told, known }
+    Lan { settings, steps, told, known, redundant }
 }
 
 /// A small generator of numbers (SplitMix64): the same for a seed on every machine.
@@ -237,6 +200,9 @@ struct Teller {
     frames: Vec<Sent>,
     told: BTreeMap<(Segment, Mac), Vec<Told>>,
     known: Known,
+    redundant: BTreeSet<(Segment, IpAddr)>,
+    /// Ports, and when their word ends unless they say it again.
+    lapses: Vec<(Port, Timestamp)>,
     epoch: Timestamp,
     segment: Segment,
     /// MACs and addresses given so far: every segment counts from the start, so that the same numbers live on several.
@@ -254,10 +220,10 @@ impl Teller {
         self.tell(Kind::NewHost, server.ip, server.mac);
         self.holds(server.ip, server.mac);
         let mut served = false;
-        for _ in 0..3 + self.rng.below(8) {
+        for _ in 0..4 + self.rng.below(9) {
             let start_ms = 5_000 + self.rng.below(60_000);
             self.begin(start_ms);
-            match self.rng.below(15) {
+            match self.rng.below(25) {
                 0 => self.static_host(),
                 1 => self.dual_stack(),
                 2 => self.six_only(),
@@ -272,12 +238,23 @@ impl Teller {
                 11 => served |= self.handed_over(&server),
                 12 => self.reflected(),
                 13 => served |= self.rotating(&server),
-                _ => served |= self.leased_twice(&server),
+                14 => served |= self.leased_twice(&server),
+                15 => self.switch(),
+                16 => served |= self.telephone(&server),
+                17 => self.access_point(),
+                18 => self.group(),
+                19 => served |= self.workstation(&server),
+                20 => self.printer(),
+                21 => self.busy_server(),
+                22 => self.forwarder(),
+                23 => self.tunnel(),
+                _ => self.whole_router(),
             }
         }
         if served {
             self.tell(Kind::NewDhcpServer, server.ip, server.mac);
             self.known.roles.insert((self.segment, Role::DhcpServer, server.ip, server.mac));
+            self.is_for(server.mac, HostRole::DhcpServer);
         }
     }
 
@@ -436,6 +413,11 @@ impl Teller {
         }
         let services = self.known.services.entry(station).or_default();
         services.insert(Service { instance: "It._ipp._tcp.local".to_owned(), port: 631, closed });
+        self.answers(host.mac, "udp", 5353, Source::Mdns);
+        self.is_for(host.mac, HostRole::Printer);
+        if !closed {
+            self.taken_for(host.mac, None, Some("printer"));
+        }
     }
 
     /// Speaks with another's MAC in its payload, and from a foreign address.
@@ -475,6 +457,8 @@ impl Teller {
         if lifetime_s > 0 {
             self.tell(Kind::NewRouter, host.link_local, host.mac);
             self.known.roles.insert((self.segment, Role::Router, host.link_local, host.mac));
+            self.is_for(host.mac, HostRole::Router);
+            self.taken_for(host.mac, None, Some("router"));
         }
         self.tell(Kind::NewHost, host.link_local, host.mac);
         self.holds(host.link_local, host.mac);
@@ -607,17 +591,21 @@ impl Teller {
 
     /// A whole DHCP conversation: four messages, none of them lost.
     fn lease(&mut self, host: &Someone, ip: IpAddr, server: &Someone, name: &str, lease_s: u32) {
-        let hostname = Some(Text::new(name.as_bytes()));
+        let words = DhcpClaim { hostname: Some(Text::new(name.as_bytes())), ..DhcpClaim::default() };
+        self.lease_to(host, ip, server, &words, lease_s);
+    }
+
+    /// As [`Self::lease`], to a client that says more of itself.
+    fn lease_to(&mut self, host: &Someone, ip: IpAddr, server: &Someone, words: &DhcpClaim, lease_s: u32) {
         let server_ip = four(server.ip);
-        self.dhcp(host, None, DhcpClaim { hostname: hostname.clone(), ..message(DhcpMessage::Discover) });
+        self.dhcp(host, None, DhcpClaim { message: DhcpMessage::Discover, ..words.clone() });
         self.pause(1, 20);
         let offer =
             DhcpClaim { yiaddr: four(ip), server: server_ip, lease_s: Some(lease_s), ..message(DhcpMessage::Offer) };
         self.dhcp(host, Some(server), offer.clone());
         self.pause(1, 20);
-        let request =
-            DhcpClaim { hostname, requested_ip: four(ip), server: server_ip, ..message(DhcpMessage::Request) };
-        self.dhcp(host, None, request);
+        let message = DhcpMessage::Request;
+        self.dhcp(host, None, DhcpClaim { message, requested_ip: four(ip), server: server_ip, ..words.clone() });
         self.pause(1, 20);
         self.dhcp(host, Some(server), DhcpClaim { message: DhcpMessage::Ack, ..offer });
         self.pause(1, 20);
@@ -662,9 +650,14 @@ impl Teller {
     }
 
     fn send(&mut self, mac: Mac, frame_mac: Mac, ip: Option<IpAddr>, claim: Claim) {
+        self.send_on(mac, frame_mac, ip, claim);
+        self.heard(frame_mac);
+    }
+
+    /// A frame that tells nobody's presence, or whose sender is heard otherwise.
+    fn send_on(&mut self, mac: Mac, frame_mac: Mac, ip: Option<IpAddr>, claim: Claim) {
         let sighting = Sighting { at: self.now(), segment: self.segment, frame_mac, mac, ip, claim };
         self.frames.push(Sent { story: self.story, sighting });
-        self.heard(frame_mac);
     }
 
     fn heard(&mut self, mac: Mac) {
@@ -675,8 +668,25 @@ impl Teller {
     }
 
     fn named(&mut self, host: &Someone, name: &str) {
-        let names = self.known.names.entry((self.segment, host.mac)).or_default();
-        names.insert(Source::Dhcp, vec![name.to_owned()]);
+        self.called(host.mac, Source::Dhcp, &[name]);
+    }
+
+    fn called(&mut self, mac: Mac, source: Source, names: &[&str]) {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        self.known.names.entry((self.segment, mac)).or_default().insert(source, names);
+    }
+
+    fn is_for(&mut self, mac: Mac, role: HostRole) {
+        self.known.host_roles.entry((self.segment, mac)).or_default().insert(role);
+    }
+
+    fn taken_for(&mut self, mac: Mac, os: Option<&str>, kind: Option<&str>) {
+        let guess = (os.map(str::to_owned), kind.map(str::to_owned));
+        self.known.guesses.insert((self.segment, mac), guess);
+    }
+
+    fn answers(&mut self, mac: Mac, protocol: &'static str, port: u16, source: Source) {
+        self.known.answered.entry((self.segment, mac)).or_default().insert((protocol, port, source));
     }
 
     fn holds(&mut self, ip: IpAddr, mac: Mac) {

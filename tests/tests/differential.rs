@@ -1,7 +1,7 @@
 //! The XDP program and native code come to the same answer on every frame, record by record.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use sensor_ebpf::abi::{Class, FLAG_SCAN, Header};
+use sensor_ebpf::abi::{Class, FLAG_SCAN, Header, TunnelKind};
 use sensor_ebpf::classify::{Harvest, Opens, classify};
 use sensor_ebpf::gate::{self, Decision};
 use sensor_ebpf::message;
@@ -170,6 +170,26 @@ fn captured_frames() -> Vec<Vec<u8>> {
     }
     frames.retain(|frame| (14..=FRAME_LEN_MAX).contains(&frame.len()));
     frames
+}
+
+/// What is made by hand is enough to see every class, every way of being carried and every depth of tags.
+#[test]
+fn by_hand_everything_is_made() {
+    let found: Vec<Harvest> = hand_made().iter().map(|(_, frame)| harvest(frame, Port::Mirror)).collect();
+    for class in Class::ALL {
+        assert!(found.iter().any(|harvest| harvest.class == class), "{class:?}");
+    }
+    for kind in TunnelKind::ALL {
+        assert!(found.iter().any(|harvest| harvest.header.tunnel_kind == kind as u8), "{kind:?}");
+    }
+    for depth in 0..=2 {
+        let has = |harvest: &&Harvest| harvest.header.vlans.iter().filter(|id| **id != 0).count() == depth;
+        assert!(found.iter().any(|harvest| has(&harvest)), "{depth} tags");
+    }
+    let names: Vec<&str> = hand_made().into_iter().map(|(name, _)| name).collect();
+    for name in ["a service tag", "priority tag", "erspan, type II", "erspan, type III"] {
+        assert!(names.contains(&name), "{name}");
+    }
 }
 
 #[test]

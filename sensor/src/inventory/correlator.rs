@@ -314,7 +314,7 @@ impl Correlator {
         }
         self.watch_conflict(s, events);
         let is_foreign = |ip| meaning == Meaning::Claim && prefix::is_foreign(&self.settings.prefixes, s.segment, ip);
-        let is_mismatch = s.mac != s.frame_mac && !is_virtual_router(s, source);
+        let is_mismatch = s.mac != s.frame_mac && !is_virtual_router(s, source) && !self.is_groups_word(s);
         match s.ip {
             Some(ip) if is_foreign(ip) => self.tell_oddity(s, ip, Oddity::Bogon, events),
             Some(ip) if is_mismatch => self.tell_oddity(s, ip, Oddity::MacMismatch, events),
@@ -381,6 +381,9 @@ impl Correlator {
             return;
         }
         let id = self.memory.hear(s.segment, s.mac, Source::Mdns, s.at);
+        if self.is_sent_on(s) {
+            return;
+        }
         // Only what serves a name answers; a goodbye is an answer too, but of one that goes.
         if !matches!(claim, MdnsClaim::Query { .. } | MdnsClaim::Goodbye { .. }) {
             self.hear_service(s, id, names::MDNS_PORT, Source::Mdns);
@@ -451,7 +454,7 @@ impl Correlator {
     }
 
     fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
-        if !is_mention(source) {
+        if !is_mention(source) && !self.is_own_mention(s, ip, source) {
             self.memory.unmention(s.segment, ip, s.mac);
         }
         let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
@@ -465,6 +468,11 @@ impl Correlator {
     }
 
     fn weigh_undisputed(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
+        // Where a machine is managed was told with the machine, by the station of one of its ports.
+        let is_told = self.is_own_mention(s, ip, source);
+        if is_told {
+            self.memory.unmention(s.segment, ip, s.mac);
+        }
         // Before the address is bound: a host that was known by it only, and told, may become this one.
         let host = self.memory.host_of(s.segment, s.mac).map(|host| (host.id, host.announced));
         let verdict = self.memory.hold(s.segment, ip, &dispute::word(s, source, weight));
@@ -481,7 +489,7 @@ impl Correlator {
             self.tell_rotation(s.segment, s.mac, s.at, events);
         }
         match verdict {
-            Verdict::Bound if was_announced && !is_untold && !self.is_one_more(id, ip) => {
+            Verdict::Bound if was_announced && !is_untold && !is_told && !self.is_one_more(id, ip) => {
                 let event = Event { ip: Some(ip), ..self.about_host(Kind::NewAddress, s.at, s.segment, s.mac) };
                 self.push(event, events);
             }

@@ -67,7 +67,9 @@ pub(super) fn learn_name(
         if front == Some(position) {
             return (Mark::Same, Renamed::No);
         }
-        names[..=position].rotate_right(1);
+        // Other sources' names stay where they are: a capture file read again must leave the list as it was.
+        let places: Vec<usize> = (0..=position).filter(|place| names[*place].source == source).collect();
+        places.windows(2).rev().for_each(|pair| names.swap(pair[0], pair[1]));
         return (Mark::Changed, Renamed::No);
     }
     let renamed = front.map_or(Renamed::No, |position| Renamed::From(names[position].name.clone()));

@@ -9,11 +9,7 @@ use crate::types::{Iface, Segment};
 /// Whether prefixes of the address's family are configured for the segment and none of them contains the address.
 /// Link-local addresses are never foreign: they are valid on every segment (RFC 3927, RFC 4291).
 pub(super) fn is_foreign(prefixes: &[(Option<Iface>, IpNet)], segment: Segment, ip: IpAddr) -> bool {
-    let link_local = match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    };
-    if link_local {
+    if is_link_local(ip) {
         return false;
     }
     let mut known = false;
@@ -27,6 +23,14 @@ pub(super) fn is_foreign(prefixes: &[(Option<Iface>, IpNet)], segment: Segment, 
         }
     }
     known
+}
+
+/// Whether an address is valid on its link only (RFC 3927; RFC 4291, section 2.5.6).
+pub(super) fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
 }
 
 /// Whether an address is one that networks give out by themselves: private, shared, unique local or link-local.

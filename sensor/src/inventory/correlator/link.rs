@@ -9,6 +9,7 @@ use super::super::binding::Weight;
 use super::super::event::Event;
 use super::super::host;
 use super::super::identity::{unit_id, words_id};
+use super::super::memory::is_mention;
 use super::super::prefix;
 use super::super::sighting::Sighting;
 use super::super::state::{HostId, HostRole, Neighbour, Role, RoleHolder, Source};
@@ -76,7 +77,7 @@ impl Correlator {
             id,
             unit: unit_of_cdp(message, device),
             name: words(Some(device)),
-            bridges: does & (cdp::SWITCH | cdp::TRANSPARENT_BRIDGE | cdp::SOURCE_BRIDGE) != 0 && does & cdp::PHONE == 0,
+            bridges: is_cdp_bridge(does),
             ttl_s: message.ttl_s.into(),
             ..spoken(s, Source::Cdp, device, port)
         };
@@ -206,6 +207,21 @@ impl Correlator {
         }
     }
 
+    /// Whether an address is known only by a port's word that its machine is managed there, and this is another station of
+    /// that machine, which holds it.
+    pub(super) fn is_own_mention(&self, s: &Sighting, ip: IpAddr, source: Source) -> bool {
+        let Some(holder) = self.memory.holder(s.segment, ip).filter(|holder| holder.mac != s.mac) else { return false };
+        let is_word = holder.sources.iter().all(|source| is_mention(*source));
+        is_word && !is_mention(source) && self.is_one_host(s.segment, holder.mac, s.mac)
+    }
+
+    /// Whether the message says of a group's address no more than that the group's station has it. Any of its routers may
+    /// carry that word, by its own station (RFC 9568, section 8.1.1), and it takes the address from nobody.
+    pub(super) fn is_groups_word(&self, s: &Sighting) -> bool {
+        let holder = s.ip.and_then(|ip| self.memory.role(s.segment, Role::VirtualRouter, ip));
+        holder.is_some_and(|holder| holder.mac == s.mac || is_same_balancer(holder.mac, s.mac))
+    }
+
     /// The sender's address is where it was known to be.
     fn refresh(&mut self, s: &Sighting, source: Source, events: &mut Vec<Event>) {
         if let Some(ip) = s.ip
@@ -310,7 +326,17 @@ fn lldp_roles(message: &lldp::Message, does: u16) -> Vec<(HostRole, &'static str
     roles.into_iter().filter(|(holds, ..)| *holds).map(|(_, role, evidence)| (role, evidence)).collect()
 }
 
+/// As [`is_bridge`].
+fn is_cdp_bridge(does: u32) -> bool {
+    let bridges = does & (cdp::SWITCH | cdp::TRANSPARENT_BRIDGE | cdp::SOURCE_BRIDGE) != 0;
+    bridges && does & cdp::PHONE == 0 && !is_cdp_access_point(does)
+}
+
 /// Access points call themselves routers that bridge.
+fn is_cdp_access_point(does: u32) -> bool {
+    does & (cdp::ROUTER | cdp::TRANSPARENT_BRIDGE | cdp::SWITCH) == cdp::ROUTER | cdp::TRANSPARENT_BRIDGE
+}
+
 fn cdp_roles(does: u32) -> impl Iterator<Item = HostRole> {
     let routes = does & cdp::ROUTER != 0 && does & cdp::TRANSPARENT_BRIDGE == 0;
     let roles = [

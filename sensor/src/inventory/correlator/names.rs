@@ -158,7 +158,7 @@ impl Correlator {
             return None;
         }
         let is_foreign = |ip| prefix::is_foreign(&self.settings.prefixes, s.segment, ip);
-        let is_neighbour = is_near && !s.ip.is_some_and(is_foreign);
+        let is_neighbour = is_near && !s.ip.is_some_and(is_foreign) && !self.is_sent_on(s);
         let known = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
         let holds = |ip| known.is_some_and(|id| self.memory.holds(id, ip, s.at));
         if !is_neighbour && !s.ip.is_some_and(holds) {

@@ -28,7 +28,6 @@ impl Correlator {
             let is_relayed = claim.hop_limit.is_some_and(is_forwarded);
             let relay = relay.or_else(|| is_relayed.then(|| s.frame_mac.to_string()));
             self.serve(s, ip, relay, Vec::new(), events);
-            self.assign_roles(s.segment, ip);
             if let Some(router) = claim.router.map(IpAddr::V4).filter(|ip| prefix::is_holdable(*ip)) {
                 self.note_role(s, Role::DhcpRouter, router, s.frame_mac);
             }
@@ -48,6 +47,7 @@ impl Correlator {
         let mac = Some(s.frame_mac).filter(|_| relay.is_none());
         details.extend(relay.map(|relay| ("relay", Detail::Text(relay))));
         let is_new = self.memory.play(holder);
+        self.assign_roles(s.segment, ip);
         if self.is_unlisted(s.segment, Role::DhcpServer, ip, mac) {
             self.tell_unlisted(s, ip, Oddity::RogueDhcpServer, details, events);
         } else if is_new {

@@ -642,6 +642,12 @@ fn a_file_read_twice_tells_nothing_new() {
     check_read_twice(&["9 arp 10.0.0.1 aa", "5 arp 10.0.0.1 bb", "7 arp 10.0.0.1 aa", "1 rs aa"]);
     check_read_twice(&["1 arp 10.0.0.1 bb", "2 mdns 10.0.0.1 aa query x", "3 arp 10.0.0.1 aa"]);
     check_read_twice(&["1 dhcp discover aa name=a", "2 dhcp request aa name=b", "3 dhcp request aa name=a"]);
+    // Names of other sources stand between those that take turns.
+    check_read_twice(&[
+        "1 nbname 10.0.0.1 aa unique old 10.0.0.1",
+        "2 llmnr 10.0.0.1 aa a x 10.0.0.1",
+        "90 nbname 10.0.0.1 aa unique new 10.0.0.1",
+    ]);
     // The name comes before the address is known to be its sender's, and the service before its host's name.
     check_read_twice(&[
         "1 mdns 10.0.0.1 aa a x.local 10.0.0.1",

@@ -38,7 +38,9 @@ impl Paths {
     pub(super) fn restore(roles: &[RoleHolder]) -> Self {
         let routers = roles.iter().filter(|holder| holder.role == Role::Router);
         let routers = routers.map(|holder| (holder.segment, holder.mac)).take(PATHS_MAX).collect();
-        Self { routers, ..Self::default() }
+        let gateways = roles.iter().filter(|holder| holder.role == Role::DhcpRouter);
+        let gateways = gateways.map(|holder| (holder.segment, holder.ip)).take(PATHS_MAX).collect();
+        Self { routers, gateways, ..Self::default() }
     }
 }
 
@@ -134,6 +136,13 @@ impl Correlator {
             let applies = |at: &Option<crate::types::Iface>| at.is_none_or(|iface| Segment::untagged(iface) == segment);
             self.settings.prefixes.iter().any(|(at, net)| applies(at) && net.contains(&ip))
         }
+    }
+
+    /// Whether a router may have sent on what was said to a group, from an address that is not known to be its own.
+    pub(super) fn is_sent_on(&self, s: &Sighting) -> bool {
+        let is_known = |ip| self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == s.mac);
+        let is_elses = |ip| !prefix::is_link_local(ip) && !is_known(ip);
+        s.ip.is_some_and(is_elses) && self.forwards(s.segment, s.mac)
     }
 
     /// Whether a station sends on what others sent: then an address in its frames need not be its own.

@@ -152,6 +152,10 @@ impl Memory {
         let segment = self.hosts.get(&kept)?.segment;
         let old_mac = self.latest_mac(kept)?;
         let newcomers: Vec<Mac> = self.hosts.note(&gone)?.iter().copied().collect();
+        // What is known by its address only is its row's host, and stays it.
+        if newcomers.is_empty() {
+            return None;
+        }
         let is_known = self.hosts.get(&kept)?.announced;
         let is_news = is_known && (!announced || last_seen.since(first_seen) <= FRESH);
         let by_owner = evidence.contains(&Kinship::Owner);

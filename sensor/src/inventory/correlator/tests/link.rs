@@ -161,6 +161,8 @@ fn cisco_tells_the_same() {
         &["01 | \"Switch\" | switch: cdp: Switch IGMP", "02 | \"Switch\" | switch: cdp: Switch IGMP"],
     );
     check_hosts(&["0 cdp 01 ap Gi0 does=3"], &["01 | \"ap\""]);
+    let bridges = |does| known(&[&format!("0 cdp 01 x Gi0 does={does}")]).neighbours[0].bridges;
+    assert_eq!([2, 3, 11, 40, 0x82].map(bridges), [true, false, true, true, false], "an access point is no switch");
     check_hosts(&["0 cdp 01 SEP1 Port1 does=144"], &["01 | \"SEP1\" | phone: cdp: Host Phone"]);
 }
 
@@ -205,6 +207,10 @@ fn where_it_is_managed_moves_nothing_and_is_taken_from_nobody() {
     let lines = ["0 lldp 01 0a Gi1 mgmt=10.0.0.2", "9 arp 10.0.0.2 0b", "90 lldp 01 0a Gi1 mgmt=10.0.0.2", "99 finish"];
     check(&lines, &["new-host 10.0.0.2 01", "new-host 10.0.0.2 0b"]);
     check_holders(&lines, &["10.0.0.2 0b"]);
+    // Another station of the switch itself: the address was told with it.
+    let lines = ["0 lldp 01 0a Gi1 mgmt=10.0.0.2", "9 arp 10.0.0.2 0a", "90 lldp 01 0a Gi1 mgmt=10.0.0.2", "99 finish"];
+    check(&lines, &["new-host 10.0.0.2 01"]);
+    check_holders(&lines, &["10.0.0.2 0a"]);
     // Foreign, and no address at all.
     check_holders(&["0 lldp 01 0a Gi1 mgmt=0.0.0.0,127.0.0.1,224.0.0.1"], &[]);
     check_with(
@@ -257,6 +263,17 @@ fn a_group_is_a_router_with_its_own_station() {
         &["0 hsrp 00:00:0c:07:ac:05 5 10.0.0.11 10.0.0.1", "0 hsrp 12 5 10.0.0.12 10.0.0.1"],
         &["05 | router: hsrp group 5", "12 | router: hsrp group 5"],
     );
+}
+
+#[test]
+fn a_router_answers_for_its_group_by_its_own_station() {
+    let hello = format!("0 vrrp {GROUP} 7 10.0.0.11 10.0.0.1");
+    let new = format!("new-host 10.0.0.1 {GROUP}");
+    check(&[&hello, &format!("1 reply 10.0.0.1 {GROUP}/11"), "9 finish"], &[&new, "new-host 11"]);
+    // Another address, or another station than the group's.
+    let other = format!("1 reply 10.0.0.5 {GROUP}/11");
+    check(&[&hello, &other], &[&new, &format!("mac-mismatch 10.0.0.5 {GROUP}")]);
+    check(&[&hello, "1 reply 10.0.0.1 66/11"], &[&new, "mac-mismatch 10.0.0.1 66 alert"]);
 }
 
 #[test]
@@ -326,6 +343,8 @@ fn a_dhcp_servers_router_is_one() {
         &["0 arp 10.0.0.1 01", "0 arp 10.0.0.9 09", "1 dhcp ack 03/09 server=10.0.0.9 router=10.0.0.1 yiaddr=10.0.0.3"],
         &["01 | router: dhcp option 3", "03", "09 | dhcp-server: dhcp"],
     );
+    // DHCPv6's, whose address is known before it serves.
+    check_hosts(&["0 ns fe80::9 09", "5 dhcp6 advertise fe80::9 09 client=03"], &["09 | dhcp-server: dhcp"]);
 }
 
 #[test]

@@ -354,3 +354,21 @@ fn what_a_router_tells_is_kept() {
     assert!(router.managed && !router.other && router.rdnss.len() == 1);
     assert_eq!(router.dnssl, ["lan\\x0a"]);
 }
+
+/// Of what is said to a group, a router brings that of other networks too, where it forwards groups or repeats mDNS.
+#[test]
+fn what_a_router_brings_is_not_its_own() {
+    let far = ["9 ssdp 10.9.0.7 aa NOTIFY x", "9 wsd 10.9.0.8 aa hello x", "9 mdns 10.9.0.9 aa a far.local 10.9.0.9"];
+    let router = ["new-router fe80::1 aa", "new-host fe80::1 aa"];
+    for line in far {
+        check(&["0 ra fe80::1 aa 1800", "5 wait", line, "20 finish"], &router);
+        check(&["0 ra fe80::1 aa 1800", "5 wait", "6 restart", line, "20 finish"], &router);
+    }
+    // By DHCP's word.
+    let lease = "1 dhcp ack 03/09 server=10.0.0.9 router=10.0.0.1 yiaddr=10.0.0.3";
+    let told = ["new-host 10.0.0.1 aa", "new-dhcp-server 10.0.0.9 09", "new-host 10.0.0.3 03", "new-host 09"];
+    check(&["0 arp 10.0.0.1 aa", lease, "5 wait", "6 restart", far[0], "20 finish"], &told);
+    // What it says of itself, by an address that is known to be its own.
+    let own = "7 mdns 10.0.0.1 aa a gate.local 10.0.0.1";
+    check(&["0 ra fe80::1 aa 1800", "0 arp 10.0.0.1 aa", own], &[router[0], "new-host 10.0.0.1 aa"]);
+}
