@@ -5,7 +5,7 @@
 //! (per CPU, one value: the words of [`Counters`]), `CLOCK` (per CPU: a jiffy and its boot time), `GATE`, `PRESENCE`,
 //! `POLICE`, `SCAN`, `WATCH` (one value, [`crate::watch::Table`]), `SCRATCH`. Globals to be set at load: `SEED` (`u64`, secret
 //! and random), `REFRESH` (`u64`, [`crate::gate::ticks`]; 0 switches the gate off), `INTERVAL` (`u32`, the refresh
-//! interval of [`crate::presence`] in jiffies), `POLICING` (`u32`, 0 switches it off).
+//! interval of [`crate::presence`] in its ticks), `POLICING` (`u32`, 0 switches it off).
 //!
 //! **What counts as what.** A frame is one of its class; but one of a class that is watched, from an address that is
 //! not, is `Other`. A frame of a known sender that is news in no other way is `gated`.

@@ -160,6 +160,8 @@ pub mod kind {
     pub const SPANNING_TREE: u8 = 48;
     /// First-hop redundancy: the frame's source; who speaks and what it says stand in the claimant's place.
     pub const REDUNDANCY: u8 = 56;
+    /// A frame of any kind: its IP source.
+    pub const PRESENCE: u8 = 72;
     /// A message compared as a whole: its speaker; the message's hash stands in the claimant's place.
     pub const MESSAGE: u8 = 64;
 }
@@ -331,6 +333,12 @@ impl Found {
             }
             _ => (self.flags & (FLAG_IPV4 | FLAG_IPV6) != 0).then_some(self.source),
         }
+    }
+
+    /// What any frame claims: that its station has its IP source.
+    #[inline(always)]
+    pub fn presence(&self) -> Claim {
+        Claim { kind: kind::PRESENCE, address: self.source, mac: self.frame_mac, frame_mac: self.frame_mac }
     }
 
     /// Whether the body lacks its end.

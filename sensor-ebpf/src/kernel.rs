@@ -32,7 +32,7 @@ static CLOCK: PerCpuArray<[u64; 2], 1> = PerCpuArray::new();
 #[btf_map]
 static GATE: Array<gate::Bucket, { gate::BUCKETS }> = Array::new();
 #[btf_map]
-static PRESENCE: Array<presence::Bucket, { presence::BUCKETS }> = Array::new();
+static PRESENCE: PerCpuArray<presence::Part, { presence::PARTS }> = PerCpuArray::new();
 #[btf_map]
 static POLICE: Array<police::Bucket, { police::BUCKETS }> = Array::new();
 #[btf_map]
@@ -147,9 +147,9 @@ fn is_known_traffic(ctx: *mut xdp_md) -> bool {
         return true;
     }
     let mark = presence::mark(&KEYS.load(), gate::place(ifindex(ctx), [0; 2], Tunnel::default()), address, mac);
-    let Some(bucket) = PRESENCE.get_ptr_mut(mark.bucket) else { return false };
-    // SAFETY: the pointer is the map's value; `presence` says what two writers at once cost.
-    let look = presence::look(unsafe { &mut *bucket }, &mark, jiffies(), INTERVAL.load(), packet.len());
+    let Some(bucket) = presence_bucket(&mark) else { return false };
+    // SAFETY: the pointer is into the map's value, which only this CPU writes.
+    let look = presence::look(unsafe { &mut *bucket }, &mark, ticks(), INTERVAL.load(), packet.len());
     let Some(counters) = counters() else { return false };
     match look {
         Look::Known => {
@@ -278,7 +278,13 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, len: u64) {
         return;
     }
     let Some(now_ns) = boot_time() else { return };
-    let is_new = is_watched && matches!(presence, Presence::News(..));
+    // To this CPU, and the gate has not heard of it by another.
+    let is_new =
+        is_watched && matches!(presence, Presence::News(..)) && !is_repeat(place, counters, &found.presence(), now_ns);
+    if found.class as u8 == Class::Traffic as u8 && !is_new {
+        counters.gated[class] += 1;
+        return;
+    }
     // Told although its claim is known, and although its sender says too much.
     let scan = if is_scan(packet, place, found, now_ns) { FLAG_SCAN } else { 0 };
     let is_repeat = found.claim.as_ref().is_some_and(|claim| is_repeat(place, counters, claim, now_ns));
@@ -304,6 +310,9 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, len: u64) {
         POLICED => {
             counters.policed[class] += 1;
             presence.forget();
+            if is_new {
+                forget(place, &found.presence());
+            }
             return;
         }
         _ => {
@@ -311,6 +320,9 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, len: u64) {
             presence.forget();
             if let Some(claim) = &found.claim {
                 forget(place, claim);
+            }
+            if is_new {
+                forget(place, &found.presence());
             }
             // Only what goes wrong is logged, never a frame that goes its way, and only in an object made for it.
             #[cfg(feature = "log")]
@@ -339,7 +351,7 @@ impl Presence {
     #[inline(always)]
     fn forget(&self) {
         if let Self::News(bucket, slot) = *self {
-            // SAFETY: the pointer is the map's value; `presence` says what two writers at once cost.
+            // SAFETY: the pointer is the map's value, which only this CPU writes.
             presence::forget(unsafe { &mut *bucket }, slot);
         }
     }
@@ -350,10 +362,10 @@ impl Presence {
 fn notice(counters: &mut Counters, len: u64, found: &Found, place: u64) -> Presence {
     let Some(address) = found.sender() else { return Presence::Outside };
     let mark = presence::mark(&KEYS.load(), place, address, found.frame_mac);
-    let Some(bucket) = PRESENCE.get_ptr_mut(mark.bucket) else { return Presence::Outside };
-    // SAFETY: the pointer is the map's value; `presence` says what two writers at once cost.
+    let Some(bucket) = presence_bucket(&mark) else { return Presence::Outside };
+    // SAFETY: the pointer is into the map's value, which only this CPU writes.
     let slots = unsafe { &mut *bucket };
-    let (now, interval) = (jiffies(), INTERVAL.load());
+    let (now, interval) = (ticks(), INTERVAL.load());
     match presence::look(slots, &mark, now, interval, len) {
         Look::Known => Presence::Known,
         Look::Outside => Presence::Outside,
@@ -375,6 +387,13 @@ fn notice(counters: &mut Counters, len: u64, found: &Found, place: u64) -> Prese
             }
         }
     }
+}
+
+#[inline(always)]
+fn presence_bucket(mark: &presence::Mark) -> Option<*mut presence::Bucket> {
+    let part = PRESENCE.get_ptr_mut(mark.bucket / presence::PART as u32)?.cast::<presence::Bucket>();
+    // SAFETY: a part has so many buckets.
+    Some(unsafe { part.add(mark.bucket as usize % presence::PART) })
 }
 
 #[unsafe(no_mangle)]
@@ -415,7 +434,7 @@ fn is_scan<P: Packet>(packet: &P, place: u64, found: &Found, now_ns: u64) -> boo
 fn boot_time() -> Option<u64> {
     // SAFETY: the pointer is this CPU's value of the map, and nothing else on this CPU uses it meanwhile.
     let [read_at, boot_ns] = CLOCK.get_ptr_mut(0).map(|clock| unsafe { &mut *clock })?;
-    let jiffy = u64::from(jiffies());
+    let jiffy = jiffies();
     if *read_at != jiffy {
         *read_at = jiffy;
         // SAFETY: the helper takes nothing and reads a clock.
@@ -424,11 +443,17 @@ fn boot_time() -> Option<u64> {
     Some(*boot_ns)
 }
 
-/// The low half of the kernel's tick counter.
+/// The kernel's tick counter.
 #[inline(always)]
-fn jiffies() -> u32 {
+fn jiffies() -> u64 {
     // SAFETY: the helper takes nothing; the kernel puts one load in its place (Linux 5.6).
-    unsafe { bpf_jiffies64() as u32 }
+    unsafe { bpf_jiffies64() }
+}
+
+/// The same in ticks of the presence table.
+#[inline(always)]
+fn ticks() -> u32 {
+    (jiffies() >> presence::TICK_BITS) as u32
 }
 
 #[inline(always)]

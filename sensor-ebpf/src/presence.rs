@@ -1,26 +1,70 @@
 //! Presence: who sent anything at all, when last, and how much; one table of fixed size, a few nanoseconds a frame.
 //!
-//! The table is 4-way set-associative. Its key is (segment, station, address): an address that passes to another
-//! station is another entry, and so news. An entry remembers only a hash of its key; user space, which is told each
-//! new one, knows whose it is. Addresses outside the watched prefixes have entries too, which say so: a busy stranger
-//! then costs one look-up and not a walk through the prefixes. They never push out a station's entry.
-//!
-//! Two CPUs that count one station at once may lose a count: frames and bytes are lower bounds.
+//! The table is 4-way set-associative, and each CPU has its own: one that all of them write costs more, in cache lines
+//! that go from one to the other, than all the rest. Its key is (segment, station, address): an address that passes to
+//! another station is another entry, and so news. An entry remembers only a hash of its key; user space, which is told
+//! each new one, knows whose it is. What is news to a CPU is news indeed when the gate, which all share, has not told it
+//! lately. Addresses outside the watched prefixes have entries too, which say so: a busy stranger then costs one look-up
+//! and not a walk through the prefixes. They never push out a station's entry.
 
 use crate::gate::mix;
 
-/// How many buckets the map has.
+/// How many buckets a CPU has.
 pub const BUCKETS: usize = 16_384;
+/// The map has few large values, of so many buckets each (32 KiB, the most that the kernel gives a CPU in one piece): it
+/// finds each value by a pointer, and those of single buckets would be a cache miss more.
+pub const PART: usize = 512;
+/// One value of the map: its buckets, without the bounds between them (aya takes an array of arrays for its first).
+pub type Part = [u64; PART * SLOTS * SLOT_WORDS];
+/// How many values the map has.
+pub const PARTS: usize = BUCKETS / PART;
 /// Slots of a bucket.
 pub const SLOTS: usize = 4;
-/// Words of a slot. 0: 48 bits of the key's hash, then what the entry is. 1: when it was last seen, or, outside, when
-/// that was found, in ticks (32 bits). 2: frames. 3: bytes.
-pub const SLOT_WORDS: usize = 4;
-/// One bucket: two cache lines.
+/// Words of a slot. 0: 40 bits of the key's hash, what the entry is, and when it was last seen, or, outside, when that was
+/// found, in ticks. 1: frames and bytes ([`Count`]).
+pub const SLOT_WORDS: usize = 2;
+/// One bucket: a cache line.
 pub type Bucket = [u64; SLOTS * SLOT_WORDS];
+/// A tick of the table is so many of the clock's own (jiffies; of files and sockets, milliseconds), as a power of two.
+pub const TICK_BITS: u32 = 5;
+/// Ticks are counted up to this, three days at a thousand jiffies a second, and from zero again.
+pub const LAST_MASK: u64 = (1 << OUTSIDE_AT) - 1;
 
-/// Word 0 of an entry outside the watched prefixes.
-const OUTSIDE: u64 = 1;
+const KEY_AT: u32 = 24;
+const OUTSIDE_AT: u32 = 23;
+/// Of an entry outside the watched prefixes.
+const OUTSIDE: u64 = 1 << OUTSIDE_AT;
+const FRAMES_AT: u32 = 38;
+
+/// Frames (26 bits) and their bytes (38 bits) in one word, so that counting is one addition. Either starts at zero again
+/// when it is full; what came between two readings ten seconds apart is right up to three million
+/// frames and 13 GB a second of one station on one CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count(u64);
+
+impl Count {
+    /// One frame of `len` bytes.
+    const fn of(len: u64) -> u64 {
+        (1 << FRAMES_AT) + len
+    }
+
+    /// What was added since `before`, of the same entry; all of it when the entry was made anew in between.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        let added = self.0.wrapping_sub(before.0);
+        if added >> 63 == 0 { Self(added) } else { self }
+    }
+
+    /// How many.
+    pub const fn frames(self) -> u64 {
+        self.0 >> FRAMES_AT
+    }
+
+    /// Their bytes together.
+    pub const fn bytes(self) -> u64 {
+        self.0 & ((1 << FRAMES_AT) - 1)
+    }
+}
 
 /// What the table knows of a frame's sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +84,7 @@ pub enum Look {
 pub struct Mark {
     /// Which bucket, below [`BUCKETS`].
     pub bucket: u32,
-    /// 48 bits, never 0.
+    /// 40 bits, never 0.
     pub fingerprint: u64,
 }
 
@@ -63,56 +107,52 @@ pub fn mark(keys: &Keys, place: u64, address: [u64; 2], mac: u64) -> Mark {
         hash = hash.wrapping_add(address[1].wrapping_mul(keys[3]));
     }
     // Only the upper bits depend on all of the key.
-    Mark { bucket: (hash >> 48) as u32 & (BUCKETS as u32 - 1), fingerprint: hash >> 16 | 1 }
+    Mark { bucket: (hash >> 48) as u32 & (BUCKETS as u32 - 1), fingerprint: hash >> KEY_AT | 1 }
 }
 
-/// Looks a sender up, and counts the frame of `len` bytes of one that is known. `now` is in ticks, `interval` the ticks after which a
-/// sender is back and an address outside is looked up anew.
+/// Looks a sender up, and counts the frame of `len` bytes of one that is known. `now` is in ticks, `interval` the ticks
+/// after which a sender is back and an address outside is looked up anew, at most half of [`LAST_MASK`].
 #[inline(always)]
 pub fn look(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64) -> Look {
     for slot in 0..SLOTS {
         let at = slot * SLOT_WORDS;
         let word = bucket[at];
-        if word >> 16 == mark.fingerprint {
-            let age = now.wrapping_sub(bucket[at + 1] as u32);
+        if word >> KEY_AT == mark.fingerprint {
+            let is_old = is_old(word, now, interval);
             if word & OUTSIDE != 0 {
-                return if age < interval { Look::Outside } else { Look::Absent };
+                return if is_old { Look::Absent } else { Look::Outside };
             }
-            // A clock of another CPU may be a tick behind.
-            if age >= interval && age <= u32::MAX / 2 {
+            if is_old {
                 return Look::Back(slot);
             }
-            bucket[at + 1] = u64::from(now);
-            bucket[at + 2] += 1;
-            bucket[at + 3] += len;
+            bucket[at] = word & !LAST_MASK | u64::from(now) & LAST_MASK;
+            bucket[at + 1] = bucket[at + 1].wrapping_add(Count::of(len));
             return Look::Known;
         }
     }
     Look::Absent
 }
 
+/// Whether an entry's time is an interval ago. One that is ahead by less is no older: a file's clock may step back a
+/// little.
+#[inline(always)]
+const fn is_old(word: u64, now: u32, interval: u32) -> bool {
+    let age = (now as u64).wrapping_sub(word) & LAST_MASK;
+    age >= interval as u64 && age <= LAST_MASK - interval as u64
+}
+
 /// As [`look`], for a table that tells a known sender again at each interval: nothing is counted or renewed.
 pub fn peek(bucket: &Bucket, mark: &Mark, now: u32, interval: u32) -> Look {
     let mut copy = *bucket;
-    let told_at = copy.as_chunks::<SLOT_WORDS>().0.iter().position(|slot| slot[0] >> 16 == mark.fingerprint);
-    match (look(&mut copy, mark, now, interval, 0), told_at) {
-        // A clock that went back by more than the interval is no reason to be silent until it caught up.
-        (Look::Known, Some(slot))
-            if (bucket[slot * SLOT_WORDS + 1] as u32).wrapping_sub(now) as i32 > interval as i32 =>
-        {
-            Look::Back(slot)
-        }
-        (look, _) => look,
-    }
+    look(&mut copy, mark, now, interval, 0)
 }
 
 /// Counts the frame of a sender that is back.
 #[inline(always)]
 pub fn renew(bucket: &mut Bucket, slot: usize, now: u32, len: u64) {
     let at = (slot & (SLOTS - 1)) * SLOT_WORDS;
-    bucket[at + 1] = u64::from(now);
-    bucket[at + 2] += 1;
-    bucket[at + 3] += len;
+    bucket[at] = bucket[at] & !LAST_MASK | u64::from(now) & LAST_MASK;
+    bucket[at + 1] = bucket[at + 1].wrapping_add(Count::of(len));
 }
 
 /// Where an entry went, and whether another one that was still in use had to go for it.
@@ -133,15 +173,15 @@ pub fn enter(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64
     for slot in 0..SLOTS {
         let at = slot * SLOT_WORDS;
         let word = bucket[at];
-        let age = u64::from(now.wrapping_sub(bucket[at + 1] as u32));
+        let age = u64::from(now).wrapping_sub(word) & LAST_MASK;
         // Itself outside and out of date, then empty, then others outside, then the station heard longest ago.
-        let rank = if word >> 16 == mark.fingerprint {
+        let rank = if word >> KEY_AT == mark.fingerprint {
             4 << 32
         } else if word == 0 {
             3 << 32
         } else if word & OUTSIDE != 0 {
             (2 << 32) + age
-        } else if inside || age >= u64::from(interval) && age <= u64::from(u32::MAX / 2) {
+        } else if inside || is_old(word, now, interval) {
             (1 << 32) + age
         } else {
             0
@@ -156,10 +196,8 @@ pub fn enter(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64
     }
     let at = (victim & (SLOTS - 1)) * SLOT_WORDS;
     let evicted = victim_rank >> 32 == 1 && (victim_rank & 0xffff_ffff) < u64::from(interval);
-    bucket[at] = mark.fingerprint << 16 | if inside { 0 } else { OUTSIDE };
-    bucket[at + 1] = u64::from(now);
-    bucket[at + 2] = 1;
-    bucket[at + 3] = len;
+    bucket[at] = mark.fingerprint << KEY_AT | if inside { 0 } else { OUTSIDE } | u64::from(now) & LAST_MASK;
+    bucket[at + 1] = Count::of(len);
     Some(Entered { slot: victim, evicted })
 }
 
@@ -169,27 +207,22 @@ pub fn forget(bucket: &mut Bucket, slot: usize) {
     bucket[(slot & (SLOTS - 1)) * SLOT_WORDS] = 0;
 }
 
-/// What a slot tells of a station: its fingerprint, when it was last seen in ticks, frames, bytes.
+/// What a slot tells of a station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// As in [`Mark`].
     pub fingerprint: u64,
-    /// Ticks.
+    /// When it was last seen, ticks, up to [`LAST_MASK`].
     pub last: u32,
-    /// Frames since the entry was made, at least.
-    pub frames: u64,
-    /// Their bytes, at least.
-    pub bytes: u64,
+    /// Since the entry was made.
+    pub count: Count,
 }
 
-/// The stations of a bucket.
-pub fn entries(bucket: &Bucket) -> impl Iterator<Item = Entry> + '_ {
-    bucket
-        .as_chunks::<SLOT_WORDS>()
-        .0
-        .iter()
-        .filter(|slot| slot[0] >> 16 != 0 && slot[0] & OUTSIDE == 0)
-        .map(|slot| Entry { fingerprint: slot[0] >> 16, last: slot[1] as u32, frames: slot[2], bytes: slot[3] })
+/// The station of a slot; `None` when it is empty, or an address outside.
+pub fn entry(slot: &[u64; SLOT_WORDS]) -> Option<Entry> {
+    let [word, count] = *slot;
+    let is_station = word >> KEY_AT != 0 && word & OUTSIDE == 0;
+    is_station.then_some(Entry { fingerprint: word >> KEY_AT, last: (word & LAST_MASK) as u32, count: Count(count) })
 }
 
 #[cfg(test)]
@@ -203,13 +236,17 @@ mod tests {
 
     const INTERVAL: u32 = 100;
 
+    fn entries(bucket: &Bucket) -> Vec<Entry> {
+        bucket.as_chunks().0.iter().filter_map(entry).collect()
+    }
+
     fn key(n: u64) -> Mark {
         Mark { bucket: 0, fingerprint: n }
     }
 
     #[test]
     fn a_station_is_news_once_and_again_after_a_gap() {
-        let mut bucket = [0; 16];
+        let mut bucket = [0; 8];
         assert_eq!(look(&mut bucket, &key(7), 10, INTERVAL, 60), Look::Absent);
         assert_eq!(enter(&mut bucket, &key(7), 10, INTERVAL, 60, true), Some(Entered { slot: 0, evicted: false }));
         assert_eq!(look(&mut bucket, &key(7), 109, INTERVAL, 60), Look::Known);
@@ -217,42 +254,70 @@ mod tests {
         assert_eq!(look(&mut bucket, &key(7), 207, INTERVAL, 60), Look::Known, "another CPU's clock is behind");
         assert_eq!(look(&mut bucket, &key(7), 308, INTERVAL, 60), Look::Back(0));
         renew(&mut bucket, 0, 308, 60);
-        let told: Vec<Entry> = entries(&bucket).collect();
-        assert_eq!(told, [Entry { fingerprint: 7, last: 308, frames: 5, bytes: 300 }]);
+        let told = entries(&bucket);
+        assert_eq!(told.len(), 1);
+        let Entry { fingerprint, last, count } = told[0];
+        assert_eq!((fingerprint, last, count.frames(), count.bytes()), (7, 308, 5, 300));
     }
 
     #[test]
     fn the_clock_may_wrap() {
-        let mut bucket = [0; 16];
-        enter(&mut bucket, &key(7), u32::MAX - 5, INTERVAL, 60, true);
-        assert_eq!(look(&mut bucket, &key(7), 5, INTERVAL, 60), Look::Known);
+        let mut bucket = [0; 8];
+        let end = LAST_MASK as u32;
+        for (first, next) in [(end - 5, 5), (u32::MAX - 5, 5), (end - 5, end + 6)] {
+            enter(&mut bucket, &key(7), first, INTERVAL, 60, true);
+            assert_eq!(look(&mut bucket, &key(7), next, INTERVAL, 60), Look::Known);
+            assert_eq!(look(&mut bucket, &key(7), next + 200, INTERVAL, 60), Look::Back(0));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_far_back_is_no_reason_to_be_silent() {
+        let mut bucket = [0; 8];
+        enter(&mut bucket, &key(7), 5_000, INTERVAL, 60, true);
+        assert_eq!(look(&mut bucket, &key(7), 4_950, INTERVAL, 60), Look::Known);
+        enter(&mut bucket, &key(7), 5_000, INTERVAL, 60, true);
+        assert_eq!(peek(&bucket, &key(7), 4_000, INTERVAL), Look::Back(0));
+    }
+
+    #[test]
+    fn counts_are_differences_that_may_wrap() {
+        let added = |before: u64, after: u64| {
+            let count = Count(after).since(Count(before));
+            (count.frames(), count.bytes())
+        };
+        assert_eq!(added(0, Count::of(60)), (1, 60));
+        let many = (0..1_000).fold(u64::MAX - 50_000, |word, _| word.wrapping_add(Count::of(1500)));
+        assert_eq!(added(u64::MAX - 50_000, many), (1_000, 1_500_000));
+        // Made anew: it has less than before.
+        assert_eq!(added(Count::of(60) * 9, Count::of(60)), (1, 60));
     }
 
     #[test]
     fn what_is_outside_is_looked_up_once_an_interval_and_is_no_entry() {
-        let mut bucket = [0; 16];
+        let mut bucket = [0; 8];
         enter(&mut bucket, &key(7), 10, INTERVAL, 60, false);
         assert_eq!(look(&mut bucket, &key(7), 50, INTERVAL, 60), Look::Outside);
         assert_eq!(look(&mut bucket, &key(7), 110, INTERVAL, 60), Look::Absent);
-        assert_eq!(entries(&bucket).count(), 0);
+        assert_eq!(entries(&bucket).len(), 0);
         assert_eq!(enter(&mut bucket, &key(7), 110, INTERVAL, 60, true), Some(Entered { slot: 0, evicted: false }));
-        assert_eq!(entries(&bucket).count(), 1);
+        assert_eq!(entries(&bucket).len(), 1);
     }
 
     #[test]
     fn strangers_never_push_a_station_out() {
-        let mut bucket = [0; 16];
+        let mut bucket = [0; 8];
         for n in 1..=4 {
             enter(&mut bucket, &key(n), 10, INTERVAL, 60, true).unwrap();
         }
         assert_eq!(enter(&mut bucket, &key(9), 11, INTERVAL, 60, false), None);
-        assert_eq!(entries(&bucket).count(), 4);
+        assert_eq!(entries(&bucket).len(), 4);
         assert!(enter(&mut bucket, &key(9), 200, INTERVAL, 60, false).is_some(), "a station that went");
     }
 
     #[test]
     fn a_station_takes_a_strangers_slot_before_anothers() {
-        let mut bucket = [0; 16];
+        let mut bucket = [0; 8];
         for n in 1..=3 {
             enter(&mut bucket, &key(n), 10, INTERVAL, 60, true).unwrap();
         }
@@ -265,7 +330,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_told_is_news_again() {
-        let mut bucket = [0; 16];
+        let mut bucket = [0; 8];
         let entered = enter(&mut bucket, &key(7), 10, INTERVAL, 60, true).unwrap();
         forget(&mut bucket, entered.slot);
         assert_eq!(look(&mut bucket, &key(7), 11, INTERVAL, 60), Look::Absent);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use aya::maps::{Array, Map, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues, RingBuf};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Counters, Header};
@@ -114,7 +114,7 @@ pub struct Options {
     pub seed: u64,
     /// The ring's size in bytes: a power of two, a multiple of the page.
     pub ring_bytes: u32,
-    /// The presence table's interval in jiffies.
+    /// The presence table's interval in its ticks.
     pub interval: u32,
     /// Whether senders of too much are policed.
     pub policing: bool,
@@ -122,7 +122,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { refresh: 0, seed: 0x5eed, ring_bytes: 1 << 22, interval: 3_600_000, policing: false }
+        Self { refresh: 0, seed: 0x5eed, ring_bytes: 1 << 22, interval: 100_000, policing: false }
     }
 }
 
@@ -187,18 +187,20 @@ impl Kernel {
         (0..gate::BUCKETS as u32).for_each(|bucket| map.set(bucket, [0; _], 0).unwrap());
     }
 
-    /// Empties the presence table.
+    /// Empties the presence table of every CPU.
     pub fn forget_presence(&mut self) {
         let map = self.ebpf.map_mut("PRESENCE").expect("the object has a presence table");
-        let mut map = Array::<_, presence::Bucket>::try_from(map).unwrap();
-        (0..presence::BUCKETS as u32).for_each(|bucket| map.set(bucket, [0; _], 0).unwrap());
+        let mut map = PerCpuArray::<_, presence::Part>::try_from(map).unwrap();
+        let empty = || PerCpuValues::try_from(vec![[0; _]; aya::util::nr_cpus().unwrap()]).unwrap();
+        (0..presence::PARTS as u32).for_each(|part| map.set(part, empty(), 0).unwrap());
     }
 
-    /// Every entry of the presence table.
+    /// Every entry of the presence table, that of each CPU.
     pub fn presence(&self) -> Vec<presence::Entry> {
         let map: &Map = self.ebpf.map("PRESENCE").expect("the object has a presence table");
-        let map = Array::<_, presence::Bucket>::try_from(map).unwrap();
-        map.iter().flat_map(|bucket| presence::entries(&bucket.unwrap()).collect::<Vec<_>>()).collect()
+        let map = PerCpuArray::<_, presence::Part>::try_from(map).unwrap();
+        let parts = map.iter().flat_map(|cpus| cpus.unwrap().to_vec());
+        parts.flat_map(|part| part.as_chunks().0.iter().filter_map(presence::entry).collect::<Vec<_>>()).collect()
     }
 
     /// Runs a frame of at least 14 bytes through a program; answers its verdict.

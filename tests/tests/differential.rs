@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use sensor_ebpf::abi::{Class, FLAG_SCAN, Header, TunnelKind};
-use sensor_ebpf::classify::{Harvest, Opens, classify};
+use sensor_ebpf::classify::{Claim, Harvest, Opens, classify, kind};
 use sensor_ebpf::gate::{self, Decision};
 use sensor_ebpf::message;
 use sensor_ebpf::packet::Captured;
@@ -90,6 +90,15 @@ impl Model {
             return None;
         }
         let is_known = look == Look::Known;
+        let is_new = found.class.is_watched() && !is_known && {
+            let address = found.sender.unwrap();
+            let frame_mac = found.frame_mac;
+            self.passes(&found, &Claim { kind: kind::PRESENCE, address, mac: frame_mac, frame_mac })
+        };
+        if found.class == Class::Traffic && !is_new {
+            self.gated += 1;
+            return None;
+        }
         let is_scan = found.asked.as_ref().is_some_and(|asked| {
             let mark = scan::mark(&self.keys, found.place(IFINDEX), found.frame_mac, asked);
             scan::is_scan(&mut self.scan[mark.bucket as usize], &mark, now_ns)
@@ -97,16 +106,8 @@ impl Model {
         self.scans += u64::from(is_scan);
         let body = &frame[found.body_at..][..usize::from(found.header.body_len)];
         let said = if is_scan { None } else { message::repeated(self.options.seed, &found, body) };
-        let decision = match found.claim.or(said) {
-            Some(claim) if self.options.refresh > 0 => {
-                let mark = gate::mark(self.options.seed, found.place(IFINDEX), &claim);
-                gate::decide(&mut self.gate[mark.bucket as usize], &mark, 1, self.options.refresh)
-            }
-            _ => Decision::Pass,
-        };
-        self.evictions += u64::from(decision == Decision::PassEvicting);
-        let is_new = found.class.is_watched() && !is_known;
-        if found.class == Class::Traffic && is_known || decision == Decision::Gated && !is_new && !is_scan {
+        let passes = found.claim.or(said).is_none_or(|claim| self.passes(&found, &claim));
+        if !passes && !is_new && !is_scan {
             self.gated += 1;
             return None;
         }
@@ -118,6 +119,16 @@ impl Model {
                 ..found.header
             },
         })
+    }
+
+    fn passes(&mut self, found: &Harvest, claim: &Claim) -> bool {
+        if self.options.refresh == 0 {
+            return true;
+        }
+        let mark = gate::mark(self.options.seed, found.place(IFINDEX), claim);
+        let decision = gate::decide(&mut self.gate[mark.bucket as usize], &mark, 1, self.options.refresh);
+        self.evictions += u64::from(decision == Decision::PassEvicting);
+        decision != Decision::Gated
     }
 
     fn look(&mut self, found: &Harvest) -> Look {

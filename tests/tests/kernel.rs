@@ -8,7 +8,7 @@ use sensor_tests::frames::{arp, hand_made, ipv4, ipv6, link_layer_option, link_l
 
 const IP: [u8; 4] = [192, 0, 2, 1];
 const GATED: Options =
-    Options { refresh: ticks(3_600), seed: 0x5eed, ring_bytes: 1 << 22, interval: 3_600_000, policing: false };
+    Options { refresh: ticks(3_600), seed: 0x5eed, ring_bytes: 1 << 22, interval: 100_000, policing: false };
 
 fn claim(n: u8) -> Vec<u8> {
     arp(1, mac(n), IP, [0; 6], [192, 0, 2, 99])

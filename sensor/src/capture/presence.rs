@@ -1,5 +1,5 @@
-//! Reads the kernel's presence table: who sent anything since the last reading. The table holds hashes; whose they are
-//! was told when each was news.
+//! Reads the kernel's presence tables, one a CPU: who sent anything since the last reading. They hold hashes; whose they
+//! are was told when each was news.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aya::maps::{MapData, PerCpuArray};
 use sensor_ebpf::abi::Class;
-use sensor_ebpf::presence::{self, BUCKETS, Bucket, Keys, SLOTS};
+use sensor_ebpf::presence::{self, BUCKETS, Bucket, Count, Keys, LAST_MASK, PART, PARTS, SLOTS, TICK_BITS};
 
 use super::watched::{place, words};
 use crate::types::{Frame, Mac, Segment, Timestamp, is_forwarded};
@@ -17,7 +17,7 @@ use crate::types::{Frame, Mac, Segment, Timestamp, is_forwarded};
 /// A station that sent frames of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// When it sent the last of them, to a tick of the kernel (1 to 10 ms).
+    /// When it sent the last of them, to a tick of the table (32 ms to a third of a second).
     pub at: Timestamp,
     /// Where.
     pub segment: Segment,
@@ -31,7 +31,7 @@ pub struct Seen {
     pub bytes: u64,
 }
 
-/// The table, and whose its entries are.
+/// The tables, and whose their entries are.
 pub(super) struct Reader {
     table: MapData,
     clock: PerCpuArray<MapData, [u64; 2]>,
@@ -39,27 +39,42 @@ pub(super) struct Reader {
     tick: Duration,
     /// By bucket and fingerprint.
     known: HashMap<(u32, u64), Known, foldhash::fast::RandomState>,
+    /// What was read last, and the time before: of each part, that of each CPU.
     values: Vec<Bucket>,
+    before: Vec<Bucket>,
+    cpus: usize,
 }
 
 struct Known {
     segment: Segment,
     mac: Mac,
     ip: IpAddr,
+    /// Of this reading.
     frames: u64,
     bytes: u64,
+    /// Ticks since the clock was read.
+    last: i64,
     /// The reading in which its entry was there.
     reading: u64,
 }
 
 /// Names that are kept: as many as the table has entries, and those that were told since the last reading.
 const KNOWN_MAX: usize = 2 * BUCKETS * SLOTS;
-/// Buckets in one call to the kernel.
-const BATCH: usize = 2_048;
+/// Parts in one call to the kernel.
+const BATCH: usize = 4;
 
 impl Reader {
-    pub(super) fn new(table: MapData, clock: PerCpuArray<MapData, [u64; 2]>, keys: Keys, tick: Duration) -> Self {
-        Self { table, clock, keys, tick, known: HashMap::default(), values: Vec::new() }
+    /// Fails where the system does not say how many CPUs it may have.
+    pub(super) fn new(
+        table: MapData,
+        clock: PerCpuArray<MapData, [u64; 2]>,
+        keys: Keys,
+        tick: Duration,
+    ) -> io::Result<Self> {
+        let cpus =
+            aya::util::nr_cpus().map_err(|(file, error)| io::Error::new(error.kind(), format!("{file}: {error}")))?;
+        let values = vec![[0; _]; BUCKETS * cpus];
+        Ok(Self { table, clock, keys, tick, known: HashMap::default(), before: values.clone(), values, cpus })
     }
 
     /// A frame was told: its sender is known from now on.
@@ -75,6 +90,7 @@ impl Reader {
                 ip,
                 frames: 0,
                 bytes: 0,
+                last: 0,
                 reading: 0,
             });
         }
@@ -89,29 +105,33 @@ impl Reader {
         out: &mut dyn FnMut(Seen),
     ) -> io::Result<()> {
         let clock = self.newest_clock();
-        let mut values = std::mem::take(&mut self.values);
-        let read = read_all(self.table.fd().as_fd(), &mut values);
-        for (number, bucket) in (0..).zip(&values) {
-            for entry in presence::entries(bucket) {
-                let Some(known) = self.known.get_mut(&(number, entry.fingerprint)) else { continue };
-                known.reading = reading;
-                // An entry that was made anew starts to count anew.
-                let (frames, bytes) = match entry.frames.checked_sub(known.frames) {
-                    Some(frames) => (frames, entry.bytes.saturating_sub(known.bytes)),
-                    None => (entry.frames, entry.bytes),
-                };
-                (known.frames, known.bytes) = (entry.frames, entry.bytes);
-                if frames > 0 {
-                    let at = clock.map_or(now, |(jiffy, boot_ns)| {
-                        let ticks = i64::from(entry.last.wrapping_sub(jiffy) as i32);
-                        let boot_ns = boot_ns + ticks * self.tick.as_nanos() as i64;
-                        Timestamp::from_nanos(boot_ns.saturating_add(boot_to_wall_ns)).min(now)
-                    });
-                    out(Seen { at, segment: known.segment, mac: known.mac, ip: known.ip, frames, bytes });
-                }
+        let tick_now = clock.map_or(0, |(jiffy, _)| jiffy >> TICK_BITS);
+        std::mem::swap(&mut self.values, &mut self.before);
+        let read = read_all(self.table.fd().as_fd(), &mut self.values, self.cpus);
+        let buckets = self.values.iter().zip(&self.before).enumerate();
+        for (number, slot, before) in buckets.flat_map(|(at, (bucket, before))| {
+            let number = u32::try_from(at / (PART * self.cpus) * PART + at % PART).unwrap_or(u32::MAX);
+            bucket.as_chunks().0.iter().zip(before.as_chunks().0).map(move |(slot, before)| (number, slot, before))
+        }) {
+            let Some(entry) = presence::entry(slot) else { continue };
+            let Some(known) = self.known.get_mut(&(number, entry.fingerprint)) else { continue };
+            let before = presence::entry(before).filter(|before| before.fingerprint == entry.fingerprint);
+            let count = entry.count.since(before.map_or_else(Count::default, |before| before.count));
+            if known.reading != reading {
+                (known.reading, known.frames, known.bytes, known.last) = (reading, 0, 0, i64::MIN);
             }
+            known.frames += count.frames();
+            known.bytes += count.bytes();
+            known.last = known.last.max(ticks_between(tick_now, entry.last));
         }
-        self.values = values;
+        for known in self.known.values().filter(|known| known.reading == reading && known.frames > 0) {
+            let at = clock.map_or(now, |(_, boot_ns)| {
+                let boot_ns = boot_ns + (known.last << TICK_BITS) * self.tick.as_nanos() as i64;
+                Timestamp::from_nanos(boot_ns.saturating_add(boot_to_wall_ns)).min(now)
+            });
+            let Known { segment, mac, ip, frames, bytes, .. } = *known;
+            out(Seen { at, segment, mac, ip, frames, bytes });
+        }
         // Whoever lost its entry is told again before it is read again.
         self.known.retain(|_, known| known.reading + 1 >= reading || known.reading == 0 && reading < 2);
         read
@@ -123,6 +143,12 @@ impl Reader {
         let [jiffy, boot_ns] = *cpus.iter().max_by_key(|[_, boot_ns]| *boot_ns)?;
         (boot_ns > 0).then_some((jiffy as u32, i64::try_from(boot_ns).ok()?))
     }
+}
+
+/// How many ticks `then` is after `now`, where both are counted up to [`LAST_MASK`].
+fn ticks_between(now: u32, then: u32) -> i64 {
+    let after = i64::from(then.wrapping_sub(now) & LAST_MASK as u32);
+    if after <= LAST_MASK as i64 / 2 { after } else { after - LAST_MASK as i64 - 1 }
 }
 
 /// Whose presence a frame shows: the same word as the classifier's. What a router sent on shows nobody's.
@@ -144,8 +170,8 @@ pub(super) fn tick() -> Duration {
     Duration::from_nanos(if result == 0 && ns > 0 { ns } else { 4_000_000 })
 }
 
-/// All values of the table, in few calls (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6).
-fn read_all(map: BorrowedFd<'_>, values: &mut Vec<Bucket>) -> io::Result<()> {
+/// All values of the tables of so many CPUs, in few calls (`BPF_MAP_LOOKUP_BATCH`, for such maps since Linux 5.13).
+fn read_all(map: BorrowedFd<'_>, values: &mut [Bucket], cpus: usize) -> io::Result<()> {
     /// The part of `union bpf_attr` for batches.
     #[repr(C)]
     struct Attributes {
@@ -159,17 +185,16 @@ fn read_all(map: BorrowedFd<'_>, values: &mut Vec<Bucket>) -> io::Result<()> {
         flags: u64,
     }
     const LOOKUP_BATCH: libc::c_int = 24;
-    values.resize(BUCKETS, [0; _]);
     let mut keys = vec![0_u32; BATCH];
     let (mut from, mut to) = (0_u32, 0_u32);
     let mut taken = 0;
-    while taken < BUCKETS {
+    while taken < PARTS {
         let mut attributes = Attributes {
             in_batch: if taken == 0 { 0 } else { (&raw const from) as u64 },
             out_batch: (&raw mut to) as u64,
             keys: keys.as_mut_ptr() as u64,
-            values: values[taken..].as_mut_ptr() as u64,
-            count: BATCH.min(BUCKETS - taken) as u32,
+            values: values[taken * PART * cpus..].as_mut_ptr() as u64,
+            count: BATCH.min(PARTS - taken) as u32,
             map_fd: map.as_raw_fd() as u32,
             elem_flags: 0,
             flags: 0,
@@ -188,4 +213,18 @@ fn read_all(map: BorrowedFd<'_>, values: &mut Vec<Bucket>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_go_round() {
+        let end = LAST_MASK as u32;
+        let cases = [(10, 10, 0), (10, 7, -3), (10, 11, 1), (2, end - 1, -4), (end, 1, 2), (end + 3, 2, 0)];
+        for (now, then, ticks) in cases {
+            assert_eq!(ticks_between(now, then), ticks, "{now} {then}");
+        }
+    }
 }

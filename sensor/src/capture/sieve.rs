@@ -42,8 +42,9 @@ struct Live {
 /// A slot of the presence table that was just renewed: to be forgotten when its frame is not told.
 type News = (u32, usize);
 
-/// A sender of any frame is told this often, milliseconds.
+/// A sender of any frame is told this often, milliseconds; and in ticks of the presence table.
 const INTERVAL_MS: u32 = 10_000;
+const INTERVAL: u32 = INTERVAL_MS >> presence::TICK_BITS;
 /// Services and fingerprints are told again after this, ticks of the gate.
 const REFRESH: u64 = gate::ticks(60);
 /// For files, which are read alike each time.
@@ -192,15 +193,15 @@ impl Sieve {
     fn is_new(&mut self, place: u64, address: [u64; 2], mac: u64, at: Timestamp) -> Option<Option<News>> {
         let mark = presence::mark(&self.keys, place, address, mac);
         let bucket = &mut self.presence[mark.bucket as usize];
-        let now = (at.as_nanos() / 1_000_000) as u32;
-        match presence::peek(bucket, &mark, now, INTERVAL_MS) {
+        let now = ((at.as_nanos() / 1_000_000) >> presence::TICK_BITS) as u32;
+        match presence::peek(bucket, &mark, now, INTERVAL) {
             Look::Known | Look::Outside => None,
             Look::Back(slot) => {
                 presence::renew(bucket, slot, now, 0);
                 Some(Some((mark.bucket, slot)))
             }
             Look::Absent => {
-                let entered = presence::enter(bucket, &mark, now, INTERVAL_MS, 0, true);
+                let entered = presence::enter(bucket, &mark, now, INTERVAL, 0, true);
                 self.counters.presence_evictions += u64::from(entered.as_ref().is_some_and(|entered| entered.evicted));
                 Some(entered.map(|entered| (mark.bucket, entered.slot)))
             }

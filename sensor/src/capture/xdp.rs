@@ -13,6 +13,7 @@ use aya::{Ebpf, EbpfError, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, Header};
 use sensor_ebpf::classify::{Claim, kind};
 use sensor_ebpf::gate::{self, Bucket};
+use sensor_ebpf::presence::{LAST_MASK, TICK_BITS};
 use sensor_ebpf::watch::Table;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -75,14 +76,15 @@ impl Xdp {
             s => gate::ticks(s),
         };
         let tick = presence::tick();
-        let interval = u32::try_from(options.refresh.as_nanos() / tick.as_nanos()).unwrap_or(u32::MAX / 2);
+        let interval = options.refresh.as_nanos() / (tick.as_nanos() << TICK_BITS);
+        let interval = u32::try_from(interval).unwrap_or(u32::MAX).clamp(1, LAST_MASK as u32 / 2);
         let keys = sensor_ebpf::presence::keys(seed);
         let ring_bytes = options.ring_bytes.max(4096).checked_next_power_of_two().unwrap_or(1 << 31);
         let mut ebpf = EbpfLoader::new()
             .override_global("SEED", &seed, true)
             .override_global("REFRESH", &refresh, true)
             .override_global("KEYS", &keys, true)
-            .override_global("INTERVAL", &interval.clamp(1, u32::MAX / 2), true)
+            .override_global("INTERVAL", &interval, true)
             .override_global("POLICING", &1_u32, true)
             .map_max_entries("RING", ring_bytes)
             .load(&bytes)
@@ -102,7 +104,7 @@ impl Xdp {
         let watch = ebpf.take_map("WATCH").ok_or_else(|| missing("WATCH"))?;
         let watch = Array::try_from(watch).map_err(|error| unusable(error.to_string()))?;
         let table = ebpf.take_map("PRESENCE").ok_or_else(|| missing("PRESENCE"))?;
-        let Map::Array(table) = table else { return Err(unusable("PRESENCE is no array".to_owned())) };
+        let Map::PerCpuArray(table) = table else { return Err(unusable("PRESENCE is no array by CPU".to_owned())) };
         let clock = ebpf.take_map("CLOCK").ok_or_else(|| missing("CLOCK"))?;
         let clock = PerCpuArray::try_from(clock).map_err(|error| unusable(error.to_string()))?;
         // SAFETY: the ring owns its descriptor, and keeps it open and the same until it is dropped.
@@ -123,7 +125,7 @@ impl Xdp {
             counters,
             gate,
             watch,
-            presence: Reader::new(table, clock, keys, tick),
+            presence: Reader::new(table, clock, keys, tick).map_err(|error| unusable(error.to_string()))?,
             readings: 0,
             seed,
             ifaces: BTreeMap::new(),
