@@ -1,6 +1,6 @@
 //! Messages that their sender says again word for word: announcements, hellos, retransmissions, and whatever a mirror
-//! port copies twice. The gate remembers the last one only of each station, protocol and opening: whoever changes what
-//! it says, and changes it back, is heard each time.
+//! port copies twice. The gate remembers the last one only of each station and protocol (of DNS, the last question and the last
+//! answer): whoever changes what it says, and changes it back, is heard each time.
 
 use crate::abi::{Class, FLAG_IPV4, FRAME_MAX, SMALL_BODY};
 use crate::classify::{Claim, Harvest, kind};
@@ -34,7 +34,7 @@ impl Hash {
     }
 }
 
-/// Who speaks, by what, and how it begins.
+/// Who speaks, and by what.
 #[derive(Clone, Copy, Debug)]
 pub struct Speaker {
     /// The message's class.
@@ -57,14 +57,15 @@ pub const fn is_compared(class: Class, body_len: u16) -> bool {
     }
 }
 
-/// What the gate compares: `opening` is the body's first word (questions and answers of DNS differ there), `hash` the
-/// [`Hash`] of all of it.
+/// What the gate compares: `opening` is the body's first word, `hash` the [`Hash`] of all of it.
 #[inline(always)]
 pub fn claim(speaker: &Speaker, opening: u64, hash: u64) -> Claim {
-    let opening = u64::from(opening as u32).rotate_left(32);
+    let is_dns = matches!(speaker.class, Class::Mdns | Class::Llmnr | Class::Nbns);
+    // Whether it is an answer (RFC 1035, section 4.1.1).
+    let turn = if is_dns { u64::from(opening.to_ne_bytes()[2] & 0x80) } else { 0 };
     let [from, to] = speaker.ports;
     let ports = u64::from(from) << 16 | u64::from(to);
-    let source = speaker.source[0] ^ speaker.source[1].rotate_left(21) ^ opening ^ ports.rotate_left(16);
+    let source = speaker.source[0] ^ speaker.source[1].rotate_left(21) ^ turn << 40 ^ ports.rotate_left(16);
     let address = [speaker.frame_mac | (speaker.class as u64) << 48, source];
     Claim { kind: kind::MESSAGE, address, mac: hash, frame_mac: speaker.frame_mac }
 }
@@ -122,6 +123,7 @@ mod tests {
 
     #[test]
     fn whoever_changes_back_is_heard() {
+        check(&[(b"a", true), (b"b", true), (b"a", true), (b"a", false)]);
         check(&[(b"name: a", true), (b"name: b", true), (b"name: a", true), (b"name: a", false)]);
     }
 

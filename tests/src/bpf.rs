@@ -126,6 +126,19 @@ impl Default for Options {
     }
 }
 
+/// Binds this thread to one CPU.
+pub fn stay_on(cpu: usize) -> std::io::Result<()> {
+    // SAFETY: all-zero bytes are an empty set, which is plain bits.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is live, and the number is checked by the macro's own bounds.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: the set is live and as long as is said; 0 is this thread.
+    match unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
 /// The loaded object.
 pub struct Kernel {
     ebpf: Ebpf,
@@ -149,8 +162,10 @@ impl Kernel {
         Self::load_bytes(&object, options).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
     }
 
-    /// Loads an object given as bytes.
+    /// Loads an object given as bytes, and keeps this thread on its CPU: what a program knows of senders is its CPU's.
     pub fn load_bytes(object: &[u8], options: Options) -> anyhow::Result<Self> {
+        // SAFETY: the call takes nothing.
+        stay_on(usize::try_from(unsafe { libc::sched_getcpu() })?)?;
         let mut ebpf = EbpfLoader::new()
             .override_global("SEED", &options.seed, true)
             .override_global("REFRESH", &options.refresh, true)

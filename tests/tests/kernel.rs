@@ -3,7 +3,7 @@
 
 use sensor_ebpf::abi::{Class, FLAG_CUT};
 use sensor_ebpf::gate::ticks;
-use sensor_tests::bpf::{Kernel, Options, XDP_DROP, XDP_PASS, require_root, watch_ipv4};
+use sensor_tests::bpf::{Kernel, Options, XDP_DROP, XDP_PASS, require_root, stay_on, watch_ipv4};
 use sensor_tests::frames::{arp, hand_made, ipv4, ipv6, link_layer_option, link_local, mac, ndp, tagged, udp};
 
 const IP: [u8; 4] = [192, 0, 2, 1];
@@ -130,6 +130,27 @@ fn a_message_is_its_speakers() {
         (from(2, 1), false),
         (from(1, 2), false),
     ]);
+}
+
+#[test]
+fn what_one_cpu_told_is_no_news_to_another() {
+    if !require_root() {
+        return;
+    }
+    let mut kernel = Kernel::load(GATED);
+    kernel.watch(&[watch_ipv4([192, 0, 2, 0], 24)], &[]);
+    let tcp = ipv4(IP, [192, 0, 2, 9], 6, 0x4000, &[0; 60]);
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    for cpu in 0..cpus {
+        stay_on(cpu).unwrap();
+        for n in 0..3 {
+            kernel.run("sensor_host", &tcp);
+            assert_eq!(kernel.drain(), usize::from(cpu == 0 && n == 0), "CPU {cpu}, frame {n}");
+        }
+    }
+    let entries = kernel.presence();
+    assert_eq!(entries.len(), cpus);
+    assert!(entries.iter().all(|entry| (entry.count.frames(), entry.count.bytes()) == (3, 3 * tcp.len() as u64)));
 }
 
 #[test]

@@ -45,15 +45,17 @@ fn what_the_ring_cannot_hold_is_told_and_counted() {
     message[..3].copy_from_slice(&[1, 1, 6]);
     message[28..34].copy_from_slice(&[0x00, 0x0c, 0x29, 0, 0, 0x20]);
     message.extend_from_slice(&options);
-    // So many senders that none of them says too much.
-    let storm: Vec<Vec<u8>> = (0..SPEAKERS)
-        .map(|speaker| {
+    // So many senders that none of them says too much, and none says the same twice in a row.
+    let storm: Vec<Vec<u8>> = (0..2 * SPEAKERS)
+        .map(|turn| {
+            let speaker = turn % SPEAKERS;
+            message[4] = u8::from(turn == speaker);
             let mut frame = frames::ipv4([0; 4], [255; 4], 17, 0, &frames::udp(68, 67, &message));
             frame[6..12].copy_from_slice(&[0x00, 0x0c, 0x29, 1, (speaker >> 8) as u8, speaker as u8]);
             frame
         })
         .collect();
-    sender::storm(speaker, "eth0", &storm, STORM / 2 / SPEAKERS).unwrap();
+    sender::storm(speaker, "eth0", &storm, STORM / 4 / SPEAKERS).unwrap();
     sensor.wait_for("sensor-loss", |events| !of_kind(events, "sensor-loss").is_empty()).unwrap();
     assert!(sensor.stop().unwrap().success());
     let events = lab::sensor_process::events(lab.folder.path()).unwrap();

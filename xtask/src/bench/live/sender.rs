@@ -10,6 +10,7 @@ use aya::Ebpf;
 use aya::maps::Array;
 use aya::programs::Xdp;
 use bench_sender::{FRAME_LEN, Kind, Template};
+use sensor_tests::bpf::stay_on;
 use sensor_tests::lab::namespace::Namespace;
 
 use crate::bench::traffic;
@@ -51,7 +52,7 @@ impl Sender {
                     .map(|cpu| {
                         let sent = &sent;
                         scope.spawn(move || -> anyhow::Result<()> {
-                            stay_on(cpu)?;
+                            stay_on(cpu).context("sched_setaffinity")?;
                             while begun.elapsed() < length {
                                 run(program)?;
                                 sent.fetch_add(u64::from(REPEAT), Ordering::Relaxed);
@@ -109,19 +110,6 @@ fn run(program: i32) -> anyhow::Result<()> {
     let result = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_TEST_RUN, &raw const arguments, size_of::<TestRun>()) };
     if result < 0 {
         return Err(std::io::Error::last_os_error()).context("the frames cannot be sent");
-    }
-    Ok(())
-}
-
-/// Binds this thread to one CPU.
-fn stay_on(cpu: usize) -> anyhow::Result<()> {
-    // SAFETY: all-zero bytes are an empty set, which is plain bits.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the set is live, and the number is checked by the macro's own bounds.
-    unsafe { libc::CPU_SET(cpu, &mut set) };
-    // SAFETY: the set is live and as long as is said; 0 is this thread.
-    if unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) } != 0 {
-        return Err(std::io::Error::last_os_error()).context("sched_setaffinity");
     }
     Ok(())
 }
