@@ -81,8 +81,8 @@ impl Vendors {
         }
         let [a, b, c, d, e, f] = mac.0;
         let hex = format!("{a:02X}{b:02X}{c:02X}{d:02X}{e:02X}{f:02X}");
-        let builtin = oui_data::lookup(&hex).map(|row| (row.oui().len(), row.organization().trim()));
-        let ours = [9, 7, 6].into_iter().find_map(|len| Some((len, self.overrides.get(&hex[..len])?.as_str())));
+        let builtin = DIGITS.into_iter().find_map(|len| Some((len, builtin(mac, len)?)));
+        let ours = DIGITS.into_iter().find_map(|len| Some((len, self.overrides.get(&hex[..len])?.as_str())));
         let name = match (ours, builtin) {
             (Some(ours), Some(builtin)) if builtin.0 > ours.0 => builtin.1,
             (Some(row), _) | (None, Some(row)) => row.1,
@@ -92,6 +92,25 @@ impl Vendors {
         let hidden = ["ieee registration authority", "private"].contains(&name.to_lowercase().as_str());
         (!hidden && !name.is_empty()).then_some(name)
     }
+}
+
+/// Lengths of prefixes in hex digits, the longest first.
+const DIGITS: [usize; 3] = [9, 7, 6];
+/// What `build.rs` made of the registries: rows of a key, a place in the names and a length, by key.
+const INDEX: &[[u8; 14]] = include_bytes!(concat!(env!("OUT_DIR"), "/vendors.index")).as_chunks().0;
+/// Every name once.
+const NAMES: &str = include_str!(concat!(env!("OUT_DIR"), "/vendors.names"));
+
+/// The built-in holder of the MAC's prefix of exactly so many digits.
+fn builtin(mac: Mac, digits: usize) -> Option<&'static str> {
+    let [a, b, c, d, e, f] = mac.0;
+    let bits = u64::from_be_bytes([a, b, c, d, e, f, 0, 0]);
+    let key = bits >> (64 - 4 * digits) << (64 - 4 * digits) | digits as u64;
+    let row =
+        INDEX.binary_search_by_key(&key, |row| row.first_chunk().map_or(0, |key| u64::from_be_bytes(*key))).ok()?;
+    let [.., p, q, r, s, t, u] = INDEX[row];
+    let at = usize::try_from(u32::from_be_bytes([p, q, r, s])).ok()?;
+    NAMES.get(at..at + usize::from(u16::from_be_bytes([t, u])))
 }
 
 /// A row's prefix and vendor; `None` for a header.
@@ -111,4 +130,23 @@ fn parse_row(row: &csv::ByteRecord) -> Result<Option<(String, String)>, &'static
     let name = row.get(2).ok_or("no organization name")?;
     let prefix = String::from_utf8_lossy(prefix).to_uppercase();
     Ok(Some((prefix, String::from_utf8_lossy(name).trim().to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The crate that the table was made of is the table's judge.
+    #[test]
+    fn every_prefix_has_its_holder() {
+        for row in oui_data::OUI_ENTRIES.values() {
+            let hex = format!("{:0<12}", row.oui());
+            let bytes = u64::from_str_radix(&hex, 16).expect("a prefix is hex").to_be_bytes();
+            let mac = Mac(*bytes.last_chunk().expect("six of eight bytes"));
+            let expected = oui_data::lookup(&hex).map(|row| row.organization().trim());
+            assert_eq!(DIGITS.into_iter().find_map(|len| builtin(mac, len)), expected, "{hex}");
+        }
+        assert!(INDEX.len() > 50_000, "{}", INDEX.len());
+        assert_eq!(builtin(Mac([0xff; 6]), 6), None);
+    }
 }

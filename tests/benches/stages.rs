@@ -80,7 +80,7 @@ fn pass(capture: &Path, upto: Upto) {
     if upto == Upto::Exporting {
         let records = address_records(&correlator.snapshot(), &Vendors::builtin(), &Fingerprints::builtin());
         let mut text = Vec::new();
-        json::write_array(&records, &mut text).unwrap_or_default();
+        json::write_array(records, &mut text).unwrap_or_default();
         black_box(text);
     }
     black_box(events);

@@ -44,6 +44,12 @@ pub fn own_addresses(iface: Iface) -> io::Result<Vec<IpAddr>> {
     Ok(own.collect())
 }
 
+/// Interfaces with an address whose prefix contains the network, by name.
+pub fn around(network: IpNet) -> io::Result<BTreeSet<Iface>> {
+    let is_around = |address: &Address| matches!(address.value, Value::Net(net) if net.trunc().contains(&network));
+    Ok(addresses()?.iter().filter(|address| is_around(address)).filter_map(|it| Iface::new(&it.name)).collect())
+}
+
 /// The kernel's own table of IPv4 neighbours that answered: `/proc/net/arp`.
 pub fn neighbours() -> Vec<(Iface, Ipv4Addr, Mac)> {
     let table = std::fs::read_to_string("/proc/thread-self/net/arp").unwrap_or_default();

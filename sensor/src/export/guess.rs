@@ -21,11 +21,10 @@ pub(super) fn guesses(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprint
             Some(((binding.segment, binding.ip), *stations.get(&(binding.segment, mac))?))
         })
         .collect();
-    let mut asked: HashMap<HostId, Vec<&Asked>> = HashMap::new();
-    for row in &rows.asked {
-        let host = holders.get(&(row.segment, row.ip)).copied().or(row.host);
-        host.into_iter().for_each(|host| asked.entry(host).or_default().push(row));
-    }
+    let host_of = |row: &Asked| holders.get(&(row.segment, row.ip)).copied().or(row.host);
+    // In the rows' order for each host.
+    let mut asked: Vec<(HostId, &Asked)> = rows.asked.iter().filter_map(|row| Some((host_of(row)?, row))).collect();
+    asked.sort_by_key(|(host, _)| *host);
     let mut roles: HashMap<HostId, Vec<Role>> = HashMap::new();
     for row in &rows.roles {
         let host = stations.get(&(row.segment, row.mac)).copied();
@@ -36,9 +35,10 @@ pub(super) fn guesses(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprint
         names.extend(vendors.lookup(station.mac).map(|vendor| (station.host, vendor)));
     }
     let guess = |host: &crate::inventory::state::Host| {
-        let of = |id| asked.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let of = asked.partition_point(|(id, _)| *id < host.id)..asked.partition_point(|(id, _)| *id <= host.id);
+        let of: Vec<&Asked> = asked[of].iter().map(|(_, row)| *row).collect();
         let played = roles.get(&host.id).map(Vec::as_slice).unwrap_or_default();
-        let guess = fingerprints.guess(&clues(host, of(host.id), played, names.get(&host.id).copied()));
+        let guess = fingerprints.guess(&clues(host, &of, played, names.get(&host.id).copied()));
         (guess != Guess::default()).then_some((host.id, guess))
     };
     rows.hosts.iter().filter_map(guess).collect()

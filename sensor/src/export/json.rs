@@ -1,17 +1,23 @@
 //! Address records as a JSON array or as JSON Lines.
 
+use std::borrow::Borrow;
 use std::io::{self, Write};
 
 use super::record::AddressRecord;
 
 /// One array, a record a line. Fails when `out` does.
-pub fn write_array(records: &[AddressRecord], out: &mut (impl Write + ?Sized)) -> io::Result<()> {
-    out.write_all(b"[")?;
-    for (index, record) in records.iter().enumerate() {
-        out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut *out, record)?;
+pub fn write_array(
+    records: impl IntoIterator<Item = impl Borrow<AddressRecord>>,
+    out: &mut (impl Write + ?Sized),
+) -> io::Result<()> {
+    let mut line = Vec::new();
+    for (index, record) in records.into_iter().enumerate() {
+        line.clear();
+        line.extend(if index == 0 { b"[\n" } else { b",\n" });
+        serde_json::to_writer(&mut line, record.borrow())?;
+        out.write_all(&line)?;
     }
-    out.write_all(b"\n]\n")
+    out.write_all(if line.is_empty() { b"[\n]\n" } else { b"\n]\n" })
 }
 
 /// A record a line. Fails when `out` does.
@@ -38,7 +44,7 @@ mod tests {
     #[track_caller]
     fn check(names: &[&str], array: &str, lines: &str) {
         let (mut as_array, mut as_lines) = (Vec::new(), Vec::new());
-        write_array(&records(names), &mut as_array as &mut dyn Write).unwrap();
+        write_array(records(names), &mut as_array as &mut dyn Write).unwrap();
         write_lines(&records(names), &mut as_lines as &mut dyn Write).unwrap();
         assert_eq!((str::from_utf8(&as_array).unwrap(), str::from_utf8(&as_lines).unwrap()), (array, lines));
     }
@@ -58,7 +64,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let mut out = Vec::new();
-        write_array(&records(&hostile::TEXTS), &mut out).unwrap();
+        write_array(records(&hostile::TEXTS), &mut out).unwrap();
         assert_eq!(serde_json::from_slice::<Vec<AddressRecord>>(&out).unwrap(), records(&hostile::TEXTS));
         assert_eq!(out.iter().filter(|&&byte| byte < b' ').count(), hostile::TEXTS.len() + 2, "line ends only");
     }

@@ -12,8 +12,8 @@ use super::message::message;
 use crate::inventory::event::{Detail, Event};
 use crate::inventory::fingerprint::{Fingerprints, Verdict};
 use crate::inventory::state::{
-    Asked, Binding, DhcpFacts, Host, HostId, Name, Neighbour, OpenPort, Role, RoleHolder, Rows, SnmpFacts, Source,
-    Station,
+    Asked, Binding, DhcpFacts, Holder, Host, HostId, Name, Neighbour, OpenPort, Role, RoleHolder, Rows, SnmpFacts,
+    Source, Station,
 };
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 use crate::vendor::Vendors;
@@ -306,74 +306,155 @@ pub struct EventRecord {
 
 /// One record per address presently held, and one per station or host that holds none. By segment, then address.
 pub fn address_records(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprints) -> Vec<AddressRecord> {
-    let hosts: HashMap<HostId, &Host> = rows.hosts.iter().map(|host| (host.id, host)).collect();
-    let stations: HashMap<(Segment, Mac), &Station> =
-        rows.stations.iter().map(|station| ((station.segment, station.mac), station)).collect();
-    let asked: HashMap<(Segment, IpAddr), &Asked> =
-        rows.asked.iter().map(|asked| ((asked.segment, asked.ip), asked)).collect();
-    let routers = routers(&rows.roles);
-    let router = |segment, mac| routers.get(&(segment, mac)).map(|holder| router(holder));
-    let mut keyed = Vec::with_capacity(rows.bindings.len());
-    let mut holding = HashSet::new();
-    for binding in &rows.bindings {
-        let Some(holder) = binding.holders.first() else { continue };
-        let at = (binding.segment, holder.mac);
-        holding.insert(at);
-        let host = stations.get(&at).and_then(|station| hosts.get(&station.host));
-        let seen = (holder.first_seen, holder.last_seen);
-        let mut record = record(binding.segment, Some(holder.mac), seen, host.copied(), vendors);
-        record.ip = Some(binding.ip);
-        record.sources = sorted(&holder.sources);
-        record.previous_macs = previous(binding, holder.mac);
-        record.router = router(binding.segment, holder.mac);
-        // A frame that answers a question is an answer.
-        let is_answer = holder.sources.iter().any(|source| matches!(source, Source::ArpProbe | Source::NdpProbe));
-        record.alive = is_answer.then_some(true);
-        if let Some(asked) = asked.get(&(binding.segment, binding.ip)) {
-            add_asked(&mut record, asked, host.copied(), Some(holder.last_seen));
-        }
-        let host = host.map(|host| host.id);
-        keyed.push((order(binding.segment, Some(binding.ip), Some(holder.mac)), host, record));
-    }
-    let bound: HashSet<_> = rows.bindings.iter().map(|binding| (binding.segment, binding.ip)).collect();
-    let mut with_station = HashSet::new();
-    // What only answers, from behind a router or where no frame is heard, has no station.
-    for asked in rows.asked.iter().filter(|row| !row.sources.is_empty() && !bound.contains(&(row.segment, row.ip))) {
-        let host = asked.host.and_then(|id| hosts.get(&id)).copied();
-        with_station.extend(asked.host);
-        let mut record = record(asked.segment, None, (asked.first_seen, asked.last_seen), host, vendors);
-        record.ip = Some(asked.ip);
-        add_asked(&mut record, asked, host, None);
-        keyed.push((order(asked.segment, Some(asked.ip), None), asked.host, record));
-    }
-    for station in &rows.stations {
-        with_station.insert(station.host);
-        if !holding.contains(&(station.segment, station.mac)) {
-            let host = hosts.get(&station.host).copied();
-            let seen = (station.first_seen, station.last_seen);
-            let mut record = record(station.segment, Some(station.mac), seen, host, vendors);
-            record.sources = sorted(&station.sources);
-            record.router = router(station.segment, station.mac);
-            keyed.push((order(station.segment, None, Some(station.mac)), Some(station.host), record));
-        }
-    }
-    for host in rows.hosts.iter().filter(|host| !with_station.contains(&host.id)) {
-        let record = record(host.segment, None, (host.first_seen, host.last_seen), Some(host), vendors);
-        keyed.push((order(host.segment, None, None), Some(host.id), record));
-    }
+    each_record(rows, vendors, fingerprints, |_, _| true).collect()
+}
+
+/// As [`address_records`], one after the other, of the addresses that are wanted; `None` stands for a station or a host
+/// without one. A record is large beside the rows that it is made of: whoever only writes them needs one at a time.
+pub fn each_record<'a>(
+    rows: &'a Rows,
+    vendors: &'a Vendors,
+    fingerprints: &'a Fingerprints,
+    is_wanted: impl Fn(Segment, Option<IpAddr>) -> bool,
+) -> impl Iterator<Item = AddressRecord> + 'a {
+    let known = Known::new(rows, vendors);
+    let mut subjects = known.subjects();
+    subjects.retain(|(place, _)| is_wanted(place.segment, place.ip));
+    subjects.sort_by_key(|(place, _)| *place);
     let switches = switches(&rows.neighbours);
-    for ((segment, ..), _, record) in &mut keyed {
-        record.switch = switches.get(segment).copied().map(switch);
-    }
     let guesses = guess::guesses(rows, vendors, fingerprints);
-    for (_, host, record) in &mut keyed {
-        if let Some(guess) = host.and_then(|id| guesses.get(&id)) {
+    subjects.into_iter().map(move |(place, subject)| {
+        let (host, mut record) = known.describe(place, subject);
+        record.switch = switches.get(&place.segment).copied().map(switch);
+        if let Some(guess) = host.and_then(|host| guesses.get(&host.id)) {
             record.os = guess.os.as_ref().map(guess_record);
             record.kind = guess.kind.as_ref().map(guess_record);
         }
+        record
+    })
+}
+
+/// Where a record stands among the others: those without an address last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    segment: Segment,
+    has_no_ip: bool,
+    ip: Option<IpAddr>,
+    mac: Option<Mac>,
+}
+
+impl Place {
+    fn new(segment: Segment, ip: Option<IpAddr>, mac: Option<Mac>) -> Self {
+        Self { segment, has_no_ip: ip.is_none(), ip, mac }
     }
-    keyed.sort_by_key(|(key, ..)| *key);
-    keyed.into_iter().map(|(_, _, record)| record).collect()
+}
+
+/// What a record is about.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    /// An address that only answers, from behind a router or where no frame is heard: it has no station.
+    Answering(&'a Asked),
+    /// An address and its holder.
+    Held(&'a Binding, &'a Holder),
+    /// A station that holds no address.
+    Lonely(&'a Station),
+    /// A host without any station.
+    Remembered(&'a Host),
+}
+
+/// The rows, by what they are looked up by.
+struct Known<'a> {
+    rows: &'a Rows,
+    vendors: &'a Vendors,
+    hosts: HashMap<HostId, &'a Host>,
+    stations: HashMap<(Segment, Mac), &'a Station>,
+    /// Addresses that somebody holds, and what probes know of them.
+    bound: HashMap<(Segment, IpAddr), Option<&'a Asked>>,
+    routers: HashMap<(Segment, Mac), &'a RoleHolder>,
+}
+
+impl<'a> Known<'a> {
+    fn new(rows: &'a Rows, vendors: &'a Vendors) -> Self {
+        let mut bound: HashMap<(Segment, IpAddr), Option<&Asked>> =
+            rows.bindings.iter().map(|binding| ((binding.segment, binding.ip), None)).collect();
+        for asked in &rows.asked {
+            if let Some(known) = bound.get_mut(&(asked.segment, asked.ip)) {
+                *known = Some(asked);
+            }
+        }
+        Self {
+            rows,
+            vendors,
+            hosts: rows.hosts.iter().map(|host| (host.id, host)).collect(),
+            stations: rows.stations.iter().map(|station| ((station.segment, station.mac), station)).collect(),
+            bound,
+            routers: routers(&rows.roles),
+        }
+    }
+
+    /// What there is to tell of, in no order.
+    fn subjects(&self) -> Vec<(Place, Subject<'a>)> {
+        let rows = self.rows;
+        let mut subjects = Vec::with_capacity(rows.bindings.len().max(rows.asked.len()));
+        let mut holding = HashSet::new();
+        for binding in &rows.bindings {
+            let Some(holder) = binding.holders.first() else { continue };
+            holding.insert((binding.segment, holder.mac));
+            let place = Place::new(binding.segment, Some(binding.ip), Some(holder.mac));
+            subjects.push((place, Subject::Held(binding, holder)));
+        }
+        let mut with_record = HashSet::new();
+        let is_distant =
+            |asked: &&Asked| !asked.sources.is_empty() && !self.bound.contains_key(&(asked.segment, asked.ip));
+        for asked in rows.asked.iter().filter(is_distant) {
+            with_record.extend(asked.host);
+            subjects.push((Place::new(asked.segment, Some(asked.ip), None), Subject::Answering(asked)));
+        }
+        for station in &rows.stations {
+            with_record.insert(station.host);
+            if !holding.contains(&(station.segment, station.mac)) {
+                let place = Place::new(station.segment, None, Some(station.mac));
+                subjects.push((place, Subject::Lonely(station)));
+            }
+        }
+        for host in rows.hosts.iter().filter(|host| !with_record.contains(&host.id)) {
+            subjects.push((Place::new(host.segment, None, None), Subject::Remembered(host)));
+        }
+        subjects
+    }
+
+    /// The record, and whose it is.
+    fn describe(&self, place: Place, subject: Subject<'a>) -> (Option<&'a Host>, AddressRecord) {
+        let Place { segment, ip, mac, .. } = place;
+        let (host, seen) = match subject {
+            Subject::Answering(asked) => (asked.host, (asked.first_seen, asked.last_seen)),
+            Subject::Held(_, holder) => {
+                let station = self.stations.get(&(segment, holder.mac));
+                (station.map(|station| station.host), (holder.first_seen, holder.last_seen))
+            }
+            Subject::Lonely(station) => (Some(station.host), (station.first_seen, station.last_seen)),
+            Subject::Remembered(host) => (Some(host.id), (host.first_seen, host.last_seen)),
+        };
+        let host = host.and_then(|id| self.hosts.get(&id)).copied();
+        let mut record = AddressRecord { ip, ..record(segment, mac, seen, host, self.vendors) };
+        record.router = mac.and_then(|mac| self.routers.get(&(segment, mac))).map(|holder| router(holder));
+        match subject {
+            Subject::Answering(asked) => add_asked(&mut record, asked, host, None),
+            Subject::Held(binding, holder) => {
+                record.sources = sorted(&holder.sources);
+                record.previous_macs = previous(binding, holder.mac);
+                // A frame that answers a question is an answer.
+                let is_answer = |source: &Source| matches!(source, Source::ArpProbe | Source::NdpProbe);
+                record.alive = holder.sources.iter().any(is_answer).then_some(true);
+                if let Some(Some(asked)) = self.bound.get(&(segment, binding.ip)) {
+                    add_asked(&mut record, asked, host, Some(holder.last_seen));
+                }
+            }
+            Subject::Lonely(station) => record.sources = sorted(&station.sources),
+            Subject::Remembered(_) => {}
+        }
+        (host, record)
+    }
 }
 
 /// The written form of an event; `sensor` is this box's name.
@@ -559,10 +640,6 @@ fn router(holder: &RoleHolder) -> RouterRecord {
         rdnss: facts.and_then(|facts| filled(facts.rdnss.clone())),
         dnssl: facts.and_then(|facts| filled(domains(&facts.dnssl))),
     }
-}
-
-fn order(segment: Segment, ip: Option<IpAddr>, mac: Option<Mac>) -> (Segment, bool, Option<IpAddr>, Option<Mac>) {
-    (segment, ip.is_none(), ip, mac)
 }
 
 fn previous(binding: &Binding, present: Mac) -> Option<Vec<String>> {

@@ -115,6 +115,8 @@ pub struct Correlator {
     paths: traffic::Paths,
     conflicts: conflict::Conflicts,
     starving: starve::Starving,
+    /// Nobody takes events: they are not made.
+    tells_nobody: bool,
 }
 
 /// A clock that goes back by less than this is jitter; by more, hosts that wait are told at once, not after it caught up.
@@ -140,7 +142,13 @@ impl Correlator {
             paths,
             conflicts: conflict::Conflicts::default(),
             starving: starve::Starving::default(),
+            tells_nobody: false,
         }
+    }
+
+    /// From now on no event is made: nobody takes them.
+    pub fn tell_nobody(&mut self) {
+        self.tells_nobody = true;
     }
 
     /// Moves the end of the learning period: a capture file's begins with its first frame.
@@ -270,6 +278,11 @@ impl Correlator {
     /// Everything known, in a fixed order: each table by its key.
     pub fn snapshot(&self) -> Rows {
         self.memory.snapshot()
+    }
+
+    /// As [`Correlator::snapshot`], at the end.
+    pub fn into_rows(self) -> Rows {
+        self.memory.into_rows()
     }
 
     /// Rows evicted by limits since the start.
@@ -620,6 +633,9 @@ impl Correlator {
     }
 
     fn push(&mut self, mut event: Event, events: &mut Vec<Event>) {
+        if self.tells_nobody {
+            return;
+        }
         self.raise_for_gateway(&mut event);
         events.push(Event { id: self.next_event_id, ..event });
         self.next_event_id += 1;

@@ -565,8 +565,9 @@ impl Memory {
     /// Addresses that answered until `until` and still have no station: each is a host of its own from now on.
     pub(super) fn settle_homeless(&mut self, until: Timestamp) -> Vec<(Timestamp, Segment, IpAddr, HostId)> {
         let mut settled = Vec::new();
-        while let Some(&(first_seen, segment, ip)) = self.homeless.first().filter(|(first, ..)| *first <= until) {
-            self.homeless.remove(&(first_seen, segment, ip));
+        while self.homeless.first().is_some_and(|(first, ..)| *first <= until)
+            && let Some((first_seen, segment, ip)) = self.homeless.pop_first()
+        {
             let Some((last_seen, None)) = self.asked.get(&(segment, ip)).map(|row| (row.last_seen, row.host)) else {
                 continue;
             };
@@ -704,6 +705,21 @@ impl Memory {
             asked: self.asked.rows(),
             neighbours: self.neighbours.rows(),
             joins: self.joins.rows(),
+        }
+    }
+
+    /// As [`Memory::snapshot`], at the end.
+    pub(super) fn into_rows(self) -> Rows {
+        Rows {
+            hosts: self.hosts.into_rows(),
+            stations: self.stations.into_rows(),
+            bindings: self.bindings.into_rows(),
+            leases: self.leases.into_rows(),
+            roles: self.roles.into_rows(),
+            told: self.told.into_rows(),
+            asked: self.asked.into_rows(),
+            neighbours: self.neighbours.into_rows(),
+            joins: self.joins.into_rows(),
         }
     }
 

@@ -60,7 +60,8 @@ pub(super) fn see(first_seen: &mut Timestamp, last_seen: &mut Timestamp, at: Tim
 pub(super) struct Table<R: Row, N> {
     rows_max: usize,
     /// Seeded at random like the standard library's, and several times as fast for keys of this size.
-    slots: HashMap<R::Key, Slot<R, N>, RandomState>,
+    /// Boxed: a table that grows moves what it holds, and most of what was there is rows.
+    slots: HashMap<R::Key, Box<Slot<R, N>>, RandomState>,
     /// Keys of rows marked `Changed`; may hold stale and double keys.
     changed: Vec<R::Key>,
     /// Keys of rows marked `Touched`; may hold stale and double keys.
@@ -137,7 +138,7 @@ impl<R: Row, N> Table<R, N> {
     pub(super) fn insert(&mut self, row: R, note: N) {
         let key = row.key();
         let given = self.removed.remove(&key).then(|| row.last_seen());
-        self.slots.insert(key, Slot { row, note, mark: Mark::Changed, given });
+        self.slots.insert(key, Box::new(Slot { row, note, mark: Mark::Changed, given }));
         self.changed.push(key);
         self.forget_stale_keys();
     }
@@ -145,12 +146,12 @@ impl<R: Row, N> Table<R, N> {
     /// Adds a row that the store has.
     pub(super) fn restore(&mut self, row: R, note: N) {
         let given = Some(row.last_seen());
-        self.slots.insert(row.key(), Slot { row, note, mark: Mark::Same, given });
+        self.slots.insert(row.key(), Box::new(Slot { row, note, mark: Mark::Same, given }));
     }
 
     /// Takes a row out.
     pub(super) fn remove(&mut self, key: &R::Key) -> Option<(R, N)> {
-        let slot = self.slots.remove(key)?;
+        let slot = *self.slots.remove(key)?;
         if slot.given.is_some() {
             self.removed.insert(*key);
         }
@@ -193,6 +194,13 @@ impl<R: Row, N> Table<R, N> {
     /// Every row, by key.
     pub(super) fn rows(&self) -> Vec<R> {
         let mut rows: Vec<R> = self.slots.values().map(|slot| slot.row.clone()).collect();
+        rows.sort_unstable_by_key(Row::key);
+        rows
+    }
+
+    /// Every row, by key, at the table's end.
+    pub(super) fn into_rows(self) -> Vec<R> {
+        let mut rows: Vec<R> = self.slots.into_values().map(|slot| slot.row).collect();
         rows.sort_unstable_by_key(Row::key);
         rows
     }

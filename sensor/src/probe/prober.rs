@@ -1,12 +1,14 @@
-//! The probers together, on a thread of their own: what asks must never keep the passive path from draining its ring.
+//! The probers together. Where somebody listens they have a thread of their own: what asks must never keep the passive path
+//! from draining its ring. A scan has nothing else to do and runs them beside itself, which saves a wake-up per answer.
 //! Questions come in through a bounded queue, answers leave through another; at most so many questions through sockets
 //! are open at a time, and when that many are, the queue fills and the planner waits.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -60,14 +62,23 @@ pub struct Scope {
     pub credentials: Vec<Credentials>,
 }
 
-/// The handle of the thread. Dropping it ends what is being asked.
+/// The handle of the probers. Dropping it ends what is being asked.
 #[derive(Debug)]
 pub struct Prober {
     asks: Option<Sender<Probe>>,
     voices: watch::Sender<Vec<Voice>>,
     answers: Receiver<Sighting>,
     counts: Arc<Counts>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker,
+}
+
+/// Where the probers run.
+#[derive(Debug)]
+enum Worker {
+    /// Beside their owner, on its runtime.
+    Task(tokio::task::JoinHandle<()>),
+    /// On a thread of their own.
+    Thread(Option<JoinHandle<()>>),
 }
 
 /// What became of questions.
@@ -115,16 +126,31 @@ impl Prober {
     /// Starts the thread, in the network namespace of the caller. Raw sockets that cannot be opened (no `CAP_NET_RAW`) leave
     /// their questions unasked.
     pub fn spawn(equipment: Equipment) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Self::begin(equipment, |work| {
+            let thread = std::thread::Builder::new().name("prober".to_owned()).spawn(move || runtime.block_on(work))?;
+            Ok(Worker::Thread(Some(thread)))
+        })
+    }
+
+    /// Starts as a task of the caller's runtime; otherwise as [`Prober::spawn`].
+    pub fn spawn_here(equipment: Equipment) -> io::Result<Self> {
+        Self::begin(equipment, |work| Ok(Worker::Task(tokio::spawn(work))))
+    }
+
+    fn begin(
+        equipment: Equipment,
+        start: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> io::Result<Worker>,
+    ) -> io::Result<Self> {
         let (asks, asked) = mpsc::channel(QUEUE);
         let (answer, answers) = mpsc::channel(QUEUE);
         let (voices, renewed) = watch::channel(Vec::new());
         let counts = Arc::new(Counts::default());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::clone(&counts);
         // Sockets are opened inside the runtime that serves them.
-        let work = move || runtime.block_on(async { Desk::new(equipment, answer, shared).work(asked, renewed).await });
-        let thread = std::thread::Builder::new().name("prober".to_owned()).spawn(work)?;
-        Ok(Self { asks: Some(asks), voices, answers, counts, thread: Some(thread) })
+        let work = async { Desk::new(equipment, answer, shared).work(asked, renewed).await };
+        let worker = start(Box::pin(work))?;
+        Ok(Self { asks: Some(asks), voices, answers, counts, worker })
     }
 
     /// Who speaks from now on. What is as it was goes on; a socket that has lost its interface is opened anew.
@@ -175,20 +201,22 @@ impl Prober {
 
 impl Drop for Prober {
     fn drop(&mut self) {
-        // The thread sees that nobody asks any more, drops what is open, and ends.
+        // The worker sees that nobody asks any more, drops what is open, and ends.
         self.asks = None;
         self.answers.close();
-        if let Some(thread) = self.thread.take() {
+        match &mut self.worker {
+            Worker::Task(task) => task.abort(),
             // It does not panic; if it did, there is nothing left to save.
-            drop(thread.join());
+            Worker::Thread(thread) => drop(thread.take().map(JoinHandle::join)),
         }
     }
 }
 
-/// What the thread works with.
+/// What the worker works with.
 struct Desk {
     /// By the interface that segments name.
     speakers: BTreeMap<Iface, Speaker>,
+    /// Opened when the first frame is to be sent.
     raws: BTreeMap<Iface, Raw>,
     tools: Arc<Tools>,
     open_max: usize,
@@ -198,17 +226,18 @@ struct Desk {
 /// A network's own tools.
 struct Ready {
     prefix: IpNet,
-    names: Arc<Names>,
+    /// Absent where the system's servers serve.
+    names: Option<Names>,
     credentials: Arc<[Credentials]>,
 }
 
-/// What questions through sockets need.
+/// What questions through sockets need. What costs something to open is opened by the first who needs it.
 struct Tools {
-    icmp: Icmp,
+    icmp: OnceLock<Icmp>,
     permits: Permits,
     /// The longest prefix first.
     scopes: Vec<Ready>,
-    system: Arc<Names>,
+    system: OnceLock<Names>,
     timeout: Duration,
     answers: Sender<Sighting>,
     counts: Arc<Counts>,
@@ -217,19 +246,17 @@ struct Tools {
 impl Desk {
     fn new(equipment: Equipment, answers: Sender<Sighting>, counts: Arc<Counts>) -> Self {
         let Equipment { voices, timeout, concurrency, scopes } = equipment;
-        let system = Arc::new(Names::system());
         let scopes = scopes.into_iter().map(|scope| {
-            let own = (!scope.nameservers.is_empty()).then(|| Arc::new(Names::new(&scope.nameservers)));
-            let names = own.unwrap_or_else(|| Arc::clone(&system));
+            let names = (!scope.nameservers.is_empty()).then(|| Names::new(&scope.nameservers));
             Ready { prefix: scope.prefix, names, credentials: scope.credentials.into() }
         });
         let mut scopes: Vec<_> = scopes.collect();
         scopes.sort_by_key(|scope| std::cmp::Reverse(scope.prefix.prefix_len()));
         let tools = Tools {
-            icmp: Icmp::open(None),
+            icmp: OnceLock::new(),
             permits: Permits::new(concurrency),
             scopes,
-            system,
+            system: OnceLock::new(),
             timeout,
             answers,
             counts: Arc::clone(&counts),
@@ -240,15 +267,22 @@ impl Desk {
         desk
     }
 
-    /// Opens what is new or has lost its interface; what cannot be opened leaves the questions there unasked.
+    /// What is new or has lost its interface is opened anew when it is needed.
     fn renew(&mut self, voices: &[Voice]) {
         for Voice { iface, speaker } in voices {
             self.speakers.insert(*iface, speaker.clone());
-            let is_as_it_was = |raw: &Raw| raw.speaker() == speaker && raw.is_bound();
-            if !self.raws.get(iface).is_some_and(is_as_it_was)
+            self.raws.retain(|known, raw| known != iface || (raw.speaker() == speaker && raw.is_bound()));
+        }
+    }
+
+    /// What cannot be opened leaves the questions there unasked.
+    fn open_raws(&mut self, frames: &[Probe]) {
+        for iface in frames.iter().map(|probe| probe.segment.iface) {
+            if !self.raws.contains_key(&iface)
+                && let Some(speaker) = self.speakers.get(&iface)
                 && let Ok(raw) = Raw::open(speaker.clone())
             {
-                self.raws.insert(*iface, raw);
+                self.raws.insert(iface, raw);
             }
         }
     }
@@ -292,6 +326,7 @@ impl Desk {
     async fn send_frames(&mut self, batch: &mut Vec<Probe>) {
         let mut frames: Vec<Probe> = batch.extract_if(.., |probe| probe.question.is_frame()).collect();
         let count = frames.len() as u64;
+        self.open_raws(&frames);
         let can_ask = |probe: &mut Probe| self.raws.get(&probe.segment.iface).is_none_or(|raw| raw.can_ask(probe));
         let mute = frames.extract_if(.., |probe| !can_ask(probe)).count() as u64;
         self.counts.failed_total.fetch_add(mute, Ordering::Relaxed);
@@ -326,7 +361,7 @@ impl Tools {
         match question {
             Question::AllNodes => {
                 let Some((name, _)) = by else { return };
-                for reply in all_nodes(name.as_str(), self.timeout).await.unwrap_or_default() {
+                for reply in Box::pin(all_nodes(name.as_str(), self.timeout)).await.unwrap_or_default() {
                     let answer = Answer::Echo { rtt: reply.echo.rtt, hop_limit: reply.echo.hop_limit };
                     self.tell(segment, reply.ip, Claim::Answer(Box::new(answer))).await;
                 }
@@ -335,11 +370,14 @@ impl Tools {
             Question::Connect { ports } => {
                 for &port in &*ports {
                     let target = Target { ip, port, scope };
-                    self.tell_port(segment, target, tcp::connect(target, self.timeout, &self.permits).await).await;
+                    // Conversations are large, and most questions are none.
+                    let answer = Box::pin(tcp::connect(target, self.timeout, &self.permits)).await;
+                    self.tell_port(segment, target, answer).await;
                 }
             }
             Question::Echo => {
-                if let Some(echo) = self.icmp.echo(ip, scope, self.timeout).await {
+                let icmp = self.icmp.get_or_init(|| Icmp::open(None));
+                if let Some(echo) = Box::pin(icmp.echo(ip, scope, self.timeout)).await {
                     let answer = Answer::Echo { rtt: echo.rtt, hop_limit: echo.hop_limit };
                     self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
                 }
@@ -351,19 +389,19 @@ impl Tools {
                 }
             }
             Question::Mdns => {
-                for claim in mdns::ask(ip, scope, self.timeout).await {
+                for claim in Box::pin(mdns::ask(ip, scope, self.timeout)).await {
                     self.tell(segment, ip, Claim::Mdns(claim)).await;
                 }
             }
             Question::Nbns => {
                 let IpAddr::V4(address) = ip else { return };
-                if let Some(status) = nbns::status(address, self.timeout).await {
+                if let Some(status) = Box::pin(nbns::status(address, self.timeout)).await {
                     let answer = Answer::Nbns { name: status.name, group: status.group, mac: status.mac };
                     self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
             Question::Ptr => {
-                let answer = match self.names(ip).name(ip).await {
+                let answer = match Box::pin(self.names(ip).name(ip)).await {
                     NameAnswer::Name { name, confirmed } => Answer::Ptr { name: Some(name), confirmed },
                     NameAnswer::None => Answer::Ptr { name: None, confirmed: false },
                     // No answer is not "no name".
@@ -373,7 +411,7 @@ impl Tools {
             }
             Question::Snmp => {
                 let Some(credentials) = self.scope(ip).map(|scope| Arc::clone(&scope.credentials)) else { return };
-                if let Some(system) = snmp::system(&credentials, ip, self.timeout).await {
+                if let Some(system) = Box::pin(snmp::system(&credentials, ip, self.timeout)).await {
                     let answer = Answer::Snmp {
                         name: system.name,
                         description: system.description,
@@ -403,7 +441,8 @@ impl Tools {
     }
 
     fn names(&self, ip: IpAddr) -> &Names {
-        self.scope(ip).map_or(&self.system, |scope| &scope.names)
+        let own = self.scope(ip).and_then(|scope| scope.names.as_ref());
+        own.unwrap_or_else(|| self.system.get_or_init(Names::system))
     }
 
     async fn tell(&self, segment: Segment, ip: IpAddr, claim: Claim) {

@@ -92,7 +92,7 @@ async fn open(target: Target, patience: Duration, permits: &Permits) -> io::Resu
         let answer = |state| PortAnswer { state, banner: None, rtt };
         let error = match result {
             // The port of ours that was chosen was the very port that was asked, and met itself (RFC 793, 3.4).
-            Ok(Ok(stream)) if is_self(&stream) => return Ok((answer(PortState::Closed), None)),
+            Ok(Ok(stream)) if is_self(&stream, target) => return Ok((answer(PortState::Closed), None)),
             Ok(Ok(stream)) => return Ok((answer(PortState::Open), Some(stream))),
             Err(_) => return Ok((answer(PortState::Silent), None)),
             Ok(Err(error)) => error,
@@ -139,8 +139,8 @@ fn address(target: Target) -> SocketAddr {
     }
 }
 
-fn is_self(stream: &TcpStream) -> bool {
-    matches!((stream.local_addr(), stream.peer_addr()), (Ok(own), Ok(peer)) if own == peer)
+fn is_self(stream: &TcpStream, target: Target) -> bool {
+    stream.local_addr().is_ok_and(|own| (own.ip(), own.port()) == (target.ip, target.port))
 }
 
 /// How long the other side may take to close too.
@@ -155,13 +155,22 @@ async fn close(stream: TcpStream) {
     }
     let deadline = Instant::now() + FAREWELL;
     let mut taken = 0;
-    let mut buffer = [0; 4096];
     while taken < FAREWELL_MAX {
-        match read(&stream, &mut buffer, deadline).await {
-            Some(len) if len > 0 => taken += len,
-            _ => return,
+        match discard(&stream) {
+            Ok(0) => return,
+            Ok(len) => taken += len,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let Ok(Ok(())) = timeout_at(deadline, stream.readable()).await else { return };
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
         }
     }
+}
+
+/// Takes what is there. The room for it is nobody's while a connection waits: thousands may.
+fn discard(stream: &TcpStream) -> io::Result<usize> {
+    stream.try_read(&mut [0; 4096])
 }
 
 /// Reads what comes first until the deadline: `Some(0)` is the end of the stream, `None` is nothing or an error.

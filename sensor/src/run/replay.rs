@@ -204,7 +204,7 @@ impl Player {
         let records = || address_records(&desk.correlator.snapshot(), vendors, fingerprints);
         screen::print(|mut out| match screen {
             Screen::Csv => csv::write_csv(&records(), &mut out),
-            Screen::Json => json::write_array(&records(), &mut out),
+            Screen::Json => json::write_array(records(), &mut out),
             Screen::Quiet => Ok(()),
             Screen::Text => write_hosts(&records(), screen::paint(), out),
         })

@@ -1,11 +1,13 @@
 //! `sensor scan`: one sweep of networks and addresses, as fast as it was allowed, and what the hosts found say of
 //! themselves. The same probers, the same correlator and the same records as of `sensor run`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::mem::ManuallyDrop;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use ipnet::IpNet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
@@ -20,16 +22,19 @@ use super::{notice, screen, voices};
 use crate::capture::{CaptureError, Live, Method, Options, Port, Role, iface};
 use crate::clock::Clock;
 use crate::config::{Scan, Screen};
-use crate::export::record::{AddressRecord, address_records};
+use crate::export::record::each_record;
 use crate::export::{csv, json, table};
 use crate::inventory::correlator::Settings;
+use crate::inventory::fingerprint::Fingerprints;
 use crate::inventory::probe::{Probe, Question, Technique};
 use crate::inventory::sighting::Sighting;
+use crate::inventory::state::Rows;
 use crate::probe::icmp::{EchoReply, EchoSweep, Family};
 use crate::probe::prober::Voice;
 use crate::probe::raw::Raw;
 use crate::store::{Batch, Saved, Writer};
 use crate::types::{Frame, Iface, Segment, Timestamp};
+use crate::vendor::Vendors;
 
 /// The prober, when it is needed.
 mod asker;
@@ -53,11 +58,11 @@ pub fn scan(config: &Scan, clock: Clock) -> Result<(), Failure> {
         }
         let mut scanner = Scanner::open(config, clock)?;
         let was_interrupted = scanner.work(&mut interrupt).await?;
-        let shown = scanner.finish()?;
+        let found = scanner.finish()?;
         if was_interrupted {
             notice::warning("interrupted: this is what was found so far");
         }
-        show(&shown, config.screen)
+        found.show(config.screen)
     })
 }
 
@@ -66,7 +71,7 @@ const FRAMES_PER_TURN: usize = 4096;
 /// Room for the answers of a whole /16 that come at once.
 const ANSWERS_BYTES: u32 = 64 << 20;
 /// Packets sent before answers are looked at.
-const PACKETS_PER_TURN: u64 = 512;
+const PACKETS_PER_TURN: u64 = 128;
 /// While something is to be sent, the loop looks this often; else so often.
 const TICK: Duration = Duration::from_millis(1);
 const IDLE: Duration = Duration::from_millis(20);
@@ -88,7 +93,7 @@ struct Scanner {
     /// In packets.
     questions_cost: u64,
     /// Who answered, or was heard, among those that were to be asked.
-    found: BTreeSet<(Segment, IpAddr)>,
+    found: HashSet<(Segment, IpAddr), RandomState>,
     /// What the current turn heard.
     heard: Vec<(Segment, IpAddr)>,
     replies: Vec<EchoReply>,
@@ -120,8 +125,12 @@ impl Scanner {
             ..Settings::default()
         };
         let vendors = super::open_vendors(config.inventory.oui.as_deref())?;
+        let mut intake = Intake::new(settings, saved, vendors, &config.inventory, None);
+        if writer.is_none() {
+            intake.desk.correlator.tell_nobody();
+        }
         Ok(Self {
-            intake: Intake::new(settings, saved, vendors, &config.inventory, None),
+            intake,
             writer,
             capture,
             raws,
@@ -134,7 +143,7 @@ impl Scanner {
             lanes,
             questions: VecDeque::new(),
             questions_cost: 0,
-            found: BTreeSet::new(),
+            found: HashSet::default(),
             heard: Vec::new(),
             replies: Vec::new(),
         })
@@ -147,7 +156,9 @@ impl Scanner {
         }
         loop {
             let now = self.clock.now();
+            let before = self.budget.taken();
             let is_busy = self.send(now)?;
+            let has_sent = self.budget.taken() > before;
             self.progress.show(progress::Look {
                 found: self.found.len(),
                 sent: self.budget.taken(),
@@ -159,7 +170,8 @@ impl Scanner {
             let due = self.lanes.iter().filter_map(|lane| lane.due(self.plan.wait)).filter(|due| *due > now).min();
             let pause = match is_busy {
                 // What was sent this turn is answered before more goes out, so that no buffer overflows.
-                true if self.budget.is_left() => Duration::ZERO,
+                true if self.budget.is_left() && has_sent => Duration::ZERO,
+                // For want of budget or of room.
                 true => TICK,
                 false => due.map_or(IDLE, |due| due.since(now).min(IDLE)),
             };
@@ -265,7 +277,8 @@ impl Scanner {
 
     /// Whoever was heard and was to be asked is found: once, and is asked the rest.
     fn meet(&mut self) {
-        for (segment, ip) in std::mem::take(&mut self.heard) {
+        let mut heard = std::mem::take(&mut self.heard);
+        for (segment, ip) in heard.drain(..) {
             // One that may not be asked is not among those that are waited for.
             for lane in self.lanes.iter_mut().filter(|_| self.plan.may_ask(ip)) {
                 lane.answered(ip);
@@ -276,19 +289,20 @@ impl Scanner {
                 }
             }
         }
+        self.heard = heard;
         // Old news are not kept; what is found is in the inventory.
         self.intake.handle_timeout(self.clock.now());
     }
 
-    /// Saves, where that is wanted, and gives the records of what was found.
-    fn finish(mut self) -> Result<Vec<AddressRecord>, Failure> {
+    /// Saves, where that is wanted, and gives what was found.
+    fn finish(mut self) -> Result<Found, Failure> {
         self.progress.clear();
         let forged: u64 = self.echoes.iter().map(|sweep| sweep.doubts().forged_total).sum();
         if forged > 0 {
             notice::warning(&format!("{forged} echo replies answered no question of ours and were not believed"));
         }
         let now = self.clock.now();
-        if self.capture.is_none() {
+        if self.capture.is_none() && self.plan.has_neighbours() {
             self.learn_neighbours(now);
         }
         self.intake.finish(now);
@@ -304,13 +318,9 @@ impl Scanner {
             })?;
             writer.close()?;
         }
-        let found: BTreeSet<(String, IpAddr)> = self.found.iter().map(|(at, ip)| (at.to_string(), *ip)).collect();
-        let mut records =
-            address_records(&self.intake.desk.correlator.snapshot(), &self.intake.vendors, &self.intake.fingerprints);
-        records.retain(|record| record.ip.is_some_and(|ip| found.contains(&(record.segment.clone(), ip))));
-        // The process is about to end: taking tens of thousands of rows apart is the kernel's, and takes it no time.
-        std::mem::forget(self.intake);
-        Ok(records)
+        let Intake { desk, vendors, fingerprints, .. } = self.intake;
+        let rows = ManuallyDrop::new(desk.correlator.into_rows());
+        Ok(Found { rows, vendors, fingerprints, addresses: self.found })
     }
 
     /// Without the privilege to hear frames the kernel's own table tells the stations.
@@ -377,14 +387,28 @@ async fn any_echo(sweeps: &[EchoSweep]) {
     }
 }
 
-fn show(records: &[AddressRecord], screen: Screen) -> Result<(), Failure> {
-    screen::print(|mut out| match screen {
-        Screen::Csv => csv::write_csv(records, &mut out),
-        Screen::Json => json::write_array(records, &mut out),
-        Screen::Quiet => Ok(()),
-        Screen::Text => table::write_scan(records, screen::paint(), out),
-    })
-    .map_err(Failure::system("standard output"))
+/// What a scan found.
+struct Found {
+    /// The process is about to end: taking tens of thousands of rows apart is the kernel's, and takes it no time.
+    rows: ManuallyDrop<Rows>,
+    vendors: Vendors,
+    fingerprints: Fingerprints,
+    addresses: HashSet<(Segment, IpAddr), RandomState>,
+}
+
+impl Found {
+    fn show(&self, screen: Screen) -> Result<(), Failure> {
+        let is_found = |segment, ip: Option<IpAddr>| ip.is_some_and(|ip| self.addresses.contains(&(segment, ip)));
+        let records = || each_record(&self.rows, &self.vendors, &self.fingerprints, is_found);
+        let all = || records().collect::<Vec<_>>();
+        screen::print(|mut out| match screen {
+            Screen::Csv => csv::write_csv(&all(), &mut out),
+            Screen::Json => json::write_array(records(), &mut out),
+            Screen::Quiet => Ok(()),
+            Screen::Text => table::write_scan(&all(), screen::paint(), out),
+        })
+        .map_err(Failure::system("standard output"))
+    }
 }
 
 /// The family of a prefix.

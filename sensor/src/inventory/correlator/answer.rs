@@ -236,6 +236,9 @@ impl Correlator {
     pub(super) fn settle_answers(&mut self, settled: Option<Timestamp>, events: &mut Vec<Event>) {
         let Some(until) = settled else { return };
         for (first_seen, segment, ip, id) in self.memory.settle_homeless(until) {
+            if self.tells_nobody {
+                continue;
+            }
             let mut event = self.about(Kind::NewHost, first_seen, segment, ip, id);
             event.severity = self.severity_of_new(Kind::NewHost, first_seen);
             self.push(event, events);

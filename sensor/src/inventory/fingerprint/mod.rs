@@ -2,6 +2,7 @@
 //! (`rules.txt`, a user's file of the same form, p0f's signature file); here is only how they are read and weighed.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 /// What a host shows.
 mod clue;
@@ -21,7 +22,8 @@ use rules::Rules;
 /// Everything that guesses are made by.
 #[derive(Clone, Debug)]
 pub struct Fingerprints {
-    rules: Rules,
+    /// With a user's; absent where the program's own are all.
+    rules: Option<Rules>,
     signatures: p0f::Signatures,
 }
 
@@ -46,14 +48,16 @@ impl fmt::Display for Mistake {
 impl Fingerprints {
     /// The program's own rules.
     pub fn builtin() -> Self {
-        let rules = Rules::parse(BUILTIN).expect("a test reads the program's own rules");
-        Self { rules, signatures: p0f::Signatures::default() }
+        Self { rules: None, signatures: p0f::Signatures::default() }
     }
 
     /// Takes in a user's rules; they win over the program's own where both speak of the same clue.
     pub fn add_rules(&mut self, text: &str) -> Result<(), Mistake> {
-        self.rules.put_before(Rules::parse(text)?);
-        Ok(())
+        let own = || LazyLock::force(&OWN).clone();
+        let mut rules = self.rules.take().unwrap_or_else(own);
+        let result = Rules::parse(text).map(|users| rules.put_before(users));
+        self.rules = Some(rules);
+        result
     }
 
     /// Takes in p0f's signatures; how many of requests, of responses, and of other sections.
@@ -64,11 +68,18 @@ impl Fingerprints {
 
     /// What the clues of one host say together.
     pub fn guess(&self, clues: &[Clue]) -> Guess {
-        guess::guess(&self.rules, &self.signatures, clues)
+        // Many hosts show nothing.
+        match clues {
+            [] => Guess::default(),
+            _ => guess::guess(self.rules.as_ref().unwrap_or(&OWN), &self.signatures, clues),
+        }
     }
 }
 
 const BUILTIN: &str = include_str!("rules.txt");
+
+/// The program's own rules, read when the first host shows something.
+static OWN: LazyLock<Rules> = LazyLock::new(|| Rules::parse(BUILTIN).expect("a test reads the program's own rules"));
 
 /// What a host may be.
 pub const KINDS: [&str; 20] = [

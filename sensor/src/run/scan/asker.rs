@@ -1,5 +1,4 @@
-//! The prober, started when it is first needed: a quick look by frames or echo alone has no use for it, and the end of a
-//! packet socket takes the kernel ten milliseconds.
+//! The prober, started when it is first needed: a quick look by frames or echo alone has no use for it.
 
 use std::io;
 
@@ -30,7 +29,7 @@ impl Asker {
     /// Hands a question over. The caller looked for room, and nobody else asks.
     pub(super) fn ask(&mut self, probe: Probe) -> io::Result<()> {
         if let Some(equipment) = self.equipment.take() {
-            self.prober = Some(Prober::spawn(equipment)?);
+            self.prober = Some(Prober::spawn_here(equipment)?);
         }
         drop(self.prober.as_ref().map(|prober| prober.ask(probe)));
         Ok(())

@@ -250,6 +250,11 @@ impl Plan {
         inside.max_by_key(|target| target.prefix.prefix_len()).map(|target| target.segment)
     }
 
+    /// Whether a target lies on a link of ours.
+    pub(super) fn has_neighbours(&self) -> bool {
+        self.targets.iter().any(|target| target.attached)
+    }
+
     fn is_attached(&self, segment: Segment, ip: IpAddr) -> bool {
         is_neighbourly(ip) || self.targets.iter().any(|t| t.attached && t.segment == segment && t.prefix.contains(&ip))
     }
@@ -276,12 +281,8 @@ fn every_interface(config: &Scan) -> Result<Vec<Iface>, Failure> {
     let mut add = |iface: Option<Iface>| found.extend(iface.filter(|iface| !found.contains(iface)));
     for target in &config.targets {
         // The network's own address may be no host's, and one of ours leads to loopback.
-        let attached =
-            iface::names().map_err(Failure::system("interfaces cannot be listed"))?.into_iter().find(|name| {
-                Link::of(*name).is_ok_and(|link| {
-                    link.mac.is_some() && link.addresses.iter().any(|own| own.trunc().contains(target))
-                })
-            });
+        let around = iface::around(*target).map_err(Failure::system("interfaces cannot be listed"))?;
+        let attached = around.into_iter().find(|name| Link::of(*name).is_ok_and(|link| link.mac.is_some()));
         add(attached.or_else(|| iface::towards(target.hosts().next().unwrap_or(target.addr()))));
     }
     if config.targets.is_empty() {
@@ -315,7 +316,10 @@ fn targets(config: &Scan, voices: &[Voice], policy: &Policy) -> Result<Vec<Targe
         let here = |voice: &&Voice| voice.speaker.addresses.iter().any(|own| own.trunc().contains(&prefix));
         let near = voices.iter().find(here);
         let way = || iface::towards(prefix.hosts().next().unwrap_or(prefix.addr()));
-        let far = || voices.iter().find(|voice| Some(voice.iface) == way()).or_else(|| voices.first());
+        let far = || match voices {
+            [only] => Some(only),
+            _ => voices.iter().find(|voice| Some(voice.iface) == way()).or_else(|| voices.first()),
+        };
         let Some(voice) = near.or_else(far) else { continue };
         targets.push(Target { prefix, segment: Segment::untagged(voice.iface), attached: near.is_some() });
         if family(prefix) == Family::V6 && near.is_none() && prefix.prefix_len() < 128 - IPV6_BITS_MAX {

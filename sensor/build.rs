@@ -1,0 +1,37 @@
+//! Lays the IEEE's registries out as two blocks of plain bytes. A table of strings is pointers, a hundred and sixty
+//! thousand of them, and the loader would write each one anew whenever the program starts.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::path::PathBuf;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=build.rs");
+    let mut rows: Vec<(u64, &str)> = Vec::new();
+    for row in oui_data::OUI_ENTRIES.values() {
+        rows.push((key(row.oui())?, row.organization().trim()));
+    }
+    rows.sort_unstable();
+    let (mut index, mut names) = (Vec::new(), String::new());
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (key, name) in rows {
+        let at = *places.entry(name).or_insert_with(|| {
+            names.push_str(name);
+            names.len() - name.len()
+        });
+        index.extend(key.to_be_bytes());
+        index.extend(u32::try_from(at)?.to_be_bytes());
+        index.extend(u16::try_from(name.len())?.to_be_bytes());
+    }
+    let folder = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo names a folder")?);
+    std::fs::write(folder.join("vendors.index"), index)?;
+    std::fs::write(folder.join("vendors.names"), names)?;
+    Ok(())
+}
+
+/// The prefix in the upper 48 bits, the number of its digits in the lowest byte: as `vendor.rs` looks it up.
+fn key(prefix: &str) -> Result<u64, Box<dyn Error>> {
+    let len = u32::try_from(prefix.len())?;
+    let bits = u64::from_str_radix(prefix, 16)?;
+    Ok(bits << (64 - 4 * len) | u64::from(len))
+}
