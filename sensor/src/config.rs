@@ -405,6 +405,7 @@ impl Run {
                 ring_bytes,
                 fix_nic: args.fix_nic || file.fix_nic.unwrap_or(false),
                 refresh: args.refresh.or(file.refresh_s).map_or(defaults.refresh, Duration::from_secs),
+                policing: defaults.policing,
             },
             db: args.db.path.or(file.db).unwrap_or_else(default_db),
             screen: screen(args.json, &events, &sightings)?,

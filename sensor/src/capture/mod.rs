@@ -106,15 +106,19 @@ pub struct Options {
     /// buffer has the same size.
     pub ring_bytes: u32,
     /// How often the kernel tells an unchanged claim again; rounded to seconds, zero tells every frame.
-    /// Packet sockets tell every frame.
+    /// Packet sockets do so every ten seconds at the latest.
     pub refresh: Duration,
+    /// Whether a station that says too much loses its surplus. Not where so much was asked for: one proxy may answer a
+    /// sweep for everybody.
+    pub policing: bool,
     /// Whether offloads that change what is heard are switched off for as long as the capture lives.
     pub fix_nic: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { method: Method::Auto, ring_bytes: 4 << 20, refresh: Duration::from_secs(60), fix_nic: false }
+        let refresh = Duration::from_secs(60);
+        Self { method: Method::Auto, ring_bytes: 4 << 20, refresh, policing: true, fix_nic: false }
     }
 }
 

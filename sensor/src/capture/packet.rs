@@ -36,7 +36,7 @@ pub(super) struct PacketSocket {
 
 impl PacketSocket {
     pub(super) fn open(port: Port, index: u32, options: &Options) -> Result<Self, CaptureError> {
-        let (Port { iface, role }, refresh) = (port, options.refresh);
+        let Port { iface, role } = port;
         CaptureError::require("a packet socket", &Capability::PACKET)?;
         let fail = |call| move |source| CaptureError::of_call(iface.as_str(), call, &Capability::PACKET, source);
         // Protocol 0 first: nothing of another interface comes in before the bind.
@@ -60,7 +60,7 @@ impl PacketSocket {
                 source: io::Error::other(error.to_string()),
             }
         })?;
-        let sieve = Sieve::of_port(role == Role::Mirror, seed(), refresh);
+        let sieve = Sieve::of_port(role == Role::Mirror, seed(), options);
         Ok(Self { iface, socket, batch: Batch::new(), sieve, dropped: AtomicU64::new(0) })
     }
 

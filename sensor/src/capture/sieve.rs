@@ -2,7 +2,6 @@
 //! same tables, but a known sender is told again at each interval, because nobody reads them from outside.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use sensor_ebpf::abi::{Class, Counters, FLAG_FLOOD, FLAG_SCAN};
 use sensor_ebpf::classify::{Claim, Harvest, Opens, kind};
@@ -11,6 +10,7 @@ use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::watch::{self, Table};
 use sensor_ebpf::{message, police, scan};
 
+use super::Options;
 use super::watched::{self, Watched, place, words};
 use crate::types::{Iface, Segment, Timestamp};
 
@@ -32,7 +32,7 @@ pub(super) struct Sieve {
 /// anybody, what a reading tells must not depend on how fast it is read, and the differential test asks for no policing (it
 /// holds the program, with policing off, against the shared functions themselves).
 struct Live {
-    police: Vec<police::Bucket>,
+    police: Option<Vec<police::Bucket>>,
     /// The refresh interval of claims and messages, ticks of the gate; `None`: every one is told.
     refresh: Option<u64>,
     /// Nanoseconds of the boot-time clock, which no step of the wall clock makes a sender pay for.
@@ -60,12 +60,13 @@ impl Sieve {
     }
 
     /// Hears nobody until [`Sieve::watch`] says whom; `is_mirror`: looks into every tunnel. `seed` is a secret, and a
-    /// `refresh` of zero tells every claim.
-    pub(super) fn of_port(is_mirror: bool, seed: u64, refresh: Duration) -> Self {
+    /// refresh interval of zero tells every claim.
+    pub(super) fn of_port(is_mirror: bool, seed: u64, options: &Options) -> Self {
         // Senders of claims are heard to be there by being told again, as those of any other frame are.
-        let refresh = refresh.as_secs().min(u64::from(INTERVAL_MS / 1000));
+        let refresh = options.refresh.as_secs().min(u64::from(INTERVAL_MS / 1000));
         let refresh = (refresh > 0).then(|| gate::ticks(refresh));
-        let live = Live { police: vec![[0; _]; police::BUCKETS], refresh, now_ns: 0 };
+        let police = options.policing.then(|| vec![[0; _]; police::BUCKETS]);
+        let live = Live { police, refresh, now_ns: 0 };
         Self::new(Box::new(watch::table(&[], &[])), is_mirror, seed, Some(live))
     }
 
@@ -160,9 +161,9 @@ impl Sieve {
             self.counters.gated[class] += 1;
             return false;
         }
-        let Some(live) = &mut self.live else { return true };
+        let Some(Live { police: Some(police), now_ns, .. }) = &mut self.live else { return true };
         let mark = police::mark(self.seed, PLACE, harvest.frame_mac, harvest.class);
-        match police::decide(&mut live.police[mark.bucket as usize], &mark, live.now_ns) {
+        match police::decide(&mut police[mark.bucket as usize], &mark, *now_ns) {
             police::Decision::Pass => true,
             police::Decision::First => {
                 harvest.header.flags |= FLAG_FLOOD;
@@ -211,6 +212,8 @@ impl Sieve {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use sensor_ebpf::classify::classify;
     use sensor_ebpf::packet::Captured;
 
@@ -240,7 +243,11 @@ mod tests {
         }
 
         fn live() -> Self {
-            let mut sieve = Sieve::of_port(false, 7, Duration::from_secs(60));
+            Self::of_port(&Options::default())
+        }
+
+        fn of_port(options: &Options) -> Self {
+            let mut sieve = Sieve::of_port(false, 7, options);
             *sieve.watch = watch::table(&watched::EVERYTHING, &[]);
             Self::of(sieve)
         }
@@ -300,6 +307,12 @@ mod tests {
         story.after(1);
         let passed = (0..1000).filter(|n| story.hear(&arp(LOUD, (1 << 21) + n)) == Told).count();
         assert_eq!(passed as u64, police::RATE);
+    }
+
+    #[test]
+    fn where_so_much_was_asked_for_nobody_says_too_much() {
+        let mut story = Story::of_port(&Options { policing: false, ..Options::default() });
+        assert!((0..20_000).all(|n| story.hear(&arp(LOUD, n)) == Told));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Tap {
         if owner.contains("(sensor_mirror)") {
             return Err(CaptureError::Dropped { iface: iface.as_str().to_owned(), owner });
         }
-        let options = Options { ring_bytes: BUFFER_BYTES, ..Options::default() };
+        let options = Options { ring_bytes: BUFFER_BYTES, policing: false, ..Options::default() };
         let socket = PacketSocket::open(Port { iface, role: Role::Mirror }, index, &options)?;
         Ok(Self { socket, iface, _promiscuous: Promiscuous::hold(iface, index)? })
     }

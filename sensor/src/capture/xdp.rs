@@ -85,7 +85,7 @@ impl Xdp {
             .override_global("REFRESH", &refresh, true)
             .override_global("KEYS", &keys, true)
             .override_global("INTERVAL", &interval, true)
-            .override_global("POLICING", &1_u32, true)
+            .override_global("POLICING", &u32::from(options.policing), true)
             .map_max_entries("RING", ring_bytes)
             .load(&bytes)
             .map_err(|error| refused(&error, &path))?;

@@ -343,7 +343,7 @@ fn listen(voices: &[Voice], config: &Scan) -> Result<(Option<Live>, BTreeMap<Ifa
         return Ok((None, BTreeMap::new()));
     }
     // A sensor that runs here may have the interfaces' XDP.
-    let options = Options { method: Method::Packet, ring_bytes: ANSWERS_BYTES, ..Options::default() };
+    let options = Options { method: Method::Packet, ring_bytes: ANSWERS_BYTES, policing: false, ..Options::default() };
     match Live::open(&ports, &options) {
         Ok(capture) => {
             let mut raws = BTreeMap::new();
