@@ -12,7 +12,6 @@ use super::super::sighting::{ArpOperation, Claim, DhcpClaim, NdpClaim, Sighting}
 use super::super::state::{Holder, Host, HostRole, Oddity, Source, Told};
 use super::Correlator;
 use super::dispute::MANY;
-
 use crate::types::{Mac, Segment, Timestamp};
 
 /// Who asked for an address before taking it, and who answered. Not saved: it is of a few seconds.

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::super::prefix::is_link_local;
 use super::{Claim, MdnsClaim, Sighting, record_claim, sighting};
 use crate::types::{Frame, Mac, Text};
 use crate::wire::{dhcpv6, dns, nbns, ssdp, wsd};
@@ -177,13 +178,6 @@ fn heard<T>(frame: &Frame<'_>, said: T) -> Heard<T> {
 
 fn source(frame: &Frame<'_>) -> Option<IpAddr> {
     frame.packet.map(|packet| packet.source).filter(|source| !source.is_unspecified())
-}
-
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    }
 }
 
 /// The name that an ONVIF device gives itself in its scopes (ONVIF Core Specification, section 7.3.2.2), percent signs
