@@ -19,7 +19,7 @@ use sensor_tests::lab::{self, sender};
 use sensor_tests::safety::lure;
 use sensor_tests::safety::outgoing::{self, Outgoing};
 use sensor_tests::safety::rules::{
-    ATTACHED, CONNECT, NAME_SERVER, ROUTER, Rules, SYSTEM_NAME_SERVER, member_mac, pick,
+    ATTACHED, CONNECT, NAME_SERVER, ROUTER, ROUTER_MAC, Rules, SYSTEM_NAME_SERVER, member_mac, pick,
 };
 
 /// Runs with rules of their own.
@@ -68,8 +68,10 @@ fn run(seed: u64) -> usize {
     let (_router, _names) = router(&crowd);
     let stranger = crowd.plug_in("stranger", Mac([2, 66, 0, 0, 0, 0]), &[]).unwrap();
     stranger.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1").unwrap();
-    // What leaves for an address outside really leaves.
-    crowd.prober.sh(&format!("ip route add default via {ROUTER}")).unwrap();
+    // What leaves for an address outside really leaves. The kernel knows the way: it never asks for the router of its own
+    // accord, so that whoever does is judged as for any other address, and nobody can take the router's place.
+    let way = format!("ip neigh add {ROUTER} lladdr {ROUTER_MAC} nud permanent dev {IFACE}");
+    crowd.prober.sh(&format!("ip route add default via {ROUTER} && {way}")).unwrap();
 
     let folder = tempfile::TempDir::new().unwrap();
     let tap = crowd.tap().unwrap();
@@ -244,7 +246,7 @@ fn address_of(mac: Mac) -> Ipv4Addr {
 /// The way outside: it answers for everything there, and has the name server behind it.
 fn router(crowd: &Crowd) -> (Namespace, Daemon) {
     let address = format!("{ROUTER}/24").parse().unwrap();
-    let router = crowd.plug_in("router", Mac([2, 66, 2, 0, 0, 1]), &[address]).unwrap();
+    let router = crowd.plug_in("router", ROUTER_MAC, &[address]).unwrap();
     router.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv4.ip_forward=1").unwrap();
     router.sh("ip route add local 10.96.0.0/12 dev lo && ip route add blackhole default").unwrap();
     router

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use sensor::types::Mac;
 
-use super::rules::{self, PROBER, ROUTER, Rules, edges, pick};
+use super::rules::{self, PROBER, Rules, edges, pick};
 use crate::frames::{self, Random};
 
 /// A stranger's frame.
@@ -44,11 +44,7 @@ fn address(random: &mut Random, rules: &Rules) -> Ipv4Addr {
             let all: Vec<IpNet> =
                 rules.networks.iter().map(|network| network.prefix).filter(|net| net.addr().is_ipv4()).collect();
             let prefix = pick(random, &all);
-            match inside(random, prefix) {
-                // Who takes the router's place makes the kernel send to him whatever goes beyond.
-                ROUTER => PROBER,
-                ip => ip,
-            }
+            inside(random, prefix)
         }
     }
 }

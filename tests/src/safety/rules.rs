@@ -41,8 +41,6 @@ pub struct Network {
     pub prefix: IpNet,
     /// It stands in the file; else it is only attached.
     pub is_named: bool,
-    /// It is reached through the router.
-    pub is_routed: bool,
     /// Nothing is asked.
     pub is_passive: bool,
     /// What may be used; `None`: the general ones.
@@ -73,6 +71,8 @@ pub const ATTACHED: &str = "10.66.0.0/24";
 pub const PROBER: Ipv4Addr = Ipv4Addr::new(10, 66, 0, 254);
 /// The router in it.
 pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 66, 0, 1);
+/// The router's station.
+pub const ROUTER_MAC: Mac = Mac([2, 66, 2, 0, 0, 1]);
 /// A name server that a network may have for itself, behind the router.
 pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(10, 98, 0, 53);
 /// The name server of the machine, behind the router; it never answers.
@@ -105,6 +105,10 @@ impl Rules {
         };
         if random.below(2) == 0 {
             rules.never_macs = (0..3).map(|_| member_mac(random.below(254) as u8)).collect();
+        }
+        if random.below(4) == 0 {
+            // One that is never asked says that it has the address by which everything outside is reached.
+            rules.never_macs.push(member_mac(ROUTER.octets()[3]));
         }
         rules
     }
@@ -156,8 +160,6 @@ impl Rules {
         match frame {
             // The kernel's own, about what came in: no question of the sensor's.
             Outgoing::ArpReply | Outgoing::Ipv6OfKernel => Ok(Cost::default()),
-            // The next hop to what is allowed behind it.
-            Outgoing::ArpOfKernel(ROUTER) if self.reaches_behind() => Ok(Cost::default()),
             Outgoing::ArpOfKernel(ip) => {
                 self.allowed(ip.into(), &["icmp", "mdns", "nbns", "tcp"]).map(|()| Cost::default())
             }
@@ -179,12 +181,6 @@ impl Rules {
             Outgoing::Tcp(ip, port) => self.port(ip, port).map(|()| Cost::default()),
             Outgoing::Udp(..) | Outgoing::Unknown => Err("nothing that the sensor asks"),
         }
-    }
-
-    fn reaches_behind(&self) -> bool {
-        self.names().is_ok()
-            || self.networks.iter().any(|network| network.is_routed && !network.is_passive)
-            || self.network(ROUTER.into()).is_ok()
     }
 
     fn names(&self) -> Result<(), &'static str> {
@@ -283,13 +279,12 @@ pub fn member_mac(last: u8) -> Mac {
 
 fn networks(random: &mut Random, has_ipv6: bool) -> Vec<Network> {
     let mut networks = Vec::new();
-    let mut add = |random: &mut Random, text: &str, is_named: bool, is_routed: bool| {
+    let mut add = |random: &mut Random, text: &str, is_named: bool| {
         let Ok(prefix) = text.parse::<IpNet>() else { return };
         let own = is_named && random.below(2) == 0;
         networks.push(Network {
             prefix,
             is_named,
-            is_routed,
             is_passive: is_named && random.below(4) == 0,
             techniques: own.then(|| subset(random, &TECHNIQUES, 2)),
             ports: (is_named && random.below(2) == 0).then(|| subset(random, &PORTS, 2)),
@@ -302,16 +297,16 @@ fn networks(random: &mut Random, has_ipv6: bool) -> Vec<Network> {
         });
     };
     let is_named = random.below(2) == 0;
-    add(random, ATTACHED, is_named, false);
+    add(random, ATTACHED, is_named);
     if has_ipv6 {
         let is_named = random.below(2) == 0;
-        add(random, ATTACHED_V6, is_named, false);
+        add(random, ATTACHED_V6, is_named);
     }
     let inner = pick(random, &[None, Some("10.66.0.64/26"), Some("10.66.0.128/25"), Some("10.66.0.20/31")]);
-    inner.into_iter().for_each(|text| add(random, text, true, false));
+    inner.into_iter().for_each(|text| add(random, text, true));
     let routed =
         pick(random, &[None, Some("10.99.0.0/24"), Some("10.96.0.0/12"), Some("10.99.0.6/31"), Some("10.99.0.9/32")]);
-    routed.into_iter().for_each(|text| add(random, text, true, true));
+    routed.into_iter().for_each(|text| add(random, text, true));
     networks
 }
 
