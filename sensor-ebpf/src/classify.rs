@@ -152,6 +152,8 @@ pub mod kind {
     pub const REDIRECT: u8 = 16;
     /// TCP SYN: its source.
     pub const SYN: u8 = 24;
+    /// A frame of any kind: its IP source.
+    pub const PRESENCE: u8 = 25;
     /// TCP SYN-ACK: its source and port.
     pub const SYN_ACK: u8 = 32;
     /// A datagram from a service: its source and port.
@@ -160,8 +162,6 @@ pub mod kind {
     pub const SPANNING_TREE: u8 = 48;
     /// First-hop redundancy: the frame's source; who speaks and what it says stand in the claimant's place.
     pub const REDUNDANCY: u8 = 56;
-    /// A frame of any kind: its IP source.
-    pub const PRESENCE: u8 = 72;
     /// A message compared as a whole: its speaker; the message's hash stands in the claimant's place.
     pub const MESSAGE: u8 = 64;
 }

@@ -11,7 +11,7 @@
 use crate::classify::{Claim, Tunnel};
 
 /// How many buckets the gate's map has.
-pub const BUCKETS: usize = 16_384;
+pub const BUCKETS: usize = 32_768;
 /// One bucket: four slots of two words, one cache line.
 /// Word 0: 48 bits of the key's hash, the MAC's first two octets. Word 1: its other four, the kinds told, the time.
 pub type Bucket = [u64; 8];
@@ -251,9 +251,9 @@ mod tests {
 
     #[test]
     fn many_addresses_are_told_once_each() {
-        // An eighth of the slots: the fullest of 16,384 buckets may overflow, and says so.
+        // An eighth of the slots: the fullest of 32,768 buckets may overflow, and says so.
         let mut gate = Gate::new();
-        let answers = |gate: &mut Gate| (0..8_192).map(|n| gate.decide(claim(0, n, A), 5)).collect::<Vec<_>>();
+        let answers = |gate: &mut Gate| (0..16_384).map(|n| gate.decide(claim(0, n, A), 5)).collect::<Vec<_>>();
         let first = answers(&mut gate);
         let evictions = first.iter().filter(|&&d| d == PassEvicting).count();
         assert!(first.iter().all(|&d| d != Gated) && evictions < 8, "{evictions} evictions");

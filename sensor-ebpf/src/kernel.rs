@@ -142,27 +142,63 @@ fn is_known_traffic(ctx: *mut xdp_md) -> bool {
         && let Some(table) = WATCH.get(0)
         && !watch::may_be_watched(table, address[0] as u32)
     {
-        let Some(counters) = counters() else { return false };
-        counters.seen[Class::Other as usize] += 1;
-        return true;
+        return tally(Presence::OUTSIDE);
     }
     let mark = presence::mark(&KEYS.load(), gate::place(ifindex(ctx), [0; 2], Tunnel::default()), address, mac);
-    let Some(bucket) = presence_bucket(&mark) else { return false };
+    let Some(bucket) = presence_bucket(mark.bucket) else { return false };
     // SAFETY: the pointer is into the map's value, which only this CPU writes.
-    let look = presence::look(unsafe { &mut *bucket }, &mark, ticks(), INTERVAL.load(), packet.len());
+    match presence::look_first(unsafe { &mut *bucket }, &mark, ticks(), INTERVAL.load(), packet.len()) {
+        Look::Known => tally(Presence::KNOWN),
+        Look::Outside => tally(Presence::OUTSIDE),
+        Look::Back(_) => false,
+        Look::Absent => tally(Presence(look_further(pack_slot(&mark, packet.len()), mark.fingerprint))),
+    }
+}
+
+/// Counts a frame of the usual kind, unless it is news.
+#[inline(always)]
+fn tally(presence: Presence) -> bool {
     let Some(counters) = counters() else { return false };
-    match look {
-        Look::Known => {
+    match presence {
+        Presence::KNOWN => {
             counters.seen[Class::Traffic as usize] += 1;
             counters.gated[Class::Traffic as usize] += 1;
             true
         }
-        Look::Outside => {
+        Presence::OUTSIDE => {
             counters.seen[Class::Other as usize] += 1;
             true
         }
         _ => false,
     }
+}
+
+/// Looks for a sender that is not in its own slot, which few are: apart from the way that nearly all frames go. Answers
+/// a [`Presence`]; of news, any.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn look_further(len_and_slot: u64, fingerprint: u64) -> u64 {
+    let (len, mark) = unpack_slot(len_and_slot, fingerprint);
+    let Some(bucket) = presence_bucket(mark.bucket) else { return 0 };
+    // SAFETY: the pointer is into the map's value, which only this CPU writes.
+    let presence = match presence::look(unsafe { &mut *bucket }, &mark, ticks(), INTERVAL.load(), len) {
+        Look::Known => Presence::KNOWN,
+        Look::Outside => Presence::OUTSIDE,
+        _ => Presence(0),
+    };
+    presence.0
+}
+
+/// A frame's length, and where its sender's own slot is, in one register.
+#[inline(always)]
+fn pack_slot(mark: &presence::Mark, len: u64) -> u64 {
+    len << 32 | Presence::news(mark.bucket, mark.slot as usize).0
+}
+
+#[inline(always)]
+fn unpack_slot(len_and_slot: u64, fingerprint: u64) -> (u64, presence::Mark) {
+    let (bucket, slot) = Presence(len_and_slot & 0xffff_ffff).place();
+    (len_and_slot >> 32, presence::Mark { bucket, slot: slot as u32, fingerprint })
 }
 
 /// Answers what was left to be done: [`FOUND_IT`], [`SPREAD`], or a carried frame ([`pack`]).
@@ -266,21 +302,20 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, len: u64) {
         return;
     }
     let place = gate::place(ifindex(ctx), found.vlans, found.tunnel);
-    let presence = notice(counters, len, found, place);
+    let presence = found.sender().map_or(Presence::OUTSIDE, |address| seen(place, address, found.frame_mac, len));
     let is_watched = found.class.is_watched();
-    if is_watched && matches!(presence, Presence::Outside) {
+    if is_watched && presence == Presence::OUTSIDE {
         counters.seen[Class::Other as usize] += 1;
         return;
     }
     counters.seen[class] += 1;
-    if matches!(presence, Presence::Known) && found.class as u8 == Class::Traffic as u8 {
+    if presence == Presence::KNOWN && found.class as u8 == Class::Traffic as u8 {
         counters.gated[class] += 1;
         return;
     }
     let Some(now_ns) = boot_time() else { return };
     // To this CPU, and the gate has not heard of it by another.
-    let is_new =
-        is_watched && matches!(presence, Presence::News(..)) && !is_repeat(place, counters, &found.presence(), now_ns);
+    let is_new = is_watched && presence.is_news() && !is_repeat(place, counters, &found.presence(), now_ns);
     if found.class as u8 == Class::Traffic as u8 && !is_new {
         counters.gated[class] += 1;
         return;
@@ -336,21 +371,37 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, len: u64) {
     }
 }
 
-/// What the presence table says of a frame's sender.
-enum Presence {
-    /// Seen lately.
-    Known,
-    /// New, or back after a pause: at this slot of this bucket.
-    News(*mut presence::Bucket, usize),
-    /// Of no interest, or without an address.
-    Outside,
-}
+/// What the presence table says of a frame's sender, as one number: of interest to nobody or without an address, seen
+/// lately, or else news, at this slot of the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Presence(u64);
 
 impl Presence {
+    const OUTSIDE: Self = Self(u64::MAX);
+    const KNOWN: Self = Self(u64::MAX - 1);
+
+    #[inline(always)]
+    fn is_news(self) -> bool {
+        self != Self::OUTSIDE && self != Self::KNOWN
+    }
+
+    #[inline(always)]
+    fn news(bucket: u32, slot: usize) -> Self {
+        Self(u64::from(bucket) * presence::SLOTS as u64 + slot as u64)
+    }
+
+    #[inline(always)]
+    fn place(self) -> (u32, usize) {
+        ((self.0 / presence::SLOTS as u64) as u32, self.0 as usize % presence::SLOTS)
+    }
+
     /// It could not be told: its next frame is news again.
     #[inline(always)]
-    fn forget(&self) {
-        if let Self::News(bucket, slot) = *self {
+    fn forget(self) {
+        let (bucket, slot) = self.place();
+        if self.is_news()
+            && let Some(bucket) = presence_bucket(bucket)
+        {
             // SAFETY: the pointer is the map's value, which only this CPU writes.
             presence::forget(unsafe { &mut *bucket }, slot);
         }
@@ -359,41 +410,63 @@ impl Presence {
 
 /// Counts a frame for its sender.
 #[inline(always)]
-fn notice(counters: &mut Counters, len: u64, found: &Found, place: u64) -> Presence {
-    let Some(address) = found.sender() else { return Presence::Outside };
-    let mark = presence::mark(&KEYS.load(), place, address, found.frame_mac);
-    let Some(bucket) = presence_bucket(&mark) else { return Presence::Outside };
+fn seen(place: u64, address: [u64; 2], mac: u64, len: u64) -> Presence {
+    let mark = presence::mark(&KEYS.load(), place, address, mac);
+    let Some(bucket) = presence_bucket(mark.bucket) else { return Presence::OUTSIDE };
     // SAFETY: the pointer is into the map's value, which only this CPU writes.
     let slots = unsafe { &mut *bucket };
-    let (now, interval) = (ticks(), INTERVAL.load());
-    match presence::look(slots, &mark, now, interval, len) {
-        Look::Known => Presence::Known,
-        Look::Outside => Presence::Outside,
+    let now = ticks();
+    match presence::look_first(slots, &mark, now, INTERVAL.load(), len) {
+        Look::Known => Presence::KNOWN,
+        Look::Outside => Presence::OUTSIDE,
         Look::Back(slot) => {
             presence::renew(slots, slot, now, len);
-            Presence::News(bucket, slot)
+            Presence::news(mark.bucket, slot)
         }
-        Look::Absent => {
-            let inside = is_in_watched(place, address[0], address[1]) != 0;
-            let entered = presence::enter(slots, &mark, now, interval, len, inside);
-            match entered {
-                Some(entered) if inside => {
-                    if entered.evicted {
-                        counters.presence_evictions += 1;
-                    }
-                    Presence::News(bucket, entered.slot)
-                }
-                _ => Presence::Outside,
-            }
-        }
+        Look::Absent => Presence(notice(pack_slot(&mark, len), mark.fingerprint, place, address[0], address[1])),
     }
 }
 
+/// As [`seen`], wherever the sender's slot is. A function of its own for the verifier, which else would follow each slot
+/// to the end of the program.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn notice(len_and_slot: u64, fingerprint: u64, place: u64, high: u64, low: u64) -> u64 {
+    let (len, mark) = unpack_slot(len_and_slot, fingerprint);
+    let Some(bucket) = presence_bucket(mark.bucket) else { return Presence::OUTSIDE.0 };
+    // SAFETY: the pointer is into the map's value, which only this CPU writes.
+    let slots = unsafe { &mut *bucket };
+    let (now, interval) = (ticks(), INTERVAL.load());
+    let presence = match presence::look(slots, &mark, now, interval, len) {
+        Look::Known => Presence::KNOWN,
+        Look::Outside => Presence::OUTSIDE,
+        Look::Back(slot) => {
+            presence::renew(slots, slot, now, len);
+            Presence::news(mark.bucket, slot)
+        }
+        Look::Absent => {
+            let inside = is_in_watched(place, high, low) != 0;
+            match presence::enter(slots, &mark, now, interval, len, inside) {
+                Some(entered) if inside => {
+                    if entered.evicted
+                        && let Some(counters) = counters()
+                    {
+                        counters.presence_evictions += 1;
+                    }
+                    Presence::news(mark.bucket, entered.slot)
+                }
+                _ => Presence::OUTSIDE,
+            }
+        }
+    };
+    presence.0
+}
+
 #[inline(always)]
-fn presence_bucket(mark: &presence::Mark) -> Option<*mut presence::Bucket> {
-    let part = PRESENCE.get_ptr_mut(mark.bucket / presence::PART as u32)?.cast::<presence::Bucket>();
+fn presence_bucket(bucket: u32) -> Option<*mut presence::Bucket> {
+    let part = PRESENCE.get_ptr_mut(bucket / presence::PART as u32)?.cast::<presence::Bucket>();
     // SAFETY: a part has so many buckets.
-    Some(unsafe { part.add(mark.bucket as usize % presence::PART) })
+    Some(unsafe { part.add(bucket as usize % presence::PART) })
 }
 
 #[unsafe(no_mangle)]
@@ -576,7 +649,8 @@ extern "C" fn tell_long(ctx: *mut xdp_md, place: u64, now_ns: u64, scan: u32) ->
             bpf_xdp_load_bytes(ctx, found.body_at as u32, body.cast(), len as u32);
         }
     }
-    let said = (scan == 0 && found.claim.is_none()).then(|| message_claim(found, len));
+    let is_compared = scan == 0 && found.claim.is_none() && REFRESH.load() != 0;
+    let said = is_compared.then(|| message_claim(found, len));
     if said.as_ref().is_some_and(|claim| is_repeat(place, counters, claim, now_ns)) {
         return REPEATED;
     }

@@ -93,6 +93,8 @@ pub fn repeated(seed: u64, harvest: &Harvest, body: &[u8]) -> Option<Claim> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use crate::gate;
 
@@ -108,7 +110,7 @@ mod tests {
     /// Bodies that one station says one after the other, and whether each is told.
     #[track_caller]
     fn check(bodies: &[(&[u8], bool)]) {
-        let mut buckets = [[0; 8]; gate::BUCKETS];
+        let mut buckets = std::vec![[0; 8]; gate::BUCKETS];
         for (n, (body, is_told)) in bodies.iter().enumerate() {
             let mark = gate::mark(SEED, 2 << 32, &said(Class::Mdns, body).expect("it is compared"));
             let decision = gate::decide(&mut buckets[mark.bucket as usize], &mark, 7, 900);

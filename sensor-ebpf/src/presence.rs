@@ -1,7 +1,9 @@
 //! Presence: who sent anything at all, when last, and how much; one table of fixed size, a few nanoseconds a frame.
 //!
-//! The table is 4-way set-associative, and each CPU has its own: one that all of them write costs more, in cache lines
-//! that go from one to the other, than all the rest. Its key is (segment, station, address): an address that passes to
+//! The table is 16-way set-associative, and each CPU has its own: one that all of them write costs more, in cache lines
+//! that go from one to the other, than all the rest. Addresses of one prefix mostly follow each other, so four in a row
+//! share a bucket, each with a slot of its own that is looked at first: what a network needs of the table is a quarter of
+//! what it needs where each address has a cache line. The key is (segment, station, address): an address that passes to
 //! another station is another entry, and so news. An entry remembers only a hash of its key; user space, which is told
 //! each new one, knows whose it is. What is news to a CPU is news indeed when the gate, which all share, has not told it
 //! lately. Addresses outside the watched prefixes have entries too, which say so: a busy stranger then costs one look-up
@@ -10,20 +12,20 @@
 use crate::gate::mix;
 
 /// How many buckets a CPU has.
-pub const BUCKETS: usize = 16_384;
+pub const BUCKETS: usize = 4_096;
 /// The map has few large values, of so many buckets each (32 KiB, the most that the kernel gives a CPU in one piece): it
 /// finds each value by a pointer, and those of single buckets would be a cache miss more.
-pub const PART: usize = 512;
+pub const PART: usize = 128;
 /// One value of the map: its buckets, without the bounds between them (aya takes an array of arrays for its first).
 pub type Part = [u64; PART * SLOTS * SLOT_WORDS];
 /// How many values the map has.
 pub const PARTS: usize = BUCKETS / PART;
 /// Slots of a bucket.
-pub const SLOTS: usize = 4;
+pub const SLOTS: usize = 16;
 /// Words of a slot. 0: 40 bits of the key's hash, what the entry is, and when it was last seen, or, outside, when that was
 /// found, in ticks. 1: frames and bytes ([`Count`]).
 pub const SLOT_WORDS: usize = 2;
-/// One bucket: a cache line.
+/// One bucket: four cache lines.
 pub type Bucket = [u64; SLOTS * SLOT_WORDS];
 /// A tick of the table is so many of the clock's own (jiffies; of files and sockets, milliseconds), as a power of two.
 pub const TICK_BITS: u32 = 5;
@@ -84,6 +86,8 @@ pub enum Look {
 pub struct Mark {
     /// Which bucket, below [`BUCKETS`].
     pub bucket: u32,
+    /// The slot that is looked at first, below [`SLOTS`].
+    pub slot: u32,
     /// 40 bits, never 0.
     pub fingerprint: u64,
 }
@@ -92,42 +96,94 @@ pub struct Mark {
 pub type Keys = [u64; 4];
 
 /// The numbers made of a secret.
-pub const fn keys(seed: u64) -> Keys {
-    [mix(seed) | 1, mix(seed ^ 1) | 1, mix(seed ^ 2) | 1, mix(seed ^ 3) | 1]
+pub fn keys(seed: u64) -> Keys {
+    [0, 1, 2, 3].map(|n| {
+        let tries = (0..1_000).map(|turn: u64| mix(seed ^ n ^ turn << 8) | 1);
+        tries.into_iter().find(|&key| spreads(key)).unwrap_or(mix(seed ^ n) | 1)
+    })
 }
 
-/// Hashes a key by multiplying each part with a secret number, so that keys which share a slot cannot be chosen.
-/// `place` is [`crate::gate::place`]; `address` two words in network order, an IPv4 address the first word.
+/// Whether every fourth number, multiplied by this one, falls far from the others. Where a small multiple of it is nearly
+/// a whole turn of 2^64, they come round to the same bucket; where none is, they fill the table more evenly than chance
+/// would (the three-distance theorem).
+fn spreads(key: u64) -> bool {
+    const MULTIPLES: u64 = 2_048;
+    const NEAR: u64 = 1 << 50;
+    (1..=MULTIPLES).map(|n| key.wrapping_mul(4 * n)).all(|turn| turn.min(turn.wrapping_neg()) >= NEAR)
+}
+
+/// Hashes a key by multiplying each part with a secret number, so that keys which are taken for one cannot be chosen.
+/// Only the upper bits depend on all of the key. `place` is [`crate::gate::place`]; `address` two words in network order,
+/// an IPv4 address the first word.
+#[inline(always)]
+pub fn hash(keys: &Keys, place: u64, address: [u64; 2], mac: u64) -> u64 {
+    place_hash(keys, place, address).wrapping_add(mac.wrapping_mul(keys[1]))
+}
+
+#[inline(always)]
+fn place_hash(keys: &Keys, place: u64, address: [u64; 2]) -> u64 {
+    let hash = place.wrapping_mul(keys[0]).wrapping_add(address[0].wrapping_mul(keys[2]));
+    if address[1] == 0 { hash } else { hash.wrapping_add(address[1].wrapping_mul(keys[3])) }
+}
+
+/// What the table knows of a key, as [`hash`] takes it. Which addresses share a bucket nobody else knows, but for those
+/// in a row.
 #[inline(always)]
 pub fn mark(keys: &Keys, place: u64, address: [u64; 2], mac: u64) -> Mark {
-    let mut hash = place.wrapping_mul(keys[0]);
-    hash = hash.wrapping_add(mac.wrapping_mul(keys[1]));
-    hash = hash.wrapping_add(address[0].wrapping_mul(keys[2]));
-    if address[1] != 0 {
-        hash = hash.wrapping_add(address[1].wrapping_mul(keys[3]));
+    let (row, one) = match address {
+        [address, 0] => ([address & !3, 0], address & 3),
+        [network, address] => ([network, address & !3], address & 3),
+    };
+    let row = place_hash(keys, place, row);
+    let at = (row >> 50) as u32;
+    Mark {
+        bucket: (at >> 2) & (BUCKETS as u32 - 1),
+        slot: (at & 3) << 2 | one as u32,
+        fingerprint: row.wrapping_add((mac << 2 | one).wrapping_mul(keys[1])) >> KEY_AT | 1,
     }
-    // Only the upper bits depend on all of the key.
-    Mark { bucket: (hash >> 48) as u32 & (BUCKETS as u32 - 1), fingerprint: hash >> KEY_AT | 1 }
+}
+
+/// As [`look`], for nearly all: those in their own slot. Whoever else there may be is [`Look::Absent`].
+#[inline(always)]
+pub fn look_first(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64) -> Look {
+    let slot = mark.slot as usize & (SLOTS - 1);
+    if bucket[slot * SLOT_WORDS] >> KEY_AT == mark.fingerprint {
+        found(bucket, slot, now, interval, len)
+    } else {
+        Look::Absent
+    }
+}
+
+/// A sender whose slot is found.
+#[inline(always)]
+fn found(bucket: &mut Bucket, slot: usize, now: u32, interval: u32, len: u64) -> Look {
+    let at = slot * SLOT_WORDS;
+    let word = bucket[at];
+    match (is_old(word, now, interval), word & OUTSIDE != 0) {
+        (true, true) => Look::Absent,
+        (false, true) => Look::Outside,
+        (true, false) => Look::Back(slot),
+        (false, false) => {
+            count(bucket, at, now, len);
+            Look::Known
+        }
+    }
+}
+
+#[inline(always)]
+fn count(bucket: &mut Bucket, at: usize, now: u32, len: u64) {
+    bucket[at] = bucket[at] & !LAST_MASK | u64::from(now) & LAST_MASK;
+    bucket[at + 1] = bucket[at + 1].wrapping_add(Count::of(len));
 }
 
 /// Looks a sender up, and counts the frame of `len` bytes of one that is known. `now` is in ticks, `interval` the ticks
 /// after which a sender is back and an address outside is looked up anew, at most half of [`LAST_MASK`].
 #[inline(always)]
 pub fn look(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64) -> Look {
-    for slot in 0..SLOTS {
-        let at = slot * SLOT_WORDS;
-        let word = bucket[at];
-        if word >> KEY_AT == mark.fingerprint {
-            let is_old = is_old(word, now, interval);
-            if word & OUTSIDE != 0 {
-                return if is_old { Look::Absent } else { Look::Outside };
-            }
-            if is_old {
-                return Look::Back(slot);
-            }
-            bucket[at] = word & !LAST_MASK | u64::from(now) & LAST_MASK;
-            bucket[at + 1] = bucket[at + 1].wrapping_add(Count::of(len));
-            return Look::Known;
+    for turn in 0..SLOTS {
+        let slot = turn ^ mark.slot as usize & (SLOTS - 1);
+        if bucket[slot * SLOT_WORDS] >> KEY_AT == mark.fingerprint {
+            return found(bucket, slot, now, interval, len);
         }
     }
     Look::Absent
@@ -150,9 +206,7 @@ pub fn peek(bucket: &Bucket, mark: &Mark, now: u32, interval: u32) -> Look {
 /// Counts the frame of a sender that is back.
 #[inline(always)]
 pub fn renew(bucket: &mut Bucket, slot: usize, now: u32, len: u64) {
-    let at = (slot & (SLOTS - 1)) * SLOT_WORDS;
-    bucket[at] = bucket[at] & !LAST_MASK | u64::from(now) & LAST_MASK;
-    bucket[at + 1] = bucket[at + 1].wrapping_add(Count::of(len));
+    count(bucket, (slot & (SLOTS - 1)) * SLOT_WORDS, now, len);
 }
 
 /// Where an entry went, and whether another one that was still in use had to go for it.
@@ -170,9 +224,10 @@ pub struct Entered {
 pub fn enter(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64, inside: bool) -> Option<Entered> {
     let mut victim = SLOTS;
     let mut victim_rank = 0;
-    for slot in 0..SLOTS {
-        let at = slot * SLOT_WORDS;
-        let word = bucket[at];
+    for turn in 0..SLOTS {
+        // Its own first, which wins where others are as good.
+        let slot = turn ^ mark.slot as usize & (SLOTS - 1);
+        let word = bucket[slot * SLOT_WORDS];
         let age = u64::from(now).wrapping_sub(word) & LAST_MASK;
         // Itself outside and out of date, then empty, then others outside, then the station heard longest ago.
         let rank = if word >> KEY_AT == mark.fingerprint {
@@ -241,12 +296,12 @@ mod tests {
     }
 
     fn key(n: u64) -> Mark {
-        Mark { bucket: 0, fingerprint: n }
+        Mark { bucket: 0, slot: 0, fingerprint: n }
     }
 
     #[test]
     fn a_station_is_news_once_and_again_after_a_gap() {
-        let mut bucket = [0; 8];
+        let mut bucket = [0; _];
         assert_eq!(look(&mut bucket, &key(7), 10, INTERVAL, 60), Look::Absent);
         assert_eq!(enter(&mut bucket, &key(7), 10, INTERVAL, 60, true), Some(Entered { slot: 0, evicted: false }));
         assert_eq!(look(&mut bucket, &key(7), 109, INTERVAL, 60), Look::Known);
@@ -262,7 +317,7 @@ mod tests {
 
     #[test]
     fn the_clock_may_wrap() {
-        let mut bucket = [0; 8];
+        let mut bucket = [0; _];
         let end = LAST_MASK as u32;
         for (first, next) in [(end - 5, 5), (u32::MAX - 5, 5), (end - 5, end + 6)] {
             enter(&mut bucket, &key(7), first, INTERVAL, 60, true);
@@ -273,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_far_back_is_no_reason_to_be_silent() {
-        let mut bucket = [0; 8];
+        let mut bucket = [0; _];
         enter(&mut bucket, &key(7), 5_000, INTERVAL, 60, true);
         assert_eq!(look(&mut bucket, &key(7), 4_950, INTERVAL, 60), Look::Known);
         enter(&mut bucket, &key(7), 5_000, INTERVAL, 60, true);
@@ -295,7 +350,7 @@ mod tests {
 
     #[test]
     fn what_is_outside_is_looked_up_once_an_interval_and_is_no_entry() {
-        let mut bucket = [0; 8];
+        let mut bucket = [0; _];
         enter(&mut bucket, &key(7), 10, INTERVAL, 60, false);
         assert_eq!(look(&mut bucket, &key(7), 50, INTERVAL, 60), Look::Outside);
         assert_eq!(look(&mut bucket, &key(7), 110, INTERVAL, 60), Look::Absent);
@@ -306,31 +361,31 @@ mod tests {
 
     #[test]
     fn strangers_never_push_a_station_out() {
-        let mut bucket = [0; 8];
-        for n in 1..=4 {
+        let mut bucket = [0; _];
+        for n in 1..=16 {
             enter(&mut bucket, &key(n), 10, INTERVAL, 60, true).unwrap();
         }
-        assert_eq!(enter(&mut bucket, &key(9), 11, INTERVAL, 60, false), None);
-        assert_eq!(entries(&bucket).len(), 4);
-        assert!(enter(&mut bucket, &key(9), 200, INTERVAL, 60, false).is_some(), "a station that went");
+        assert_eq!(enter(&mut bucket, &key(99), 11, INTERVAL, 60, false), None);
+        assert_eq!(entries(&bucket).len(), 16);
+        assert!(enter(&mut bucket, &key(99), 200, INTERVAL, 60, false).is_some(), "a station that went");
     }
 
     #[test]
     fn a_station_takes_a_strangers_slot_before_anothers() {
-        let mut bucket = [0; 8];
-        for n in 1..=3 {
+        let mut bucket = [0; _];
+        for n in 1..=15 {
             enter(&mut bucket, &key(n), 10, INTERVAL, 60, true).unwrap();
         }
-        enter(&mut bucket, &key(9), 11, INTERVAL, 60, false).unwrap();
-        assert_eq!(enter(&mut bucket, &key(4), 12, INTERVAL, 60, true), Some(Entered { slot: 3, evicted: false }));
-        let fifth = enter(&mut bucket, &key(5), 13, INTERVAL, 60, true).unwrap();
-        assert!(fifth.evicted);
-        assert!(!enter(&mut bucket, &key(6), 500, INTERVAL, 60, true).unwrap().evicted, "long unheard");
+        enter(&mut bucket, &key(99), 11, INTERVAL, 60, false).unwrap();
+        assert_eq!(enter(&mut bucket, &key(16), 12, INTERVAL, 60, true), Some(Entered { slot: 15, evicted: false }));
+        let another = enter(&mut bucket, &key(17), 13, INTERVAL, 60, true).unwrap();
+        assert!(another.evicted);
+        assert!(!enter(&mut bucket, &key(18), 500, INTERVAL, 60, true).unwrap().evicted, "long unheard");
     }
 
     #[test]
     fn what_could_not_be_told_is_news_again() {
-        let mut bucket = [0; 8];
+        let mut bucket = [0; _];
         let entered = enter(&mut bucket, &key(7), 10, INTERVAL, 60, true).unwrap();
         forget(&mut bucket, entered.slot);
         assert_eq!(look(&mut bucket, &key(7), 11, INTERVAL, 60), Look::Absent);
@@ -347,8 +402,36 @@ mod tests {
             mark(&keys, 1, [10, 1], 20),
             mark(&keys, 1, [10, 0], 21),
         ];
-        assert!(others.iter().all(|other| *other != base));
-        let buckets: std::collections::BTreeSet<u32> = (0..4096).map(|n| mark(&keys, 1, [n, 0], 20).bucket).collect();
-        assert!(buckets.len() > 3400, "{} buckets for 4,096 addresses", buckets.len());
+        assert!(others.iter().all(|other| other.fingerprint != base.fingerprint));
+    }
+
+    /// Whatever the secret: a network whose addresses are in a row fits, up to half of the table.
+    #[test]
+    fn addresses_in_a_row_share_buckets_by_four_and_fill_the_table_evenly() {
+        for seed in 0..40 {
+            let keys = keys(seed);
+            let mut rows = std::vec![0_u8; BUCKETS];
+            for row in 0..8_192_u64 {
+                let marks: Vec<Mark> = (0..4).map(|n| mark(&keys, 1, [0x0a00_0000 + row * 4 + n, 0], row)).collect();
+                assert!(marks.iter().all(|mark| mark.bucket == marks[0].bucket), "seed {seed}");
+                let slots: std::collections::BTreeSet<u32> = marks.iter().map(|mark| mark.slot).collect();
+                assert_eq!(slots.len(), 4);
+                rows[marks[0].bucket as usize] += 1;
+            }
+            // A bucket has room for four rows; by chance, one of twenty would have more.
+            assert!(rows.iter().all(|&rows| rows <= 4), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_station_takes_its_own_slot_where_it_is_free() {
+        let mut bucket = [0; _];
+        let own = Mark { slot: 5, ..key(7) };
+        assert_eq!(enter(&mut bucket, &own, 10, INTERVAL, 60, true), Some(Entered { slot: 5, evicted: false }));
+        let other = Mark { slot: 5, ..key(8) };
+        let entered = enter(&mut bucket, &other, 10, INTERVAL, 60, true).unwrap();
+        assert!(entered.slot != 5 && !entered.evicted);
+        assert_eq!(look(&mut bucket, &own, 11, INTERVAL, 60), Look::Known);
+        assert_eq!(look(&mut bucket, &other, 11, INTERVAL, 60), Look::Known);
     }
 }

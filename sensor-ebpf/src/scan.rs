@@ -84,9 +84,9 @@ impl Mark {
 /// Hashes with secrets: `place` is [`crate::gate::place`], `mac` the frame's source.
 #[inline(always)]
 pub fn mark(keys: &Keys, place: u64, mac: u64, asked: &Asked) -> Mark {
-    let key = presence::mark(keys, place, [asked.of, 0], mac);
+    let key = presence::hash(keys, place, [asked.of, 0], mac);
     let (item, is_port) = (asked.item ^ keys[3], asked.of != 0);
-    Mark { bucket: key.bucket & (BUCKETS as u32 - 1), fingerprint: key.fingerprint, item, is_port }
+    Mark { bucket: (key >> 48) as u32 & (BUCKETS as u32 - 1), fingerprint: key >> 16 | 1, item, is_port }
 }
 
 /// Counts what a frame asks for; whether it makes a scan: once a window.

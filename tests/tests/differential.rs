@@ -13,8 +13,10 @@ use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
 use sensor_tests::frames::{Random, arp, captures, hand_made, ipv4, ipv6, link_local, mutant, ndp, read_capture};
 
 const MUTANTS: usize = 120_000;
-/// After so many frames of new senders some bucket of a table may be full.
-const FULL: usize = 2_000;
+/// After so many frames some bucket of the presence table may be full: mutants are new stations at old addresses.
+const PRESENCE_FULL: usize = 200;
+/// And after so many, some bucket of the gate.
+const GATE_FULL: usize = 2_000;
 /// An hour: no interval ends while the test runs, so that the two clocks do not matter.
 const REFRESH: u64 = gate::ticks(3_600);
 /// The largest frame that the test-run harness takes on every page size.
@@ -163,6 +165,12 @@ fn check(kernel: &mut Kernel, model: &mut Model, frame: &[u8], port: Port, name:
     assert_eq!(theirs, ours, "kernel and native differ on {name}: {frame:02x?}");
 }
 
+/// The two clocks differ, and with them whom a full bucket gives up: so none gets full.
+fn forget_presence(kernel: &mut Kernel, model: &mut Model) {
+    kernel.forget_presence();
+    model.presence.fill([0; _]);
+}
+
 /// A message of a protocol, which most frames are not.
 fn is_message(harvest: &Harvest) -> bool {
     harvest.class.is_harvested() && harvest.class != Class::Traffic
@@ -218,9 +226,8 @@ fn on_every_frame_and_its_mutants() {
             check(&mut kernel, &mut model, frame, port, name);
         }
         for (n, frame) in captured.iter().enumerate() {
-            if n % FULL == 0 {
-                kernel.forget_presence();
-                model.presence.fill([0; _]);
+            if n % PRESENCE_FULL == 0 {
+                forget_presence(&mut kernel, &mut model);
             }
             check(&mut kernel, &mut model, frame, port, "a captured frame");
         }
@@ -238,10 +245,8 @@ fn on_every_frame_and_its_mutants() {
         if frame.len() > FRAME_LEN_MAX {
             continue;
         }
-        if n % FULL == 0 {
-            // The two clocks differ, and with them whom a full bucket gives up.
-            kernel.forget_presence();
-            model.presence.fill([0; _]);
+        if n % PRESENCE_FULL == 0 {
+            forget_presence(&mut kernel, &mut model);
         }
         let port = if random.below(2) == 0 { Port::Host } else { Port::Mirror };
         records += usize::from(is_message(&harvest(&frame, port)));
@@ -266,7 +271,10 @@ fn with_the_gate_on() {
         .filter(|frame| is_message(&harvest(frame, Port::Mirror)))
         .collect();
     for n in 0..frames.len() * 2 {
-        if n % FULL == 0 {
+        if n % PRESENCE_FULL == 0 {
+            forget_presence(&mut kernel, &mut model);
+        }
+        if n % GATE_FULL == 0 {
             // As for presence: whom a full bucket gives up is the clock's to say.
             kernel.forget_claims();
             model.gate.fill([0; _]);

@@ -272,11 +272,12 @@ fn check_storm(capture: &str) {
     let (namespace, folder) = (port(), TempDir::new().unwrap());
     let sensor = start(&namespace, &folder, &["--mirror", PORT, "--capture", capture]);
     let culprit = station(200);
-    // 65,536 addresses, again and again: far more than any gate remembers.
-    let noise: Vec<Vec<u8>> = (0..1_u32 << 16)
+    // 262,144 addresses, again and again: twice as many as the gate remembers.
+    let noise: Vec<Vec<u8>> = (0..1_u32 << 18)
         .map(|n| {
-            let [_, _, high, low] = n.wrapping_mul(0x9e37_79b1).to_be_bytes();
-            sender::arp_request(culprit, Ipv4Addr::new(10, 200, high, low), Ipv4Addr::new(10, 200, 0, 1), &[])
+            let [_, net, high, low] = n.wrapping_mul(0x9e37_79b1).to_be_bytes();
+            let address = Ipv4Addr::new(10, 200 + net % 4, high, low);
+            sender::arp_request(culprit, address, Ipv4Addr::new(10, 200, 0, 1), &[])
         })
         .collect();
     let honest: Vec<Vec<u8>> = (1..=HONEST)

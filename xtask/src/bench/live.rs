@@ -1,7 +1,8 @@
 //! A port under more frames than it can take: bare XDP programs, the sensor as users run it, and its peers, on the same
 //! traffic, one after the other. Whatever a receiver spends on a frame, in the kernel or in its own process, is taken
-//! from the two CPUs that the sender would use: so frames a second are what it costs. `SENSOR_BINARY` names another
-//! program to measure as ours.
+//! from the two CPUs that the sender would use: so frames a second are what it costs. The sensor and the bare program that
+//! it is held against take short turns, each on an interface of its own, because what else runs on a machine changes from
+//! one second to the next. `SENSOR_BINARY` names another program to measure as ours.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,9 @@ mod table;
 const ROUNDS: usize = 3;
 /// Time to meet all hosts and to write them down; its frames are not counted, its CPU time is.
 const LEARN: Duration = Duration::from_secs(4);
-const MEASURE: Duration = Duration::from_secs(2);
+/// One turn of a receiver.
+const TURN: Duration = Duration::from_millis(200);
+const TURNS: u32 = 12;
 /// What is under way after the last frame, such as a batch on its way to the database.
 const SETTLE: Duration = Duration::from_millis(500);
 /// The receiver's interface.
@@ -40,10 +43,12 @@ const ADDRESS: &str = "10.20.255.254/16";
 const TICKS_PER_S: f64 = 100.0;
 
 /// One run of one receiver.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Figures {
-    /// Frames a second that the interface took.
-    per_s: f64,
+    /// Frames a second that the interface took, in each turn.
+    per_s: Vec<f64>,
+    /// Those of the bare program, in the turn before.
+    bare_per_s: Vec<f64>,
     /// Frames that the interface took, those of the learning time too.
     taken: u64,
     /// Frames that the program says it saw and lost.
@@ -52,6 +57,8 @@ struct Figures {
     cpu_s: f64,
     /// Those of the measured time only.
     steady_cpu_s: f64,
+    /// Those of the bare program's turns, as a share of what all CPUs had in them.
+    elsewhere: f64,
     /// Frames of the measured time.
     steady: u64,
 }
@@ -69,50 +76,90 @@ pub(super) fn run() -> anyhow::Result<String> {
     for round in 1..=ROUNDS {
         for (receiver, runs) in receivers.iter().zip(&mut all) {
             let figures = turn(&sender, receiver, &ours).with_context(|| receiver.name)?;
-            eprintln!("{round}: {:<36} {:>9.0} frames/s, {:.2} s of CPU", receiver.name, figures.per_s, figures.cpu_s);
+            let (per_s, bare) = (table::median(&figures.per_s), table::median(&figures.bare_per_s));
+            eprintln!(
+                "{round}: {:<28} {per_s:>9.0} frames/s, bare {bare:>9.0}, {:.2} s of CPU",
+                receiver.name, figures.cpu_s
+            );
             runs.push(figures);
         }
     }
     Ok(table::render(&receivers, &all))
 }
 
-/// A pair of interfaces of its own for each run.
 fn turn(sender: &Sender, receiver: &Receiver, ours: &Path) -> anyhow::Result<Figures> {
-    let (near, far) = (Namespace::new("sender")?, Namespace::new("receiver")?);
-    let queues = std::thread::available_parallelism().map_or(1, usize::from);
-    let queues = format!("numrxqueues {queues} numtxqueues {queues}");
-    for namespace in [&near, &far] {
-        namespace.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")?;
-    }
-    near.sh(&format!(
-        "ip link add s0 index {} {queues} type veth peer name {IFACE} {queues} netns {}",
-        bench_sender::OUT_IFINDEX,
-        far.name()
-    ))?;
-    // A veth takes frames by its fast way only when it has NAPI: by an XDP program in the driver, or by GRO; and its peer
-    // must know that when it comes up.
-    far.sh(&format!("ip link set {IFACE} up && ip addr add {ADDRESS} dev {IFACE} && ethtool -K {IFACE} gro on"))?;
-    near.sh("ip link set s0 up")?;
-    // In memory: the disk is not what is measured.
-    let folder = tempfile::TempDir::new_in("/dev/shm")?;
-    let running = start(receiver.how, &far, folder.path(), ours)?;
-    let pid = running.pid();
+    let bare = receiver.bare.as_ref().map(|bare| Lane::open(bare.how, ours)).transpose()?;
+    let lane = Lane::open(receiver.how, ours)?;
+    let pid = lane.running.pid();
     let cpu = || pid.map_or(Ok(0.0), cpu_s);
     let before = cpu()?;
-    sender.send(&near, LEARN)?;
-    let (learnt, cpu_learnt) = (taken(&far)?, cpu()?);
-    let (_, length) = sender.send(&near, MEASURE)?;
-    let taken = taken(&far)?;
+    sender.send(&lane.near, LEARN)?;
+    let (learnt, cpu_learnt) = (lane.taken()?, cpu()?);
+    let mut figures = Figures::default();
+    let mut elsewhere_s = 0.0;
+    for _ in 0..TURNS {
+        if let Some(bare) = &bare {
+            let cpu_before = cpu()?;
+            figures.bare_per_s.push(bare.rate(sender)?);
+            elsewhere_s += cpu()? - cpu_before;
+        }
+        figures.per_s.push(lane.rate(sender)?);
+    }
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+    figures.elsewhere = elsewhere_s / (cpus * (TURN * TURNS).as_secs_f64());
+    figures.taken = lane.taken()?;
+    figures.steady = figures.taken - learnt;
     std::thread::sleep(SETTLE);
     let after = cpu()?;
-    Ok(Figures {
-        per_s: (taken - learnt) as f64 / length.as_secs_f64(),
-        taken,
-        said: running.stop(folder.path())?,
-        cpu_s: after - before,
-        steady_cpu_s: after - cpu_learnt,
-        steady: taken - learnt,
-    })
+    (figures.cpu_s, figures.steady_cpu_s) = (after - before, after - cpu_learnt);
+    figures.said = lane.running.stop(lane.folder.path())?;
+    Ok(figures)
+}
+
+/// A pair of interfaces of its own, and a receiver at its end.
+struct Lane {
+    near: Namespace,
+    far: Namespace,
+    folder: tempfile::TempDir,
+    running: Running,
+}
+
+impl Lane {
+    fn open(how: How, ours: &Path) -> anyhow::Result<Self> {
+        let (near, far) = (Namespace::new("sender")?, Namespace::new("receiver")?);
+        let queues = std::thread::available_parallelism().map_or(1, usize::from);
+        let queues = format!("numrxqueues {queues} numtxqueues {queues}");
+        for namespace in [&near, &far] {
+            namespace.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")?;
+        }
+        near.sh(&format!(
+            "ip link add s0 index {} {queues} type veth peer name {IFACE} {queues} netns {}",
+            bench_sender::OUT_IFINDEX,
+            far.name()
+        ))?;
+        // A veth takes frames by its fast way only when it has NAPI: by an XDP program in the driver, or by GRO; and its
+        // peer must know that when it comes up.
+        far.sh(&format!("ip link set {IFACE} up && ip addr add {ADDRESS} dev {IFACE} && ethtool -K {IFACE} gro on"))?;
+        near.sh("ip link set s0 up")?;
+        // In memory: the disk is not what is measured.
+        let folder = tempfile::TempDir::new_in("/dev/shm")?;
+        let running = start(how, &far, folder.path(), ours)?;
+        Ok(Self { near, far, folder, running })
+    }
+
+    /// Frames that the receiver's interface took since it was made.
+    fn taken(&self) -> anyhow::Result<u64> {
+        let links: serde_json::Value =
+            serde_json::from_str(&self.far.output(&format!("ip -s -j link show dev {IFACE}"))?)?;
+        links[0]["stats64"]["rx"]["packets"].as_u64().context("the link has counters")
+    }
+
+    /// Frames a second that it takes in one turn.
+    fn rate(&self, sender: &Sender) -> anyhow::Result<f64> {
+        let before = self.taken()?;
+        let (_, length) = sender.send(&self.near, TURN)?;
+        Ok((self.taken()? - before) as f64 / length.as_secs_f64())
+    }
 }
 
 /// What receives at the moment.
@@ -194,12 +241,6 @@ impl Running {
 
 fn read(folder: &Path, name: &str) -> String {
     String::from_utf8_lossy(&std::fs::read(folder.join(name)).unwrap_or_default()).into_owned()
-}
-
-/// Frames that the receiver's interface took since it was made.
-fn taken(far: &Namespace) -> anyhow::Result<u64> {
-    let links: serde_json::Value = serde_json::from_str(&far.output(&format!("ip -s -j link show dev {IFACE}"))?)?;
-    links[0]["stats64"]["rx"]["packets"].as_u64().context("the link has counters")
 }
 
 /// CPU seconds of a process, its own and those of the kernel on its behalf (proc(5)).

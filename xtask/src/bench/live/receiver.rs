@@ -11,8 +11,14 @@ use sensor_tests::lab::sensor_process::{events, of_kind};
 pub(super) struct Receiver {
     pub(super) name: &'static str,
     pub(super) how: How,
-    /// The bare program that it is held against, by its name in the table.
-    pub(super) bare: Option<&'static str>,
+    /// The bare program that it is held against.
+    pub(super) bare: Option<Bare>,
+}
+
+/// A line of the table before the one that is held against it.
+pub(super) struct Bare {
+    pub(super) name: &'static str,
+    pub(super) how: How,
 }
 
 #[derive(Clone, Copy)]
@@ -39,21 +45,21 @@ const FILTER: &str = "arp or icmp6 or igmp or udp port 67 or udp port 68 or udp 
 
 pub(super) fn all() -> Vec<Receiver> {
     use XdpMode::{Driver, Skb};
-    let receiver = |name, how, bare| Receiver { name, how, bare };
+    let plain = |name, how| Receiver { name, how, bare: None };
+    let ours = |name, port, capture, bare, program, mode| {
+        let bare = Bare { name: bare, how: How::Bare(program, mode) };
+        Receiver { name, how: How::Sensor(port, capture), bare: Some(bare) }
+    };
     vec![
-        receiver("nothing attached", How::Nothing, None),
-        receiver("bare drop, driver", How::Bare("bare_drop", Driver), None),
-        receiver("sensor --mirror, driver", How::Sensor("--mirror", "driver"), Some("bare drop, driver")),
-        receiver("bare drop, generic", How::Bare("bare_drop", Skb), None),
-        receiver("sensor --mirror, generic", How::Sensor("--mirror", "generic"), Some("bare drop, generic")),
-        receiver("bare pass, driver", How::Bare("bare_pass", Driver), None),
-        receiver("sensor -i, driver", How::Sensor("--interface", "driver"), Some("bare pass, driver")),
-        receiver("bare pass, generic", How::Bare("bare_pass", Skb), None),
-        receiver("sensor -i, generic", How::Sensor("--interface", "generic"), Some("bare pass, generic")),
-        receiver("tcpdump -w /dev/null FILTER", How::Peer(Tool::Tcpdump), None),
-        receiver("arpwatch", How::Peer(Tool::Arpwatch), None),
-        receiver(PRADS, How::Peer(Tool::Prads), None),
-        receiver("p0f", How::Peer(Tool::P0f), None),
+        plain("nothing attached", How::Nothing),
+        ours("sensor --mirror, driver", "--mirror", "driver", "bare drop, driver", "bare_drop", Driver),
+        ours("sensor --mirror, generic", "--mirror", "generic", "bare drop, generic", "bare_drop", Skb),
+        ours("sensor -i, driver", "--interface", "driver", "bare pass, driver", "bare_pass", Driver),
+        ours("sensor -i, generic", "--interface", "generic", "bare pass, generic", "bare_pass", Skb),
+        plain("tcpdump -w /dev/null FILTER", How::Peer(Tool::Tcpdump)),
+        plain("arpwatch", How::Peer(Tool::Arpwatch)),
+        plain(PRADS, How::Peer(Tool::Prads)),
+        plain("p0f", How::Peer(Tool::P0f)),
     ]
 }
 
