@@ -181,11 +181,11 @@ fn full_address() -> AddressRecord {
         vendor: some("ICANN, IANA Department"),
         ports: Some(vec![22, 631]),
         banners: Some(BTreeMap::from([(22, "SSH-2.0".to_owned())])),
-        snmp: Some(SnmpRecord {
+        snmp: Some(Box::new(SnmpRecord {
             sys_name: some("printer"),
             sys_descr: some("A printer"),
             sys_object_id: some("1.3.6.1.4.1.11"),
-        }),
+        })),
         host: some("00000000000000aa"),
         segment: "eth1.100.30".to_owned(),
         vlan: Some(vec![100, 30]),
@@ -203,33 +203,33 @@ fn full_address() -> AddressRecord {
             first_seen: TIME.to_owned(),
             last_seen: TIME.to_owned(),
         }]),
-        dhcp: Some(DhcpRecord {
+        dhcp: Some(Box::new(DhcpRecord {
             hostname: some("printer"),
             vendor_class: some("MSFT 5.0"),
             parameters: Some(vec![1, 3, 6, 255]),
             client_id: some("0100005e005301"),
             server: Some("192.0.2.1".parse().unwrap()),
             lease_until: some(TIME),
-        }),
+        })),
         previous_macs: Some(vec!["00:00:5e:00:53:02".to_owned()]),
         roles: Some(vec![RoleRecord { role: "printer".to_owned(), evidence: vec!["lldp: other".to_owned()] }]),
-        switch: Some(SwitchRecord {
+        switch: Some(Box::new(SwitchRecord {
             name: some("sw1"),
             chassis: "00:00:5e:00:53:09".to_owned(),
             port: "Gi1/0/7".to_owned(),
             port_description: some("to the roof"),
             source: "lldp".to_owned(),
-        }),
+        })),
         os: Some(guess("Debian", "ssh: SSH-2.0-OpenSSH_9.2p1 Debian-2")),
         kind: Some(guess("server", "banner: nginx/1.22.1")),
-        router: Some(RouterRecord {
+        router: Some(Box::new(RouterRecord {
             lifetime_s: Some(1800),
             managed: Some(true),
             other: Some(false),
             prefixes: Some(vec!["2001:db8::/64".to_owned()]),
             rdnss: Some(vec!["2001:db8::53".parse().unwrap()]),
             dnssl: Some(vec!["lan".to_owned()]),
-        }),
+        })),
     }
 }
 
@@ -320,14 +320,14 @@ fn rows() -> Rows {
             })
             .to_vec(),
         prints: vec![Print { evidence: Evidence::MdnsModel, value: "MacBookPro18,3".to_owned() }],
-        dhcp: Some(DhcpFacts {
+        dhcp: Some(Box::new(DhcpFacts {
             hostname: Some(hostile.clone()),
             vendor_class: Some(hostile.clone()),
             parameters: vec![0, 255],
             client_id: vec![0, 255],
             server: Some([192, 0, 2, 1].into()),
             lease_until: Some(last_seen),
-        }),
+        })),
         roles: HostRole::ALL.map(|role| (role, [hostile.clone()].into())).into(),
     };
     let neighbour = Neighbour {
@@ -346,8 +346,7 @@ fn rows() -> Rows {
         first_seen,
         last_seen,
     };
-    let silent =
-        Host { id: HostId(2), names: vec![], services: vec![], dhcp: Some(DhcpFacts::default()), ..host.clone() };
+    let silent = Host { id: HostId(2), names: vec![], services: vec![], dhcp: Some(Box::default()), ..host.clone() };
     Rows {
         hosts: vec![host, silent],
         stations: vec![station(a), station(b)],

@@ -139,7 +139,7 @@ mod tests {
             hostname: Some("a\nb".to_owned()),
             vendor: Some("ICANN, \"IANA\"".to_owned()),
             ports: Some(vec![22, 80]),
-            snmp: Some(SnmpRecord { sys_name: Some("x".to_owned()), sys_descr: None, sys_object_id: None }),
+            snmp: Some(Box::new(SnmpRecord { sys_name: Some("x".to_owned()), sys_descr: None, sys_object_id: None })),
             segment: "eth1.30".to_owned(),
             vlan: Some(vec![30]),
             names: Some(vec![NameRecord { name: "n".to_owned(), source: "mdns".to_owned() }]),

@@ -1,9 +1,9 @@
 //! Each host's guess, from all that the inventory knows of it. It is made when records are written and kept nowhere, so
 //! that better rules speak of yesterday's hosts too.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::HashMap;
 use crate::inventory::fingerprint::{Fingerprints, Guess, clues};
 use crate::inventory::state::{Asked, HostId, Role, Rows};
 use crate::types::{Mac, Segment};
@@ -25,12 +25,12 @@ pub(super) fn guesses(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprint
     // In the rows' order for each host.
     let mut asked: Vec<(HostId, &Asked)> = rows.asked.iter().filter_map(|row| Some((host_of(row)?, row))).collect();
     asked.sort_by_key(|(host, _)| *host);
-    let mut roles: HashMap<HostId, Vec<Role>> = HashMap::new();
+    let mut roles: HashMap<HostId, Vec<Role>> = HashMap::default();
     for row in &rows.roles {
         let host = stations.get(&(row.segment, row.mac)).copied();
         host.into_iter().for_each(|host| roles.entry(host).or_default().push(row.role));
     }
-    let mut names: HashMap<HostId, &str> = HashMap::new();
+    let mut names: HashMap<HostId, &str> = HashMap::default();
     for station in &rows.stations {
         names.extend(vendors.lookup(station.mac).map(|vendor| (station.host, vendor)));
     }

@@ -6,6 +6,7 @@
 
 use std::io::{self, Write as _};
 
+use foldhash::quality::RandomState;
 use record::EventRecord;
 
 /// Spreadsheets.
@@ -43,6 +44,10 @@ pub const ADDRESS_SCHEMA: &str = include_str!("schema/address.schema.json");
 
 /// The JSON Schema (draft 2020-12) of an [`EventRecord`].
 pub const EVENT_SCHEMA: &str = include_str!("schema/event.schema.json");
+
+/// By a hash with a secret, as the standard library's is, that takes a fraction of its time.
+type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
+type HashSet<K> = std::collections::HashSet<K, RandomState>;
 
 /// Where events are told.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The only written form of what the sensor knows and tells. Changing a core type cannot change it by accident.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::escape::escape;
 use super::guess;
 use super::message::message;
+use super::{HashMap, HashSet};
 use crate::inventory::event::{Detail, Event};
 use crate::inventory::fingerprint::{Fingerprints, Verdict};
 use crate::inventory::state::{
@@ -51,7 +52,7 @@ pub struct AddressRecord {
     pub banners: Option<BTreeMap<u16, String>>,
     /// What SNMP said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snmp: Option<SnmpRecord>,
+    pub snmp: Option<Box<SnmpRecord>>,
     /// The host's stable id, 16 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -77,7 +78,7 @@ pub struct AddressRecord {
     pub services: Option<Vec<ServiceRecord>>,
     /// What it told DHCP servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dhcp: Option<DhcpRecord>,
+    pub dhcp: Option<Box<DhcpRecord>>,
     /// The address's other holders, most recent first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_macs: Option<Vec<String>>,
@@ -86,7 +87,7 @@ pub struct AddressRecord {
     pub roles: Option<Vec<RoleRecord>>,
     /// The switch's port that the segment hangs on; absent unless exactly one is heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub switch: Option<SwitchRecord>,
+    pub switch: Option<Box<SwitchRecord>>,
     /// The operating system that the host seems to have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os: Option<GuessRecord>,
@@ -95,7 +96,7 @@ pub struct AddressRecord {
     pub kind: Option<GuessRecord>,
     /// What it advertises as an IPv6 router.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub router: Option<RouterRecord>,
+    pub router: Option<Box<RouterRecord>>,
 }
 
 /// A guess.
@@ -325,7 +326,7 @@ pub fn each_record<'a>(
     let guesses = guess::guesses(rows, vendors, fingerprints);
     subjects.into_iter().map(move |(place, subject)| {
         let (host, mut record) = known.describe(place, subject);
-        record.switch = switches.get(&place.segment).copied().map(switch);
+        record.switch = switches.get(&place.segment).copied().map(switch).map(Box::new);
         if let Some(guess) = host.and_then(|host| guesses.get(&host.id)) {
             record.os = guess.os.as_ref().map(guess_record);
             record.kind = guess.kind.as_ref().map(guess_record);
@@ -396,14 +397,14 @@ impl<'a> Known<'a> {
     fn subjects(&self) -> Vec<(Place, Subject<'a>)> {
         let rows = self.rows;
         let mut subjects = Vec::with_capacity(rows.bindings.len().max(rows.asked.len()));
-        let mut holding = HashSet::new();
+        let mut holding = HashSet::default();
         for binding in &rows.bindings {
             let Some(holder) = binding.holders.first() else { continue };
             holding.insert((binding.segment, holder.mac));
             let place = Place::new(binding.segment, Some(binding.ip), Some(holder.mac));
             subjects.push((place, Subject::Held(binding, holder)));
         }
-        let mut with_record = HashSet::new();
+        let mut with_record = HashSet::default();
         let is_distant =
             |asked: &&Asked| !asked.sources.is_empty() && !self.bound.contains_key(&(asked.segment, asked.ip));
         for asked in rows.asked.iter().filter(is_distant) {
@@ -437,7 +438,7 @@ impl<'a> Known<'a> {
         };
         let host = host.and_then(|id| self.hosts.get(&id)).copied();
         let mut record = AddressRecord { ip, ..record(segment, mac, seen, host, self.vendors) };
-        record.router = mac.and_then(|mac| self.routers.get(&(segment, mac))).map(|holder| router(holder));
+        record.router = mac.and_then(|mac| self.routers.get(&(segment, mac))).map(|holder| Box::new(router(holder)));
         match subject {
             Subject::Answering(asked) => add_asked(&mut record, asked, host, None),
             Subject::Held(binding, holder) => {
@@ -515,7 +516,7 @@ fn record(
         last_seen: rfc3339(last_seen),
         names: host.and_then(|host| filled(host.names.iter().map(name).collect())),
         services: host.and_then(services),
-        dhcp: host.and_then(|host| host.dhcp.as_ref()).map(dhcp),
+        dhcp: host.and_then(|host| host.dhcp.as_deref()).map(dhcp).map(Box::new),
         roles: host.and_then(roles),
         ..AddressRecord::default()
     }
@@ -532,7 +533,7 @@ fn add_asked(record: &mut AddressRecord, asked: &Asked, host: Option<&Host>, hea
     record.ports = filled(open().map(|open| open.port).collect());
     let banners = open().filter_map(|open| Some((open.port, escape(open.banner.as_deref()?).into_owned())));
     record.banners = Some(banners.collect()).filter(|map: &BTreeMap<_, _>| !map.is_empty());
-    record.snmp = asked.snmp.as_ref().map(snmp);
+    record.snmp = asked.snmp.as_deref().map(snmp).map(Box::new);
     let names = host.into_iter().flat_map(|host| &host.names).chain(&asked.names);
     record.hostname = hostname(names.clone());
     let mut written: Vec<NameRecord> = Vec::new();
@@ -569,7 +570,7 @@ fn roles(host: &Host) -> Option<Vec<RoleRecord>> {
 
 /// The one port that a segment hangs on, for each segment that hears one. A port that speaks LLDP and CDP is one port.
 fn switches(neighbours: &[Neighbour]) -> HashMap<Segment, &Neighbour> {
-    let mut heard: HashMap<Segment, Vec<&Neighbour>> = HashMap::new();
+    let mut heard: HashMap<Segment, Vec<&Neighbour>> = HashMap::default();
     for neighbour in neighbours.iter().filter(|n| n.bridges && !n.gone && n.source != Source::Stp) {
         heard.entry(neighbour.segment).or_default().push(neighbour);
     }
@@ -619,7 +620,7 @@ fn port(open: &OpenPort) -> ServiceRecord {
 
 /// The routers, by station; of several addresses of one, that which spoke last.
 fn routers(roles: &[RoleHolder]) -> HashMap<(Segment, Mac), &RoleHolder> {
-    let mut routers: HashMap<(Segment, Mac), &RoleHolder> = HashMap::new();
+    let mut routers: HashMap<(Segment, Mac), &RoleHolder> = HashMap::default();
     for holder in roles.iter().filter(|holder| holder.role == Role::Router) {
         let known = routers.entry((holder.segment, holder.mac)).or_insert(holder);
         if (holder.last_seen, holder.ip) > (known.last_seen, known.ip) {
@@ -850,7 +851,7 @@ mod tests {
             lease_until: Some(Timestamp::from_secs(3)),
         };
         let name = Name { name: "nas.lan".to_owned(), ..any_name() };
-        let host = Host { names: vec![name], services: vec![service], dhcp: Some(dhcp), ..host() };
+        let host = Host { names: vec![name], services: vec![service], dhcp: Some(Box::new(dhcp)), ..host() };
         check(
             Rows { hosts: vec![host], stations: vec![station(eth0, C)], ..Rows::default() },
             json!([{
@@ -946,7 +947,7 @@ mod tests {
             let name = Name { name: text.to_owned(), ..any_name() };
             let dhcp = DhcpFacts { vendor_class: Some(text.to_owned()), ..DhcpFacts::default() };
             let service = Service { instance: text.to_owned(), ..any_service() };
-            let host = Host { names: vec![name], services: vec![service], dhcp: Some(dhcp), ..host() };
+            let host = Host { names: vec![name], services: vec![service], dhcp: Some(Box::new(dhcp)), ..host() };
             let facts = RouterFacts { dnssl: vec![text.to_owned()], ..RouterFacts::default() };
             let roles = vec![RoleHolder { router: Some(facts), ..any_router(C) }];
             let stations = vec![station(segment("eth0", [0, 0]), C)];

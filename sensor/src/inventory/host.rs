@@ -233,7 +233,7 @@ const DEVICE_INFO: &[u8] = b"._device-info._tcp";
 
 /// Takes in a DHCP client's message: the last value of each option stands.
 pub(super) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> Mark {
-    let mut facts = host.dhcp.clone().unwrap_or_default();
+    let mut facts = host.dhcp.as_deref().cloned().unwrap_or_default();
     if let Some(name) = dhcp_name(claim) {
         facts.hostname = Some(name);
     }
@@ -251,13 +251,13 @@ pub(super) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> Mark {
 
 /// Takes in the end of the host's lease, and its server where that is known.
 pub(super) fn learn_lease(host: &mut Host, server: Option<std::net::Ipv4Addr>, until: Option<Timestamp>) -> Mark {
-    let facts = host.dhcp.clone().unwrap_or_default();
+    let facts = host.dhcp.as_deref().cloned().unwrap_or_default();
     keep(host, DhcpFacts { server: server.or(facts.server), lease_until: until, ..facts })
 }
 
 fn keep(host: &mut Host, facts: DhcpFacts) -> Mark {
-    let changed = host.dhcp.as_ref() != Some(&facts);
-    host.dhcp = Some(facts);
+    let changed = host.dhcp.as_deref() != Some(&facts);
+    host.dhcp = Some(Box::new(facts));
     Mark::changed_if(changed)
 }
 

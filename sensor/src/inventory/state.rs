@@ -172,7 +172,7 @@ pub struct Host {
     /// What it announces.
     pub services: Vec<Service>,
     /// What it told DHCP servers.
-    pub dhcp: Option<DhcpFacts>,
+    pub dhcp: Option<Box<DhcpFacts>>,
     /// What it is for, and what says so, escaped.
     pub roles: BTreeMap<HostRole, BTreeSet<String>>,
     /// What it showed of its system besides, by sort and text.
@@ -611,7 +611,7 @@ pub struct Asked {
     /// TCP ports that were asked and never open, rising.
     pub closed_ports: Vec<u16>,
     /// What SNMP said.
-    pub snmp: Option<SnmpFacts>,
+    pub snmp: Option<Box<SnmpFacts>>,
 }
 
 /// A TCP port that is or was open.

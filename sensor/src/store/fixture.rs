@@ -288,13 +288,15 @@ impl Random {
                 first_seen: random.at(),
                 last_seen: random.at(),
             }),
-            dhcp: self.coin().then(|| DhcpFacts {
-                hostname: self.coin().then(|| self.text()),
-                vendor_class: self.coin().then(|| self.text()),
-                parameters: self.some(|random| random.next() as u8),
-                client_id: self.some(|random| random.next() as u8),
-                server: self.coin().then(|| self.ipv4()),
-                lease_until: self.coin().then(|| self.at()),
+            dhcp: self.coin().then(|| {
+                Box::new(DhcpFacts {
+                    hostname: self.coin().then(|| self.text()),
+                    vendor_class: self.coin().then(|| self.text()),
+                    parameters: self.some(|random| random.next() as u8),
+                    client_id: self.some(|random| random.next() as u8),
+                    server: self.coin().then(|| self.ipv4()),
+                    lease_until: self.coin().then(|| self.at()),
+                })
             }),
             prints: self.prints(),
             roles: self
@@ -451,10 +453,12 @@ impl Random {
             }),
             ports,
             closed_ports: self.some(|random| random.next() as u16),
-            snmp: self.coin().then(|| SnmpFacts {
-                name: self.coin().then(|| self.text()),
-                description: self.coin().then(|| self.text()),
-                object_id: self.coin().then(|| self.text()),
+            snmp: self.coin().then(|| {
+                Box::new(SnmpFacts {
+                    name: self.coin().then(|| self.text()),
+                    description: self.coin().then(|| self.text()),
+                    object_id: self.coin().then(|| self.text()),
+                })
             }),
         }
     }

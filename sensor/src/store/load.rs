@@ -140,7 +140,7 @@ impl Load<'_> {
                     here_since: row.get::<_, Option<_>>(7)?.map_or_else(|| row.get(3), Ok)?,
                     names: names.remove(&id).unwrap_or_default(),
                     services: services.remove(&id).unwrap_or_default(),
-                    dhcp: dhcp.remove(&id).and_then(|facts| facts.into_iter().next()),
+                    dhcp: dhcp.remove(&id).and_then(|facts| facts.into_iter().next()).map(Box::new),
                     roles: roles.remove(&id).map(by_role).unwrap_or_default(),
                     prints: sorted(prints.remove(&id).unwrap_or_default()),
                 })
@@ -289,7 +289,7 @@ impl Load<'_> {
                     names: names.remove(&id).unwrap_or_default(),
                     ports: ports.remove(&id).unwrap_or_default(),
                     closed_ports: row.get::<_, Ports>(10)?.0,
-                    snmp: row.get::<_, bool>(11)?.then_some(snmp),
+                    snmp: row.get::<_, bool>(11)?.then(|| Box::new(snmp)),
                 })
             },
         )

@@ -124,8 +124,8 @@ impl Correlator {
                 let text = |text: &Option<Text>| text.as_ref().map(Text::escaped);
                 let facts = SnmpFacts { name: text(name), description: text(description), object_id: text(object_id) };
                 self.memory.answer(segment, ip, source, at, |asked| {
-                    let changed = asked.snmp.as_ref() != Some(&facts);
-                    asked.snmp = Some(facts);
+                    let changed = asked.snmp.as_deref() != Some(&facts);
+                    asked.snmp = Some(Box::new(facts));
                     (Mark::changed_if(changed), ())
                 });
                 self.learn_asked_name(s, ip, name.as_ref(), source, events);

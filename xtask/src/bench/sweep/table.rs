@@ -91,7 +91,9 @@ impl Cell<'_> {
             return text;
         }
         let found = |figures: &Option<Figures>| figures.as_ref().map(|figures| figures.found as f64);
-        let most = self.peers(|_| true).into_iter().map(|(_, figures)| figures.found).max().map(|most| most as f64);
+        // Where no peer runs, everybody.
+        let most = self.peers(|_| true).into_iter().map(|(_, figures)| figures.found).max();
+        let most = Some(most.unwrap_or(self.members.len()) as f64);
         line("hosts found, at least", found(&own), most, |ours, limit| ours >= limit);
         line("hosts found, opened up, at least", found(&opened), most, |ours, limit| ours >= limit);
         let opened = opened.as_ref();
