@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use self::agenda::Agenda;
 use self::background::Background;
-pub use self::bucket::Cost;
 use self::bucket::{Bucket, HostBuckets};
+pub use self::bucket::{CONNECT, Cost, burst};
 use self::check::Check;
 use self::learn::Said;
 use self::permit::Permit;

@@ -13,6 +13,8 @@ pub mod icmp;
 pub mod mdns;
 /// NetBIOS node status.
 pub mod nbns;
+/// When packets leave.
+pub mod pace;
 /// All of them on a thread.
 pub mod prober;
 /// Frames of our own making.

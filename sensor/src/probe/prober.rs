@@ -20,11 +20,13 @@ use tokio::time::sleep;
 
 use super::dns::{NameAnswer, Names};
 use super::icmp::{Icmp, all_nodes};
+use super::pace::Pace;
 use super::raw::{BATCH, Raw, Speaker};
 use super::snmp::{self, Credentials};
 use super::tcp::{self, Permits, PortAnswer, Target};
 use super::{mdns, nbns};
 use crate::clock::Clock;
+use crate::inventory::planner::{CONNECT, Cost, burst};
 use crate::inventory::probe::{Probe, Question};
 use crate::inventory::sighting::{Answer, Claim, Sighting};
 use crate::types::{Iface, Mac, Segment};
@@ -38,6 +40,8 @@ pub struct Equipment {
     pub timeout: Duration,
     /// Questions through sockets at the same time.
     pub concurrency: usize,
+    /// Packets a second.
+    pub rate_per_s: u32,
     /// Name servers and credentials by network; the longest prefix counts, and the system's name servers elsewhere.
     pub scopes: Vec<Scope>,
 }
@@ -235,6 +239,7 @@ struct Ready {
 struct Tools {
     icmp: OnceLock<Icmp>,
     permits: Permits,
+    pace: Pace,
     /// The longest prefix first.
     scopes: Vec<Ready>,
     system: OnceLock<Names>,
@@ -245,7 +250,7 @@ struct Tools {
 
 impl Desk {
     fn new(equipment: Equipment, answers: Sender<Sighting>, counts: Arc<Counts>) -> Self {
-        let Equipment { voices, timeout, concurrency, scopes } = equipment;
+        let Equipment { voices, timeout, concurrency, rate_per_s, scopes } = equipment;
         let scopes = scopes.into_iter().map(|scope| {
             let names = (!scope.nameservers.is_empty()).then(|| Names::new(&scope.nameservers));
             Ready { prefix: scope.prefix, names, credentials: scope.credentials.into() }
@@ -255,6 +260,7 @@ impl Desk {
         let tools = Tools {
             icmp: OnceLock::new(),
             permits: Permits::new(concurrency),
+            pace: Pace::new(rate_per_s, burst(rate_per_s)),
             scopes,
             system: OnceLock::new(),
             timeout,
@@ -340,6 +346,7 @@ impl Desk {
                 Ok(0) => sleep(BUSY).await,
                 Ok(sent) => {
                     self.counts.asked_total.fetch_add(sent as u64, Ordering::Relaxed);
+                    self.tools.pace.note(u32::try_from(sent).unwrap_or(u32::MAX));
                     frames.drain(..sent);
                 }
                 Err(_) => {
@@ -358,6 +365,9 @@ impl Tools {
         self.counts.asked_total.fetch_add(1, Ordering::Relaxed);
         let Probe { segment, ip, question } = probe;
         let scope = by.map(|(_, index)| index).filter(|_| is_link_local(ip));
+        if !matches!(question, Question::Connect { .. } | Question::Knock { .. }) {
+            self.pace.note(Cost::of(&question).sensor);
+        }
         match question {
             Question::AllNodes => {
                 let Some((name, _)) = by else { return };
@@ -370,6 +380,7 @@ impl Tools {
             Question::Connect { ports } => {
                 for &port in &*ports {
                     let target = Target { ip, port, scope };
+                    self.pace.turn(CONNECT).await;
                     // Conversations are large, and most questions are none.
                     let answer = Box::pin(tcp::connect(target, self.timeout, &self.permits)).await;
                     self.tell_port(segment, target, answer).await;
@@ -385,6 +396,7 @@ impl Tools {
             Question::Knock { ports } => {
                 for &port in &*ports {
                     let target = Target { ip, port, scope };
+                    self.pace.turn(CONNECT).await;
                     self.tell_port(segment, target, tcp::knock(target, self.timeout, &self.permits).await).await;
                 }
             }

@@ -155,7 +155,8 @@ fn network(
 
 /// The tools.
 pub fn equipment(voices: Vec<Voice>, scopes: Vec<Scope>, asking: &Asking) -> Equipment {
-    Equipment { voices, timeout: asking.timeout, concurrency: asking.concurrency, scopes }
+    let Asking { timeout, concurrency, rate_per_s, .. } = *asking;
+    Equipment { voices, timeout, concurrency, rate_per_s, scopes }
 }
 
 /// Name servers and credentials of each network.

@@ -17,7 +17,7 @@ pub struct Cost {
 }
 
 /// Packets of a TCP connection that is opened and closed: SYN, ACK, FIN, and the ACK of the other side's FIN.
-pub(super) const CONNECT: u32 = 4;
+pub const CONNECT: u32 = 4;
 
 impl Cost {
     /// What a question costs.
@@ -77,8 +77,8 @@ impl Bucket {
     }
 }
 
-/// The burst of a rate.
-pub(super) fn burst(rate_per_s: u32) -> u32 {
+/// The burst of a rate, packets.
+pub fn burst(rate_per_s: u32) -> u32 {
     (rate_per_s / 4).max(CONNECT)
 }
 
