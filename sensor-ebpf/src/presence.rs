@@ -98,8 +98,8 @@ pub type Keys = [u64; 4];
 /// The numbers made of a secret.
 pub fn keys(seed: u64) -> Keys {
     [0, 1, 2, 3].map(|n| {
-        let tries = (0..1_000).map(|turn: u64| mix(seed ^ n ^ turn << 8) | 1);
-        tries.into_iter().find(|&key| spreads(key)).unwrap_or(mix(seed ^ n) | 1)
+        let key = |turn: u64| mix(seed ^ n ^ turn << 8) | 1;
+        (0..1_000).map(key).find(|&key| spreads(key)).unwrap_or(key(0))
     })
 }
 

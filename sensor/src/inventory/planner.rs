@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use self::agenda::Agenda;
 use self::background::Background;
-use self::bucket::{Bucket, HostBuckets};
-pub use self::bucket::{CONNECT, Cost, burst};
+use self::bucket::HostBuckets;
+pub use self::bucket::{Bucket, CONNECT, Cost};
 use self::check::Check;
 use self::learn::Said;
 use self::permit::Permit;

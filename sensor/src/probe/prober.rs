@@ -26,7 +26,7 @@ use super::snmp::{self, Credentials};
 use super::tcp::{self, Permits, PortAnswer, Target};
 use super::{mdns, nbns};
 use crate::clock::Clock;
-use crate::inventory::planner::{CONNECT, Cost, burst};
+use crate::inventory::planner::{CONNECT, Cost};
 use crate::inventory::probe::{Probe, Question};
 use crate::inventory::sighting::{Answer, Claim, Sighting};
 use crate::types::{Iface, Mac, Segment};
@@ -260,7 +260,7 @@ impl Desk {
         let tools = Tools {
             icmp: OnceLock::new(),
             permits: Permits::new(concurrency),
-            pace: Pace::new(rate_per_s, burst(rate_per_s)),
+            pace: Pace::new(rate_per_s),
             scopes,
             system: OnceLock::new(),
             timeout,

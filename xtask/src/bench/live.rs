@@ -18,6 +18,7 @@ use sensor_tests::lab::wait;
 
 use self::receiver::{How, Receiver, Tool};
 use self::sender::Sender;
+use super::cpus;
 use crate::{build_ebpf, run, setup};
 
 /// Who receives, and what each says that it saw.
@@ -105,8 +106,7 @@ fn turn(sender: &Sender, receiver: &Receiver, ours: &Path) -> anyhow::Result<Fig
         }
         figures.per_s.push(lane.rate(sender)?);
     }
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-    figures.elsewhere = elsewhere_s / (cpus * (TURN * TURNS).as_secs_f64());
+    figures.elsewhere = elsewhere_s / (cpus() as f64 * (TURN * TURNS).as_secs_f64());
     figures.taken = lane.taken()?;
     figures.steady = figures.taken - learnt;
     std::thread::sleep(SETTLE);
@@ -127,8 +127,7 @@ struct Lane {
 impl Lane {
     fn open(how: How, ours: &Path) -> anyhow::Result<Self> {
         let (near, far) = (Namespace::new("sender")?, Namespace::new("receiver")?);
-        let queues = std::thread::available_parallelism().map_or(1, usize::from);
-        let queues = format!("numrxqueues {queues} numtxqueues {queues}");
+        let queues = format!("numrxqueues {0} numtxqueues {0}", cpus());
         for namespace in [&near, &far] {
             namespace.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")?;
         }

@@ -50,15 +50,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many processors there are to share.
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// What the figures were measured on.
 fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
-        "- processor: {} ({cpus} available)\n- kernel: {}",
+        "- processor: {} ({} available)\n- kernel: {}",
         model.trim_start_matches([' ', '\t', ':']),
+        cpus(),
         read("/proc/sys/kernel/osrelease").trim()
     )
 }

@@ -45,7 +45,7 @@ impl Cost {
 
 /// One bucket.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
+pub struct Bucket {
     /// Nanoseconds that fill in one packet.
     packet_ns: i64,
     /// Packets that fit.
@@ -77,8 +77,8 @@ impl Bucket {
     }
 }
 
-/// The burst of a rate, packets.
-pub fn burst(rate_per_s: u32) -> u32 {
+/// The burst of a rate.
+pub(super) fn burst(rate_per_s: u32) -> u32 {
     (rate_per_s / 4).max(CONNECT)
 }
 

@@ -13,7 +13,7 @@ use bench_sender::{FRAME_LEN, Kind, Template};
 use sensor_tests::bpf::stay_on;
 use sensor_tests::lab::namespace::Namespace;
 
-use crate::bench::traffic;
+use crate::bench::{cpus, traffic};
 
 /// Frames that one call sends: some milliseconds.
 const REPEAT: u32 = 20_000;
@@ -42,13 +42,12 @@ impl Sender {
     pub(super) fn send(&self, namespace: &Namespace, length: Duration) -> anyhow::Result<(u64, Duration)> {
         let program: &Xdp = self.ebpf.program("bench_send").context("the object has no bench_send")?.try_into()?;
         let program = program.fd()?.as_fd().as_raw_fd();
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let sent = AtomicU64::new(0);
         let begun = Instant::now();
         namespace.enter(|| {
             std::thread::scope(|scope| {
                 // Threads made here are in the namespace as well.
-                let threads: Vec<_> = (0..cpus)
+                let threads: Vec<_> = (0..cpus())
                     .map(|cpu| {
                         let sent = &sent;
                         scope.spawn(move || -> anyhow::Result<()> {
