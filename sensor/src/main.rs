@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use ipnet::IpNet;
 
-use sensor::capture::{Live, Role, iface};
+use sensor::capture::iface::{self, Addresses};
+use sensor::capture::{Live, Role};
 use sensor::cli::{Cli, Command};
 use sensor::clock::Clock;
 use sensor::config::{self, Inventory, Screen};
@@ -91,14 +92,15 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     let (rules, _) = run::open_fingerprints(&config.inventory)?;
     let log = run::open_lines(config.sightings.as_ref())?.map(Lines::hasty);
     let lines = run::open_lines(config.events.as_ref())?;
-    let voices = voices::voices(&config.ports, &config.asking, &config.named_interfaces)?;
+    let here = iface::addresses().map_err(Failure::system("interfaces cannot be listed"))?;
+    let voices = voices::voices(&config.ports, &config.asking, &config.named_interfaces, &here)?;
     let (ports, alias) = voices::ports(&config.ports, voices.is_some().then_some(config.asking.interface).flatten());
     // The capture comes before the database, so that a typing error in an interface makes no empty database.
     let capture = Live::open(&ports, &config.capture)?;
     make_default_folder(&config.db)?;
     let (mut writer, saved) = Writer::open(&config.db, clock.now())?;
     writer.set_rules(&rules)?;
-    let mut settings = settings(&config.inventory, &config.ports, alias, saved.created_at)?;
+    let mut settings = settings(&config.inventory, &config.ports, alias, &here, saved.created_at);
     settings.allow = config.asking.networks.iter().map(config::asking::Named::allow).collect();
     settings.explain = voices.is_some().then_some(EXPLAIN);
     let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
@@ -182,15 +184,14 @@ fn settings(
     inventory: &Inventory,
     ports: &[sensor::capture::Port],
     alias: Option<(Iface, Iface)>,
+    here: &Addresses,
     created_at: sensor::types::Timestamp,
-) -> Result<Settings, Failure> {
+) -> Settings {
     let mut prefixes = inventory.networks.clone();
     for port in ports.iter().filter(|port| port.role == Role::Host) {
-        let attached = iface::attached_prefixes(port.iface).map_err(Failure::system("addresses cannot be listed"))?;
-        prefixes.extend(attached.into_iter().map(|prefix| (Some(port.iface), prefix)));
+        prefixes.extend(here.prefixes_of(port.iface).into_iter().map(|prefix| (Some(port.iface), prefix)));
     }
     if let Some((speaker, mirror)) = alias {
-        let attached = iface::attached_prefixes(speaker).map_err(Failure::system("addresses cannot be listed"))?;
         // The speaker's neighbours are filed under the mirror port. Where no prefix bounds that, they need none, and theirs
         // alone would shut out whatever else passes it.
         let is_bounded = |new: &IpNet| {
@@ -199,18 +200,18 @@ fn settings(
             };
             prefixes.iter().any(|&(on, known)| bounds(on, known))
         };
-        let near: Vec<IpNet> = attached.into_iter().filter(is_bounded).collect();
+        let near: Vec<IpNet> = here.prefixes_of(speaker).into_iter().filter(is_bounded).collect();
         prefixes.extend(near.into_iter().map(|prefix| (Some(mirror), prefix)));
     }
-    Ok(Settings {
+    Settings {
         learning_until: Some(created_at.after(inventory.learning)),
         settle: SETTLE,
-        own_macs: iface::own_macs().map_err(Failure::system("interfaces cannot be listed"))?,
+        own_macs: here.macs(),
         prefixes,
         allow: Vec::new(),
         explain: None,
         history: false,
-    })
+    }
 }
 
 /// The default place is ours to make; a folder that was named must be there, because a typing error would hide.

@@ -419,8 +419,8 @@ impl Sensor {
         ports::tell(speakers.take_news(), intake, now);
         if is_changed {
             // Before the first word of the new station: it is ours.
-            if let Ok(macs) = iface::own_macs() {
-                intake.set_own_macs(macs);
+            if let Ok(here) = iface::addresses() {
+                intake.set_own_macs(here.macs());
             }
             intake.desk.set_own_ips(speakers.own_ips());
         }

@@ -14,40 +14,56 @@ use super::error::CaptureError;
 use super::port;
 use crate::types::{Iface, Mac};
 
-/// The MACs of all interfaces.
-pub fn own_macs() -> io::Result<BTreeSet<Mac>> {
-    let macs = addresses()?.into_iter().filter_map(|address| match address.value {
-        Value::Mac(mac) if mac.is_station() => Some(mac),
-        _ => None,
-    });
-    Ok(macs.collect())
-}
+/// The addresses of all interfaces at one moment. To read them asks the kernel twice for everything it has: who wants to
+/// know several things reads once.
+#[derive(Debug)]
+pub struct Addresses(Vec<Address>);
 
-/// The prefixes that an interface is directly attached to, without host bits, each once.
-pub fn attached_prefixes(iface: Iface) -> io::Result<Vec<IpNet>> {
-    let prefixes: BTreeSet<_> = addresses()?
-        .into_iter()
-        .filter_map(|address| match address.value {
-            Value::Net(net) if address.name == iface.as_str() => Some(net.trunc()),
+impl Addresses {
+    /// The MACs of all interfaces.
+    pub fn macs(&self) -> BTreeSet<Mac> {
+        self.0.iter().filter_map(Address::station).collect()
+    }
+
+    /// The interfaces, by name.
+    pub fn ifaces(&self) -> BTreeSet<Iface> {
+        self.0.iter().filter_map(|address| Iface::new(&address.name)).collect()
+    }
+
+    /// The addresses of an interface, each with its prefix.
+    pub fn of(&self, iface: Iface) -> BTreeSet<IpNet> {
+        let own = self.0.iter().filter_map(|address| match address.value {
+            Value::Net(net) if address.name == iface.as_str() => Some(net),
             _ => None,
-        })
-        .collect();
-    Ok(prefixes.into_iter().collect())
-}
+        });
+        own.collect()
+    }
 
-/// The addresses of an interface.
-pub fn own_addresses(iface: Iface) -> io::Result<Vec<IpAddr>> {
-    let own = addresses()?.into_iter().filter_map(|address| match address.value {
-        Value::Net(net) if address.name == iface.as_str() => Some(net.addr()),
-        _ => None,
-    });
-    Ok(own.collect())
-}
+    /// The prefixes that an interface is directly attached to, without host bits.
+    pub fn prefixes_of(&self, iface: Iface) -> BTreeSet<IpNet> {
+        self.of(iface).iter().map(IpNet::trunc).collect()
+    }
 
-/// Interfaces with an address whose prefix contains the network, by name.
-pub fn around(network: IpNet) -> io::Result<BTreeSet<Iface>> {
-    let is_around = |address: &Address| matches!(address.value, Value::Net(net) if net.trunc().contains(&network));
-    Ok(addresses()?.iter().filter(|address| is_around(address)).filter_map(|it| Iface::new(&it.name)).collect())
+    /// Interfaces with an address whose prefix contains the network.
+    pub fn around(&self, network: IpNet) -> BTreeSet<Iface> {
+        let is_around = |address: &&Address| matches!(address.value, Value::Net(net) if net.trunc().contains(&network));
+        self.0.iter().filter(is_around).filter_map(|it| Iface::new(&it.name)).collect()
+    }
+
+    /// The interface by which the kernel would send to an address; nothing is sent to find out.
+    pub fn towards(&self, ip: IpAddr) -> Option<Iface> {
+        let any: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+        // A datagram socket that is connected has its route looked up, and its own address set to that of the way.
+        socket.connect((ip, 9)).ok()?;
+        let own = socket.local_addr().ok()?.ip();
+        let is_it = |address: &&Address| matches!(address.value, Value::Net(net) if net.addr() == own);
+        self.0.iter().find(is_it).and_then(|address| Iface::new(&address.name))
+    }
+
+    fn mac_of(&self, iface: Iface) -> Option<Mac> {
+        self.0.iter().filter(|address| address.name == iface.as_str()).find_map(Address::station)
+    }
 }
 
 /// The kernel's own table of IPv4 neighbours that answered: `/proc/net/arp`.
@@ -74,17 +90,6 @@ pub fn default_route_iface() -> Option<Iface> {
     // Not /proc/net: that is the namespace of the process's first thread.
     let read = |name| std::fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
     default_ipv4(&read("route")).or_else(|| default_ipv6(&read("ipv6_route")))
-}
-
-/// The interface by which the kernel would send to an address; nothing is sent to find out.
-pub fn towards(ip: IpAddr) -> Option<Iface> {
-    let any: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
-    // A datagram socket that is connected has its route looked up, and its own address set to that of the way.
-    socket.connect((ip, 9)).ok()?;
-    let own = socket.local_addr().ok()?.ip();
-    let is_it = |address: &Address| matches!(address.value, Value::Net(net) if net.addr() == own);
-    addresses().ok()?.iter().find(|address| is_it(address)).and_then(|address| Iface::new(&address.name))
 }
 
 /// The number of an interface that can be captured, or why it cannot.
@@ -220,22 +225,35 @@ pub(super) fn set_option<T: Copy>(socket: &OwnedFd, level: c_int, name: c_int, v
 }
 
 fn known() -> String {
-    let names: BTreeSet<_> = addresses().unwrap_or_default().into_iter().map(|address| address.name).collect();
+    let addresses = addresses().map_or(Vec::new(), |addresses| addresses.0);
+    let names: BTreeSet<_> = addresses.into_iter().map(|address| address.name).collect();
     if names.is_empty() { "none".into() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
 }
 
+#[derive(Debug)]
 struct Address {
     name: String,
     value: Value,
 }
 
+impl Address {
+    fn station(&self) -> Option<Mac> {
+        match self.value {
+            Value::Mac(mac) if mac.is_station() => Some(mac),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
 enum Value {
     Mac(Mac),
     Net(IpNet),
     Other,
 }
 
-fn addresses() -> io::Result<Vec<Address>> {
+/// Reads the addresses of all interfaces (getifaddrs(3)).
+pub fn addresses() -> io::Result<Addresses> {
     let mut list = std::ptr::null_mut();
     // SAFETY: the call writes one pointer, to a list that is ours until `freeifaddrs`.
     if unsafe { libc::getifaddrs(&raw mut list) } < 0 {
@@ -253,7 +271,7 @@ fn addresses() -> io::Result<Vec<Address>> {
     }
     // SAFETY: the list came from `getifaddrs`, and nothing points into it any more.
     unsafe { libc::freeifaddrs(list) };
-    Ok(addresses)
+    Ok(Addresses(addresses))
 }
 
 /// # Safety
@@ -336,27 +354,19 @@ pub struct Link {
 }
 
 impl Link {
-    /// Reads it.
-    pub fn of(iface: Iface) -> io::Result<Self> {
+    /// Reads it, but for what is among the addresses.
+    pub fn of(iface: Iface, addresses: &Addresses) -> io::Result<Self> {
         let name = CString::new(iface.as_str()).map_err(|_| io::ErrorKind::InvalidInput)?;
         // SAFETY: `name` is a C string that outlives the call.
         let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
         if index == 0 {
             return Err(io::Error::last_os_error());
         }
-        let (mut mac, mut own) = (None, BTreeSet::new());
-        for address in addresses()?.into_iter().filter(|address| address.name == iface.as_str()) {
-            match address.value {
-                Value::Mac(station) if station.is_station() => mac = Some(station),
-                Value::Net(net) => drop(own.insert(net)),
-                Value::Mac(_) | Value::Other => {}
-            }
-        }
         let attributes = link_attributes(index)?;
         let kind = attribute(&attributes, libc::IFLA_LINKINFO).and_then(|info| attribute(info, IFLA_INFO_KIND));
         let kind =
             kind.map(|kind| String::from_utf8_lossy(kind.split(|&b| b == 0).next().unwrap_or_default()).into_owned());
-        Ok(Self { index, mac, addresses: own.into_iter().collect(), kind })
+        Ok(Self { index, mac: addresses.mac_of(iface), addresses: addresses.of(iface).into_iter().collect(), kind })
     }
 
     /// Whether it leads to other machines only by way of software: containers, virtual machines, tunnels. A VLAN, a bond
@@ -364,12 +374,6 @@ impl Link {
     pub fn is_virtual(&self) -> bool {
         self.kind.as_deref().is_some_and(|kind| !matches!(kind, "vlan" | "bond" | "team" | "macvlan" | "ipvlan"))
     }
-}
-
-/// Every interface that is up, by name.
-pub fn names() -> io::Result<Vec<Iface>> {
-    let names: BTreeSet<_> = addresses()?.into_iter().filter_map(|address| Iface::new(&address.name)).collect();
-    Ok(names.into_iter().collect())
 }
 
 /// Whether an XDP program is attached to an interface (`IFLA_XDP_ATTACHED`).

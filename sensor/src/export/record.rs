@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::escape::escape;
 use super::guess;
 use super::message::message;
-use super::{HashMap, HashSet};
+use super::{HashMap, HashSet, RandomState};
 use crate::inventory::event::{Detail, Event};
 use crate::inventory::fingerprint::{Fingerprints, Verdict};
 use crate::inventory::state::{
@@ -404,7 +405,7 @@ impl<'a> Known<'a> {
             let place = Place::new(binding.segment, Some(binding.ip), Some(holder.mac));
             subjects.push((place, Subject::Held(binding, holder)));
         }
-        let mut with_record = HashSet::default();
+        let mut with_record = HashSet::with_capacity_and_hasher(rows.hosts.len(), RandomState::default());
         let is_distant =
             |asked: &&Asked| !asked.sources.is_empty() && !self.bound.contains_key(&(asked.segment, asked.ip));
         for asked in rows.asked.iter().filter(is_distant) {
@@ -494,7 +495,8 @@ pub fn event_record(event: &Event, vendors: &Vendors, sensor: &str) -> EventReco
 pub fn rfc3339(at: Timestamp) -> String {
     let moment = jiff::Timestamp::from_nanosecond(i128::from(at.as_nanos()))
         .expect("64 bits of nanoseconds lie within the years -9999 to 9999");
-    if at.as_nanos() % 1000 == 0 { format!("{moment:.6}") } else { format!("{moment:.9}") }
+    let digits = if at.as_nanos() % 1000 == 0 { 6 } else { 9 };
+    DateTimePrinter::new().precision(Some(digits)).timestamp_to_string(&moment)
 }
 
 fn record(
@@ -504,6 +506,8 @@ fn record(
     host: Option<&Host>,
     vendors: &Vendors,
 ) -> AddressRecord {
+    let first = rfc3339(first_seen);
+    let last = if last_seen == first_seen { first.clone() } else { rfc3339(last_seen) };
     AddressRecord {
         hostname: host.and_then(|host| hostname(&host.names)),
         mac: mac.map(|mac| mac.to_string()),
@@ -512,8 +516,8 @@ fn record(
         segment: segment.to_string(),
         vlan: vlan(segment),
         mac_kind: mac.map(|mac| mac_kind(mac).to_owned()),
-        first_seen: rfc3339(first_seen),
-        last_seen: rfc3339(last_seen),
+        first_seen: first,
+        last_seen: last,
         names: host.and_then(|host| filled(host.names.iter().map(name).collect())),
         services: host.and_then(services),
         dhcp: host.and_then(|host| host.dhcp.as_deref()).map(dhcp).map(Box::new),

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
+use foldhash::quality::RandomState;
+
 use super::asked;
 use super::binding::{self, How, Known, Previous, Verdict, Word};
 use super::identity::{distant_host_id, host_id};
@@ -61,13 +63,13 @@ pub(super) struct Memory {
     /// Addresses that answered and have neither a known station nor a host, by `first_seen`: they may still get one.
     homeless: BTreeSet<(Timestamp, Segment, IpAddr)>,
     /// Hosts that are known by an address only, and which.
-    distant: HashMap<HostId, (Segment, IpAddr)>,
+    distant: HashMap<HostId, (Segment, IpAddr), RandomState>,
     /// Hosts that were gone and were heard again, not told yet.
     returned: Vec<Returned>,
     /// Hosts whose `new-host` is not told yet, by first sighting.
     pending: BTreeSet<(Timestamp, HostId)>,
     /// With `Settings::history`: the hosts' `last_seen` as restored.
-    known_until: HashMap<HostId, Timestamp>,
+    known_until: HashMap<HostId, Timestamp, RandomState>,
     history: bool,
     evictions_total: u64,
 }
@@ -90,10 +92,10 @@ impl Memory {
             expiry: expiry::Expiry::default(),
             expiries: BTreeSet::new(),
             homeless: BTreeSet::new(),
-            distant: HashMap::new(),
+            distant: HashMap::default(),
             returned: Vec::new(),
             pending: BTreeSet::new(),
-            known_until: HashMap::new(),
+            known_until: HashMap::default(),
             history,
             evictions_total: 0,
         };
@@ -507,7 +509,9 @@ impl Memory {
                 self.see_host(host, at);
             }
             None => {
-                before.map(|before| self.homeless.remove(&(before, segment, ip)));
+                if let Some(before) = before.filter(|before| *before != first_seen) {
+                    self.homeless.remove(&(before, segment, ip));
+                }
                 self.homeless.insert((first_seen, segment, ip));
             }
         }

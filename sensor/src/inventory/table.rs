@@ -200,9 +200,10 @@ impl<R: Row, N> Table<R, N> {
 
     /// Every row, by key, at the table's end.
     pub(super) fn into_rows(self) -> Vec<R> {
-        let mut rows: Vec<R> = self.slots.into_values().map(|slot| slot.row).collect();
-        rows.sort_unstable_by_key(Row::key);
-        rows
+        // Sorted in their boxes: a row is many times as large as where it is.
+        let mut slots: Vec<Box<Slot<R, N>>> = self.slots.into_values().collect();
+        slots.sort_unstable_by_key(|slot| slot.row.key());
+        slots.into_iter().map(|slot| slot.row).collect()
     }
 
     /// The first row, by key, of which this holds.

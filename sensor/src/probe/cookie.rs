@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use foldhash::quality;
 use tokio::time::Instant;
 
 /// Length of a cookie in bytes: magic 8, time of sending 8, seal 8.
@@ -60,7 +61,7 @@ pub struct Cookies {
     origin: Instant,
     patience: Duration,
     /// Who answered which question, in two generations: the older one is forgotten when the younger one is full.
-    answered: [HashSet<(IpAddr, u64)>; 2],
+    answered: [HashSet<(IpAddr, u64), quality::RandomState>; 2],
     doubts: Doubts,
 }
 

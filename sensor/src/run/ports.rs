@@ -27,8 +27,8 @@ pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bool
             News::Info(text) => notice::info(&text),
             News::Renewed(_) => {
                 // An interface that was made anew mostly has another station, which is no new host.
-                if let Ok(macs) = iface::own_macs() {
-                    intake.set_own_macs(macs);
+                if let Ok(here) = iface::addresses() {
+                    intake.set_own_macs(here.macs());
                 }
             }
             News::Warning(text) => notice::warning(&text),

@@ -104,7 +104,7 @@ impl State {
 
 /// Who speaks on the interface that bears the name now; where none does, whoever spoke, if it was only renamed.
 pub fn find(known: &Speaker) -> Option<Speaker> {
-    match Link::of(known.iface) {
+    match iface::addresses().and_then(|here| Link::of(known.iface, &here)) {
         Ok(link) => voices::speaker(known.iface, link),
         Err(_) => iface::is_there(known.index).then(|| known.clone()),
     }

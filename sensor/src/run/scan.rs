@@ -19,6 +19,7 @@ use self::plan::Plan;
 use super::failure::Failure;
 use super::intake::{Intake, SETTLE};
 use super::{notice, screen, voices};
+use crate::capture::iface::Addresses;
 use crate::capture::{CaptureError, Live, Method, Options, Port, Role, iface};
 use crate::clock::Clock;
 use crate::config::{Scan, Screen};
@@ -52,11 +53,12 @@ pub fn scan(config: &Scan, clock: Clock) -> Result<(), Failure> {
     let runtime = super::runtime().map_err(Failure::system("the runtime cannot start"))?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("cannot wait for SIGINT"))?;
+        let here = iface::addresses().map_err(Failure::system("interfaces cannot be listed"))?;
         if config.dry_run {
-            let plan = Plan::new(config)?;
+            let plan = Plan::new(config, &here)?;
             return screen::print(|out| plan.describe(config, out)).map_err(Failure::system("standard output"));
         }
-        let mut scanner = Scanner::open(config, clock)?;
+        let mut scanner = Scanner::open(config, &here, clock)?;
         let was_interrupted = scanner.work(&mut interrupt).await?;
         let found = scanner.finish()?;
         if was_interrupted {
@@ -101,9 +103,9 @@ struct Scanner {
 }
 
 impl Scanner {
-    fn open(config: &Scan, clock: Clock) -> Result<Self, Failure> {
+    fn open(config: &Scan, here: &Addresses, clock: Clock) -> Result<Self, Failure> {
         let scopes = voices::scopes(&config.asking)?;
-        let plan = Plan::new(config)?;
+        let plan = Plan::new(config, here)?;
         let voices = plan.voices.clone();
         let (capture, raws) = listen(&voices, config)?;
         let echoes = plan.echo_sweeps(config);
@@ -119,11 +121,7 @@ impl Scanner {
                 (Some(writer), saved)
             }
         };
-        let settings = Settings {
-            settle: SETTLE,
-            own_macs: iface::own_macs().map_err(Failure::system("interfaces cannot be listed"))?,
-            ..Settings::default()
-        };
+        let settings = Settings { settle: SETTLE, own_macs: here.macs(), ..Settings::default() };
         let vendors = super::open_vendors(config.inventory.oui.as_deref())?;
         let mut intake = Intake::new(settings, saved, vendors, &config.inventory, None);
         if writer.is_none() {
@@ -159,6 +157,11 @@ impl Scanner {
             let before = self.budget.taken();
             let is_busy = self.send(now)?;
             let has_sent = self.budget.taken() > before;
+            if has_sent {
+                // Near hosts have answered by now; to wait for them costs more than to look.
+                self.take_echoes(now);
+                self.meet();
+            }
             self.progress.show(progress::Look {
                 found: self.found.len(),
                 sent: self.budget.taken(),
@@ -169,17 +172,19 @@ impl Scanner {
             }
             let due = self.lanes.iter().filter_map(|lane| lane.due(self.plan.wait)).filter(|due| *due > now).min();
             let pause = match is_busy {
-                // What was sent this turn is answered before more goes out, so that no buffer overflows.
+                // Everything else has a turn before more goes out, so that no buffer overflows.
                 true if self.budget.is_left() && has_sent => Duration::ZERO,
                 // For want of budget or of room.
                 true => TICK,
+                // What was answered at once may have been the last.
+                false if has_sent => Duration::ZERO,
                 false => due.map_or(IDLE, |due| due.since(now).min(IDLE)),
             };
             tokio::select! {
                 biased;
                 _ = interrupt.recv() => return Ok(true),
                 ready = readable(&mut self.capture) => self.take_frames(ready)?,
-                () = any_echo(&self.echoes) => self.take_echoes(now),
+                () = any_echo(&self.echoes), if !pause.is_zero() => self.take_echoes(now),
                 sighting = self.asker.answer() => self.take_answer(sighting),
                 () = wait(pause) => {}
             }

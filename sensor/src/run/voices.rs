@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::failure::Failure;
 use super::notice;
-use crate::capture::iface::Link;
+use crate::capture::iface::{Addresses, Link};
 use crate::capture::{Port, Role};
 use crate::config::asking::{Asking, NetworkSettings};
 use crate::inventory::policy::{Network, Policy};
@@ -30,8 +30,8 @@ const DESCRIBE_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// The voices of the ports: each host port speaks for itself, and `probe_interface` for mirror ports and for itself.
 /// Interfaces that software makes speak only when they were named. `None`: nobody may speak.
-pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Option<Voices>, Failure> {
-    let voices = speaking(ports, asking, named)?;
+pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface], here: &Addresses) -> Result<Option<Voices>, Failure> {
+    let voices = speaking(ports, asking, named, here)?;
     if voices.is_empty() {
         return Ok(None);
     }
@@ -41,14 +41,14 @@ pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Option
 }
 
 /// The voices alone; none when only listening was asked for.
-pub fn speaking(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Vec<Voice>, Failure> {
+pub fn speaking(ports: &[Port], asking: &Asking, named: &[Iface], here: &Addresses) -> Result<Vec<Voice>, Failure> {
     let mut voices = Vec::new();
     if asking.passive {
         return Ok(voices);
     }
     for port in ports.iter().filter(|port| port.role == Role::Host) {
         // One that is not there is the capture's to complain of.
-        let Ok(link) = Link::of(port.iface) else { continue };
+        let Ok(link) = Link::of(port.iface, here) else { continue };
         if link.is_virtual() && !named.contains(&port.iface) {
             let kind = link.kind.unwrap_or_default();
             notice::info(&format!("{0}: a {kind} link is not asked unless it is named: -i {0}", port.iface));
@@ -58,7 +58,7 @@ pub fn speaking(ports: &[Port], asking: &Asking, named: &[Iface]) -> Result<Vec<
     }
     if let Some(iface) = asking.interface {
         let what = || format!("{iface} cannot ask; name an Ethernet interface with --probe-interface");
-        let link = Link::of(iface).map_err(Failure::system(what()))?;
+        let link = Link::of(iface, here).map_err(Failure::system(what()))?;
         let unfit = || Failure::system(what())(std::io::ErrorKind::Unsupported.into());
         let speaker = speaker(iface, link).ok_or_else(unfit)?;
         for port in ports.iter().filter(|port| port.role == Role::Mirror) {

@@ -70,10 +70,12 @@ impl Watch {
     /// Looks at the interfaces again: what was made anew may have other addresses. Where none bears a port's name, it may
     /// have been renamed, and the port keeps what it had.
     pub fn renew(&mut self) -> io::Result<()> {
-        let names = iface::names()?;
-        for port in self.ports.iter().filter(|port| names.contains(&port.iface)) {
-            let (prefixes, own) = (iface::attached_prefixes(port.iface)?, iface::own_addresses(port.iface)?);
-            self.attached.insert(port.iface, Attached { prefixes, own });
+        let here = iface::addresses()?;
+        let ifaces = here.ifaces();
+        for iface in self.ports.iter().map(|port| port.iface).filter(|iface| ifaces.contains(iface)) {
+            let prefixes = here.prefixes_of(iface).into_iter().collect();
+            let own = here.of(iface).iter().map(IpNet::addr).collect();
+            self.attached.insert(iface, Attached { prefixes, own });
         }
         self.fix();
         Ok(())

@@ -26,7 +26,7 @@ pub async fn all_nodes(iface: &str, wait: Duration) -> Result<Vec<EchoReply>, Ic
     socket.set_multicast_if_v6(index).map_err(fail("IPV6_MULTICAST_IF"))?;
     socket.set_multicast_loop_v6(false).map_err(fail("IPV6_MULTICAST_LOOP"))?;
     let cookie = sweep.cookies.seal(ALL_NODES.into(), sweep.cookies.now());
-    let question = (sweep.socket.question(1, &cookie), destination(ALL_NODES.into(), Some(index)));
+    let question = (sweep.socket.question(ALL_NODES.into(), 1, &cookie), destination(ALL_NODES.into(), Some(index)));
     sweep.socket.send(&[question]).map_err(fail("send"))?;
     let deadline = Instant::now() + wait;
     let mut replies = Vec::new();

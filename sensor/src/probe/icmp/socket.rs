@@ -5,7 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::OnceLock;
 
 use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
 use tokio::io::Interest;
@@ -31,7 +32,10 @@ const BUFFER: i32 = 16 << 20;
 /// One family's socket.
 #[derive(Debug)]
 pub(super) struct EchoSocket {
-    socket: AsyncFd<Socket>,
+    /// Made when it is first waited for: until then the kernel wakes nobody up, which costs it something for each packet.
+    /// Before the socket, because it is to go first.
+    readiness: OnceLock<AsyncFd<RawFd>>,
+    socket: Socket,
     family: Family,
     kind: SocketKind,
     ident: u16,
@@ -72,11 +76,11 @@ impl EchoSocket {
         tell_hop_limit(&socket, family).map_err(fail("hop limit"))?;
         let ident = identifier(&socket, family, kind).map_err(fail("bind"))?;
         only_ours(&socket, family, kind, ident).map_err(fail("filter"))?;
+        if has_own_head(family, kind) {
+            set_option(&socket, libc::IPPROTO_IP, libc::IP_HDRINCL, &1_i32).map_err(fail("IP header"))?;
+        }
         socket.set_nonblocking(true).map_err(fail("non-blocking"))?;
-        // SAFETY: the `Socket` owns its descriptor, and keeps it open and the same until it is dropped.
-        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE.add(Interest::WRITABLE)) }
-            .map_err(|error| failed(family, "epoll", io::Error::other(error.to_string())))?;
-        Ok(Self { socket, family, kind, ident })
+        Ok(Self { readiness: OnceLock::new(), socket, family, kind, ident })
     }
 
     pub(super) fn kind(&self) -> SocketKind {
@@ -84,30 +88,50 @@ impl EchoSocket {
     }
 
     pub(super) fn as_socket(&self) -> &Socket {
-        self.socket.get_ref()
+        &self.socket
     }
 
-    /// Ready when replies are waiting. The readiness is taken: the caller receives until there is nothing.
+    /// Ready when replies are waiting. The readiness is taken: the caller receives until there is nothing. Within a tokio
+    /// runtime only.
     pub(super) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await.map(|mut guard| guard.clear_ready())
+        self.readiness()?.readable().await.map(|mut guard| guard.clear_ready())
     }
 
-    /// Ready when the socket has room for questions again.
+    /// Ready when the socket has room for questions again. Within a tokio runtime only.
     pub(super) async fn writable(&self) -> io::Result<()> {
-        self.socket.writable().await.map(|mut guard| guard.clear_ready())
+        self.readiness()?.writable().await.map(|mut guard| guard.clear_ready())
     }
 
-    /// A question that carries the cookie.
-    pub(super) fn question(&self, sequence: u16, cookie: &[u8; COOKIE_LEN]) -> [u8; QUESTION_LEN] {
-        question(self.family, self.ident, sequence, cookie)
+    fn readiness(&self) -> io::Result<&AsyncFd<RawFd>> {
+        if let Some(readiness) = self.readiness.get() {
+            return Ok(readiness);
+        }
+        let interest = Interest::READABLE.add(Interest::WRITABLE);
+        // SAFETY: the socket keeps its descriptor open until after `readiness`, the field before it, was dropped.
+        let readiness = unsafe { AsyncFd::register_with_interest(self.socket.as_raw_fd(), interest) };
+        let readiness = readiness.map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(self.readiness.get_or_init(|| readiness))
+    }
+
+    /// A question to `to` that carries the cookie.
+    pub(super) fn question(&self, to: IpAddr, sequence: u16, cookie: &[u8; COOKIE_LEN]) -> Packet {
+        let mut packet = [0; PACKET_LEN];
+        let (head, message) = packet.split_at_mut(IP_HEAD);
+        if let IpAddr::V4(to) = to {
+            head.copy_from_slice(&ip_head(to));
+        }
+        message.copy_from_slice(&question(self.family, self.ident, sequence, cookie));
+        packet
     }
 
     /// Sends the first [`BATCH`] of the questions; answers how many went out. An error speaks of the first one.
-    pub(super) fn send(&self, questions: &[([u8; QUESTION_LEN], SockAddr)]) -> io::Result<usize> {
+    pub(super) fn send(&self, questions: &[(Packet, SockAddr)]) -> io::Result<usize> {
         // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
         let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
         let count = questions.len().min(BATCH);
-        for ((question, to), (message, part)) in questions.iter().zip(messages.iter_mut().zip(&mut parts)) {
+        let begin = if has_own_head(self.family, self.kind) { 0 } else { IP_HEAD };
+        for ((packet, to), (message, part)) in questions.iter().zip(messages.iter_mut().zip(&mut parts)) {
+            let question = &packet[begin..];
             part.iov_base = question.as_ptr().cast_mut().cast();
             part.iov_len = question.len();
             message.msg_hdr.msg_iov = part;
@@ -115,7 +139,7 @@ impl EchoSocket {
             message.msg_hdr.msg_name = to.as_ptr().cast_mut().cast();
             message.msg_hdr.msg_namelen = to.len();
         }
-        let fd = self.socket.get_ref().as_raw_fd();
+        let fd = self.socket.as_raw_fd();
         // SAFETY: the first `count` heads point to questions and addresses that outlive the call, which only reads them.
         let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count as _, libc::MSG_DONTWAIT as _) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
@@ -123,7 +147,7 @@ impl EchoSocket {
 
     /// Receives up to [`BATCH`] messages; answers how many, of which those to our questions go to `sink`.
     pub(super) fn receive(&self, inbox: &mut Inbox, mut sink: impl FnMut(Reply<'_>)) -> io::Result<usize> {
-        let got = inbox.receive(self.socket.get_ref())?;
+        let got = inbox.receive(&self.socket)?;
         for slot in 0..got {
             let (bytes, control, name) = inbox.message(slot);
             let Some((ident, payload)) = answer(self.family, self.kind, bytes) else { continue };
@@ -235,7 +259,31 @@ const ECHO_REPLY_V6: u8 = 129;
 /// Type, code, checksum, identifier, sequence number.
 const HEAD: usize = 8;
 /// A question's length in bytes.
-pub(super) const QUESTION_LEN: usize = HEAD + COOKIE_LEN;
+const QUESTION_LEN: usize = HEAD + COOKIE_LEN;
+/// An IPv4 header without options.
+const IP_HEAD: usize = 20;
+/// Both.
+const PACKET_LEN: usize = IP_HEAD + QUESTION_LEN;
+
+/// A question, and before it the IPv4 header of a socket that has its own.
+pub(super) type Packet = [u8; PACKET_LEN];
+
+/// A raw IPv4 socket is given whole packets (raw(7), `IP_HDRINCL`): the kernel then neither gathers a packet from parts nor
+/// looks for an identification that no fragment needs, a twentieth of what sending one costs.
+fn has_own_head(family: Family, kind: SocketKind) -> bool {
+    (family, kind) == (Family::V4, SocketKind::Raw)
+}
+
+/// What the kernel does not fill in itself: its length, the sender's address and the checksum it does.
+fn ip_head(to: Ipv4Addr) -> [u8; IP_HEAD] {
+    const VERSION_AND_LENGTH: u8 = 0x45;
+    const DONT_FRAGMENT: u8 = 0x40;
+    /// RFC 1700's default, and Linux's.
+    const TTL: u8 = 64;
+    let [a, b, c, d] = to.octets();
+    let icmp = libc::IPPROTO_ICMP as u8;
+    [VERSION_AND_LENGTH, 0, 0, 0, 0, 0, DONT_FRAGMENT, 0, TTL, icmp, 0, 0, 0, 0, 0, 0, a, b, c, d]
+}
 
 fn question(family: Family, ident: u16, sequence: u16, cookie: &[u8; COOKIE_LEN]) -> [u8; QUESTION_LEN] {
     let mut question = [0; QUESTION_LEN];

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use super::socket::{BATCH, EchoSocket, Inbox, SocketKind, destination};
+use super::socket::{BATCH, EchoSocket, Inbox, Packet, SocketKind, destination};
 use super::{Echo, Family, IcmpError};
 use crate::probe::cookie::{Cookies, Doubts, Verdict};
 
@@ -34,8 +34,7 @@ pub struct EchoReply {
 const DRAIN_MAX: usize = 64 * BATCH;
 
 impl EchoSweep {
-    /// Opens a socket, on one interface or on all. Within a tokio runtime only. An answer that takes longer than
-    /// `patience` counts as late.
+    /// Opens a socket, on one interface or on all. An answer that takes longer than `patience` counts as late.
     pub fn open(family: Family, iface: Option<&str>, patience: Duration) -> Result<Self, IcmpError> {
         Ok(Self {
             socket: EchoSocket::open(family, iface)?,
@@ -80,12 +79,12 @@ impl EchoSweep {
         Ok(done)
     }
 
-    /// Waits until replies are there; [`EchoSweep::drain`] takes them.
+    /// Waits until replies are there; [`EchoSweep::drain`] takes them. Within a tokio runtime only.
     pub async fn readable(&self) -> io::Result<()> {
         if self.has_more { Ok(()) } else { self.socket.readable().await }
     }
 
-    /// Waits until there is room for questions again.
+    /// Waits until there is room for questions again. Within a tokio runtime only.
     pub async fn writable(&self) -> io::Result<()> {
         self.socket.writable().await
     }
@@ -136,9 +135,9 @@ impl EchoSweep {
         }
     }
 
-    fn question(&mut self, ip: IpAddr, now: Duration) -> ([u8; super::socket::QUESTION_LEN], socket2::SockAddr) {
+    fn question(&mut self, ip: IpAddr, now: Duration) -> (Packet, socket2::SockAddr) {
         self.sequence = self.sequence.wrapping_add(1);
-        (self.socket.question(self.sequence, &self.cookies.seal(ip, now)), destination(ip, None))
+        (self.socket.question(ip, self.sequence, &self.cookies.seal(ip, now)), destination(ip, None))
     }
 }
 

@@ -18,8 +18,8 @@ const FRAMES_PER_TURN: usize = 4096;
 
 /// Listens for `span`, or until Ctrl-C, and prints.
 pub(super) fn listen(iface: Iface, span: Duration, is_json: bool) -> Result<(), Failure> {
-    let own = iface::own_macs().map_err(Failure::system("interfaces cannot be listed"))?;
-    let mut survey = Survey::new(own);
+    let here = iface::addresses().map_err(Failure::system("interfaces cannot be listed"))?;
+    let mut survey = Survey::new(here.macs());
     let runtime = runtime().map_err(Failure::system("the runtime cannot start"))?;
     let dropped = runtime.block_on(hear(iface, span, &mut survey))?;
     let shown = screen::print(|out| {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::lane::{Lane, Way};
 use super::{connects, family, knocks};
-use crate::capture::iface::{self, Link};
+use crate::capture::iface::{self, Addresses, Link};
 use crate::capture::{Port, Role};
 use crate::config::{ConfigError, Scan};
 use crate::inventory::planner::Cost;
@@ -59,21 +59,21 @@ const GAP: Duration = Duration::from_millis(100);
 
 impl Plan {
     /// From the configuration and the world's interfaces.
-    pub(super) fn new(config: &Scan) -> Result<Self, Failure> {
+    pub(super) fn new(config: &Scan, here: &Addresses) -> Result<Self, Failure> {
         let asking = &config.asking;
         let mut named: Vec<_> = config.interface.into_iter().collect();
         let ifaces = match config.interface {
             Some(iface) => vec![iface],
-            None => every_interface(config)?,
+            None => every_interface(config, here)?,
         };
         let ports: Vec<Port> = ifaces.into_iter().map(|iface| Port { iface, role: Role::Host }).collect();
         // Who names an address names the way to it.
         if !config.targets.is_empty() {
             named.extend(ports.iter().map(|port| port.iface));
         }
-        let voices = voices::speaking(&ports, asking, &named)?;
+        let voices = voices::speaking(&ports, asking, &named, here)?;
         let policy = voices::policy(&voices, asking);
-        let targets = targets(config, &voices, &policy)?;
+        let targets = targets(config, &voices, &policy, here);
         // An interface that no target needs is left alone.
         let voices: Vec<Voice> = voices
             .into_iter()
@@ -276,14 +276,14 @@ fn is_neighbourly(ip: IpAddr) -> bool {
 }
 
 /// Interfaces to scan when none was named: with targets those that lead to them, else that of the default route.
-fn every_interface(config: &Scan) -> Result<Vec<Iface>, Failure> {
+fn every_interface(config: &Scan, here: &Addresses) -> Result<Vec<Iface>, Failure> {
     let mut found = Vec::new();
     let mut add = |iface: Option<Iface>| found.extend(iface.filter(|iface| !found.contains(iface)));
     for target in &config.targets {
         // The network's own address may be no host's, and one of ours leads to loopback.
-        let around = iface::around(*target).map_err(Failure::system("interfaces cannot be listed"))?;
-        let attached = around.into_iter().find(|name| Link::of(*name).is_ok_and(|link| link.mac.is_some()));
-        add(attached.or_else(|| iface::towards(target.hosts().next().unwrap_or(target.addr()))));
+        let mut around = here.around(*target).into_iter();
+        let attached = around.find(|name| Link::of(*name, here).is_ok_and(|link| link.mac.is_some()));
+        add(attached.or_else(|| here.towards(target.hosts().next().unwrap_or(target.addr()))));
     }
     if config.targets.is_empty() {
         add(iface::default_route_iface());
@@ -294,7 +294,7 @@ fn every_interface(config: &Scan) -> Result<Vec<Iface>, Failure> {
     Ok(found)
 }
 
-fn targets(config: &Scan, voices: &[Voice], policy: &Policy) -> Result<Vec<Target>, Failure> {
+fn targets(config: &Scan, voices: &[Voice], policy: &Policy, here: &Addresses) -> Vec<Target> {
     if config.targets.is_empty() {
         let attached = policy.networks.iter().filter(|network| network.attached);
         let mut targets = Vec::new();
@@ -309,13 +309,13 @@ fn targets(config: &Scan, voices: &[Voice], policy: &Policy) -> Result<Vec<Targe
             }
             targets.push(Target { prefix: network.prefix, segment: network.segment, attached: true });
         }
-        return Ok(targets);
+        return targets;
     }
     let mut targets = Vec::new();
     for &prefix in &config.targets {
-        let here = |voice: &&Voice| voice.speaker.addresses.iter().any(|own| own.trunc().contains(&prefix));
-        let near = voices.iter().find(here);
-        let way = || iface::towards(prefix.hosts().next().unwrap_or(prefix.addr()));
+        let is_near = |voice: &&Voice| voice.speaker.addresses.iter().any(|own| own.trunc().contains(&prefix));
+        let near = voices.iter().find(is_near);
+        let way = || here.towards(prefix.hosts().next().unwrap_or(prefix.addr()));
         let far = || match voices {
             [only] => Some(only),
             _ => voices.iter().find(|voice| Some(voice.iface) == way()).or_else(|| voices.first()),
@@ -326,5 +326,5 @@ fn targets(config: &Scan, voices: &[Voice], policy: &Policy) -> Result<Vec<Targe
             notice::warning(&format!("{prefix} is too large to ask each address; name addresses, or a /116 at most"));
         }
     }
-    Ok(targets)
+    targets
 }

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// The line.
 #[derive(Debug)]
 pub(super) struct Progress {
-    bar: ProgressBar,
+    bar: Option<ProgressBar>,
     rate_per_s: u64,
 }
 
@@ -28,32 +28,29 @@ const TEMPLATE: &str = "{spinner} {percent}%  {msg}";
 impl Progress {
     /// Nothing is drawn where standard error is no terminal.
     pub(super) fn new(rate_per_s: u32) -> Self {
-        let target = match io::stderr().is_terminal() {
-            true => ProgressDrawTarget::stderr_with_hz(10),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(Some(1), target);
-        // The template is ours and right.
-        drop(ProgressStyle::with_template(TEMPLATE).map(|style| bar.set_style(style)));
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(10));
+            // The template is ours and right.
+            drop(ProgressStyle::with_template(TEMPLATE).map(|style| bar.set_style(style)));
+            bar
+        });
         Self { bar, rate_per_s: u64::from(rate_per_s).max(1) }
     }
 
     /// Shows how far it is.
     pub(super) fn show(&self, look: Look) {
-        if self.bar.is_hidden() {
-            return;
-        }
-        self.bar.set_length(look.sent + look.left);
-        self.bar.set_position(look.sent);
-        let elapsed = self.bar.elapsed().max(Duration::from_millis(1));
+        let Some(bar) = &self.bar else { return };
+        bar.set_length(look.sent + look.left);
+        bar.set_position(look.sent);
+        let elapsed = bar.elapsed().max(Duration::from_millis(1));
         let rate = look.sent as f64 / elapsed.as_secs_f64();
-        self.bar.set_message(words(look, rate, self.rate_per_s));
-        self.bar.tick();
+        bar.set_message(words(look, rate, self.rate_per_s));
+        bar.tick();
     }
 
     /// Takes the line away, to make room for the result.
     pub(super) fn clear(&self) {
-        self.bar.finish_and_clear();
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 }
 
