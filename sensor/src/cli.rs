@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// Who is on the network, what is new, what changed its MAC, and who pretends to be somebody else.
 #[derive(Debug, Parser)]
@@ -13,33 +13,66 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The arguments of a command, which are made known only when that is the one that was given: there are two hundred in all,
+/// and a short scan takes little longer than that.
+#[derive(Debug)]
+pub struct Later<T>(pub T);
+
+impl<T: Args> Args for Later<T> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.defer(|command| {
+            // The command's own words stand above those of its arguments' type.
+            let about = command.get_about().cloned();
+            let command = T::augment_args(command);
+            match about {
+                Some(about) => command.about(about),
+                None => command,
+            }
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<T: FromArgMatches> FromArgMatches for Later<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Listen, remember, tell
-    Run(Box<RunArgs>),
+    Run(Later<Box<RunArgs>>),
     /// Read capture files (pcap, pcapng, .gz; '-' is standard input) as if they were heard now
-    Replay(ReplayArgs),
+    Replay(Later<ReplayArgs>),
     /// Ask networks and addresses once who is there, and show what they say [default: the attached network]
-    Scan(Box<ScanArgs>),
+    Scan(Later<Box<ScanArgs>>),
     /// The hosts, as a table to look at
-    Hosts(HostsArgs),
+    Hosts(Later<HostsArgs>),
     /// What was told
-    Events(EventsArgs),
+    Events(Later<EventsArgs>),
     /// The inventory for reports and programs: one record per address
-    Export(ExportArgs),
+    Export(Later<ExportArgs>),
     /// Who a host is and why, and the owner's word on which stations belong together
-    Host(HostArgs),
+    Host(Later<HostArgs>),
     /// Do not tell of a host, segment or kind of event for a while; what happens meanwhile is kept
-    Mute(MuteArgs),
+    Mute(Later<MuteArgs>),
     /// How the running sensor fares: its ports, and every frame that it counted or lost
-    Status(StatusArgs),
+    Status(Later<StatusArgs>),
     /// What this box can do, what is missing, and the command that mends it
-    Doctor(DoctorArgs),
+    Doctor(Later<DoctorArgs>),
     /// Follow the journal, and act on what it tells: commands, webhooks, mail
-    Watch(WatchArgs),
+    Watch(Later<WatchArgs>),
     /// Look after the database
-    Db(DbArgs),
+    Db(Later<DbArgs>),
 }
 
 /// `sensor run`

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use sensor::capture::iface::{self, Addresses};
 use sensor::capture::{Live, Role};
-use sensor::cli::{Cli, Command};
+use sensor::cli::{Cli, Command, Later};
 use sensor::clock::Clock;
 use sensor::config::{self, Inventory, Screen};
 use sensor::export::lines::Lines;
@@ -38,24 +38,26 @@ fn main() -> ExitCode {
     };
     let clock = Clock::new();
     let result = match cli.command {
-        Command::Run(args) => config::Run::new(*args).map_err(Failure::from).and_then(|config| listen(config, clock)),
-        Command::Replay(args) => {
+        Command::Run(Later(args)) => {
+            config::Run::new(*args).map_err(Failure::from).and_then(|config| listen(config, clock))
+        }
+        Command::Replay(Later(args)) => {
             config::Replay::new(args).map_err(Failure::from).and_then(|config| replay::replay(&config, &clock))
         }
-        Command::Scan(args) => {
+        Command::Scan(Later(args)) => {
             config::Scan::new(*args).map_err(Failure::from).and_then(|config| scan::scan(&config, clock))
         }
-        Command::Hosts(args) => show::hosts(&args, &clock),
-        Command::Events(args) => show::events(&args, &clock),
-        Command::Export(args) => show::export(&args, &clock),
-        Command::Host(args) => host::host(&args, &clock),
-        Command::Mute(args) => mute::mute(&args, &clock),
-        Command::Status(args) => inquiry::status(&args),
-        Command::Doctor(args) => doctor::doctor(&args, &clock),
-        Command::Watch(args) => {
+        Command::Hosts(Later(args)) => show::hosts(&args, &clock),
+        Command::Events(Later(args)) => show::events(&args, &clock),
+        Command::Export(Later(args)) => show::export(&args, &clock),
+        Command::Host(Later(args)) => host::host(&args, &clock),
+        Command::Mute(Later(args)) => mute::mute(&args, &clock),
+        Command::Status(Later(args)) => inquiry::status(&args),
+        Command::Doctor(Later(args)) => doctor::doctor(&args, &clock),
+        Command::Watch(Later(args)) => {
             config::Watch::new(args, clock.now()).map_err(Failure::from).and_then(|config| watch::watch(config, clock))
         }
-        Command::Db(args) => show::db(&args),
+        Command::Db(Later(args)) => show::db(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

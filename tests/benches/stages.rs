@@ -78,7 +78,7 @@ fn pass(capture: &Path, upto: Upto) {
         println!("{error}");
     }
     if upto == Upto::Exporting {
-        let records = address_records(&correlator.snapshot(), &Vendors::builtin(), &Fingerprints::builtin());
+        let records = address_records(&correlator.view(), &Vendors::builtin(), &Fingerprints::builtin());
         let mut text = Vec::new();
         json::write_array(records, &mut text).unwrap_or_default();
         black_box(text);

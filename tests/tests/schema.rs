@@ -131,7 +131,7 @@ fn words_of_events() {
 
 #[test]
 fn what_the_inventory_holds() {
-    let records = address_records(&rows(), &Vendors::builtin(), &Fingerprints::builtin());
+    let records = address_records(&rows().view(), &Vendors::builtin(), &Fingerprints::builtin());
     assert_eq!(records.len(), 5);
     records.iter().for_each(|record| check(ADDRESS_SCHEMA, record));
 }

@@ -4,13 +4,13 @@
 use std::net::IpAddr;
 
 use super::HashMap;
-use crate::inventory::fingerprint::{Fingerprints, Guess, clues};
-use crate::inventory::state::{Asked, HostId, Role, Rows};
+use crate::inventory::fingerprint::{Fingerprints, Guess, clues, is_telling};
+use crate::inventory::state::{Asked, Host, HostId, Role, View};
 use crate::types::{Mac, Segment};
 use crate::vendor::Vendors;
 
 /// The guesses, by host; hosts of which nothing can be said are left out.
-pub(super) fn guesses(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprints) -> HashMap<HostId, Guess> {
+pub(super) fn guesses(rows: &View<'_>, vendors: &Vendors, fingerprints: &Fingerprints) -> HashMap<HostId, Guess> {
     let stations: HashMap<(Segment, Mac), HostId> =
         rows.stations.iter().map(|station| ((station.segment, station.mac), station.host)).collect();
     let holders: HashMap<(Segment, IpAddr), HostId> = rows
@@ -23,7 +23,8 @@ pub(super) fn guesses(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprint
         .collect();
     let host_of = |row: &Asked| holders.get(&(row.segment, row.ip)).copied().or(row.host);
     // In the rows' order for each host.
-    let mut asked: Vec<(HostId, &Asked)> = rows.asked.iter().filter_map(|row| Some((host_of(row)?, row))).collect();
+    let telling = rows.asked.iter().copied().filter(|row| is_telling(row));
+    let mut asked: Vec<(HostId, &Asked)> = telling.filter_map(|row| Some((host_of(row)?, row))).collect();
     asked.sort_by_key(|(host, _)| *host);
     let mut roles: HashMap<HostId, Vec<Role>> = HashMap::default();
     for row in &rows.roles {
@@ -34,11 +35,11 @@ pub(super) fn guesses(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprint
     for station in &rows.stations {
         names.extend(vendors.lookup(station.mac).map(|vendor| (station.host, vendor)));
     }
-    let guess = |host: &crate::inventory::state::Host| {
+    let guess = |host: &&Host| {
         let of = asked.partition_point(|(id, _)| *id < host.id)..asked.partition_point(|(id, _)| *id <= host.id);
-        let of: Vec<&Asked> = asked[of].iter().map(|(_, row)| *row).collect();
+        let of = asked[of].iter().map(|(_, row)| *row);
         let played = roles.get(&host.id).map(Vec::as_slice).unwrap_or_default();
-        let guess = fingerprints.guess(&clues(host, &of, played, names.get(&host.id).copied()));
+        let guess = fingerprints.guess(&clues(host, of, played, names.get(&host.id).copied()));
         (guess != Guess::default()).then_some((host.id, guess))
     };
     rows.hosts.iter().filter_map(guess).collect()

@@ -14,8 +14,8 @@ use super::{HashMap, HashSet, RandomState};
 use crate::inventory::event::{Detail, Event};
 use crate::inventory::fingerprint::{Fingerprints, Verdict};
 use crate::inventory::state::{
-    Asked, Binding, DhcpFacts, Holder, Host, HostId, Name, Neighbour, OpenPort, Role, RoleHolder, Rows, SnmpFacts,
-    Source, Station,
+    Asked, Binding, DhcpFacts, Holder, Host, HostId, Name, Neighbour, OpenPort, Role, RoleHolder, SnmpFacts, Source,
+    Station, View,
 };
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 use crate::vendor::Vendors;
@@ -307,14 +307,14 @@ pub struct EventRecord {
 }
 
 /// One record per address presently held, and one per station or host that holds none. By segment, then address.
-pub fn address_records(rows: &Rows, vendors: &Vendors, fingerprints: &Fingerprints) -> Vec<AddressRecord> {
+pub fn address_records(rows: &View<'_>, vendors: &Vendors, fingerprints: &Fingerprints) -> Vec<AddressRecord> {
     each_record(rows, vendors, fingerprints, |_, _| true).collect()
 }
 
 /// As [`address_records`], one after the other, of the addresses that are wanted; `None` stands for a station or a host
 /// without one. A record is large beside the rows that it is made of: whoever only writes them needs one at a time.
 pub fn each_record<'a>(
-    rows: &'a Rows,
+    rows: &'a View<'a>,
     vendors: &'a Vendors,
     fingerprints: &'a Fingerprints,
     is_wanted: impl Fn(Segment, Option<IpAddr>) -> bool,
@@ -366,7 +366,7 @@ enum Subject<'a> {
 
 /// The rows, by what they are looked up by.
 struct Known<'a> {
-    rows: &'a Rows,
+    rows: &'a View<'a>,
     vendors: &'a Vendors,
     hosts: HashMap<HostId, &'a Host>,
     stations: HashMap<(Segment, Mac), &'a Station>,
@@ -376,10 +376,10 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn new(rows: &'a Rows, vendors: &'a Vendors) -> Self {
+    fn new(rows: &'a View<'a>, vendors: &'a Vendors) -> Self {
         let mut bound: HashMap<(Segment, IpAddr), Option<&Asked>> =
             rows.bindings.iter().map(|binding| ((binding.segment, binding.ip), None)).collect();
-        for asked in &rows.asked {
+        for &asked in &rows.asked {
             if let Some(known) = bound.get_mut(&(asked.segment, asked.ip)) {
                 *known = Some(asked);
             }
@@ -387,8 +387,8 @@ impl<'a> Known<'a> {
         Self {
             rows,
             vendors,
-            hosts: rows.hosts.iter().map(|host| (host.id, host)).collect(),
-            stations: rows.stations.iter().map(|station| ((station.segment, station.mac), station)).collect(),
+            hosts: rows.hosts.iter().map(|&host| (host.id, host)).collect(),
+            stations: rows.stations.iter().map(|&station| ((station.segment, station.mac), station)).collect(),
             bound,
             routers: routers(&rows.roles),
         }
@@ -399,7 +399,7 @@ impl<'a> Known<'a> {
         let rows = self.rows;
         let mut subjects = Vec::with_capacity(rows.bindings.len().max(rows.asked.len()));
         let mut holding = HashSet::default();
-        for binding in &rows.bindings {
+        for &binding in &rows.bindings {
             let Some(holder) = binding.holders.first() else { continue };
             holding.insert((binding.segment, holder.mac));
             let place = Place::new(binding.segment, Some(binding.ip), Some(holder.mac));
@@ -408,18 +408,18 @@ impl<'a> Known<'a> {
         let mut with_record = HashSet::with_capacity_and_hasher(rows.hosts.len(), RandomState::default());
         let is_distant =
             |asked: &&Asked| !asked.sources.is_empty() && !self.bound.contains_key(&(asked.segment, asked.ip));
-        for asked in rows.asked.iter().filter(is_distant) {
+        for asked in rows.asked.iter().copied().filter(is_distant) {
             with_record.extend(asked.host);
             subjects.push((Place::new(asked.segment, Some(asked.ip), None), Subject::Answering(asked)));
         }
-        for station in &rows.stations {
+        for &station in &rows.stations {
             with_record.insert(station.host);
             if !holding.contains(&(station.segment, station.mac)) {
                 let place = Place::new(station.segment, None, Some(station.mac));
                 subjects.push((place, Subject::Lonely(station)));
             }
         }
-        for host in rows.hosts.iter().filter(|host| !with_record.contains(&host.id)) {
+        for host in rows.hosts.iter().copied().filter(|host| !with_record.contains(&host.id)) {
             subjects.push((Place::new(host.segment, None, None), Subject::Remembered(host)));
         }
         subjects
@@ -573,9 +573,9 @@ fn roles(host: &Host) -> Option<Vec<RoleRecord>> {
 }
 
 /// The one port that a segment hangs on, for each segment that hears one. A port that speaks LLDP and CDP is one port.
-fn switches(neighbours: &[Neighbour]) -> HashMap<Segment, &Neighbour> {
+fn switches<'a>(neighbours: &[&'a Neighbour]) -> HashMap<Segment, &'a Neighbour> {
     let mut heard: HashMap<Segment, Vec<&Neighbour>> = HashMap::default();
-    for neighbour in neighbours.iter().filter(|n| n.bridges && !n.gone && n.source != Source::Stp) {
+    for neighbour in neighbours.iter().copied().filter(|n| n.bridges && !n.gone && n.source != Source::Stp) {
         heard.entry(neighbour.segment).or_default().push(neighbour);
     }
     heard.retain(|_, ports| {
@@ -623,9 +623,9 @@ fn port(open: &OpenPort) -> ServiceRecord {
 }
 
 /// The routers, by station; of several addresses of one, that which spoke last.
-fn routers(roles: &[RoleHolder]) -> HashMap<(Segment, Mac), &RoleHolder> {
+fn routers<'a>(roles: &[&'a RoleHolder]) -> HashMap<(Segment, Mac), &'a RoleHolder> {
     let mut routers: HashMap<(Segment, Mac), &RoleHolder> = HashMap::default();
-    for holder in roles.iter().filter(|holder| holder.role == Role::Router) {
+    for holder in roles.iter().copied().filter(|holder| holder.role == Role::Router) {
         let known = routers.entry((holder.segment, holder.mac)).or_insert(holder);
         if (holder.last_seen, holder.ip) > (known.last_seen, known.ip) {
             *known = holder;
@@ -714,7 +714,7 @@ fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
 }
 
 fn host_id(host: HostId) -> String {
-    format!("{:016x}", host.0)
+    hex(&host.0.to_be_bytes())
 }
 
 fn mac_kind(mac: Mac) -> &'static str {
@@ -727,10 +727,12 @@ fn mac_kind(mac: Mac) -> &'static str {
 
 /// Lower-case hex, two digits a byte.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
     let mut out = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        let _ = write!(out, "{byte:02x}");
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 0xf));
     }
     out
 }
@@ -746,7 +748,7 @@ mod tests {
     use super::*;
     use crate::export::hostile;
     use crate::inventory::event::{Kind, Reason, Severity};
-    use crate::inventory::state::{Holder, Name, RouterFacts, Service};
+    use crate::inventory::state::{Holder, Name, RouterFacts, Rows, Service};
     use crate::types::{Iface, Text, Vlans};
 
     const A: Mac = Mac([0, 0, 0x5e, 0, 0x53, 1]);
@@ -757,7 +759,7 @@ mod tests {
     #[track_caller]
     fn check(rows: Rows, expected: Value) {
         let mut written =
-            serde_json::to_value(address_records(&rows, &Vendors::builtin(), &Fingerprints::builtin())).unwrap();
+            serde_json::to_value(address_records(&rows.view(), &Vendors::builtin(), &Fingerprints::builtin())).unwrap();
         for record in written.as_array_mut().unwrap() {
             for key in ["first_seen", "last_seen", "host", "vendor"] {
                 record.as_object_mut().unwrap().remove(key);
@@ -958,7 +960,7 @@ mod tests {
             let rows = Rows { hosts: vec![host], stations, roles, ..Rows::default() };
             let mut out = Vec::new();
             crate::export::csv::write_csv(
-                &address_records(&rows, &Vendors::builtin(), &Fingerprints::builtin()),
+                &address_records(&rows.view(), &Vendors::builtin(), &Fingerprints::builtin()),
                 &mut out,
             )
             .unwrap();

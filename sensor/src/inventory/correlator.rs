@@ -17,7 +17,7 @@ use super::limits::Limits;
 use super::memory::{Memory, is_mention};
 use super::prefix;
 use super::sighting::{ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, Sighting};
-use super::state::{Changes, HostId, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told};
+use super::state::{Changes, HostId, Lease, Oddity, Presence, Role, RoleHolder, Rows, Source, Told, View};
 use super::table::Mark;
 use crate::types::{Iface, Mac, MacKind, Segment, Timestamp};
 use crate::wire::syn::Syn;
@@ -146,9 +146,10 @@ impl Correlator {
         }
     }
 
-    /// From now on no event is made: nobody takes them.
+    /// From now on no event is made and no change is kept: nobody takes them.
     pub fn tell_nobody(&mut self) {
         self.tells_nobody = true;
+        self.memory.save_nothing();
     }
 
     /// Moves the end of the learning period: a capture file's begins with its first frame.
@@ -280,9 +281,9 @@ impl Correlator {
         self.memory.snapshot()
     }
 
-    /// As [`Correlator::snapshot`], at the end.
-    pub fn into_rows(self) -> Rows {
-        self.memory.into_rows()
+    /// What records are made of, where it is kept.
+    pub fn view(&self) -> View<'_> {
+        self.memory.view()
     }
 
     /// Rows evicted by limits since the start.

@@ -1,6 +1,7 @@
 //! The tables together, and what must hold between them: every station has its host, every binding's present holder
 //! is a known station, hosts not yet told wait in order of their first sighting. No event is made here.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,7 +13,7 @@ use super::identity::{distant_host_id, host_id};
 use super::limits::Limits;
 use super::state::{
     Asked, Binding, Changes, Host, HostId, Join, Lease, Neighbour, Oddity, Presence, Removed, Role, RoleHolder, Rows,
-    Source, Station, Told,
+    Source, Station, Told, View,
 };
 use super::table::{Mark, Row, Table, see};
 use crate::types::{Mac, Segment, Timestamp};
@@ -53,17 +54,19 @@ pub(super) struct Memory {
     leases: Table<Lease, Option<Timestamp>>,
     roles: Table<RoleHolder, ()>,
     told: Table<Told, ()>,
-    asked: Table<Asked, ()>,
+    /// Beside each row: its place in `homeless`, while it has one.
+    asked: Table<Asked, Option<Timestamp>>,
     neighbours: Table<Neighbour, ()>,
     joins: Table<Join, ()>,
     kin: kin::Kin,
     expiry: expiry::Expiry,
     /// When the neighbours' words end, the first first.
     expiries: BTreeSet<(Timestamp, (Segment, u64))>,
-    /// Addresses that answered and have neither a known station nor a host, by `first_seen`: they may still get one.
-    homeless: BTreeSet<(Timestamp, Segment, IpAddr)>,
-    /// Hosts that are known by an address only, and which.
-    distant: HashMap<HostId, (Segment, IpAddr), RandomState>,
+    /// Addresses that answered and have neither a known station nor a host, by `first_seen`: they may still get one. A
+    /// sweep's answers come many at a time, and few leave before their time has come.
+    homeless: BTreeMap<Timestamp, Vec<(Segment, IpAddr)>>,
+    /// Hosts that are known by an address of their segment only, and which.
+    distant: HashMap<HostId, IpAddr, RandomState>,
     /// Hosts that were gone and were heard again, not told yet.
     returned: Vec<Returned>,
     /// Hosts whose `new-host` is not told yet, by first sighting.
@@ -91,7 +94,7 @@ impl Memory {
             kin: kin::Kin::default(),
             expiry: expiry::Expiry::default(),
             expiries: BTreeSet::new(),
-            homeless: BTreeSet::new(),
+            homeless: BTreeMap::new(),
             distant: HashMap::default(),
             returned: Vec::new(),
             pending: BTreeSet::new(),
@@ -164,16 +167,14 @@ impl Memory {
         rows.told.into_iter().for_each(|told| self.told.restore(told, ()));
         for mut asked in rows.asked {
             asked.host = asked.host.filter(|id| self.hosts.get(id).is_some());
-            match asked.host {
-                Some(id) => {
-                    self.distant.insert(id, asked.key());
-                }
-                None if !asked.sources.is_empty() && self.bindings.get(&asked.key()).is_none() => {
-                    self.homeless.insert((asked.first_seen, asked.segment, asked.ip));
-                }
-                None => {}
+            let (key, first_seen) = (asked.key(), asked.first_seen);
+            let is_homeless =
+                asked.host.is_none() && !asked.sources.is_empty() && self.bindings.get(&asked.key()).is_none();
+            self.distant.extend(asked.host.map(|id| (id, asked.ip)));
+            self.asked.restore(asked, None);
+            if is_homeless {
+                self.let_wait(key, first_seen);
             }
-            self.asked.restore(asked, ());
         }
         rows.neighbours.into_iter().for_each(|neighbour| self.restore_neighbour(neighbour));
         for join in rows.joins {
@@ -286,7 +287,7 @@ impl Memory {
     /// The first sighting of what waits longest to be told: a host, an address that answered, a station joined to a host.
     pub(super) fn first_waiting(&self) -> Option<Timestamp> {
         let pending = self.pending.first().map(|(first_seen, _)| *first_seen);
-        let homeless = self.homeless.first().map(|(at, ..)| *at);
+        let homeless = self.homeless.first_key_value().map(|(at, _)| *at);
         [pending, homeless, self.first_untold()].into_iter().flatten().min()
     }
 
@@ -311,7 +312,7 @@ impl Memory {
 
     /// The address to know a host by: IPv4, then global IPv6, then link-local; the lowest among equals.
     pub(super) fn best_address(&self, id: HostId) -> Option<IpAddr> {
-        if let Some((_, ip)) = self.distant.get(&id) {
+        if let Some(ip) = self.distant.get(&id) {
             return Some(*ip);
         }
         let segment = self.hosts.get(&id)?.segment;
@@ -364,7 +365,7 @@ impl Memory {
             held.remove(&ip);
         }
         self.give(segment, ip, to);
-        self.asked.update(&(segment, ip), |asked, ()| (asked::forget_holder(asked), ()));
+        self.asked.update(&(segment, ip), |asked, _| (asked::forget_holder(asked), ()));
         Verdict::Moved(how, previous)
     }
 
@@ -489,15 +490,14 @@ impl Memory {
     ) -> Option<T> {
         let key = (segment, ip);
         self.know_asked(key, at);
-        let before = self.asked.get(&key).map(|asked| asked.first_seen);
-        let known = self.asked.update(&key, |asked, ()| {
+        let known = self.asked.update(&key, |asked, waits_since| {
             let learned =
                 Mark::changed_if(asked.sources.insert(source) | asked.silent_at.take_if(|s| *s < at).is_some());
             let seen = see(&mut asked.first_seen, &mut asked.last_seen, at);
             let (mark, answer) = change(asked);
-            (mark.max(learned).max(seen), (asked.host, asked.first_seen, answer))
+            (mark.max(learned).max(seen), (asked.host, asked.first_seen, *waits_since, answer))
         });
-        let (own_host, first_seen, answer) = known?;
+        let (own_host, first_seen, waits_since, answer) = known?;
         let holder = self.bindings.update(&key, |binding, _| {
             let holder = &mut binding.holders[0];
             // An answer from before the holder's time may be another's.
@@ -508,14 +508,30 @@ impl Memory {
             Some(host) => {
                 self.see_host(host, at);
             }
+            None if waits_since == Some(first_seen) => {}
             None => {
-                if let Some(before) = before.filter(|before| *before != first_seen) {
-                    self.homeless.remove(&(before, segment, ip));
-                }
-                self.homeless.insert((first_seen, segment, ip));
+                self.stop_waiting(key, waits_since);
+                self.let_wait(key, first_seen);
             }
         }
         Some(answer)
+    }
+
+    fn let_wait(&mut self, key: (Segment, IpAddr), first_seen: Timestamp) {
+        self.homeless.entry(first_seen).or_default().push(key);
+        if let Some(waits_since) = self.asked.note_mut(&key) {
+            *waits_since = Some(first_seen);
+        }
+    }
+
+    fn stop_waiting(&mut self, key: (Segment, IpAddr), since: Option<Timestamp>) {
+        let Some(since) = since else { return };
+        if let Entry::Occupied(mut waiting) = self.homeless.entry(since) {
+            waiting.get_mut().retain(|other| *other != key);
+            if waiting.get().is_empty() {
+                waiting.remove();
+            }
+        }
     }
 
     /// Changes what is known of an address without its having answered, such as a name that a name server gave.
@@ -527,14 +543,14 @@ impl Memory {
         change: impl FnOnce(&mut Asked) -> (Mark, T),
     ) -> Option<T> {
         self.know_asked((segment, ip), at);
-        self.asked.update(&(segment, ip), |asked, ()| change(asked))
+        self.asked.update(&(segment, ip), |asked, _| change(asked))
     }
 
     fn know_asked(&mut self, key: (Segment, IpAddr), at: Timestamp) {
         if self.asked.get(&key).is_none() {
             let over = self.asked.make_room();
             self.drop_asked(over);
-            self.asked.insert(asked::unknown(key.0, key.1, at), ());
+            self.asked.insert(asked::unknown(key.0, key.1, at), None);
         }
     }
 
@@ -569,38 +585,45 @@ impl Memory {
     /// Addresses that answered until `until` and still have no station: each is a host of its own from now on.
     pub(super) fn settle_homeless(&mut self, until: Timestamp) -> Vec<(Timestamp, Segment, IpAddr, HostId)> {
         let mut settled = Vec::new();
-        while self.homeless.first().is_some_and(|(first, ..)| *first <= until)
-            && let Some((first_seen, segment, ip)) = self.homeless.pop_first()
-        {
-            let Some((last_seen, None)) = self.asked.get(&(segment, ip)).map(|row| (row.last_seen, row.host)) else {
-                continue;
-            };
-            if self.bindings.get(&(segment, ip)).is_some() {
-                continue;
+        while let Some(due) = self.homeless.first_entry().filter(|due| *due.key() <= until) {
+            let (first_seen, waiting) = due.remove_entry();
+            settled.reserve(waiting.len());
+            for (segment, ip) in waiting {
+                settled.extend(self.settle(segment, ip, first_seen).map(|id| (first_seen, segment, ip, id)));
             }
-            let id = distant_host_id(segment, ip);
-            let over = self.hosts.make_room();
-            self.drop_hosts(over);
-            self.asked.update(&(segment, ip), |asked, ()| {
-                asked.host = Some(id);
-                (Mark::Changed, ())
-            });
-            let host = Host { announced: true, ..nobody(id, segment, first_seen, last_seen) };
-            self.hosts.insert(host, BTreeSet::new());
-            self.distant.insert(id, (segment, ip));
-            settled.push((first_seen, segment, ip, id));
         }
         settled
     }
 
+    /// The address waits no more, and is a host of its own if it has no station.
+    fn settle(&mut self, segment: Segment, ip: IpAddr, first_seen: Timestamp) -> Option<HostId> {
+        let has_station = self.bindings.get(&(segment, ip)).is_some();
+        let id = distant_host_id(segment, ip);
+        let last_seen = self.asked.update(&(segment, ip), |asked, waits_since| {
+            *waits_since = None;
+            let is_new = !has_station && asked.host.is_none();
+            if is_new {
+                asked.host = Some(id);
+            }
+            (Mark::changed_if(is_new), is_new.then_some(asked.last_seen))
+        });
+        let last_seen = last_seen.flatten()?;
+        let over = self.hosts.make_room();
+        self.drop_hosts(over);
+        let host = Host { announced: true, ..nobody(id, segment, first_seen, last_seen) };
+        self.hosts.insert(host, BTreeSet::new());
+        self.distant.insert(id, ip);
+        Some(id)
+    }
+
     /// A host that was known by its address only turns out to be a station's: it was told already, and is one host.
     fn adopt(&mut self, segment: Segment, ip: IpAddr, mac: Mac) {
-        let asked = self.asked.update(&(segment, ip), |asked, ()| {
+        let asked = self.asked.update(&(segment, ip), |asked, waits_since| {
             let distant = asked.host.take();
-            (Mark::changed_if(distant.is_some()), (asked.first_seen, distant))
+            (Mark::changed_if(distant.is_some()), (distant, waits_since.take()))
         });
-        let Some((first_seen, distant)) = asked else { return };
-        self.homeless.remove(&(first_seen, segment, ip));
+        let Some((distant, waits_since)) = asked else { return };
+        self.stop_waiting((segment, ip), waits_since);
         let Some(distant) = distant else { return };
         self.distant.remove(&distant);
         self.kin.forget(segment, distant);
@@ -633,7 +656,7 @@ impl Memory {
         let held = |mac: &Mac| self.stations.note(&(segment, *mac)).into_iter().flatten().copied();
         let addresses: Vec<IpAddr> = self.hosts.note(&id).into_iter().flatten().flat_map(held).collect();
         for ip in addresses {
-            self.asked.update(&(segment, ip), |asked, ()| (Mark::changed_if(asked.silent_at.take().is_some()), ()));
+            self.asked.update(&(segment, ip), |asked, _| (Mark::changed_if(asked.silent_at.take().is_some()), ()));
         }
     }
 
@@ -642,10 +665,10 @@ impl Memory {
         std::mem::take(&mut self.returned)
     }
 
-    fn drop_asked(&mut self, rows: Vec<(Asked, ())>) {
+    fn drop_asked(&mut self, rows: Vec<(Asked, Option<Timestamp>)>) {
         self.count(rows.len());
-        for (asked, ()) in rows {
-            self.homeless.remove(&(asked.first_seen, asked.segment, asked.ip));
+        for (asked, waits_since) in rows {
+            self.stop_waiting(asked.key(), waits_since);
             if let Some(id) = asked.host {
                 self.distant.remove(&id);
                 self.kin.forget(asked.segment, id);
@@ -700,31 +723,41 @@ impl Memory {
     /// Everything known, by key.
     pub(super) fn snapshot(&self) -> Rows {
         Rows {
-            hosts: self.hosts.rows(),
-            stations: self.stations.rows(),
-            bindings: self.bindings.rows(),
-            leases: self.leases.rows(),
-            roles: self.roles.rows(),
-            told: self.told.rows(),
-            asked: self.asked.rows(),
-            neighbours: self.neighbours.rows(),
-            joins: self.joins.rows(),
+            hosts: owned(self.hosts.rows()),
+            stations: owned(self.stations.rows()),
+            bindings: owned(self.bindings.rows()),
+            leases: owned(self.leases.rows()),
+            roles: owned(self.roles.rows()),
+            told: owned(self.told.rows()),
+            asked: owned(self.asked.rows()),
+            neighbours: owned(self.neighbours.rows()),
+            joins: owned(self.joins.rows()),
         }
     }
 
-    /// As [`Memory::snapshot`], at the end.
-    pub(super) fn into_rows(self) -> Rows {
-        Rows {
-            hosts: self.hosts.into_rows(),
-            stations: self.stations.into_rows(),
-            bindings: self.bindings.into_rows(),
-            leases: self.leases.into_rows(),
-            roles: self.roles.into_rows(),
-            told: self.told.into_rows(),
-            asked: self.asked.into_rows(),
-            neighbours: self.neighbours.into_rows(),
-            joins: self.joins.into_rows(),
+    /// What records are made of.
+    pub(super) fn view(&self) -> View<'_> {
+        View {
+            hosts: self.hosts.rows(),
+            stations: self.stations.rows(),
+            bindings: self.bindings.rows(),
+            roles: self.roles.rows(),
+            asked: self.asked.rows(),
+            neighbours: self.neighbours.rows(),
         }
+    }
+
+    /// From now on nobody asks for changes: none are kept.
+    pub(super) fn save_nothing(&mut self) {
+        self.hosts.save_nothing();
+        self.stations.save_nothing();
+        self.bindings.save_nothing();
+        self.leases.save_nothing();
+        self.roles.save_nothing();
+        self.told.save_nothing();
+        self.asked.save_nothing();
+        self.neighbours.save_nothing();
+        self.joins.save_nothing();
     }
 
     /// Rows evicted by limits since the start.
@@ -739,8 +772,8 @@ impl Memory {
             self.pending.remove(&(host.first_seen, host.id));
             self.known_until.remove(&host.id);
             self.kin.forget(host.segment, host.id);
-            if let Some(key) = self.distant.remove(&host.id) {
-                let gone = usize::from(self.asked.remove(&key).is_some());
+            if let Some(ip) = self.distant.remove(&host.id) {
+                let gone = usize::from(self.asked.remove(&(host.segment, ip)).is_some());
                 self.count(gone);
             }
             for mac in macs {
@@ -908,4 +941,8 @@ impl Row for Neighbour {
     fn last_seen(&self) -> Timestamp {
         self.last_seen
     }
+}
+
+fn owned<R: Clone>(rows: Vec<&R>) -> Vec<R> {
+    rows.into_iter().cloned().collect()
 }

@@ -665,6 +665,37 @@ pub struct Rows {
     pub joins: Vec<Join>,
 }
 
+/// What records are made of, each table by its key as in [`Rows`], wherever the rows are kept.
+#[derive(Clone, Debug, Default)]
+pub struct View<'a> {
+    /// Hosts.
+    pub hosts: Vec<&'a Host>,
+    /// Stations.
+    pub stations: Vec<&'a Station>,
+    /// Bindings.
+    pub bindings: Vec<&'a Binding>,
+    /// Roles.
+    pub roles: Vec<&'a RoleHolder>,
+    /// What probes found out.
+    pub asked: Vec<&'a Asked>,
+    /// Neighbours.
+    pub neighbours: Vec<&'a Neighbour>,
+}
+
+impl Rows {
+    /// A look at them.
+    pub fn view(&self) -> View<'_> {
+        View {
+            hosts: self.hosts.iter().collect(),
+            stations: self.stations.iter().collect(),
+            bindings: self.bindings.iter().collect(),
+            roles: self.roles.iter().collect(),
+            asked: self.asked.iter().collect(),
+            neighbours: self.neighbours.iter().collect(),
+        }
+    }
+}
+
 /// A moment at which something known was seen again: all that a quiet network writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {

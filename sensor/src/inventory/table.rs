@@ -68,6 +68,8 @@ pub(super) struct Table<R: Row, N> {
     touched: Vec<R::Key>,
     /// Keys of rows that somebody was given and that are gone.
     removed: BTreeSet<R::Key>,
+    /// Whether anybody asks what changed.
+    is_saved: bool,
 }
 
 #[derive(Debug)]
@@ -91,7 +93,13 @@ impl<R: Row, N> Table<R, N> {
             changed: Vec::new(),
             touched: Vec::new(),
             removed: BTreeSet::new(),
+            is_saved: true,
         }
+    }
+
+    /// From now on nobody asks what changed.
+    pub(super) fn save_nothing(&mut self) {
+        self.is_saved = false;
     }
 
     /// Whether another row needs an eviction first.
@@ -122,7 +130,7 @@ impl<R: Row, N> Table<R, N> {
             let given = slot.given.unwrap_or(slot.row.last_seen());
             mark = Mark::changed_if(slot.row.last_seen().since(given) >= STALE_MAX);
         }
-        if mark > slot.mark {
+        if self.is_saved && mark > slot.mark {
             slot.mark = mark;
             match mark {
                 Mark::Same => {}
@@ -139,8 +147,10 @@ impl<R: Row, N> Table<R, N> {
         let key = row.key();
         let given = self.removed.remove(&key).then(|| row.last_seen());
         self.slots.insert(key, Box::new(Slot { row, note, mark: Mark::Changed, given }));
-        self.changed.push(key);
-        self.forget_stale_keys();
+        if self.is_saved {
+            self.changed.push(key);
+            self.forget_stale_keys();
+        }
     }
 
     /// Adds a row that the store has.
@@ -192,18 +202,10 @@ impl<R: Row, N> Table<R, N> {
     }
 
     /// Every row, by key.
-    pub(super) fn rows(&self) -> Vec<R> {
-        let mut rows: Vec<R> = self.slots.values().map(|slot| slot.row.clone()).collect();
-        rows.sort_unstable_by_key(Row::key);
+    pub(super) fn rows(&self) -> Vec<&R> {
+        let mut rows: Vec<&R> = self.slots.values().map(|slot| &slot.row).collect();
+        rows.sort_unstable_by_key(|row| row.key());
         rows
-    }
-
-    /// Every row, by key, at the table's end.
-    pub(super) fn into_rows(self) -> Vec<R> {
-        // Sorted in their boxes: a row is many times as large as where it is.
-        let mut slots: Vec<Box<Slot<R, N>>> = self.slots.into_values().collect();
-        slots.sort_unstable_by_key(|slot| slot.row.key());
-        slots.into_iter().map(|slot| slot.row).collect()
     }
 
     /// The first row, by key, of which this holds.

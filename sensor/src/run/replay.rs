@@ -201,7 +201,7 @@ impl Player {
             return Err(Failure::Lost(format!("{} events could not be written: see above", self.unwritten)));
         }
         let Intake { desk, vendors, fingerprints, .. } = &self.intake;
-        let records = || address_records(&desk.correlator.snapshot(), vendors, fingerprints);
+        let records = || address_records(&desk.correlator.view(), vendors, fingerprints);
         screen::print(|mut out| match screen {
             Screen::Csv => csv::write_csv(&records(), &mut out),
             Screen::Json => json::write_array(records(), &mut out),

@@ -26,10 +26,10 @@ use crate::config::{Scan, Screen};
 use crate::export::record::each_record;
 use crate::export::{csv, json, table};
 use crate::inventory::correlator::Settings;
+use crate::inventory::desk::Desk;
 use crate::inventory::fingerprint::Fingerprints;
 use crate::inventory::probe::{Probe, Question, Technique};
 use crate::inventory::sighting::Sighting;
-use crate::inventory::state::Rows;
 use crate::probe::icmp::{EchoReply, EchoSweep, Family};
 use crate::probe::prober::Voice;
 use crate::probe::raw::Raw;
@@ -302,7 +302,8 @@ impl Scanner {
     /// Saves, where that is wanted, and gives what was found.
     fn finish(mut self) -> Result<Found, Failure> {
         self.progress.clear();
-        let forged: u64 = self.echoes.iter().map(|sweep| sweep.doubts().forged_total).sum();
+        // Nobody is asked any more: what the questions took is room for the records.
+        let forged: u64 = std::mem::take(&mut self.echoes).iter().map(|sweep| sweep.doubts().forged_total).sum();
         if forged > 0 {
             notice::warning(&format!("{forged} echo replies answered no question of ours and were not believed"));
         }
@@ -324,8 +325,7 @@ impl Scanner {
             writer.close()?;
         }
         let Intake { desk, vendors, fingerprints, .. } = self.intake;
-        let rows = ManuallyDrop::new(desk.correlator.into_rows());
-        Ok(Found { rows, vendors, fingerprints, addresses: self.found })
+        Ok(Found { desk: ManuallyDrop::new(desk), vendors, fingerprints, addresses: self.found })
     }
 
     /// Without the privilege to hear frames the kernel's own table tells the stations.
@@ -395,7 +395,7 @@ async fn any_echo(sweeps: &[EchoSweep]) {
 /// What a scan found.
 struct Found {
     /// The process is about to end: taking tens of thousands of rows apart is the kernel's, and takes it no time.
-    rows: ManuallyDrop<Rows>,
+    desk: ManuallyDrop<Desk>,
     vendors: Vendors,
     fingerprints: Fingerprints,
     addresses: HashSet<(Segment, IpAddr), RandomState>,
@@ -404,7 +404,8 @@ struct Found {
 impl Found {
     fn show(&self, screen: Screen) -> Result<(), Failure> {
         let is_found = |segment, ip: Option<IpAddr>| ip.is_some_and(|ip| self.addresses.contains(&(segment, ip)));
-        let records = || each_record(&self.rows, &self.vendors, &self.fingerprints, is_found);
+        let rows = self.desk.correlator.view();
+        let records = || each_record(&rows, &self.vendors, &self.fingerprints, is_found);
         let all = || records().collect::<Vec<_>>();
         screen::print(|mut out| match screen {
             Screen::Csv => csv::write_csv(&all(), &mut out),

@@ -8,7 +8,7 @@ use crate::export::table::{self, Paint};
 
 /// Standard output, buffered: to be flushed.
 pub fn stdout() -> BufWriter<StdoutLock<'static>> {
-    BufWriter::with_capacity(1 << 16, io::stdout().lock())
+    BufWriter::with_capacity(1 << 14, io::stdout().lock())
 }
 
 /// Colours on a terminal only, and not when `NO_COLOR` is set (no-color.org).

@@ -108,7 +108,7 @@ fn records(
     let vendors = super::open_vendors(oui)?;
     let reader = open(db)?;
     let fingerprints = super::stored_fingerprints(&reader.rules()?);
-    let mut records = address_records(&reader.rows()?, &vendors, &fingerprints);
+    let mut records = address_records(&reader.rows()?.view(), &vendors, &fingerprints);
     if let Some(since) = since {
         records.retain(|record| parse_when(&record.last_seen, since).is_ok_and(|seen| seen >= since));
     }

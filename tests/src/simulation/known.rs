@@ -82,7 +82,7 @@ pub fn known(rows: &Rows) -> Known {
         let here = &stations[&host.id];
         let played = rows.roles.iter().filter(|played| here.contains(&(played.segment, played.mac)));
         let played: Vec<Role> = played.map(|played| played.role).collect();
-        let guess = PRINTS.guess(&clues(host, &[], &played, None));
+        let guess = PRINTS.guess(&clues(host, std::iter::empty(), &played, None));
         let guess = [guess.os, guess.kind].map(|verdict| verdict.map(|verdict| verdict.name));
         for station in here.iter().copied() {
             for name in &host.names {

@@ -121,7 +121,12 @@ impl Evidence {
 }
 
 /// Everything that a host shows: of itself, by its addresses' answers, by the roles it plays and by its MAC's vendor.
-pub fn clues(host: &Host, asked: &[&Asked], roles: &[Role], vendor: Option<&str>) -> Vec<Clue> {
+pub fn clues<'a>(
+    host: &'a Host,
+    asked: impl Iterator<Item = &'a Asked> + Clone,
+    roles: &[Role],
+    vendor: Option<&str>,
+) -> Vec<Clue> {
     let mut clues = Vec::new();
     let mut add = |evidence, value: &str| {
         if !value.is_empty() {
@@ -133,7 +138,7 @@ pub fn clues(host: &Host, asked: &[&Asked], roles: &[Role], vendor: Option<&str>
         add(Evidence::DhcpVendor, dhcp.vendor_class.as_deref().unwrap_or_default());
     }
     // What a name server calls an address says nothing of who holds it today.
-    let names = host.names.iter().chain(asked.iter().flat_map(|asked| &asked.names));
+    let names = host.names.iter().chain(asked.clone().flat_map(|asked| &asked.names));
     names.filter(|name| name.source != Source::Ptr).for_each(|name| add(Evidence::Hostname, &name.name));
     for service in host.services.iter().filter(|service| !service.closed) {
         add(Evidence::MdnsService, service_type(&service.instance).unwrap_or_default());
@@ -162,6 +167,11 @@ pub fn clues(host: &Host, asked: &[&Asked], roles: &[Role], vendor: Option<&str>
     clues.sort();
     clues.dedup();
     clues
+}
+
+/// Whether an address says anything of itself that [`clues`] looks at, beyond that it is there.
+pub fn is_telling(asked: &Asked) -> bool {
+    !asked.names.is_empty() || !asked.ports.is_empty() || asked.snmp.is_some()
 }
 
 /// `_ipp._tcp` of `Office printer._ipp._tcp.local` (RFC 6763, section 4.1).

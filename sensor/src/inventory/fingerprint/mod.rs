@@ -14,7 +14,7 @@ pub mod p0f;
 mod rules;
 
 pub(super) use clue::list;
-pub use clue::{Clue, Evidence, clues, service_type};
+pub use clue::{Clue, Evidence, clues, is_telling, service_type};
 pub use guess::{Guess, Verdict};
 
 use rules::Rules;

@@ -6,7 +6,7 @@ use std::io;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
 use tokio::io::Interest;
@@ -39,6 +39,8 @@ pub(super) struct EchoSocket {
     family: Family,
     kind: SocketKind,
     ident: u16,
+    /// Done when the first reply to somebody else's question was heard: from then on the kernel keeps them out.
+    strangers: Once,
 }
 
 /// A reply as it came.
@@ -75,12 +77,11 @@ impl EchoSocket {
         only_replies(&socket, family, kind).map_err(fail("filter"))?;
         tell_hop_limit(&socket, family).map_err(fail("hop limit"))?;
         let ident = identifier(&socket, family, kind).map_err(fail("bind"))?;
-        only_ours(&socket, family, kind, ident).map_err(fail("filter"))?;
         if has_own_head(family, kind) {
             set_option(&socket, libc::IPPROTO_IP, libc::IP_HDRINCL, &1_i32).map_err(fail("IP header"))?;
         }
         socket.set_nonblocking(true).map_err(fail("non-blocking"))?;
-        Ok(Self { readiness: OnceLock::new(), socket, family, kind, ident })
+        Ok(Self { readiness: OnceLock::new(), socket, family, kind, ident, strangers: Once::new() })
     }
 
     pub(super) fn kind(&self) -> SocketKind {
@@ -153,6 +154,9 @@ impl EchoSocket {
             let Some((ident, payload)) = answer(self.family, self.kind, bytes) else { continue };
             if ident == self.ident {
                 sink(Reply { from: source(self.family, name), hop_limit: hop_limit(control), payload });
+            } else {
+                // Where that fails, they go on being passed over here.
+                self.strangers.call_once(|| drop(only_ours(&self.socket, self.family, self.kind, self.ident)));
             }
         }
         Ok(got)
