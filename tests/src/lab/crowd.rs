@@ -17,6 +17,7 @@ use socket2::{Domain, Socket, Type};
 use super::namespace::{Namespace, sweep};
 use super::responder::{Member, Responder};
 use super::tap::Tap;
+use super::wait;
 
 /// A prober, and a crowd that it can ask.
 pub struct Crowd {
@@ -156,8 +157,10 @@ impl Crowd {
         let namespace = Namespace::new(name)?;
         // What speaks IPv6 is told its addresses: one that it makes up itself would be one more to account for.
         namespace.sh("sysctl -qw net.ipv6.conf.default.addr_gen_mode=1; ip link set lo up")?;
-        self.connect(&namespace, &format!("p{}", mac.to_string().replace(':', "")))?;
+        let port = format!("p{}", mac.to_string().replace(':', ""));
+        self.connect(&namespace, &port)?;
         namespace.sh(&format!("ip link set {IFACE} address {mac} && ip link set {IFACE} up"))?;
+        self.wait_for_port(&port)?;
         for address in addresses {
             let nodad = if matches!(address, IpNet::V6(_)) { "nodad" } else { "" };
             namespace.sh(&format!("ip addr add {address} dev {IFACE} {nodad}"))?;
@@ -170,7 +173,8 @@ impl Crowd {
         self.connect(&self.prober, "port0")?;
         self.prober.sh(&format!("ip link set {IFACE} address {mac}"))?;
         self.reflect_prober()?;
-        self.attach_prober()
+        self.attach_prober()?;
+        self.wait_for_port("port0")
     }
 
     /// Whatever the prober says comes back to it too.
@@ -192,7 +196,17 @@ impl Crowd {
         self.connect(&self.prober, "port0")?;
         self.connect(&self.far, "port1")?;
         self.far.sh(&format!("ip link set {IFACE} up"))?;
-        self.attach_prober()
+        self.attach_prober()?;
+        ["port0", "port1"].into_iter().try_for_each(|port| self.wait_for_port(port))
+    }
+
+    /// A bridge hears of a cable from another thread of the kernel's, which may be busy; until then it drops what comes.
+    fn wait_for_port(&self, port: &str) -> anyhow::Result<()> {
+        let switch = self.between.as_ref().context("a switch")?;
+        wait::until("a port of the switch", || {
+            let state = switch.output(&format!("bridge -o link show dev {port}"))?;
+            Ok(state.contains("state forwarding").then_some(()))
+        })
     }
 
     /// A cable from a namespace to a port of the switch.
