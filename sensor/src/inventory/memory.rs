@@ -168,8 +168,7 @@ impl Memory {
         for mut asked in rows.asked {
             asked.host = asked.host.filter(|id| self.hosts.get(id).is_some());
             let (key, first_seen) = (asked.key(), asked.first_seen);
-            let is_homeless =
-                asked.host.is_none() && !asked.sources.is_empty() && self.bindings.get(&asked.key()).is_none();
+            let is_homeless = asked.host.is_none() && !asked.sources.is_empty() && self.bindings.get(&key).is_none();
             self.distant.extend(asked.host.map(|id| (id, asked.ip)));
             self.asked.restore(asked, None);
             if is_homeless {
