@@ -1,5 +1,5 @@
-//! Lays the IEEE's registries out as two blocks of plain bytes. A table of strings is pointers, a hundred and sixty
-//! thousand of them, and the loader would write each one anew whenever the program starts.
+//! Chooses the unwinder, and lays the IEEE's registries out as two blocks of plain bytes. A table of strings is pointers, a
+//! hundred and sixty thousand of them, and the loader would write each one anew whenever the program starts.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
+    link_unwinder();
     let mut rows: Vec<(u64, &str)> = Vec::new();
     for row in oui_data::OUI_ENTRIES.values() {
         rows.push((key(row.oui())?, row.organization().trim()));
@@ -34,4 +35,14 @@ fn key(prefix: &str) -> Result<u64, Box<dyn Error>> {
     let len = u32::try_from(prefix.len())?;
     let bits = u64::from_str_radix(prefix, 16)?;
     Ok(bits << (64 - 4 * len) | u64::from(len))
+}
+
+/// What names the frames of a panic comes out of libgcc's archive into the program. As a shared library it would be loaded
+/// and asked for the processor's features at every start, a fortieth of the time that a /24's ping takes, and would have to
+/// be there.
+fn link_unwinder() {
+    let target = |part: &str| std::env::var(format!("CARGO_CFG_TARGET_{part}")).unwrap_or_default();
+    if target("OS") == "linux" && target("ENV") == "gnu" {
+        println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
+    }
 }

@@ -1,6 +1,7 @@
 //! What was typed, set in the environment and written in the file, made into what it means.
 //! A flag wins over the environment, the environment over the file, the file over the default.
 
+use std::ffi::CStr;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -826,10 +827,14 @@ fn first_nonempty(a: Vec<String>, b: Vec<String>) -> Vec<String> {
     if a.is_empty() { b } else { a }
 }
 
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "sensor".to_owned() } else { name.to_owned() }
+/// This box's name (gethostname(2)).
+pub fn host_name() -> String {
+    // Linux's `HOST_NAME_MAX`, and a NUL.
+    let mut name = [0_u8; 65];
+    // SAFETY: the call writes at most as many bytes as the buffer has.
+    let result = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) };
+    let name = CStr::from_bytes_until_nul(&name).ok().filter(|name| result == 0 && !name.is_empty());
+    name.map_or_else(|| "sensor".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::config::host_name;
 use crate::export::escape::escape;
 use crate::export::record::rfc3339;
 use crate::inventory::event::{Kind, Severity};
@@ -85,7 +86,7 @@ impl Event {
         record.extend(texts.into_iter().map(|(key, text)| (key.to_owned(), Value::from(text))));
         record.insert("details".to_owned(), Value::Object(details));
         record.insert("message".to_owned(), Value::from(escape(&message).into_owned()));
-        record.insert("sensor".to_owned(), Value::from(box_name()));
+        record.insert("sensor".to_owned(), Value::from(escape(&host_name()).into_owned()));
         Self { database: String::new(), id: 0, record }
     }
 
@@ -116,12 +117,6 @@ impl Event {
             false => format!("{}-{}", self.database, self.id),
         }
     }
-}
-
-/// This box's name.
-fn box_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    escape(name.trim()).into_owned()
 }
 
 fn event(fields: &Map<String, Value>) -> Option<Event> {

@@ -75,10 +75,10 @@ impl EchoSocket {
         let fail = |call| move |source| failed(family, call, source);
         raise_buffers(&socket);
         only_replies(&socket, family, kind).map_err(fail("filter"))?;
-        tell_hop_limit(&socket, family).map_err(fail("hop limit"))?;
         let ident = identifier(&socket, family, kind).map_err(fail("bind"))?;
-        if has_own_head(family, kind) {
-            set_option(&socket, libc::IPPROTO_IP, libc::IP_HDRINCL, &1_i32).map_err(fail("IP header"))?;
+        match has_heads(family, kind) {
+            true => set_option(&socket, libc::IPPROTO_IP, libc::IP_HDRINCL, &1_i32).map_err(fail("IP header"))?,
+            false => tell_hop_limit(&socket, family).map_err(fail("hop limit"))?,
         }
         socket.set_nonblocking(true).map_err(fail("non-blocking"))?;
         Ok(Self { readiness: OnceLock::new(), socket, family, kind, ident, strangers: Once::new() })
@@ -130,7 +130,7 @@ impl EchoSocket {
         // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
         let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
         let count = questions.len().min(BATCH);
-        let begin = if has_own_head(self.family, self.kind) { 0 } else { IP_HEAD };
+        let begin = if has_heads(self.family, self.kind) { 0 } else { IP_HEAD };
         for ((packet, to), (message, part)) in questions.iter().zip(messages.iter_mut().zip(&mut parts)) {
             let question = &packet[begin..];
             part.iov_base = question.as_ptr().cast_mut().cast();
@@ -148,12 +148,18 @@ impl EchoSocket {
 
     /// Receives up to [`BATCH`] messages; answers how many, of which those to our questions go to `sink`.
     pub(super) fn receive(&self, inbox: &mut Inbox, mut sink: impl FnMut(Reply<'_>)) -> io::Result<usize> {
-        let got = inbox.receive(&self.socket)?;
+        let has_heads = has_heads(self.family, self.kind);
+        let got = inbox.receive(&self.socket, !has_heads)?;
         for slot in 0..got {
             let (bytes, control, name) = inbox.message(slot);
-            let Some((ident, payload)) = answer(self.family, self.kind, bytes) else { continue };
+            let split = match has_heads {
+                true => split_head(bytes),
+                false => Some((source(self.family, name), hop_limit(control), bytes)),
+            };
+            let Some((from, hop_limit, message)) = split else { continue };
+            let Some((ident, payload)) = answer(self.family, message) else { continue };
             if ident == self.ident {
-                sink(Reply { from: source(self.family, name), hop_limit: hop_limit(control), payload });
+                sink(Reply { from, hop_limit, payload });
             } else {
                 // Where that fails, they go on being passed over here.
                 self.strangers.call_once(|| drop(only_ours(&self.socket, self.family, self.kind, self.ident)));
@@ -273,8 +279,9 @@ const PACKET_LEN: usize = IP_HEAD + QUESTION_LEN;
 pub(super) type Packet = [u8; PACKET_LEN];
 
 /// A raw IPv4 socket is given whole packets (raw(7), `IP_HDRINCL`): the kernel then neither gathers a packet from parts nor
-/// looks for an identification that no fragment needs, a twentieth of what sending one costs.
-fn has_own_head(family: Family, kind: SocketKind) -> bool {
+/// looks for an identification that no fragment needs, a twentieth of what sending one costs. It hands out whole ones too:
+/// nothing about a reply needs to be told beside it.
+fn has_heads(family: Family, kind: SocketKind) -> bool {
     (family, kind) == (Family::V4, SocketKind::Raw)
 }
 
@@ -313,12 +320,15 @@ fn checksum(bytes: &[u8]) -> u16 {
     !((folded + (folded >> 16)) as u16)
 }
 
-/// Identifier and payload of an echo reply; a raw IPv4 socket hands out the IP header too (raw(7)).
-fn answer(family: Family, kind: SocketKind, bytes: &[u8]) -> Option<(u16, &[u8])> {
-    let message = match (family, kind) {
-        (Family::V4, SocketKind::Raw) => bytes.get(usize::from(bytes.first()? & 0xf) * 4..)?,
-        _ => bytes,
-    };
+/// A packet's sender, its time to live and what follows the IPv4 header (RFC 791, section 3.1).
+fn split_head(packet: &[u8]) -> Option<(IpAddr, Option<u8>, &[u8])> {
+    let (head, _) = packet.split_first_chunk::<IP_HEAD>()?;
+    let message = packet.get(usize::from(head[0] & 0xf) * 4..)?;
+    Some((Ipv4Addr::new(head[12], head[13], head[14], head[15]).into(), Some(head[8]), message))
+}
+
+/// Identifier and payload of an echo reply.
+fn answer(family: Family, message: &[u8]) -> Option<(u16, &[u8])> {
     let (head, payload) = message.split_first_chunk::<HEAD>()?;
     let reply = match family {
         Family::V4 => ECHO_REPLY_V4,
@@ -378,7 +388,8 @@ impl Inbox {
         unsafe { Box::<Self>::new_zeroed().assume_init() }
     }
 
-    fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
+    /// Takes what is there, with the senders' addresses and the hop limits if that is wanted.
+    fn receive(&mut self, socket: &Socket, tell: bool) -> io::Result<usize> {
         // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
         let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
         for slot in 0..BATCH {
@@ -387,10 +398,12 @@ impl Inbox {
             let head = &mut messages[slot].msg_hdr;
             head.msg_iov = &raw mut parts[slot];
             head.msg_iovlen = 1;
-            head.msg_name = self.names[slot].as_mut_ptr().cast();
-            head.msg_namelen = NAME as libc::socklen_t;
-            head.msg_control = self.controls[slot].0.as_mut_ptr().cast();
-            head.msg_controllen = CONTROL as _;
+            if tell {
+                head.msg_name = self.names[slot].as_mut_ptr().cast();
+                head.msg_namelen = NAME as libc::socklen_t;
+                head.msg_control = self.controls[slot].0.as_mut_ptr().cast();
+                head.msg_controllen = CONTROL as _;
+            }
         }
         let (fd, flags) = (socket.as_raw_fd(), libc::MSG_DONTWAIT);
         // SAFETY: the heads point to buffers of the lengths they state, all of which outlive the call.
@@ -434,28 +447,35 @@ mod tests {
     }
 
     #[test]
-    fn replies_with_and_without_an_ip_header() {
-        let (v4, v6) = (echoed(Family::V4), echoed(Family::V6));
-        let expected = Some((0x1234, &COOKIE[..]));
-        assert_eq!(answer(Family::V4, SocketKind::Ping, &v4), expected);
-        assert_eq!(answer(Family::V6, SocketKind::Ping, &v6), expected);
-        assert_eq!(answer(Family::V6, SocketKind::Raw, &v6), expected);
-        for header_len in [20, 24, 60_u8] {
-            let header = [vec![0x40 + header_len / 4], vec![0; usize::from(header_len) - 1]].concat();
-            assert_eq!(answer(Family::V4, SocketKind::Raw, &[header, v4.clone()].concat()), expected);
+    fn a_reply_carries_what_was_asked() {
+        for family in [Family::V4, Family::V6] {
+            assert_eq!(answer(family, &echoed(family)), Some((0x1234, &COOKIE[..])));
+        }
+    }
+
+    #[test]
+    fn an_ip_header_of_any_length_tells_the_sender_and_the_time_to_live() {
+        let from = Ipv4Addr::new(192, 0, 2, 7);
+        for len in [20, 24, 60] {
+            let mut packet = vec![0; len];
+            packet[0] = 0x40 + len as u8 / 4;
+            packet[8] = 63;
+            packet[12..16].copy_from_slice(&from.octets());
+            packet.extend(echoed(Family::V4));
+            assert_eq!(split_head(&packet), Some((from.into(), Some(63), &echoed(Family::V4)[..])));
+            assert_eq!(split_head(&packet[..len - 1]), None);
         }
     }
 
     #[test]
     fn what_is_no_reply() {
-        for kind in [SocketKind::Ping, SocketKind::Raw] {
-            assert_eq!(answer(Family::V4, kind, &[]), None);
-            assert_eq!(answer(Family::V4, kind, &[0x4f; 30]), None);
-            assert_eq!(answer(Family::V6, kind, &echoed(Family::V6)[..7]), None);
+        for (family, message) in [(Family::V4, &[][..]), (Family::V6, &echoed(Family::V6)[..7])] {
+            assert_eq!(answer(family, message), None);
         }
+        assert_eq!(split_head(&[0x4f; 30]), None);
         // Our own question on loopback, and "destination unreachable".
-        assert_eq!(answer(Family::V4, SocketKind::Ping, &question(Family::V4, 1, 1, &COOKIE)), None);
-        assert_eq!(answer(Family::V4, SocketKind::Ping, &[3, 1, 0, 0, 0, 0, 0, 0]), None);
-        assert_eq!(answer(Family::V6, SocketKind::Ping, &[1, 0, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(answer(Family::V4, &question(Family::V4, 1, 1, &COOKIE)), None);
+        assert_eq!(answer(Family::V4, &[3, 1, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(answer(Family::V6, &[1, 0, 0, 0, 0, 0, 0, 0]), None);
     }
 }
