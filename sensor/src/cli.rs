@@ -41,6 +41,11 @@ impl<T: FromArgMatches> FromArgMatches for Later<T> {
         T::from_arg_matches(matches).map(Self)
     }
 
+    // What is given whole need not be copied first, as the trait would.
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches_mut(matches).map(Self)
+    }
+
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         self.0.update_from_arg_matches(matches)
     }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use enumset::EnumSet;
 use jsonschema::Validator;
 use sensor::export::record::{
     AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, RoleRecord, RouterRecord, ServiceRecord,
@@ -290,14 +291,14 @@ fn rows() -> Rows {
     let segment = segment();
     let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_nanos(2_000_000_001));
     let [a, b, c] = [Mac([0, 0, 0x5e, 0, 0x53, 1]), Mac([2, 0, 0, 0, 0, 1]), Mac([0, 0, 0x5e, 0, 1, 1])];
-    let sources = BTreeSet::from(Source::ALL);
-    let holder = |mac| Holder { mac, first_seen, last_seen, sources: sources.clone() };
+    let sources = EnumSet::all();
+    let holder = |mac| Holder { mac, first_seen, last_seen, sources };
     let binding = |ip: &str, macs: &[Mac]| Binding {
         segment,
         ip: ip.parse().unwrap(),
         holders: macs.iter().copied().map(holder).collect(),
     };
-    let station = |mac| Station { segment, mac, host: HostId(1), first_seen, last_seen, sources: sources.clone() };
+    let station = |mac| Station { segment, mac, host: HostId(1), first_seen, last_seen, sources };
     let hostile = Text::new(b"\x1b]52;c;\x07=cmd\n\0").escaped();
     let host = Host {
         id: HostId(1),

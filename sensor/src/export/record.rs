@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use enumset::EnumSet;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -419,9 +420,13 @@ impl<'a> Known<'a> {
                 subjects.push((place, Subject::Lonely(station)));
             }
         }
-        for host in rows.hosts.iter().copied().filter(|host| !with_record.contains(&host.id)) {
-            subjects.push((Place::new(host.segment, None, None), Subject::Remembered(host)));
-        }
+        let mut remembered: Vec<&Host> =
+            rows.hosts.iter().copied().filter(|host| !with_record.contains(&host.id)).collect();
+        // They all stand in the same place.
+        remembered.sort_unstable_by_key(|host| host.id);
+        subjects.extend(
+            remembered.into_iter().map(|host| (Place::new(host.segment, None, None), Subject::Remembered(host))),
+        );
         subjects
     }
 
@@ -443,16 +448,16 @@ impl<'a> Known<'a> {
         match subject {
             Subject::Answering(asked) => add_asked(&mut record, asked, host, None),
             Subject::Held(binding, holder) => {
-                record.sources = sorted(&holder.sources);
+                record.sources = written(holder.sources);
                 record.previous_macs = previous(binding, holder.mac);
                 // A frame that answers a question is an answer.
-                let is_answer = |source: &Source| matches!(source, Source::ArpProbe | Source::NdpProbe);
+                let is_answer = |source| matches!(source, Source::ArpProbe | Source::NdpProbe);
                 record.alive = holder.sources.iter().any(is_answer).then_some(true);
                 if let Some(Some(asked)) = self.bound.get(&(segment, binding.ip)) {
                     add_asked(&mut record, asked, host, Some(holder.last_seen));
                 }
             }
-            Subject::Lonely(station) => record.sources = sorted(&station.sources),
+            Subject::Lonely(station) => record.sources = written(station.sources),
             Subject::Remembered(_) => {}
         }
         (host, record)
@@ -550,8 +555,8 @@ fn add_asked(record: &mut AddressRecord, asked: &Asked, host: Option<&Host>, hea
     let mut services = record.services.take().unwrap_or_default();
     services.extend(asked.ports.iter().map(port));
     record.services = filled(services);
-    record.sources.extend(sorted(&asked.sources));
-    record.sources.extend(asked.reverse_dns.is_some().then(|| Source::Ptr.name().to_owned()));
+    let asked_by = asked.sources.iter().chain(asked.reverse_dns.is_some().then_some(Source::Ptr));
+    record.sources.extend(asked_by.map(|source| source.name().to_owned()));
     record.sources.sort();
     record.sources.dedup();
 }
@@ -652,10 +657,8 @@ fn previous(binding: &Binding, present: Mac) -> Option<Vec<String>> {
     filled(others.map(|holder| holder.mac.to_string()).collect())
 }
 
-fn sorted<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<String> {
-    let mut names: Vec<String> = sources.into_iter().map(|source| source.name().to_owned()).collect();
-    names.sort();
-    names
+fn written(sources: EnumSet<Source>) -> Vec<String> {
+    sources.iter().map(|source| source.name().to_owned()).collect()
 }
 
 /// First label of the name that is trusted most.
@@ -728,20 +731,14 @@ fn mac_kind(mac: Mac) -> &'static str {
 /// Lower-case hex, two digits a byte.
 pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        out.push(digit(byte >> 4));
-        out.push(digit(byte & 0xf));
-    }
-    out
+    let digits = |byte: &u8| [byte >> 4, byte & 0xf].map(|nibble| DIGITS[usize::from(nibble)]);
+    let digits: Vec<u8> = bytes.iter().flat_map(digits).collect();
+    String::from_utf8(digits).expect("digits are ASCII")
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
-    use std::collections::BTreeSet;
 
     use serde_json::json;
 
@@ -978,20 +975,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn sources_are_written_in_the_order_of_their_names() {
+        assert!(written(EnumSet::all()).is_sorted());
+    }
+
     fn segment(iface: &str, vlans: [u16; 2]) -> Segment {
         Segment::tagged(Iface::new(iface).unwrap(), Vlans::new(vlans))
     }
 
     fn binding(segment: Segment, ip: &str, macs: &[Mac]) -> Binding {
         let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
-        let sources = BTreeSet::from([Source::Ndp, Source::Arp]);
-        let holders = macs.iter().map(|&mac| Holder { mac, first_seen, last_seen, sources: sources.clone() }).collect();
+        let sources = Source::Ndp | Source::Arp;
+        let holders = macs.iter().map(|&mac| Holder { mac, first_seen, last_seen, sources }).collect();
         Binding { segment, ip: ip.parse().unwrap(), holders }
     }
 
     fn station(segment: Segment, mac: Mac) -> Station {
         let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
-        Station { segment, mac, host: HostId(1), first_seen, last_seen, sources: BTreeSet::from([Source::Mdns]) }
+        Station { segment, mac, host: HostId(1), first_seen, last_seen, sources: Source::Mdns.into() }
     }
 
     fn host() -> Host {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use enumset::EnumSet;
+
 use super::sighting::PortState;
 use super::state::{Asked, OpenPort, Source};
 use super::table::Mark;
@@ -36,7 +38,7 @@ pub(super) fn unknown(segment: Segment, ip: std::net::IpAddr, at: Timestamp) -> 
         host: None,
         first_seen: at,
         last_seen: at,
-        sources: std::collections::BTreeSet::new(),
+        sources: EnumSet::empty(),
         silent_at: None,
         rtt_us: None,
         reverse_dns: None,

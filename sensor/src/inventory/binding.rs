@@ -70,7 +70,7 @@ pub(super) struct Previous {
 
 /// The time with an address that begins with `word`.
 pub(super) fn holder(word: &Word) -> Holder {
-    Holder { mac: word.mac, first_seen: word.at, last_seen: word.at, sources: [word.source].into() }
+    Holder { mac: word.mac, first_seen: word.at, last_seen: word.at, sources: word.source.into() }
 }
 
 /// Weighs `word` against the binding's history and changes it accordingly.

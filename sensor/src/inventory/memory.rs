@@ -230,7 +230,7 @@ impl Memory {
             self.drop_oldest_station();
         }
         let id = host_id(segment, mac);
-        let station = Station { segment, mac, host: id, first_seen: at, last_seen: at, sources: [source].into() };
+        let station = Station { segment, mac, host: id, first_seen: at, last_seen: at, sources: source.into() };
         self.stations.insert(station, BTreeSet::new());
         match self.hosts.note_mut(&id) {
             Some(macs) => {
@@ -737,7 +737,7 @@ impl Memory {
     /// What records are made of.
     pub(super) fn view(&self) -> View<'_> {
         View {
-            hosts: self.hosts.rows(),
+            hosts: self.hosts.values(),
             stations: self.stations.rows(),
             bindings: self.bindings.rows(),
             roles: self.roles.rows(),

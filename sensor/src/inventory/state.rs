@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use enumset::{EnumSet, EnumSetType};
 use ipnet::IpNet;
 
 use super::fingerprint::Evidence;
@@ -14,8 +15,8 @@ use crate::types::{Mac, Segment, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub u64);
 
-/// By which protocol something was learned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// By which protocol something was learned; in alphabetical order of the written names.
+#[derive(Debug, PartialOrd, Ord, Hash, EnumSetType)]
 pub enum Source {
     /// ARP.
     Arp,
@@ -70,35 +71,6 @@ pub enum Source {
 }
 
 impl Source {
-    /// Every source, in alphabetical order of its written name.
-    pub const ALL: [Self; 25] = [
-        Self::Arp,
-        Self::ArpProbe,
-        Self::Carp,
-        Self::Cdp,
-        Self::Dhcp,
-        Self::Dhcpv6,
-        Self::Glbp,
-        Self::Hsrp,
-        Self::Icmp,
-        Self::Igmp,
-        Self::Lldp,
-        Self::Llmnr,
-        Self::Mdns,
-        Self::Mld,
-        Self::Nbns,
-        Self::Ndp,
-        Self::NdpProbe,
-        Self::Ptr,
-        Self::Snmp,
-        Self::Ssdp,
-        Self::Stp,
-        Self::Tcp,
-        Self::Traffic,
-        Self::Vrrp,
-        Self::Wsd,
-    ];
-
     /// The source in exports and in the database.
     pub const fn name(self) -> &'static str {
         match self {
@@ -132,7 +104,7 @@ impl Source {
 
     /// The reverse of [`Source::name`].
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.name() == name)
+        EnumSet::all().iter().find(|source: &Self| source.name() == name)
     }
 
     /// How far a name from here is trusted, the smallest most: what a host says of itself before what others say of it.
@@ -375,7 +347,7 @@ pub struct Station {
     /// Last sighting.
     pub last_seen: Timestamp,
     /// The protocols it was heard by.
-    pub sources: BTreeSet<Source>,
+    pub sources: EnumSet<Source>,
 }
 
 /// That a station belongs to a host that it did not begin as, or that it must not belong to one.
@@ -426,7 +398,7 @@ pub struct Holder {
     /// Last time.
     pub last_seen: Timestamp,
     /// The protocols by which it did.
-    pub sources: BTreeSet<Source>,
+    pub sources: EnumSet<Source>,
 }
 
 /// A DHCP server's promise.
@@ -597,7 +569,7 @@ pub struct Asked {
     /// Last answer; the same as `first_seen` when there never was one.
     pub last_seen: Timestamp,
     /// The techniques that were answered.
-    pub sources: BTreeSet<Source>,
+    pub sources: EnumSet<Source>,
     /// The end of the last round of questions that nobody answered.
     pub silent_at: Option<Timestamp>,
     /// Last round-trip time, microseconds.
@@ -665,10 +637,10 @@ pub struct Rows {
     pub joins: Vec<Join>,
 }
 
-/// What records are made of, each table by its key as in [`Rows`], wherever the rows are kept.
+/// What records are made of, each table but one by its key as in [`Rows`], wherever the rows are kept.
 #[derive(Clone, Debug, Default)]
 pub struct View<'a> {
-    /// Hosts.
+    /// Hosts, in no order.
     pub hosts: Vec<&'a Host>,
     /// Stations.
     pub stations: Vec<&'a Station>,

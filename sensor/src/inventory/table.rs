@@ -201,9 +201,14 @@ impl<R: Row, N> Table<R, N> {
         by_age.iter().filter_map(|(_, key)| self.remove(key)).collect()
     }
 
+    /// Every row, in no order.
+    pub(super) fn values(&self) -> Vec<&R> {
+        self.slots.values().map(|slot| &slot.row).collect()
+    }
+
     /// Every row, by key.
     pub(super) fn rows(&self) -> Vec<&R> {
-        let mut rows: Vec<&R> = self.slots.values().map(|slot| &slot.row).collect();
+        let mut rows = self.values();
         rows.sort_unstable_by_key(|row| row.key());
         rows
     }

@@ -310,6 +310,8 @@ mod tests {
 
     use std::collections::BTreeMap;
 
+    use enumset::EnumSet;
+
     use super::*;
     use crate::inventory::policy::{Subjects, Telling};
     use crate::inventory::state::{Host, HostId, Rows, Station};
@@ -333,7 +335,7 @@ mod tests {
             roles: BTreeMap::new(),
             prints: Vec::new(),
         };
-        let station = Station { segment, mac, host: host.id, first_seen, last_seen, sources: BTreeSet::new() };
+        let station = Station { segment, mac, host: host.id, first_seen, last_seen, sources: EnumSet::empty() };
         let rows = Rows { hosts: vec![host], stations: vec![station], ..Rows::default() };
         let last_event_at = Some(Timestamp::from_secs(5));
         let saved = Saved { rows, next_event_id: 9, last_event_at, ..Saved::default() };

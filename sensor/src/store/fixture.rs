@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
+use enumset::EnumSet;
 use ipnet::IpNet;
 
 use super::{Batch, Saved, StoredEvent, Writer};
@@ -94,7 +95,7 @@ pub(super) fn network(count: u16) -> Rows {
         let mac = Mac([2, 0, 0, 0, high, low]);
         // As spread over 64 bits as a hash.
         let id = HostId(Random(number.into()).next());
-        let sources = BTreeSet::from([Source::Arp, Source::Ndp]);
+        let sources = Source::Arp | Source::Ndp;
         rows.hosts.push(Host {
             id,
             segment: segment(0),
@@ -109,14 +110,7 @@ pub(super) fn network(count: u16) -> Rows {
             roles: BTreeMap::new(),
             prints: Vec::new(),
         });
-        rows.stations.push(Station {
-            segment: segment(0),
-            mac,
-            host: id,
-            first_seen: NOW,
-            last_seen: NOW,
-            sources: sources.clone(),
-        });
+        rows.stations.push(Station { segment: segment(0), mac, host: id, first_seen: NOW, last_seen: NOW, sources });
         let addresses: [IpAddr; 3] = [
             Ipv4Addr::new(10, 0, high, low).into(),
             Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, number).into(),
@@ -125,7 +119,7 @@ pub(super) fn network(count: u16) -> Rows {
         rows.bindings.extend(addresses.map(|ip| Binding {
             segment: segment(0),
             ip,
-            holders: vec![Holder { mac, first_seen: NOW, last_seen: NOW, sources: sources.clone() }],
+            holders: vec![Holder { mac, first_seen: NOW, last_seen: NOW, sources }],
         }));
     }
     rows
@@ -496,7 +490,8 @@ impl Random {
     }
 
     fn source(&mut self) -> Source {
-        Source::ALL[(self.next() % Source::ALL.len() as u64) as usize]
+        let all: Vec<Source> = EnumSet::all().iter().collect();
+        all[(self.next() % all.len() as u64) as usize]
     }
 
     fn role_kind(&mut self) -> Role {

@@ -181,7 +181,7 @@ impl Save<'_> {
              ON CONFLICT (segment, mac) DO UPDATE SET
                host = excluded.host, first_seen = excluded.first_seen, sources = excluded.sources
              RETURNING id",
-            params![segment, mac, host, first_seen, Sources(sources.clone())],
+            params![segment, mac, host, first_seen, Sources(*sources)],
         )?;
         self.run("INSERT OR REPLACE INTO station_presence (station, last_seen) VALUES (?, ?)", params![row, last_seen])
     }
@@ -195,7 +195,7 @@ impl Save<'_> {
              ON CONFLICT (segment, ip) DO UPDATE SET
                mac = excluded.mac, first_seen = excluded.first_seen, sources = excluded.sources
              RETURNING id",
-            params![segment, Ip(*ip), present.mac, present.first_seen, Sources(present.sources.clone())],
+            params![segment, Ip(*ip), present.mac, present.first_seen, Sources(present.sources)],
         )?;
         self.run(
             "INSERT OR REPLACE INTO binding_presence (binding, last_seen) VALUES (?, ?)",
@@ -206,7 +206,7 @@ impl Save<'_> {
             self.run(
                 "INSERT INTO past_holders (binding, place, mac, first_seen, last_seen, sources)
                  VALUES (?, ?, ?, ?, ?, ?)",
-                params![row, place, holder.mac, holder.first_seen, holder.last_seen, Sources(holder.sources.clone())],
+                params![row, place, holder.mac, holder.first_seen, holder.last_seen, Sources(holder.sources)],
             )?;
         }
         Ok(())
@@ -289,7 +289,7 @@ impl Save<'_> {
                 host,
                 first_seen,
                 last_seen,
-                Sources(sources.clone()),
+                Sources(*sources),
                 silent_at,
                 asked.rtt_us,
                 asked.reverse_dns,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use enumset::EnumSet;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::inventory::fingerprint::Evidence;
@@ -18,7 +19,7 @@ pub(super) struct Ip(pub(super) IpAddr);
 pub(super) struct Protocol(pub(super) &'static str);
 
 /// A set of sources, in alphabetical order with commas.
-pub(super) struct Sources(pub(super) BTreeSet<Source>);
+pub(super) struct Sources(pub(super) EnumSet<Source>);
 
 /// What joined a station to a host, in alphabetical order with commas.
 pub(super) struct Kinships(pub(super) BTreeSet<Kinship>);
@@ -134,7 +135,7 @@ impl FromSql for HostRole {
 
 impl ToSql for Sources {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.iter().map(|source| source.name()).collect::<Vec<_>>().join(",").into())
+        Ok(self.0.iter().map(Source::name).collect::<Vec<_>>().join(",").into())
     }
 }
 

@@ -159,7 +159,7 @@ impl Correlator {
     pub(super) fn watch_given(&mut self, s: &Sighting, claim: &DhcpClaim, ip: Ipv4Addr) {
         let address = IpAddr::V4(ip);
         let Some(holder) = self.memory.holder(s.segment, address) else { return };
-        let is_used = holder.sources.contains(&Source::Arp) || holder.sources.contains(&Source::ArpProbe);
+        let is_used = !holder.sources.is_disjoint(Source::Arp | Source::ArpProbe);
         let is_fresh = holder.first_seen < s.at && s.at.since(holder.last_seen) <= IN_USE;
         let (user, last_seen) = (holder.mac, holder.last_seen);
         let is_known_to_move =
@@ -201,7 +201,7 @@ impl Correlator {
     /// Whether an address is held by nothing but a server's promise of the last minutes.
     pub(super) fn is_only_promised(&self, s: &Sighting, ip: IpAddr, holder: Mac) -> bool {
         let is_promise = |held: &Holder| {
-            held.mac == holder && held.sources.iter().all(|source| *source == Source::Dhcp) && {
+            held.mac == holder && held.sources.iter().all(|source| source == Source::Dhcp) && {
                 is_within(held.last_seen, s.at, IN_USE)
             }
         };
@@ -255,7 +255,7 @@ impl Correlator {
         let tracked = if ip.is_ipv4() { TRACKED } else { TRACKED_SIX };
         let roles = self.memory.host_of(check.segment, check.mac).map(|host| &host.roles);
         let asks = [HostRole::AccessPoint, HostRole::DhcpServer, HostRole::Switch];
-        let is_word = |held: &Holder| held.mac == check.mac && held.sources.iter().any(|by| *by != Source::Dhcp);
+        let is_word = |held: &Holder| held.mac == check.mac && held.sources.iter().any(|by| by != Source::Dhcp);
         checked >= tracked
             || asks.iter().any(|role| roles.is_some_and(|roles| roles.contains_key(role)))
             || self.memory.holders(check.segment, ip).iter().any(is_word)

@@ -211,7 +211,7 @@ impl Correlator {
     /// that machine, which holds it.
     pub(super) fn is_own_mention(&self, s: &Sighting, ip: IpAddr, source: Source) -> bool {
         let Some(holder) = self.memory.holder(s.segment, ip).filter(|holder| holder.mac != s.mac) else { return false };
-        let is_word = holder.sources.iter().all(|source| is_mention(*source));
+        let is_word = holder.sources.iter().all(is_mention);
         is_word && !is_mention(source) && self.is_one_host(s.segment, holder.mac, s.mac)
     }
 

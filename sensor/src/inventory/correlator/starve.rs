@@ -65,7 +65,7 @@ impl Correlator {
 
     /// Whether nothing but DHCP was heard of a station; of one that is forgotten already, or that speaks now, neither.
     fn only_asked(&self, segment: Segment, mac: Mac) -> bool {
-        self.memory.sources(segment, mac).is_none_or(|sources| sources.iter().all(|source| *source == Source::Dhcp))
+        self.memory.sources(segment, mac).is_none_or(|sources| sources.iter().all(|source| source == Source::Dhcp))
     }
 
     fn tell_starvation(&mut self, s: &Sighting, mac: Option<Mac>, clients: usize, events: &mut Vec<Event>) {

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use enumset::EnumSet;
+
 use super::super::event::Reason;
 use super::super::policy::{Hours, Kin, Quiet, Subjects};
 use super::super::state::{Binding, Holder, HostId, Station};
@@ -439,7 +441,7 @@ fn rows(hosts: &[(u8, i64, i64)]) -> Rows {
     for &(number, first_seen, last_seen) in hosts {
         let (first_seen, last_seen) = (Timestamp::from_secs(first_seen), Timestamp::from_secs(last_seen));
         let (id, mac) = (HostId(number.into()), Mac([2, 0, 0, 0, 0, number]));
-        let sources = std::collections::BTreeSet::new();
+        let sources = EnumSet::empty();
         rows.hosts.push(super::super::state::Host {
             id,
             segment,
@@ -454,7 +456,7 @@ fn rows(hosts: &[(u8, i64, i64)]) -> Rows {
             roles: BTreeMap::new(),
             prints: Vec::new(),
         });
-        rows.stations.push(Station { segment, mac, host: id, first_seen, last_seen, sources: sources.clone() });
+        rows.stations.push(Station { segment, mac, host: id, first_seen, last_seen, sources });
         let ip = std::net::Ipv4Addr::new(10, 0, 0, number).into();
         let holders = vec![Holder { mac, first_seen, last_seen, sources }];
         rows.bindings.push(Binding { segment, ip, holders });

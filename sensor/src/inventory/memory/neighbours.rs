@@ -196,7 +196,7 @@ impl Memory {
     /// it: whoever does takes nothing from anybody.
     pub(in super::super) fn unmention(&mut self, segment: Segment, ip: IpAddr, by: Mac) {
         let Some(holder) = self.holder(segment, ip) else { return };
-        let is_word = holder.sources.iter().all(|source| is_mention(*source));
+        let is_word = holder.sources.iter().all(is_mention);
         if holder.mac == by || !is_word {
             return;
         }

@@ -1,8 +1,9 @@
 //! Oddities that are told again when they come back after a while, and the roles that they are judged by.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+
+use enumset::EnumSet;
 
 use super::super::state::{Binding, Holder, Lease, Role, RoleHolder, Source, Told};
 use super::super::table::{Mark, Row, see};
@@ -51,8 +52,8 @@ impl Memory {
     }
 
     /// The protocols by which a station was heard.
-    pub(in super::super) fn sources(&self, segment: Segment, mac: Mac) -> Option<&BTreeSet<Source>> {
-        self.stations.get(&(segment, mac)).map(|station| &station.sources)
+    pub(in super::super) fn sources(&self, segment: Segment, mac: Mac) -> Option<EnumSet<Source>> {
+        self.stations.get(&(segment, mac)).map(|station| station.sources)
     }
 
     /// The last lease of an address, ended or not.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use enumset::EnumSet;
 use ipnet::IpNet;
 
 use super::super::policy::{Network, Quiet};
@@ -259,7 +260,7 @@ fn a_station_that_is_never_asked() {
     bench.hear(&request("10.0.0.8", 1));
     bench.run(HOUR);
     assert_eq!(bench.sent, []);
-    let holders = vec![Holder { mac: mac(9), first_seen: START, last_seen: START, sources: BTreeSet::new() }];
+    let holders = vec![Holder { mac: mac(9), first_seen: START, last_seen: START, sources: EnumSet::empty() }];
     let rows =
         Rows { bindings: vec![Binding { segment: segment("eth0"), ip: ip("10.0.0.7"), holders }], ..Rows::default() };
     bench.planner.restore(&rows, bench.now);
@@ -645,7 +646,7 @@ fn a_clock_that_is_set_makes_nobody_silent_and_fills_no_bucket() {
 #[test]
 fn known_addresses_are_taken_up_slowly() {
     let binding = |number: u8| {
-        let holders = vec![Holder { mac: mac(number), first_seen: START, last_seen: START, sources: BTreeSet::new() }];
+        let holders = vec![Holder { mac: mac(number), first_seen: START, last_seen: START, sources: EnumSet::empty() }];
         Binding { segment: segment("eth0"), ip: IpAddr::V4([10, 0, 0, number].into()), holders }
     };
     let rows = Rows { bindings: (10..210).map(binding).collect(), ..Rows::default() };
