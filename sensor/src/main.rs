@@ -4,13 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ipnet::IpNet;
 
-use sensor::capture::iface::{self, Addresses};
-use sensor::capture::{Live, Role};
+use sensor::capture::Live;
+use sensor::capture::iface;
 use sensor::cli::{Cli, Command, Later};
 use sensor::clock::Clock;
-use sensor::config::{self, Inventory, Screen};
+use sensor::config::{self, Screen};
 use sensor::export::lines::Lines;
 use sensor::export::syslog::Syslog;
 use sensor::export::{Sink, journal};
@@ -28,7 +27,6 @@ use sensor::run::voices::{self, Voices};
 use sensor::run::watch::Watch;
 use sensor::run::{self, World, host, mute, notice, replay, scan, screen, show};
 use sensor::store::{Writer, WriterThread};
-use sensor::types::Iface;
 use sensor::watch;
 
 fn main() -> ExitCode {
@@ -102,9 +100,17 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     make_default_folder(&config.db)?;
     let (mut writer, saved) = Writer::open(&config.db, clock.now())?;
     writer.set_rules(&rules)?;
-    let mut settings = settings(&config.inventory, &config.ports, alias, &here, saved.created_at);
-    settings.allow = config.asking.networks.iter().map(config::asking::Named::allow).collect();
-    settings.explain = voices.is_some().then_some(EXPLAIN);
+    let watch =
+        Watch::new(&ports, &config.inventory.networks).map_err(Failure::system("addresses cannot be listed"))?;
+    let settings = Settings {
+        learning_until: Some(saved.created_at.after(config.inventory.learning)),
+        settle: SETTLE,
+        own_macs: here.macs(),
+        prefixes: watch.homes(alias),
+        allow: config.asking.networks.iter().map(config::asking::Named::allow).collect(),
+        explain: voices.is_some().then_some(EXPLAIN),
+        history: false,
+    };
     let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
     if let Some((address, format)) = config.syslog {
         let syslog = Sink::Syslog(Syslog::new(address, format));
@@ -163,8 +169,6 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         }
     };
     let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
-    let watch =
-        Watch::new(&ports, &config.inventory.networks).map_err(Failure::system("addresses cannot be listed"))?;
     Ok(World {
         clock,
         capture,
@@ -172,6 +176,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         store,
         prober,
         speakers: Speakers::new(spoken),
+        asking: config.asking,
         watch,
         alias,
         outbox,
@@ -180,40 +185,6 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
         control,
         file: config.file,
     })
-}
-
-fn settings(
-    inventory: &Inventory,
-    ports: &[sensor::capture::Port],
-    alias: Option<(Iface, Iface)>,
-    here: &Addresses,
-    created_at: sensor::types::Timestamp,
-) -> Settings {
-    let mut prefixes = inventory.networks.clone();
-    for port in ports.iter().filter(|port| port.role == Role::Host) {
-        prefixes.extend(here.prefixes_of(port.iface).into_iter().map(|prefix| (Some(port.iface), prefix)));
-    }
-    if let Some((speaker, mirror)) = alias {
-        // The speaker's neighbours are filed under the mirror port. Where no prefix bounds that, they need none, and theirs
-        // alone would shut out whatever else passes it.
-        let is_bounded = |new: &IpNet| {
-            let bounds = |on: Option<Iface>, known: IpNet| {
-                on.is_none_or(|on| on == mirror) && known.addr().is_ipv4() == new.addr().is_ipv4()
-            };
-            prefixes.iter().any(|&(on, known)| bounds(on, known))
-        };
-        let near: Vec<IpNet> = here.prefixes_of(speaker).into_iter().filter(is_bounded).collect();
-        prefixes.extend(near.into_iter().map(|prefix| (Some(mirror), prefix)));
-    }
-    Settings {
-        learning_until: Some(created_at.after(inventory.learning)),
-        settle: SETTLE,
-        own_macs: here.macs(),
-        prefixes,
-        allow: Vec::new(),
-        explain: None,
-        history: false,
-    }
 }
 
 /// The default place is ours to make; a folder that was named must be there, because a typing error would hide.

@@ -19,7 +19,7 @@ use self::status::Status;
 use self::watch::Watch;
 use crate::capture::{CaptureError, Live, Seen, Watched, iface};
 use crate::clock::Clock;
-use crate::config::{self, ConfigError, Screen, Target};
+use crate::config::{self, Asking, ConfigError, Screen, Target};
 use crate::export::lines::Lines;
 use crate::inventory::event::{Detail, Kind};
 use crate::inventory::fingerprint::{Fingerprints, Mistake};
@@ -85,6 +85,8 @@ pub struct World {
     pub prober: Option<Prober>,
     /// Who speaks for the prober.
     pub speakers: Speakers,
+    /// What the owner said of asking.
+    pub asking: Asking,
     /// Whom to hear besides the senders of harvested protocols.
     pub watch: Watch,
     /// A port that speaks for a mirror port: what it hears belongs to that one's segments.
@@ -285,7 +287,8 @@ impl Sensor {
         let mut sink = |frame: Frame<'_>| intake.take(&filed(frame, *alias), now);
         capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)?;
         if ports::tell(capture.take_news(), intake, now) {
-            self.speakers_due = now;
+            // Before the next frame: its sender may be at home where we are now.
+            self.look_at_addresses(now, false);
         }
         Ok(())
     }
@@ -405,16 +408,23 @@ impl Sensor {
         }
         let is_due = now >= self.speakers_due || now < self.started;
         if is_failing || is_due || !self.world.speakers.are_sound() {
-            self.speakers_due = now.after(SPEAKERS_EVERY);
-            // What cannot be listed now stays as it was.
-            drop(self.world.watch.renew());
-            self.look_at_speakers(now, is_failing);
+            self.look_at_addresses(now, is_failing);
         }
+    }
+
+    /// The networks that we are attached to may be others: senders at home are others then, and who is asked.
+    fn look_at_addresses(&mut self, now: Timestamp, is_failing: bool) {
+        self.speakers_due = now.after(SPEAKERS_EVERY);
+        let World { intake, watch, alias, .. } = &mut self.world;
+        // What cannot be listed now stays as it was.
+        drop(watch.renew());
+        intake.desk.correlator.set_prefixes(watch.homes(*alias));
+        self.look_at_speakers(now, is_failing);
     }
 
     /// An interface that asks may have become another: with another number, station or addresses.
     fn look_at_speakers(&mut self, now: Timestamp, is_failing: bool) {
-        let World { intake, prober: Some(prober), speakers, .. } = &mut self.world else { return };
+        let World { intake, prober: Some(prober), speakers, asking, .. } = &mut self.world else { return };
         let is_changed = speakers.look(now, &mut renew::find);
         ports::tell(speakers.take_news(), intake, now);
         if is_changed {
@@ -422,7 +432,7 @@ impl Sensor {
             if let Ok(here) = iface::addresses() {
                 intake.set_own_macs(here.macs());
             }
-            intake.desk.set_own_ips(speakers.own_ips());
+            intake.desk.set_policy(voices::policy(&speakers.voices(), asking), now);
         }
         if is_changed || is_failing {
             prober.renew(speakers.voices());

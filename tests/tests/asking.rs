@@ -345,6 +345,48 @@ fn passive_is_silent() {
 }
 
 #[test]
+fn a_sensor_whose_network_is_another_asks_there_and_no_longer_where_it_was() {
+    if !lab::possible() {
+        return;
+    }
+    let scene = Scene::new();
+    let old = scene.host("old", 1, 50);
+    let new = scene.crowd.plug_in("new", mac(2), &["10.77.0.50/24".parse().unwrap()]).unwrap();
+    // The way by which a question to the network that was left would leave.
+    let move_there =
+        "ip addr flush dev eth0 scope global; ip addr add 10.77.0.1/24 dev eth0; ip route add default via 10.77.0.50";
+    scene.crowd.prober.sh(move_there).unwrap();
+    wait::until("the new network to be attached", || {
+        let claim = sender::arp_request(mac(2), Ipv4Addr::new(10, 77, 0, 50), Ipv4Addr::new(10, 77, 0, 51), &[]);
+        sender::send(&new, IFACE, &[claim])?;
+        let records = scene.sensor().export()?;
+        Ok(records.iter().any(|record| record["ip"] == "10.77.0.50" && record["alive"] == true).then_some(()))
+    })
+    .unwrap();
+    let tap = scene.crowd.tap().unwrap();
+    // Not everybody has moved yet.
+    let claim = sender::arp_request(mac(1), ip(50), ip(51), &[]);
+    sender::send(&old, IFACE, &[claim]).unwrap();
+    std::thread::sleep(Duration::from_secs(8));
+    let asked = |prefix: [u8; 3]| {
+        let frames = tap.frames().unwrap();
+        let of = |bytes: &[u8]| match bytes[12..14] {
+            [0x08, 0x06] => bytes[38..41] == prefix,
+            [0x08, 0x00] => bytes[30..33] == prefix,
+            _ => false,
+        };
+        (frames.iter().filter(|frame| of(&frame.bytes)).count(), frames.len())
+    };
+    let (there, all) = asked([10, 66, 0]);
+    assert!(there == 0 && all > 0, "{there} of {all} questions went to the network that was left");
+    let events = scene.sensor().events().unwrap();
+    let strange = ["bogon", "host-gone", "changed-mac"].map(|kind| of_kind(&events, kind).len());
+    assert_eq!(strange, [0; 3], "{events:#?}");
+    let hosts = of_kind(&events, "new-host").iter().map(|event| event["ip"].as_str().unwrap()).collect::<Vec<_>>();
+    assert!(hosts.contains(&"10.66.0.50") && hosts.contains(&"10.77.0.50"), "{hosts:?}");
+}
+
+#[test]
 fn an_interface_that_is_made_anew_asks_again() {
     check_renewal("auto");
 }

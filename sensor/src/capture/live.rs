@@ -259,14 +259,16 @@ impl Live {
 
     /// Looks at the interfaces when there is a reason to, and does what their ports' lives want.
     fn follow(&mut self, now: Instant) {
-        let mut removed = Vec::new();
-        let is_told = self.links.as_mut().is_some_and(|links| links.take(&mut removed));
-        if !is_told && now < self.look_at {
+        let told = self.links.as_mut().map(Links::take).unwrap_or_default();
+        if told.addresses && !self.news.contains(&News::Addresses) {
+            self.news.push(News::Addresses);
+        }
+        if !told.anything && now < self.look_at {
             return;
         }
         self.look_at = now + LOOK_EVERY;
         for ear in 0..self.ears.len() {
-            self.follow_one(ear, &removed, now);
+            self.follow_one(ear, &told.gone, now);
             self.ears[ear].life.take_news(now, &mut self.news);
         }
     }

@@ -64,6 +64,8 @@ pub enum Hearing {
 /// What a port has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
+    /// An interface of this box has other addresses.
+    Addresses,
     /// It has been deaf for [`BLIND_AFTER`]; told once for each time it is.
     Blind {
         /// The port.
@@ -368,6 +370,7 @@ mod tests {
                 }
                 News::Info(text) | News::Warning(text) => text,
                 News::Renewed(iface) => format!("{iface} renewed"),
+                News::Addresses => "other addresses".to_owned(),
             });
             assert_eq!(words.collect::<Vec<_>>(), expected);
             self

@@ -260,6 +260,11 @@ impl Correlator {
         self.settings.allow = allow;
     }
 
+    /// Whose senders are at home, from now on: see [`Settings::prefixes`].
+    pub fn set_prefixes(&mut self, prefixes: Vec<(Option<Iface>, IpNet)>) {
+        self.settings.prefixes = prefixes;
+    }
+
     /// More stations that are the sensor's own.
     pub fn set_own_macs(&mut self, macs: &BTreeSet<Mac>) {
         self.settings.own_macs.extend(macs);

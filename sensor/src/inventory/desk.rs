@@ -3,12 +3,12 @@
 //! `sensor run` and the simulation work at the same desk.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use super::correlator::{Correlator, Missed, Settings};
 use super::event::Event;
 use super::limits::Limits;
 use super::planner::{Answers, Planner};
+use super::policy::Policy;
 use super::probe::Probe;
 use super::sighting::{ArpOperation, Claim, NdpClaim, Sighting};
 use super::state::Rows;
@@ -95,10 +95,11 @@ impl Desk {
         self.own_macs.extend(macs);
     }
 
-    /// The addresses by which the sensor asks are these from now on.
-    pub fn set_own_ips(&mut self, ips: BTreeSet<IpAddr>) {
+    /// What may be asked is this from now on; what is known of networks that may be asked now is asked about.
+    pub fn set_policy(&mut self, policy: Policy, now: Timestamp) {
         if let Some(planner) = &mut self.planner {
-            planner.set_own_ips(ips);
+            planner.set_policy(policy, now);
+            planner.restore(&self.correlator.snapshot(), now);
         }
     }
 

@@ -19,7 +19,7 @@ use self::steady::Steady;
 use self::table::Targets;
 use self::target::{Address, Job, Target, Wait};
 use super::event::{Event, Kind};
-use super::policy::Policy;
+use super::policy::{Network, Policy};
 use super::probe::{Probe, Question, Technique};
 use super::sighting::Sighting;
 use super::state::Rows;
@@ -95,6 +95,8 @@ pub struct Planner {
     networks: Vec<Bucket>,
     hosts: HostBuckets,
     sweeps: Vec<Background>,
+    /// The last first.
+    resting: Vec<Resting>,
     silences: Vec<Silence>,
     answers: Answers,
     /// Until when not everything was heard.
@@ -103,27 +105,28 @@ pub struct Planner {
     resume_at: Option<Timestamp>,
 }
 
+/// A network that may not be asked any more. An interface that loses its addresses for a moment is no reason to begin anew
+/// with what they led to.
+#[derive(Debug)]
+struct Resting {
+    network: Network,
+    bucket: Bucket,
+    sweep: Option<Background>,
+}
+
 /// Conflict checks at a time, as many as the correlator has disputes.
 const CHECKS_MAX: usize = 1024;
 /// `plan` wants to be called this often even without work, so that little is believed of a clock that is set.
 const REST_MAX: Duration = Duration::from_secs(600);
+/// Networks that are remembered.
+const RESTING_MAX: usize = 16;
 /// A port that was found closed is asked again after this.
 const DOUBT: Duration = Duration::from_secs(10);
 
 impl Planner {
     /// Nothing is known yet. `key` gives order and jitter: the same key and inputs, the same probes.
     pub fn new(policy: Policy, key: u64, now: Timestamp) -> Self {
-        let sweeps = policy.networks.iter().enumerate().filter_map(|(place, network)| {
-            Background::new(place, network, policy.rate_per_s, policy.host_per_hour, key, now)
-        });
-        let mut sweeps: Vec<Background> = sweeps.collect();
         let permit = Permit::new(policy);
-        // All nodes of a segment are asked once, for whichever of its networks, and only where nobody is excepted.
-        let mut loud = BTreeSet::new();
-        sweeps.retain(|sweep| {
-            let segment = permit.network(sweep.network).segment;
-            sweep.question != Question::AllNodes || (permit.allows_everybody(segment) && loud.insert(segment))
-        });
         let policy = permit.policy();
         Self {
             key,
@@ -132,9 +135,10 @@ impl Planner {
             agenda: Agenda::new(policy.networks.len()),
             checks: BTreeMap::new(),
             sensor: Bucket::per_second(policy.rate_per_s),
-            networks: policy.networks.iter().map(|network| Bucket::per_second(network.rate_per_s)).collect(),
+            networks: buckets(policy),
             hosts: HostBuckets::per_hour(policy.host_per_hour),
-            sweeps,
+            sweeps: sweeps(&permit, key, now),
+            resting: Vec::new(),
             silences: Vec::new(),
             answers: Answers::default(),
             deaf_until: None,
@@ -148,12 +152,49 @@ impl Planner {
         self.permit.set_utc_offset_s(seconds);
     }
 
-    /// Our own addresses are these from now on: they are not asked.
-    pub fn set_own_ips(&mut self, ips: BTreeSet<IpAddr>) {
-        self.permit.set_own_ips(ips);
+    /// What may be asked is this from now on. Who may still be asked keeps his turn, and what was spent stays spent.
+    pub fn set_policy(&mut self, policy: Policy, now: Timestamp) {
+        self.tick(now);
+        let now = self.clock.now();
+        let before = self.permit.set_policy(policy).networks;
+        let policy = self.permit.policy();
+        let place = |network| policy.networks.iter().position(|new| new == network);
+        let places: Vec<Option<usize>> = before.iter().map(place).collect();
+        let buckets = std::mem::replace(&mut self.networks, buckets(policy));
+        let mut sweeps = std::mem::replace(&mut self.sweeps, sweeps(&self.permit, self.key, now));
+        let mut sweep_of = |place| Some(sweeps.swap_remove(sweeps.iter().position(|sweep| sweep.network == place)?));
+        let left = before.into_iter().zip(buckets).enumerate();
+        let left = left.map(|(place, (network, bucket))| Resting { network, bucket, sweep: sweep_of(place) });
+        let mut resting: Vec<Resting> = left.chain(std::mem::take(&mut self.resting)).collect();
+        for (place, network) in policy.networks.iter().enumerate() {
+            let Some(at) = resting.iter().position(|left| left.network == *network) else { continue };
+            let Resting { bucket, sweep, .. } = resting.remove(at);
+            self.networks[place] = bucket;
+            let new = self.sweeps.iter_mut().find(|new| new.network == place);
+            if let (Some(new), Some(sweep)) = (new, sweep) {
+                *new = sweep;
+                new.network = place;
+            }
+        }
+        resting.truncate(RESTING_MAX);
+        self.resting = resting;
+        self.agenda = Agenda::new(self.networks.len());
+        for address in self.targets.addresses() {
+            let place = self.place(address);
+            match (place, self.targets.get_mut(&address)) {
+                (Some(place), Some(target)) => {
+                    let wait = target.change_network(place, places[target.network] == Some(place), now);
+                    self.agenda.put(address, place, &mut target.wait, wait);
+                }
+                _ => drop(self.targets.remove(&address)),
+            }
+        }
+        self.checks =
+            std::mem::take(&mut self.checks).into_iter().filter(|(at, _)| self.place(*at).is_some()).collect();
+        self.resume_at = None;
     }
 
-    /// What was known before becomes targets again, the latest seen first. Rounds and descriptions are spread over their
+    /// What was known before becomes targets, the latest seen first. Rounds and descriptions are spread over their
     /// intervals, because nobody was listening in between.
     pub fn restore(&mut self, rows: &Rows, now: Timestamp) {
         self.tick(now);
@@ -162,7 +203,7 @@ impl Planner {
             if known.macs.iter().any(|mac| !self.permit.allows_station(*mac)) {
                 self.targets.shun(address, self.clock.now());
             }
-            let Some(place) = self.place(address) else { continue };
+            let Some(place) = self.place(address).filter(|_| !self.targets.contains(&address)) else { continue };
             if self.targets.is_full() {
                 break;
             }
@@ -360,6 +401,26 @@ impl Planner {
             self.agenda.put(address, target.network, &mut target.wait, Wait::Turn(class, since));
         }
     }
+}
+
+/// The networks' buckets, full.
+fn buckets(policy: &Policy) -> Vec<Bucket> {
+    policy.networks.iter().map(|network| Bucket::per_second(network.rate_per_s)).collect()
+}
+
+/// The networks' sweeps, at their beginning.
+fn sweeps(permit: &Permit, key: u64, now: Timestamp) -> Vec<Background> {
+    let policy = permit.policy();
+    let sweeps = policy.networks.iter().enumerate().filter_map(|(place, network)| {
+        Background::new(place, network, policy.rate_per_s, policy.host_per_hour, key, now)
+    });
+    // All nodes of a segment are asked once, for whichever of its networks, and only where nobody is excepted.
+    let mut loud = BTreeSet::new();
+    let is_once = |sweep: &Background| {
+        let segment = permit.network(sweep.network).segment;
+        sweep.question != Question::AllNodes || (permit.allows_everybody(segment) && loud.insert(segment))
+    };
+    sweeps.filter(is_once).collect()
 }
 
 fn before(now: Timestamp, age: Duration) -> Timestamp {

@@ -9,11 +9,13 @@ use crate::export::record::rfc3339;
 use crate::inventory::event::{Detail, Kind};
 use crate::types::Timestamp;
 
-/// Says what there is to say, and files what belongs into the events. Answers whether a port was attached anew.
+/// Says what there is to say, and files what belongs into the events. Answers whether stations or addresses of this box may
+/// be others now.
 pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bool {
-    let is_renewed = news.iter().any(|news| matches!(news, News::Renewed(_)));
+    let is_renewed = news.iter().any(|news| matches!(news, News::Addresses | News::Renewed(_)));
     for news in news {
         match news {
+            News::Addresses => {}
             News::Blind { iface, since, reason } => {
                 let since = wall(since, now);
                 let details = vec![

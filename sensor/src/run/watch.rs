@@ -17,6 +17,8 @@ pub struct Watch {
     ports: Vec<Port>,
     named: Vec<(Option<Iface>, IpNet)>,
     attached: BTreeMap<Iface, Attached>,
+    /// What an interface was attached to since the start, the newest last.
+    were_attached: Vec<(Iface, IpNet)>,
     fixed: BTreeMap<Watched, Origin>,
     /// The sensor's own addresses: tunnels that end there are looked into.
     pub own: Vec<IpAddr>,
@@ -58,11 +60,21 @@ impl Origin {
 const LOCAL: [&str; 7] =
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
 
+/// Networks that interfaces were attached to; when there are more, the oldest are forgotten.
+const WERE_ATTACHED_MAX: usize = 256;
+
 impl Watch {
     /// For these ports, the networks that the owner named, and the prefixes of this machine's interfaces.
     pub fn new(ports: &[Port], named: &[(Option<Iface>, IpNet)]) -> io::Result<Self> {
         let (ports, named) = (ports.to_vec(), named.to_vec());
-        let mut watch = Self { ports, named, attached: BTreeMap::new(), fixed: BTreeMap::new(), own: Vec::new() };
+        let mut watch = Self {
+            ports,
+            named,
+            attached: BTreeMap::new(),
+            were_attached: Vec::new(),
+            fixed: BTreeMap::new(),
+            own: Vec::new(),
+        };
         watch.renew()?;
         Ok(watch)
     }
@@ -91,10 +103,43 @@ impl Watch {
         let has_mirror = self.ports.iter().any(|port| port.role == Role::Mirror);
         let local = LOCAL.iter().filter(|_| has_mirror).filter_map(|net| net.parse().ok());
         let local = local.map(|prefix| (at(None, prefix), Origin::Private));
+        for (&iface, attached) in &self.attached {
+            for &prefix in &attached.prefixes {
+                if !self.were_attached.contains(&(iface, prefix)) {
+                    self.were_attached.push((iface, prefix));
+                }
+            }
+        }
+        self.were_attached.drain(..self.were_attached.len().saturating_sub(WERE_ATTACHED_MAX));
         self.fixed.clear();
         for (watched, origin) in named.chain(attached).chain(local) {
             self.fixed.entry(watched).or_insert(origin);
         }
+    }
+
+    /// Whose senders are at home, by interface: the networks that the owner named, and those that the ports are or were
+    /// attached to, since not everybody moves to a new one when the sensor does. `alias`: a port that speaks for a mirror
+    /// port, under which its neighbours are filed.
+    pub fn homes(&self, alias: Option<(Iface, Iface)>) -> Vec<(Option<Iface>, IpNet)> {
+        let mut homes = self.named.clone();
+        let attached = |to: Iface| self.were_attached.iter().filter(move |(iface, _)| *iface == to);
+        let is_speaker = |port: &&Port| alias.is_some_and(|(speaker, _)| port.iface == speaker);
+        for port in self.ports.iter().filter(|port| port.role == Role::Host && !is_speaker(port)) {
+            homes.extend(attached(port.iface).map(|&(iface, prefix)| (Some(iface), prefix)));
+        }
+        if let Some((speaker, mirror)) = alias {
+            // Where no prefix bounds the mirror port, they need none, and theirs alone would shut out whatever else passes it.
+            let is_bounded = |(_, new): &&(Iface, IpNet)| {
+                let bounds = |on: Option<Iface>, known: IpNet| {
+                    on.is_none_or(|on| on == mirror) && known.addr().is_ipv4() == new.addr().is_ipv4()
+                };
+                homes.iter().any(|&(on, known)| bounds(on, known))
+            };
+            let near: Vec<_> =
+                attached(speaker).filter(is_bounded).map(|&(_, prefix)| (Some(mirror), prefix)).collect();
+            homes.extend(near);
+        }
+        homes
     }
 
     /// All that is known by now, in order, and no more than the kernel's table holds: what was learned goes last.
@@ -145,7 +190,8 @@ mod tests {
         let prefixes = attached.iter().map(|prefix| net(prefix)).collect();
         let attached = BTreeMap::from([(iface, Attached { prefixes, own: Vec::new() })]);
         let ports = vec![Port { iface, role }];
-        let mut watch = Watch { ports, named, attached, fixed: BTreeMap::new(), own: Vec::new() };
+        let (were_attached, fixed, own) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let mut watch = Watch { ports, named, attached, were_attached, fixed, own };
         watch.fix();
         (iface, watch)
     }
@@ -180,6 +226,39 @@ mod tests {
             &["10.1.0.0/16", "10.1.2.0/24", "2001:db8::/64"],
             &[configured, attached, both, new[1], within],
         );
+    }
+
+    fn attach(watch: &mut Watch, iface: Iface, prefixes: &[&str]) {
+        let prefixes = prefixes.iter().map(|prefix| net(prefix)).collect();
+        watch.attached.insert(iface, Attached { prefixes, own: Vec::new() });
+        watch.fix();
+    }
+
+    #[test]
+    fn whoever_was_at_home_still_is() {
+        let (iface, mut watch) = watch(Role::Host, vec![(None, net("192.0.2.0/24"))], &["10.1.0.0/24"]);
+        attach(&mut watch, iface, &["10.2.0.0/24", "fe80::/64"]);
+        attach(&mut watch, iface, &["10.2.0.0/24"]);
+        let expected = ["10.1.0.0/24", "10.2.0.0/24", "fe80::/64"].map(|prefix| (Some(iface), net(prefix)));
+        assert_eq!(watch.homes(None), [&[(None, net("192.0.2.0/24"))], &expected[..]].concat());
+        for n in 0..=255 {
+            attach(&mut watch, iface, &[&format!("10.3.{n}.0/24")]);
+        }
+        assert_eq!(watch.homes(None).len(), 1 + WERE_ATTACHED_MAX);
+        assert_eq!(watch.homes(None).last(), Some(&(Some(iface), net("10.3.255.0/24"))));
+    }
+
+    #[test]
+    fn a_speakers_neighbours_are_at_home_where_anybody_is() {
+        let (mirror, mut watch) = watch(Role::Mirror, Vec::new(), &[]);
+        let speaker = Iface::new("eth0").unwrap();
+        watch.ports.push(Port { iface: speaker, role: Role::Host });
+        attach(&mut watch, speaker, &["10.1.0.0/24", "2001:db8::/64"]);
+        assert_eq!(watch.homes(Some((speaker, mirror))), [], "nothing bounds the mirror port");
+        watch.named = vec![(Some(mirror), net("192.0.2.0/24"))];
+        let named = (Some(mirror), net("192.0.2.0/24"));
+        assert_eq!(watch.homes(Some((speaker, mirror))), [named, (Some(mirror), net("10.1.0.0/24"))]);
+        assert_eq!(watch.homes(None).len(), 3, "a port like any other");
     }
 
     #[test]

@@ -9,8 +9,8 @@ impl Kind {
         match self {
             Self::Bogon => {
                 "A sender foreign to the segment: the address of an ARP or NDP claim lies in none of the segment's \
-                 prefixes (attached networks and `[[network]]`), and there are some of its family; link-local addresses \
-                 never. Once for (segment, address, MAC) while that is among the last 16,384 oddities. Binds nothing."
+                 prefixes (networks that the port is or, since the start, was attached to, and `[[network]]`), and there \
+                 are some of its family; link-local addresses never, and link-local prefixes do not count. Once for (segment, address, MAC) while that is among the last 16,384 oddities. Binds nothing."
             }
             Self::ChangedMac => {
                 "An address passed to a MAC that never held it, as far as remembered (the last 32 holders). `old_mac` is \

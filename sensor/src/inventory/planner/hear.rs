@@ -68,14 +68,15 @@ impl Planner {
 
     pub(super) fn learn(&mut self, address: Address, sighting: &Sighting, said: &Said, is_answer: bool) {
         let now = self.clock.now();
-        let Some(place) = self.permit.place(address.segment, address.ip) else { return };
         // The frame of a DHCP message may be the server's.
         let frame_mac = if let Claim::Dhcp(_) = sighting.claim { sighting.mac } else { sighting.frame_mac };
+        // Also where nobody may be asked: that may change.
         if [sighting.mac, frame_mac].iter().any(|mac| !self.permit.allows_station(*mac)) {
             self.forget(&address);
             self.targets.shun(address, now);
             return;
         }
+        let Some(place) = self.permit.place(address.segment, address.ip) else { return };
         self.sweeps.iter_mut().filter(|sweep| sweep.network == place).for_each(|sweep| sweep.hear(address.ip, now));
         let mac = Some(said.mac).filter(|mac| mac.is_station());
         if let Some(target) = self.targets.get_mut(&address) {

@@ -1,6 +1,5 @@
 //! Whether an address may be asked at all, and when nobody may: the owner's rules, without budgets.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,9 +34,10 @@ impl Permit {
         &self.policy
     }
 
-    /// Our own addresses are these from now on.
-    pub fn set_own_ips(&mut self, ips: BTreeSet<IpAddr>) {
-        self.policy.own_ips = ips;
+    /// The owner says this from now on; gives what was said before.
+    pub fn set_policy(&mut self, policy: Policy) -> Policy {
+        self.ports = policy.networks.iter().map(allowed_ports).collect();
+        std::mem::replace(&mut self.policy, policy)
     }
 
     /// A network by its place in the policy.

@@ -53,6 +53,13 @@ impl Targets {
         self.targets.get_mut(address)
     }
 
+    /// All of them, in order.
+    pub fn addresses(&self) -> Vec<Address> {
+        let mut all: Vec<_> = self.targets.keys().copied().collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Adds one, whose station is not set yet.
     pub fn insert(&mut self, address: Address, target: Target) {
         self.targets.insert(address, target);

@@ -202,6 +202,18 @@ impl Target {
         }
     }
 
+    /// Its network stands at another place now; where the target waits there. In a network that is another one (`is_same`
+    /// false) it begins its job anew, since the steps are the network's.
+    pub fn change_network(&mut self, place: usize, is_same: bool, now: Timestamp) -> Wait {
+        self.network = place;
+        let wait = std::mem::replace(&mut self.wait, Wait::Nowhere);
+        if is_same {
+            return wait;
+        }
+        self.job = Job::Idle;
+        Wait::Until(now)
+    }
+
     /// The class of its job.
     pub fn class(&self) -> Class {
         match self.job {
