@@ -17,27 +17,22 @@ pub(super) struct Links {
     socket: AsyncFd<OwnedFd>,
 }
 
-/// What the messages said.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    /// There were some, or too many to be kept: reason to look.
-    pub(super) anything: bool,
-    /// The numbers of interfaces that are gone.
-    pub(super) gone: Vec<u32>,
-    /// An interface has other addresses.
-    pub(super) addresses: bool,
-}
+/// Interfaces that come, go and change.
+pub(super) const LINKS: libc::c_int = libc::RTMGRP_LINK;
+/// Addresses that are given, kept and taken away. Whoever may send router advertisements causes as many as he likes.
+pub(super) const ADDRESSES: libc::c_int = libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR;
 
 /// Messages taken before anything else is looked at.
 const MESSAGES_MAX: usize = 256;
 
 impl Links {
-    pub(super) fn open() -> io::Result<Self> {
+    /// To hear of `groups`.
+    pub(super) fn open(groups: libc::c_int) -> io::Result<Self> {
         let socket = socket(libc::AF_NETLINK, libc::SOCK_RAW | libc::SOCK_NONBLOCK, libc::NETLINK_ROUTE)?;
         // SAFETY: the struct is made of integers, for which zeros are a value.
         let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
         address.nl_family = libc::AF_NETLINK as u16;
-        address.nl_groups = (libc::RTMGRP_LINK | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR) as u32;
+        address.nl_groups = groups as u32;
         let len = mem::size_of_val(&address) as libc::socklen_t;
         // SAFETY: the kernel reads `len` bytes from a value of that size.
         if unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) } < 0 {
@@ -54,42 +49,41 @@ impl Links {
         self.socket.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
     }
 
-    /// Takes what is waiting.
-    pub(super) fn take(&mut self) -> Told {
+    /// Takes what is waiting. The numbers of interfaces that are gone go to `gone`; answers whether there is a reason to
+    /// look.
+    pub(super) fn take(&mut self, gone: &mut Vec<u32>) -> bool {
         let mut buffer = [0_u8; 16 << 10];
-        let mut told = Told::default();
+        let mut found = false;
         for _ in 0..MESSAGES_MAX {
             // SAFETY: the kernel writes at most as many bytes as the buffer has.
             let got = unsafe {
                 libc::recv(self.socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT)
             };
             match usize::try_from(got) {
-                Ok(got) => read(&buffer[..got], &mut told),
+                Ok(got) => removals(&buffer[..got], gone),
                 Err(_) => match io::Error::last_os_error().raw_os_error() {
                     Some(libc::EINTR) => {}
                     // Too many at once: some are lost, and the look finds out.
-                    Some(libc::ENOBUFS) => told.addresses = true,
-                    _ => return told,
+                    Some(libc::ENOBUFS) => {}
+                    _ => return found,
                 },
             }
-            told.anything = true;
+            found = true;
         }
-        told
+        found
     }
 }
 
-/// What a datagram's messages say.
-fn read(mut messages: &[u8], told: &mut Told) {
-    // `struct nlmsghdr` (16 bytes: length, type, ...), then `struct ifinfomsg` (16 bytes: family, -, type, index, ...), or
-    // `struct ifaddrmsg` (8 bytes) and the address, which take no fewer.
+/// The numbers of the interfaces that a datagram's messages say are gone.
+fn removals(mut messages: &[u8], gone: &mut Vec<u32>) {
+    // `struct nlmsghdr` (16 bytes: length, type, ...), then `struct ifinfomsg` (16 bytes: family, -, type, index, ...).
     while let Some(head) = messages.get(..32) {
         let len = u32::from_ne_bytes([head[0], head[1], head[2], head[3]]) as usize;
         let kind = u16::from_ne_bytes([head[4], head[5]]);
         // A bridge port that leaves its bridge is told as removed too, in the bridge's family.
         if kind == libc::RTM_DELLINK && i32::from(head[16]) == libc::AF_UNSPEC && len >= 32 {
-            told.gone.push(u32::from_ne_bytes([head[20], head[21], head[22], head[23]]));
+            gone.push(u32::from_ne_bytes([head[20], head[21], head[22], head[23]]));
         }
-        told.addresses |= matches!(kind, libc::RTM_NEWADDR | libc::RTM_DELADDR);
         if len < 16 {
             return;
         }
@@ -111,31 +105,24 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(messages: &[u8], gone: &[u32], addresses: bool) {
-        let mut told = Told::default();
-        read(messages, &mut told);
-        assert_eq!(told, Told { anything: false, gone: gone.to_vec(), addresses });
+    fn check(messages: &[u8], expected: &[u32]) {
+        let mut gone = Vec::new();
+        removals(messages, &mut gone);
+        assert_eq!(gone, expected);
     }
 
     #[test]
     fn removed_interfaces_are_found() {
         let (new, gone) = (message(libc::RTM_NEWLINK, 0, 3), message(libc::RTM_DELLINK, 0, 4));
-        check(&[new.clone(), gone.clone(), new, message(libc::RTM_DELLINK, 0, 5)].concat(), &[4, 5], false);
-        check(&message(libc::RTM_DELLINK, libc::AF_BRIDGE as u8, 4), &[], false);
-    }
-
-    #[test]
-    fn other_addresses_are_noticed() {
-        let (new, gone) = (message(libc::RTM_NEWADDR, 2, 3), message(libc::RTM_DELADDR, 10, 3));
-        check(&[message(libc::RTM_NEWLINK, 0, 3), new].concat(), &[], true);
-        check(&gone, &[], true);
+        check(&[new.clone(), gone.clone(), new, message(libc::RTM_DELLINK, 0, 5)].concat(), &[4, 5]);
+        check(&message(libc::RTM_DELLINK, libc::AF_BRIDGE as u8, 4), &[]);
     }
 
     #[test]
     fn what_makes_no_sense_says_nothing() {
-        check(&[], &[], false);
-        check(&[0; 64], &[], false);
-        check(&message(libc::RTM_DELLINK, 0, 4)[..20], &[], false);
-        check(&[0xff; 40], &[], false);
+        check(&[], &[]);
+        check(&[0; 64], &[]);
+        check(&message(libc::RTM_DELLINK, 0, 4)[..20], &[]);
+        check(&[0xff; 40], &[]);
     }
 }

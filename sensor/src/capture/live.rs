@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::error::CaptureError;
 use super::iface;
-use super::links::Links;
+use super::links::{self, Links};
 use super::nic::{self, Fixed, Offload};
 use super::packet::PacketSocket;
 use super::port::{Hearing, Life, Link, News, Order, View};
@@ -30,6 +30,9 @@ const PAUSE_QUIET: Duration = Duration::from_secs(1);
 /// Interfaces are looked at this often, also when the kernel tells of no change.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// A change of addresses comes in several parts.
+const ADDRESSES_BURST: u32 = 16;
+
 /// A running capture. Dropping it detaches everything and leaves no trace on the interfaces.
 pub struct Live {
     xdp: Option<Xdp>,
@@ -43,6 +46,10 @@ pub struct Live {
     news: Vec<News>,
     /// Absent where a sandbox forbids it: then a change is found by looking.
     links: Option<Links>,
+    /// What is told of addresses.
+    addresses: Option<Links>,
+    /// When the bucket of [`ADDRESSES_BURST`] looks at addresses, one a second, is full: a flood of news costs no more.
+    addresses_full_at: Instant,
     /// Ends `readable` when nothing else does.
     pause: Pin<Box<Sleep>>,
     look_at: Instant,
@@ -82,7 +89,7 @@ impl Live {
             iface::index(port.iface)?;
         }
         // Before anything is attached: no change from then on is missed.
-        let links = Links::open().ok();
+        let (links, addresses) = (Links::open(links::LINKS).ok(), Links::open(links::ADDRESSES).ok());
         let mut notes = Vec::new();
         let mut xdp = load(ports, options, &mut notes)?;
         let now = Instant::now();
@@ -101,6 +108,8 @@ impl Live {
             own: Vec::new(),
             news: Vec::new(),
             links,
+            addresses,
+            addresses_full_at: now,
             pause: Box::pin(sleep(Duration::ZERO)),
             look_at: now,
             more: false,
@@ -146,13 +155,18 @@ impl Live {
     /// [`crate::clock::Clock::boot_to_wall_ns`]. Answers whether more is waiting.
     ///
     /// It also follows the interfaces: one that goes is let go of, one that comes is attached to. None of that is an
-    /// error; [`Live::take_news`] tells of it.
+    /// error; [`Live::take_news`] tells of it. Of other addresses it tells before it hands out a frame: by them its sender may
+    /// be at home.
     pub fn drain(
         &mut self,
         boot_to_wall_ns: i64,
         frames_max: usize,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> Result<bool, CaptureError> {
+        if self.hear_of_addresses(Instant::now()) {
+            self.more = true;
+            return Ok(true);
+        }
         let sources = self.ears.len() + 1;
         let mut left = frames_max;
         let mut more = false;
@@ -257,18 +271,32 @@ impl Live {
         self.ears.iter().filter_map(|ear| ear.socket.as_ref())
     }
 
-    /// Looks at the interfaces when there is a reason to, and does what their ports' lives want.
-    fn follow(&mut self, now: Instant) {
-        let told = self.links.as_mut().map(Links::take).unwrap_or_default();
-        if told.addresses && !self.news.contains(&News::Addresses) {
+    /// Takes what is told of addresses; whether there was any.
+    fn hear_of_addresses(&mut self, now: Instant) -> bool {
+        let is_told = self.may_hear_of_addresses(now)
+            && self.addresses.as_mut().is_some_and(|addresses| addresses.take(&mut Vec::new()));
+        if is_told {
+            self.addresses_full_at = self.addresses_full_at.max(now) + LOOK_EVERY;
+            self.news.retain(|news| *news != News::Addresses);
             self.news.push(News::Addresses);
         }
-        if !told.anything && now < self.look_at {
+        is_told
+    }
+
+    fn may_hear_of_addresses(&self, now: Instant) -> bool {
+        self.addresses_full_at <= now + LOOK_EVERY * (ADDRESSES_BURST - 1)
+    }
+
+    /// Looks at the interfaces when there is a reason to, and does what their ports' lives want.
+    fn follow(&mut self, now: Instant) {
+        let mut removed = Vec::new();
+        let is_told = self.links.as_mut().is_some_and(|links| links.take(&mut removed));
+        if !is_told && now < self.look_at {
             return;
         }
         self.look_at = now + LOOK_EVERY;
         for ear in 0..self.ears.len() {
-            self.follow_one(ear, &told.gone, now);
+            self.follow_one(ear, &removed, now);
             self.ears[ear].life.take_news(now, &mut self.news);
         }
     }
@@ -349,11 +377,14 @@ impl Live {
                 ready => woken |= ready.is_ready(),
             }
         }
-        // Without the kernel's word a change is found by looking.
-        if let Some(Poll::Ready(Err(_))) = self.links.as_ref().map(|links| links.poll_woken(cx)).inspect(|ready| {
-            woken |= ready.is_ready();
-        }) {
-            self.links = None;
+        let addresses = self.may_hear_of_addresses(Instant::now()).then_some(&mut self.addresses);
+        for told in [Some(&mut self.links), addresses].into_iter().flatten() {
+            match told.as_ref().map(|links| links.poll_woken(cx)) {
+                // Without the kernel's word a change is found by looking.
+                Some(Poll::Ready(Err(_))) => (*told, woken) = (None, true),
+                Some(ready) => woken |= ready.is_ready(),
+                None => {}
+            }
         }
         if woken { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
