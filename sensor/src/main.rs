@@ -100,8 +100,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     make_default_folder(&config.db)?;
     let (mut writer, saved) = Writer::open(&config.db, clock.now())?;
     writer.set_rules(&rules)?;
-    let watch =
-        Watch::new(&ports, &config.inventory.networks).map_err(Failure::system("addresses cannot be listed"))?;
+    let watch = Watch::new(&ports, &config.inventory.networks, &here);
     let settings = Settings {
         learning_until: Some(saved.created_at.after(config.inventory.learning)),
         settle: SETTLE,

@@ -17,6 +17,7 @@ use self::outbox::Outbox;
 use self::renew::Speakers;
 use self::status::Status;
 use self::watch::Watch;
+use crate::capture::iface::Addresses;
 use crate::capture::{CaptureError, Live, Seen, Watched, iface};
 use crate::clock::Clock;
 use crate::config::{self, Asking, ConfigError, Screen, Target};
@@ -417,19 +418,22 @@ impl Sensor {
         self.speakers_due = now.after(SPEAKERS_EVERY);
         let World { intake, watch, alias, .. } = &mut self.world;
         // What cannot be listed now stays as it was.
-        drop(watch.renew());
-        intake.desk.correlator.set_prefixes(watch.homes(*alias));
-        self.look_at_speakers(now, is_failing);
+        let here = iface::addresses().ok();
+        if let Some(here) = &here {
+            watch.renew(here);
+            intake.desk.correlator.set_prefixes(watch.homes(*alias));
+        }
+        self.look_at_speakers(here.as_ref(), now, is_failing);
     }
 
     /// An interface that asks may have become another: with another number, station or addresses.
-    fn look_at_speakers(&mut self, now: Timestamp, is_failing: bool) {
+    fn look_at_speakers(&mut self, here: Option<&Addresses>, now: Timestamp, is_failing: bool) {
         let World { intake, prober: Some(prober), speakers, asking, .. } = &mut self.world else { return };
-        let is_changed = speakers.look(now, &mut renew::find);
+        let is_changed = speakers.look(now, &mut |known| renew::find(known, here));
         ports::tell(speakers.take_news(), intake, now);
         if is_changed {
             // Before the first word of the new station: it is ours.
-            if let Ok(here) = iface::addresses() {
+            if let Some(here) = here {
                 intake.set_own_macs(here.macs());
             }
             intake.desk.set_policy(voices::policy(&speakers.voices(), asking), now);

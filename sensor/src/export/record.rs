@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use enumset::EnumSet;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -448,7 +447,7 @@ impl<'a> Known<'a> {
         match subject {
             Subject::Answering(asked) => add_asked(&mut record, asked, host, None),
             Subject::Held(binding, holder) => {
-                record.sources = written(holder.sources);
+                record.sources = source_names(holder.sources).collect();
                 record.previous_macs = previous(binding, holder.mac);
                 // A frame that answers a question is an answer.
                 let is_answer = |source| matches!(source, Source::ArpProbe | Source::NdpProbe);
@@ -457,7 +456,7 @@ impl<'a> Known<'a> {
                     add_asked(&mut record, asked, host, Some(holder.last_seen));
                 }
             }
-            Subject::Lonely(station) => record.sources = written(station.sources),
+            Subject::Lonely(station) => record.sources = source_names(station.sources).collect(),
             Subject::Remembered(_) => {}
         }
         (host, record)
@@ -556,7 +555,7 @@ fn add_asked(record: &mut AddressRecord, asked: &Asked, host: Option<&Host>, hea
     services.extend(asked.ports.iter().map(port));
     record.services = filled(services);
     let asked_by = asked.sources.iter().chain(asked.reverse_dns.is_some().then_some(Source::Ptr));
-    record.sources.extend(asked_by.map(|source| source.name().to_owned()));
+    record.sources.extend(source_names(asked_by));
     record.sources.sort();
     record.sources.dedup();
 }
@@ -657,8 +656,8 @@ fn previous(binding: &Binding, present: Mac) -> Option<Vec<String>> {
     filled(others.map(|holder| holder.mac.to_string()).collect())
 }
 
-fn written(sources: EnumSet<Source>) -> Vec<String> {
-    sources.iter().map(|source| source.name().to_owned()).collect()
+fn source_names(sources: impl IntoIterator<Item = Source>) -> impl Iterator<Item = String> {
+    sources.into_iter().map(|source| source.name().to_owned())
 }
 
 /// First label of the name that is trusted most.
@@ -740,6 +739,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+    use enumset::EnumSet;
     use serde_json::json;
 
     use super::*;
@@ -977,7 +977,7 @@ mod tests {
 
     #[test]
     fn sources_are_written_in_the_order_of_their_names() {
-        assert!(written(EnumSet::all()).is_sorted());
+        assert!(source_names(EnumSet::all()).is_sorted());
     }
 
     fn segment(iface: &str, vlans: [u16; 2]) -> Segment {

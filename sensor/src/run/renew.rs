@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::voices;
 use crate::capture::News;
-use crate::capture::iface::{self, Link};
+use crate::capture::iface::{self, Addresses, Link};
 use crate::probe::prober::Voice;
 use crate::probe::raw::Speaker;
 use crate::types::{Iface, Timestamp};
@@ -94,11 +94,12 @@ impl State {
     }
 }
 
-/// Who speaks on the interface that bears the name now; where none does, whoever spoke, if it was only renamed.
-pub fn find(known: &Speaker) -> Option<Speaker> {
-    match iface::addresses().and_then(|here| Link::of(known.iface, &here)) {
-        Ok(link) => voices::speaker(known.iface, link),
-        Err(_) => iface::is_there(known.index).then(|| known.clone()),
+/// Who speaks on the interface that bears the name now; where none does, or addresses cannot be listed, whoever spoke, if it
+/// was only renamed.
+pub fn find(known: &Speaker, here: Option<&Addresses>) -> Option<Speaker> {
+    match here.and_then(|here| Link::of(known.iface, here).ok()) {
+        Some(link) => voices::speaker(known.iface, link),
+        None => iface::is_there(known.index).then(|| known.clone()),
     }
 }
 

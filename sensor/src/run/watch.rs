@@ -3,12 +3,12 @@
 //! themselves.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::capture::{Port, Role, WATCHED_MAX, Watched, iface};
+use crate::capture::iface::Addresses;
+use crate::capture::{Port, Role, WATCHED_MAX, Watched};
 use crate::types::{Iface, Segment};
 
 /// Whom to hear, but for what is learned.
@@ -65,7 +65,7 @@ const WERE_ATTACHED_MAX: usize = 256;
 
 impl Watch {
     /// For these ports, the networks that the owner named, and the prefixes of this machine's interfaces.
-    pub fn new(ports: &[Port], named: &[(Option<Iface>, IpNet)]) -> io::Result<Self> {
+    pub fn new(ports: &[Port], named: &[(Option<Iface>, IpNet)], here: &Addresses) -> Self {
         let (ports, named) = (ports.to_vec(), named.to_vec());
         let mut watch = Self {
             ports,
@@ -75,14 +75,13 @@ impl Watch {
             fixed: BTreeMap::new(),
             own: Vec::new(),
         };
-        watch.renew()?;
-        Ok(watch)
+        watch.renew(here);
+        watch
     }
 
-    /// Looks at the interfaces again: what was made anew may have other addresses. Where none bears a port's name, it may
+    /// Takes in how the interfaces are now: what was made anew may have other addresses. Where none bears a port's name, it may
     /// have been renamed, and the port keeps what it had.
-    pub fn renew(&mut self) -> io::Result<()> {
-        let here = iface::addresses()?;
+    pub fn renew(&mut self, here: &Addresses) {
         let ifaces = here.ifaces();
         for iface in self.ports.iter().map(|port| port.iface).filter(|iface| ifaces.contains(iface)) {
             let prefixes = here.prefixes_of(iface).into_iter().collect();
@@ -90,7 +89,6 @@ impl Watch {
             self.attached.insert(iface, Attached { prefixes, own });
         }
         self.fix();
-        Ok(())
     }
 
     fn fix(&mut self) {

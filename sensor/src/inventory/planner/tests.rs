@@ -643,13 +643,18 @@ fn a_clock_that_is_set_makes_nobody_silent_and_fills_no_bucket() {
     assert!(bench.sent.len() > 60, "{}", bench.sent.len());
 }
 
-#[test]
-fn known_addresses_are_taken_up_slowly() {
-    let binding = |number: u8| {
+/// Rows of addresses in 10.0.0.0/24, each with its holder.
+fn known(numbers: std::ops::Range<u8>) -> Rows {
+    let binding = |number| {
         let holders = vec![Holder { mac: mac(number), first_seen: START, last_seen: START, sources: EnumSet::empty() }];
         Binding { segment: segment("eth0"), ip: IpAddr::V4([10, 0, 0, number].into()), holders }
     };
-    let rows = Rows { bindings: (10..210).map(binding).collect(), ..Rows::default() };
+    Rows { bindings: numbers.map(binding).collect(), ..Rows::default() }
+}
+
+#[test]
+fn known_addresses_are_taken_up_slowly() {
+    let rows = known(10..210);
     let mut bench = Bench::new(policy(vec![network("10.0.0.0/24")]));
     bench.now = START.after(DAY);
     bench.planner.restore(&rows, bench.now);
@@ -725,11 +730,7 @@ fn networks_that_change_places_change_nothing_else() {
 
 #[test]
 fn what_is_known_of_a_network_is_asked_about_when_it_may_be() {
-    let known = |number: u8| {
-        let holders = vec![Holder { mac: mac(number), first_seen: START, last_seen: START, sources: EnumSet::empty() }];
-        Binding { segment: segment("eth0"), ip: IpAddr::V4([10, 0, 0, number].into()), holders }
-    };
-    let rows = Rows { bindings: (10..20).map(known).collect(), ..Rows::default() };
+    let rows = known(10..20);
     let mut bench = Bench::new(policy(vec![]));
     bench.planner.restore(&rows, bench.now);
     assert_eq!(bench.planner.targets(), 0);
