@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::types::Timestamp;
+use sensor_core::types::Timestamp;
 
 /// The machine's clocks.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,28 +1,31 @@
-//! A network discovery sensor. Modules in reading order; each may use those above it, never those below.
+//! A network discovery sensor. Modules in reading order; each may use those above it, never those below. What it concludes
+//! from what it hears lives in the crate `sensor-core`.
 
-/// The words that every room shares.
-pub mod types;
-/// Bytes to messages, one file a protocol.
-pub mod wire;
-/// The pure core: messages to sightings to events.
-pub mod inventory;
 /// Vendors of MACs.
 pub mod vendor;
-/// Time, the one clock.
+/// The one clock.
 pub mod clock;
 /// Frames from XDP, a packet socket or a file.
 pub mod capture;
-/// Questions, one technique a file.
+/// Probes, one technique a file.
 pub mod probe;
 /// SQLite, the only SQL.
 pub mod store;
 /// What leaves the sensor: records, sinks, tables.
 pub mod export;
-/// What was typed.
+/// The command line as it was typed.
 pub mod cli;
-/// What it means.
+/// What the command line, the environment and the configuration file mean.
 pub mod config;
-/// The loop.
+/// What is said to a person: notices, the screen, failures.
+pub mod terminal;
+/// From a frame to events, for `run`, `scan` and `replay` alike.
+pub mod pipeline;
+/// The sockets beside the database, by which commands speak to a running sensor.
+pub mod control;
+/// The loop of `sensor run`.
 pub mod run;
-/// What is done about events.
+/// `sensor watch`: from the journal to alerts.
 pub mod watch;
+/// The other subcommands, one file or folder each.
+pub mod commands;

@@ -5,29 +5,37 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use sensor::capture::Live;
 use sensor::capture::iface;
+use sensor::capture::live::Live;
 use sensor::cli::{Cli, Command, Later};
 use sensor::clock::Clock;
-use sensor::config::{self, Screen};
+use sensor::commands::doctor;
+use sensor::commands::status;
+use sensor::commands::{host, mute, replay, scan, show};
+use sensor::config;
+use sensor::config::shared::Screen;
+use sensor::control::Control;
+use sensor::control::status::Inquiry;
+use sensor::export::journal;
 use sensor::export::lines::Lines;
+use sensor::export::sink::Sink;
 use sensor::export::syslog::Syslog;
-use sensor::export::{Sink, journal};
-use sensor::inventory::correlator::Settings;
-use sensor::inventory::planner::Planner;
+use sensor::pipeline::intake::{EXPLAIN, Intake, SETTLE};
+use sensor::pipeline::speakers;
+use sensor::pipeline::speakers::Voices;
 use sensor::probe::prober::Prober;
-use sensor::run::control::Control;
-use sensor::run::doctor;
-use sensor::run::failure::Failure;
-use sensor::run::inquiry::{self, Inquiry};
-use sensor::run::intake::{EXPLAIN, Intake, SETTLE};
+use sensor::run;
+use sensor::run::local::Watch;
 use sensor::run::outbox::Outbox;
-use sensor::run::renew::Speakers;
-use sensor::run::voices::{self, Voices};
-use sensor::run::watch::Watch;
-use sensor::run::{self, World, host, mute, notice, replay, scan, screen, show};
-use sensor::store::{Writer, WriterThread};
+use sensor::run::speakers::Speakers;
+use sensor::run::world::World;
+use sensor::store::thread::WriterThread;
+use sensor::store::writer::Writer;
+use sensor::terminal::failure::Failure;
+use sensor::terminal::{notice, screen};
 use sensor::watch;
+use sensor_core::inventory::correlator::Settings;
+use sensor_core::inventory::planner::Planner;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -37,24 +45,24 @@ fn main() -> ExitCode {
     let clock = Clock::new();
     let result = match cli.command {
         Command::Run(Later(args)) => {
-            config::Run::new(*args).map_err(Failure::from).and_then(|config| listen(config, clock))
+            config::run::Run::new(*args).map_err(Failure::from).and_then(|config| listen(config, clock))
         }
         Command::Replay(Later(args)) => {
-            config::Replay::new(args).map_err(Failure::from).and_then(|config| replay::replay(&config, &clock))
+            config::replay::Replay::new(args).map_err(Failure::from).and_then(|config| replay::replay(&config, &clock))
         }
         Command::Scan(Later(args)) => {
-            config::Scan::new(*args).map_err(Failure::from).and_then(|config| scan::scan(&config, clock))
+            config::scan::Scan::new(*args).map_err(Failure::from).and_then(|config| scan::scan(&config, clock))
         }
         Command::Hosts(Later(args)) => show::hosts(&args, &clock),
         Command::Events(Later(args)) => show::events(&args, &clock),
         Command::Export(Later(args)) => show::export(&args, &clock),
         Command::Host(Later(args)) => host::host(&args, &clock),
         Command::Mute(Later(args)) => mute::mute(&args, &clock),
-        Command::Status(Later(args)) => inquiry::status(&args),
+        Command::Status(Later(args)) => status::status(&args),
         Command::Doctor(Later(args)) => doctor::doctor(&args, &clock),
-        Command::Watch(Later(args)) => {
-            config::Watch::new(args, clock.now()).map_err(Failure::from).and_then(|config| watch::watch(config, clock))
-        }
+        Command::Watch(Later(args)) => config::alert::Watch::new(args, clock.now())
+            .map_err(Failure::from)
+            .and_then(|config| watch::watcher::watch(config, clock)),
         Command::Db(Later(args)) => show::db(&args),
     };
     match result {
@@ -79,22 +87,22 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn listen(config: config::Run, clock: Clock) -> Result<(), Failure> {
-    let runtime = run::runtime().map_err(Failure::system("the runtime cannot start"))?;
+fn listen(config: config::run::Run, clock: Clock) -> Result<(), Failure> {
+    let runtime = sensor::pipeline::open::runtime().map_err(Failure::system("the runtime cannot start"))?;
     runtime.block_on(async {
         let world = open_world(config, clock)?;
         run::run(world).await
     })
 }
 
-fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
-    let vendors = run::open_vendors(config.inventory.oui.as_deref())?;
-    let (rules, _) = run::open_fingerprints(&config.inventory)?;
-    let log = run::open_lines(config.sightings.as_ref())?.map(Lines::hasty);
-    let lines = run::open_lines(config.events.as_ref())?;
-    let here = iface::addresses().map_err(Failure::system("interfaces cannot be listed"))?;
-    let voices = voices::voices(&config.ports, &config.asking, &config.named_interfaces, &here)?;
-    let (ports, alias) = voices::ports(&config.ports, voices.is_some().then_some(config.asking.interface).flatten());
+fn open_world(config: config::run::Run, clock: Clock) -> Result<World, Failure> {
+    let vendors = sensor::pipeline::open::open_vendors(config.inventory.oui.as_deref())?;
+    let (rules, _) = sensor::pipeline::open::open_fingerprints(&config.inventory)?;
+    let log = sensor::pipeline::open::open_lines(config.sightings.as_ref())?.map(Lines::hasty);
+    let lines = sensor::pipeline::open::open_lines(config.events.as_ref())?;
+    let here = iface::addresses::addresses().map_err(Failure::system("interfaces cannot be listed"))?;
+    let voices = speakers::voices(&config.ports, &config.asking, &config.named_interfaces, &here)?;
+    let (ports, alias) = speakers::ports(&config.ports, voices.is_some().then_some(config.asking.interface).flatten());
     // The capture comes before the database, so that a typing error in an interface makes no empty database.
     let capture = Live::open(&ports, &config.capture)?;
     make_default_folder(&config.db)?;
@@ -146,7 +154,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
     let prober = match voices {
         Some(Voices { policy, equipment }) => {
             let now = clock.now();
-            intake.set_planner(Planner::new(policy, run::secret(), now), now);
+            intake.set_planner(Planner::new(policy, sensor::pipeline::open::secret(), now), now);
             Some(Prober::spawn(equipment).map_err(Failure::system("the prober's thread cannot start"))?)
         }
         None => None,
@@ -189,7 +197,7 @@ fn open_world(config: config::Run, clock: Clock) -> Result<World, Failure> {
 /// The default place is ours to make; a folder that was named must be there, because a typing error would hide.
 fn make_default_folder(db: &Path) -> Result<(), Failure> {
     match db.parent() {
-        Some(folder) if db == config::default_db() => std::fs::create_dir_all(folder)
+        Some(folder) if db == config::defaults::default_db() => std::fs::create_dir_all(folder)
             .map_err(Failure::system(format!("{} cannot be made; name a database with --db", folder.display()))),
         _ => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::types::{Mac, MacKind};
+use sensor_core::types::{Mac, MacKind};
 
 /// The registries of the IEEE: the built-in copy, and rows of a file over it.
 #[derive(Debug, Default)]

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use sensor::capture::file;
 use sensor::export::json;
-use sensor::export::record::address_records;
-use sensor::inventory::correlator::{Correlator, Settings};
-use sensor::inventory::fingerprint::Fingerprints;
-use sensor::inventory::limits::Limits;
-use sensor::inventory::sighting::sightings;
-use sensor::inventory::state::Rows;
+use sensor::export::record::of_rows::address_records;
 use sensor::vendor::Vendors;
-use sensor::wire;
+use sensor_core::inventory::correlator::{Correlator, Settings};
+use sensor_core::inventory::fingerprint::Fingerprints;
+use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::inventory::sighting::sightings;
+use sensor_core::wire;
 
 const TURNS: usize = 5;
 

@@ -6,15 +6,16 @@ use std::sync::LazyLock;
 
 use sensor::capture::file::read_from;
 use sensor::export::sightings::sighting_line;
-use sensor::inventory::correlator::{Correlator, Settings};
-use sensor::inventory::fingerprint::p0f;
-use sensor::inventory::limits::Limits;
-use sensor::inventory::sighting::sightings;
-use sensor::inventory::state::Rows;
 use sensor::probe::banner::readings;
-use sensor::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
-use sensor::wire::{
-    self, WireError, arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns,
+use sensor_core::inventory::correlator::{Correlator, Settings};
+use sensor_core::inventory::fingerprint::p0f;
+use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::inventory::sighting::sightings;
+use sensor_core::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
+use sensor_core::wire;
+use sensor_core::wire::{
+    WireError, arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns,
     lldp as lldp_message, llmnr as llmnr_message, mdns as mdns_message, membership as membership_message,
     nbns as nbns_message, ndp as ndp_message, redundancy as redundancy_message, served as served_message,
     ssdp as ssdp_message, stp as stp_message, syn as syn_message, wsd as wsd_message,

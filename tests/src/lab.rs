@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, bail};
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use tempfile::TempDir;
 
 use self::namespace::{Namespace, sweep};

@@ -6,21 +6,28 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use sensor::inventory::correlator::{Correlator, Missed, Settings};
-use sensor::inventory::event::{Event, Kind, Reason};
-use sensor::inventory::fingerprint::{Evidence, p0f};
-use sensor::inventory::limits::Limits;
-use sensor::inventory::probe::Technique;
-use sensor::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
-use sensor::inventory::sighting::{
-    Answer, ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, PortState, RouterAdvert,
-    ServedClaim, Sighting, TrafficClaim,
-};
-use sensor::inventory::state::{HostId, Neighbour, Presence, Rows};
-use sensor::types::{Class, Iface, Mac, Segment, Text, Timestamp, Vlans};
-use sensor::wire::ndp::Prefix;
-use sensor::wire::syn::Syn;
-use sensor::wire::{cdp, dhcpv6, lldp, membership, nbns, redundancy, ssdp, stp, wsd};
+use sensor_core::inventory::correlator::answer::Missed;
+use sensor_core::inventory::correlator::{Correlator, Settings};
+use sensor_core::inventory::event::{Event, Kind, Reason};
+use sensor_core::inventory::fingerprint::p0f;
+use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::evidence::Evidence;
+use sensor_core::inventory::model::host::HostId;
+use sensor_core::inventory::model::role::Neighbour;
+use sensor_core::inventory::model::rows::{Presence, Rows};
+use sensor_core::inventory::planner::probe::Technique;
+use sensor_core::inventory::sighting::answer::{Answer, PortState};
+use sensor_core::inventory::sighting::arp::{ArpClaim, ArpOperation};
+use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::inventory::sighting::mdns::MdnsClaim;
+use sensor_core::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
+use sensor_core::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use sensor_core::inventory::sighting::traffic::{ServedClaim, TrafficClaim};
+use sensor_core::inventory::sighting::{Claim, Sighting};
+use sensor_core::types::{Class, Iface, Mac, Segment, Text, Timestamp, Vlans};
+use sensor_core::wire::ndp::Prefix;
+use sensor_core::wire::syn::Syn;
+use sensor_core::wire::{cdp, dhcpv6, lldp, membership, nbns, redundancy, ssdp, stp, wsd};
 
 /// Runs the operations that `data` spells. Panics when something that must hold does not.
 pub fn correlate(data: &[u8]) {

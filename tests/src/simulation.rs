@@ -8,15 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use sensor::inventory::correlator::{Correlator, Settings};
-use sensor::inventory::event::{Event, Kind, Reason};
-use sensor::inventory::limits::Limits;
-use sensor::inventory::sighting::{
-    ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, Sighting,
-};
-use sensor::inventory::state::{HostRole, Role, Rows, Source};
-use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
-use sensor::wire::ndp::Prefix;
+use sensor_core::inventory::correlator::{Correlator, Settings};
+use sensor_core::inventory::event::{Event, Kind, Reason};
+use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::host::HostRole;
+use sensor_core::inventory::model::role::Role;
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::inventory::model::source::Source;
+use sensor_core::inventory::sighting::arp::{ArpClaim, ArpOperation};
+use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::inventory::sighting::mdns::MdnsClaim;
+use sensor_core::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use sensor_core::inventory::sighting::{Claim, Sighting};
+use sensor_core::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
+use sensor_core::wire::ndp::Prefix;
 
 /// Networks that answer questions.
 pub mod asking;

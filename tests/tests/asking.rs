@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::lab::crowd::{Crowd, IFACE, Kind, Way};
 use sensor_tests::lab::daemon::Daemon;
 use sensor_tests::lab::namespace::Namespace;

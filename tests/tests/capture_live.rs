@@ -7,10 +7,13 @@ use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::time::Duration;
 
-use sensor::capture::port::Reason;
-use sensor::capture::{CaptureError, Hearing, Live, Method, Mode, News, Options, Port, Role};
+use sensor::capture::error::CaptureError;
+use sensor::capture::live::Live;
+use sensor::capture::options::{Method, Mode, Options, Port, Role};
+use sensor::capture::port_life::Reason;
+use sensor::capture::port_life::{Hearing, News};
 use sensor::clock::Clock;
-use sensor::types::{Class, Frame, Iface};
+use sensor_core::types::{Class, Frame, Iface};
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 
 fn check(method: Method, role: Role, mode: Mode) {

@@ -8,8 +8,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use sensor::store::Writer;
-use sensor::types::Timestamp;
+use sensor::store::writer::Writer;
+use sensor_core::types::Timestamp;
 use sensor_tests::binary::sensor_binary;
 use sensor_tests::bpf::{require_root, root};
 use sensor_tests::lab::namespace::Namespace;

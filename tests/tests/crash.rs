@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::frames::Random;
 use sensor_tests::lab::sensor_process::{SensorProcess, events};
 use sensor_tests::lab::{self, Lab, MIRROR, sender};

@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use sensor::export::journal::Journal;
-use sensor::export::record::EventRecord;
-use sensor::export::syslog::{ARPWATCH_MAX, Address, Format, RFC5424_MAX, Syslog};
-use sensor::types::is_unsafe;
+use sensor::export::record::event::EventRecord;
+use sensor::export::syslog::form::{ARPWATCH_MAX, RFC5424_MAX};
+use sensor::export::syslog::{Address, Format, Syslog};
+use sensor_core::types::is_unsafe;
 use sensor_tests::binary::sensor_binary;
 use sensor_tests::frames::{arp, ethernet, ipv4, udp};
 use serde_json::Value;
@@ -71,7 +72,7 @@ fn hostile_names_are_harmless_everywhere() {
 
 /// What a kind tells is what the table of kinds says.
 fn check_fields(event: &EventRecord) {
-    let kind = sensor::inventory::event::Kind::parse(&event.kind).unwrap();
+    let kind = sensor_core::inventory::event::Kind::parse(&event.kind).unwrap();
     let details = event.details.iter().flat_map(|details| details.keys());
     details.for_each(|detail| assert!(kind.has_detail(detail), "{}: {detail}", event.kind));
     let fields = [
@@ -90,7 +91,7 @@ fn check_fields(event: &EventRecord) {
 fn check_journal(folder: &Path, told: &[EventRecord]) {
     let path = folder.join("journal");
     let journald = server(&path);
-    let mut journal = Journal::new(&path, sensor::types::Timestamp::EPOCH, 0).unwrap();
+    let mut journal = Journal::new(&path, sensor_core::types::Timestamp::EPOCH, 0).unwrap();
     for event in told {
         journal.publish(event, &serde_json::to_string(event).unwrap()).unwrap();
         let text = received(&journald);

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use sensor::inventory::correlator::{Correlator, Settings};
-use sensor::inventory::event::Event;
-use sensor::inventory::limits::Limits;
-use sensor::inventory::sighting::{ArpClaim, ArpOperation, Claim, NdpClaim, Sighting};
-use sensor::inventory::state::{Removed, Rows};
-use sensor::types::{Mac, Segment, Timestamp};
+use sensor_core::inventory::correlator::{Correlator, Settings};
+use sensor_core::inventory::event::Event;
+use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::{Removed, Rows};
+use sensor_core::inventory::sighting::arp::{ArpClaim, ArpOperation};
+use sensor_core::inventory::sighting::ndp::NdpClaim;
+use sensor_core::inventory::sighting::{Claim, Sighting};
+use sensor_core::types::{Mac, Segment, Timestamp};
 use sensor_tests::operations::correlate;
 use sensor_tests::simulation::{Lan, Rng, Step, lan, live, told};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sensor::types::{Mac, MacKind};
+use sensor_core::types::{Mac, MacKind};
 use sensor_tests::frames;
 use sensor_tests::lab::sensor_process::{SensorProcess, of_kind};
 use sensor_tests::lab::{self, Host, HostKind, Lab, MIRROR, NOBODY, SERVER, SERVICE_PORT, VENDOR_CLASS, sender, wait};

@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::frames;
 use sensor_tests::lab::daemon::Daemon;
 use sensor_tests::lab::namespace::Namespace;

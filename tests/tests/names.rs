@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::lab::announcers::{LlmnrResponder, ask_llmnr, notify_ssdp, probe_wsd};
 use sensor_tests::lab::daemon::Daemon;
 use sensor_tests::lab::hub::{Hub, IFACE};

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::binary::sensor_binary;
 use sensor_tests::bpf::require_root;
 use sensor_tests::lab::namespace::Namespace;

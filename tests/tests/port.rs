@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::binary::sensor_binary;
 use sensor_tests::bpf::require_root;
 use sensor_tests::lab::namespace::Namespace;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use ipnet::IpNet;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::lab::crowd::{Crowd, IFACE, Way};
 use sensor_tests::lab::sensor_process::{SensorProcess, of_kind};
 use sensor_tests::lab::{self, Lab, MIRROR, sender};

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::binary::sensor_binary;
 use sensor_tests::lab;
 use sensor_tests::lab::crowd::{Crowd, Kind, PORT, Way};

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::binary::sensor_binary;
 use sensor_tests::lab;
 use sensor_tests::lab::hub::{Hub, IFACE};

@@ -6,18 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use enumset::EnumSet;
 use jsonschema::Validator;
-use sensor::export::record::{
-    AddressRecord, DhcpRecord, EventRecord, GuessRecord, NameRecord, RoleRecord, RouterRecord, ServiceRecord,
-    SnmpRecord, SwitchRecord, address_records, event_record,
+use sensor::export::record::address::{
+    AddressRecord, DhcpRecord, GuessRecord, NameRecord, RoleRecord, RouterRecord, ServiceRecord, SnmpRecord,
+    SwitchRecord,
 };
+use sensor::export::record::event::EventRecord;
+use sensor::export::record::of_event::event_record;
+use sensor::export::record::of_rows::address_records;
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
-use sensor::inventory::event::{Detail, Event, Kind, Reason, Severity};
-use sensor::inventory::fingerprint::{Evidence, Fingerprints};
-use sensor::inventory::state::{
-    Binding, DhcpFacts, Holder, Host, HostId, HostRole, Name, Neighbour, Print, Rows, Service, Source, Station,
-};
-use sensor::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use sensor::vendor::Vendors;
+use sensor_core::inventory::event::{Detail, Event, Kind, Reason, Severity};
+use sensor_core::inventory::fingerprint::Fingerprints;
+use sensor_core::inventory::model::address::{Binding, Holder};
+use sensor_core::inventory::model::evidence::Evidence;
+use sensor_core::inventory::model::host::{DhcpFacts, Host, HostId, HostRole, Name, Print, Service, Station};
+use sensor_core::inventory::model::role::Neighbour;
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::inventory::model::source::Source;
+use sensor_core::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use serde::Serialize;
 use serde_json::{Value, json};
 

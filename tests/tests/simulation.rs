@@ -2,8 +2,8 @@
 //! together of networks that answer. `SENSOR_SIM_SEED=N` repeats one, `SENSOR_SIM_SEEDS=N` tries so many.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use sensor::inventory::event::{Event, Kind, Severity};
-use sensor::inventory::probe::{Probe, Question};
+use sensor_core::inventory::event::{Event, Kind, Severity};
+use sensor_core::inventory::planner::probe::{Probe, Question};
 use sensor_tests::simulation::asking::{self, Script, Story, Told};
 use sensor_tests::simulation::{Known, known, lan, live, told};
 

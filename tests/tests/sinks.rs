@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::binary::sensor_binary;
 use sensor_tests::lab::hub::{Hub, IFACE};
 use sensor_tests::lab::namespace::Namespace;

@@ -4,8 +4,8 @@
 
 use std::io::Write as _;
 
-use sensor::types::Mac;
 use sensor::vendor::Vendors;
+use sensor_core::types::Mac;
 use tempfile::NamedTempFile;
 
 #[track_caller]

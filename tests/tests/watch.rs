@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use sensor::export::journal::Journal;
-use sensor::export::record::EventRecord;
-use sensor::types::{Mac, Timestamp, is_unsafe};
+use sensor::export::record::event::EventRecord;
+use sensor_core::types::{Mac, Timestamp, is_unsafe};
 use sensor_tests::binary::sensor_binary;
 use sensor_tests::frames::Random;
 use sensor_tests::lab::journald::{FOLDER, Journald};

@@ -4,8 +4,9 @@
 
 use std::net::Ipv4Addr;
 
-use sensor::inventory::sighting::{ArpClaim, ArpOperation, Claim, Sighting};
-use sensor::types::Mac;
+use sensor_core::inventory::sighting::arp::{ArpClaim, ArpOperation};
+use sensor_core::inventory::sighting::{Claim, Sighting};
+use sensor_core::types::Mac;
 use sensor_tests::simulation::week::arpwatch::{Arpwatch, Line};
 use sensor_tests::simulation::week::{START, judge, live, segment};
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use sensor_tests::lab::{Lab, MIRROR, NOBODY, interrupt, sender, wait};
 
 use crate::{run, setup};

@@ -7,10 +7,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 use sensor::capture::file;
-use sensor::inventory::fingerprint::p0f::Signatures;
-use sensor::inventory::fingerprint::{Clue, Evidence, Fingerprints};
-use sensor::wire::syn::Syn;
-use sensor::wire::{Message, dissect};
+use sensor_core::inventory::fingerprint::Fingerprints;
+use sensor_core::inventory::fingerprint::clue::Clue;
+use sensor_core::inventory::fingerprint::p0f::Signatures;
+use sensor_core::inventory::model::evidence::Evidence;
+use sensor_core::wire::syn::Syn;
+use sensor_core::wire::{Message, dissect};
 use serde::Deserialize;
 
 /// The subcommand's arguments.

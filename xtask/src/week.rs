@@ -2,7 +2,7 @@
 //! nothing, and what arpwatch's rules would have mailed for the same frames.
 
 use anyhow::bail;
-use sensor::inventory::event::Severity;
+use sensor_core::inventory::event::Severity;
 use sensor_tests::simulation::week::{Verdict, Week, judge, live};
 
 /// The subcommand's arguments.

@@ -5,12 +5,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::{fs, mem};
 
-use super::error::{Capability, CaptureError};
-use super::iface;
-use super::nic::netdev;
-use super::xdp::Xdp;
-use super::{Options, Port, Role};
-use crate::types::Iface;
+use crate::capture::error::{Capability, CaptureError};
+use crate::capture::iface;
+use crate::capture::nic::netdev;
+use crate::capture::options::{Options, Port, Role};
+use crate::capture::xdp::Xdp;
+use sensor_core::types::Iface;
 
 /// How an interface is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub fn condition(iface: Iface) -> Result<Condition, CaptureError> {
     Ok(Condition {
         is_up: link.is_up,
         has_carrier: link.has_carrier,
-        is_promiscuous: iface::promiscuity(link.index).is_ok_and(|holders| holders > 0),
-        xdp_owner: iface::has_xdp(link.index).unwrap_or(false).then(|| iface::xdp_owner(link.index)),
+        is_promiscuous: iface::netlink::promiscuity(link.index).is_ok_and(|holders| holders > 0),
+        xdp_owner: iface::netlink::has_xdp(link.index).unwrap_or(false).then(|| iface::netlink::xdp_owner(link.index)),
         native: netdev::has_xdp(link.index).ok(),
     })
 }

@@ -6,8 +6,8 @@ use sensor_ebpf::abi::{Class, FLAG_CUT, FLAG_FLOOD, FLAG_IPV4, FLAG_IPV6, FLAG_S
 use sensor_ebpf::classify::classify;
 use sensor_ebpf::packet::Captured;
 
-use super::sieve::Sieve;
-use crate::types::{Frame, Iface, Mac, Packet, Segment, Timestamp, Tunnel, Vlans};
+use crate::capture::sieve::Sieve;
+use sensor_core::types::{Frame, Iface, Mac, Packet, Segment, Timestamp, Tunnel, Vlans};
 
 /// Classifies and counts one captured frame, and hands it on if it is harvested and, by its `sieve`, news.
 /// `wire_len` may be smaller than what was captured (some writers leave it zero); it then counts as that.

@@ -9,18 +9,20 @@ use std::time::Duration;
 use sensor_ebpf::abi::{Class, Counters};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::error::CaptureError;
-use super::iface;
-use super::links::{self, Links};
-use super::nic::{self, Fixed, Offload};
-use super::packet::PacketSocket;
-use super::port::{Hearing, Life, Link, News, Order, View};
-use super::presence::Seen;
-use super::promisc::Promiscuous;
-use super::watched::{Watched, words};
-use super::xdp::{Attached, Xdp};
-use super::{Accounts, Method, Mode, Options, Port, PortStatus, Role};
-use crate::types::{Frame, Iface, Segment, Timestamp};
+use crate::capture::error::CaptureError;
+use crate::capture::iface;
+use crate::capture::iface::changes;
+use crate::capture::iface::changes::Links;
+use crate::capture::nic;
+use crate::capture::nic::{Fixed, Offload};
+use crate::capture::options::{Accounts, Method, Mode, Options, Port, PortStatus, Role};
+use crate::capture::packet::PacketSocket;
+use crate::capture::port_life::{Hearing, Life, Link, News, Order, View};
+use crate::capture::presence::Seen;
+use crate::capture::promisc::Promiscuous;
+use crate::capture::watched::{Watched, words};
+use crate::capture::xdp::{Attached, Xdp};
+use sensor_core::types::{Frame, Iface, Segment, Timestamp};
 
 /// After a drain that found something the program may hold wake-ups back for a while: look again after this.
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
@@ -89,7 +91,7 @@ impl Live {
             iface::index(port.iface)?;
         }
         // Before anything is attached: no change from then on is missed.
-        let (links, addresses) = (Links::open(links::LINKS).ok(), Links::open(links::ADDRESSES).ok());
+        let (links, addresses) = (Links::open(changes::LINKS).ok(), Links::open(changes::ADDRESSES).ok());
         let mut notes = Vec::new();
         let mut xdp = load(ports, options, &mut notes)?;
         let now = Instant::now();
@@ -140,7 +142,7 @@ impl Live {
         &self.notes
     }
 
-    /// What became of the ports since the last call; bounded, see [`super::port`].
+    /// What became of the ports since the last call; bounded, see [`crate::capture::port_life`].
     pub fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
     }
@@ -192,7 +194,7 @@ impl Live {
         Ok(self.more)
     }
 
-    /// Whom to hear besides the senders of harvested protocols (at most [`super::WATCHED_MAX`] prefixes), and which
+    /// Whom to hear besides the senders of harvested protocols (at most [`crate::capture::watched::WATCHED_MAX`] prefixes), and which
     /// addresses are the sensor's own: tunnels that end there are looked into.
     pub fn watch(&mut self, watched: &[Watched], own: &[IpAddr]) -> Result<(), CaptureError> {
         self.watched = watched.to_vec();
@@ -321,7 +323,7 @@ impl Live {
             (Mode::Packet, Some(socket)) => socket.is_bound(),
             (Mode::Packet, None) => false,
             // A kernel that does not tell is believed.
-            _ => iface::has_xdp(index).unwrap_or(true),
+            _ => iface::netlink::has_xdp(index).unwrap_or(true),
         };
         let held = life.held().filter(|index| !removed.contains(index));
         let held = held.and_then(iface::look_at).filter(|link| is_whole(link.index));

@@ -14,15 +14,15 @@ use sensor_ebpf::abi::{Class, Counters, FRAME_MAX};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::error::{Capability, CaptureError};
-use super::harvest::harvest;
-use super::iface::{set_option, socket};
-use super::sieve::Sieve;
-use super::watched::Watched;
-use super::xdp::seed;
-use super::{Options, Port, Role};
+use crate::capture::error::{Capability, CaptureError};
+use crate::capture::harvest::harvest;
+use crate::capture::iface::socket::{set_option, socket};
+use crate::capture::options::{Options, Port, Role};
+use crate::capture::sieve::Sieve;
+use crate::capture::watched::Watched;
+use crate::capture::xdp::seed;
 use crate::clock::Clock;
-use crate::types::{Frame, Iface, Segment, Timestamp};
+use sensor_core::types::{Frame, Iface, Segment, Timestamp};
 
 /// One port's socket.
 pub(super) struct PacketSocket {

@@ -11,8 +11,8 @@ use aya::maps::{MapData, PerCpuArray};
 use sensor_ebpf::abi::Class;
 use sensor_ebpf::presence::{self, BUCKETS, Bucket, Count, Keys, LAST_MASK, PART, PARTS, SLOTS, TICK_BITS};
 
-use super::watched::{place, words};
-use crate::types::{Frame, Mac, Segment, Timestamp, is_forwarded};
+use crate::capture::watched::{place, words};
+use sensor_core::types::{Frame, Mac, Segment, Timestamp, is_forwarded};
 
 /// A station that sent frames of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::os::fd::OwnedFd;
 
-use super::error::{Capability, CaptureError};
-use super::iface;
-use crate::types::Iface;
+use crate::capture::error::{Capability, CaptureError};
+use crate::capture::iface;
+use sensor_core::types::Iface;
 
 /// Holds an interface in promiscuous mode.
 pub(super) struct Promiscuous {
@@ -16,14 +16,14 @@ impl Promiscuous {
         CaptureError::require("promiscuous mode", &Capability::PACKET)?;
         let fail = |call| move |source| CaptureError::of_call(iface.as_str(), call, &Capability::PACKET, source);
         // Protocol 0: this socket receives nothing.
-        let socket = iface::socket(libc::AF_PACKET, libc::SOCK_RAW, 0).map_err(fail("a packet socket"))?;
+        let socket = iface::socket::socket(libc::AF_PACKET, libc::SOCK_RAW, 0).map_err(fail("a packet socket"))?;
         let request = libc::packet_mreq {
             mr_ifindex: index.cast_signed(),
             mr_type: libc::PACKET_MR_PROMISC as u16,
             mr_alen: 0,
             mr_address: [0; 8],
         };
-        iface::set_option(&socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
+        iface::socket::set_option(&socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
             .map_err(fail("promiscuous mode"))?;
         Ok(Self { _socket: socket })
     }

@@ -10,9 +10,10 @@ use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::watch::{self, Table};
 use sensor_ebpf::{message, police, scan};
 
-use super::Options;
-use super::watched::{self, Watched, place, words};
-use crate::types::{Iface, Segment, Timestamp};
+use crate::capture::options::Options;
+use crate::capture::watched;
+use crate::capture::watched::{Watched, place, words};
+use sensor_core::types::{Iface, Segment, Timestamp};
 
 /// Tables and counters of one source of frames.
 pub(super) struct Sieve {

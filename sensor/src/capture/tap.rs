@@ -3,12 +3,12 @@
 
 use std::future::poll_fn;
 
-use super::error::CaptureError;
-use super::iface;
-use super::packet::PacketSocket;
-use super::promisc::Promiscuous;
-use super::{Options, Port, Role};
-use crate::types::{Iface, Timestamp};
+use crate::capture::error::CaptureError;
+use crate::capture::iface;
+use crate::capture::options::{Options, Port, Role};
+use crate::capture::packet::PacketSocket;
+use crate::capture::promisc::Promiscuous;
+use sensor_core::types::{Iface, Timestamp};
 
 /// A packet socket that hears everything.
 pub struct Tap {
@@ -24,7 +24,7 @@ impl Tap {
     /// Listens from now on. To be called inside a tokio runtime with its I/O driver.
     pub fn open(iface: Iface) -> Result<Self, CaptureError> {
         let index = iface::index(iface)?;
-        let owner = iface::xdp_owner(index);
+        let owner = iface::netlink::xdp_owner(index);
         if owner.contains("(sensor_mirror)") {
             return Err(CaptureError::Dropped { iface: iface.as_str().to_owned(), owner });
         }

@@ -7,7 +7,7 @@ use sensor_ebpf::classify::Tunnel;
 use sensor_ebpf::watch::{self, Table, WATCHES_MAX, Watch};
 use sensor_ebpf::{abi::TunnelKind, gate};
 
-use crate::types::{Iface, Segment};
+use sensor_core::types::{Iface, Segment};
 
 /// A prefix whose addresses are of interest, on a segment or on every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,13 +18,15 @@ use sensor_ebpf::watch::Table;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::error::{Capability, CaptureError};
-use super::harvest::frame;
-use super::iface::xdp_owner;
-use super::presence::{self, Reader, Seen};
-use super::watched::{self, Watched, place, words};
-use super::{Mode, Options, Port, Role};
-use crate::types::{Frame, Iface, Segment, Timestamp};
+use crate::capture::error::{Capability, CaptureError};
+use crate::capture::harvest::frame;
+use crate::capture::iface::netlink::xdp_owner;
+use crate::capture::options::{Mode, Options, Port, Role};
+use crate::capture::presence;
+use crate::capture::presence::{Reader, Seen};
+use crate::capture::watched;
+use crate::capture::watched::{Watched, place, words};
+use sensor_core::types::{Frame, Iface, Segment, Timestamp};
 
 /// Programs, ring and counters.
 pub(super) struct Xdp {
@@ -46,7 +48,7 @@ pub(super) struct Xdp {
     /// Records that could not be delivered, by class: of an interface that is not ours, or not understood.
     skipped: [u64; Class::COUNT],
     #[cfg(feature = "bpflog")]
-    log: Option<aya_log::EbpfLogger<super::bpflog::Stderr>>,
+    log: Option<aya_log::EbpfLogger<crate::capture::bpflog::Stderr>>,
 }
 
 /// Whether a port was attached, or why XDP is not for it.
@@ -116,7 +118,7 @@ impl Xdp {
             }
         })?;
         #[cfg(feature = "bpflog")]
-        let log = super::bpflog::open(&mut ebpf);
+        let log = crate::capture::bpflog::open(&mut ebpf);
         Ok(Self {
             #[cfg(feature = "bpflog")]
             log,

@@ -7,11 +7,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::telling::{parse_kind, parse_severity};
-use super::{ConfigError, DEFAULT_FILE, File, parse_when, suggest};
 use crate::cli::{WatchArgs, WatchCommand};
-use crate::inventory::event::Severity;
-use crate::types::Timestamp;
+use crate::config::DEFAULT_FILE;
+use crate::config::error::ConfigError;
+use crate::config::file::File;
+use crate::config::parse::{parse_kind, parse_severity};
+use crate::config::parse::{parse_when, suggest};
+use sensor_core::inventory::event::Severity;
+use sensor_core::types::Timestamp;
 
 /// What `sensor watch` is to do.
 #[derive(Debug)]
@@ -433,7 +436,7 @@ impl Keys {
 
 impl MailKeys {
     fn mail(&self, batch: Duration, timeout: Duration) -> Result<Mail, &'static str> {
-        let from = self.from.clone().unwrap_or_else(|| format!("sensor@{}", super::host_name()));
+        let from = self.from.clone().unwrap_or_else(|| format!("sensor@{}", crate::config::defaults::host_name()));
         // A conservative part of RFC 5321's mailbox: what leaves the header or a command line is not one.
         let fits = |c: char| c.is_ascii_alphanumeric() || "@.-_+=".contains(c);
         let is_address =
@@ -472,7 +475,7 @@ fn default_state() -> PathBuf {
     if std::env::var_os("STATE_DIRECTORY").is_none() && unsafe { libc::geteuid() } == 0 {
         return PathBuf::from("/var/lib/sensor-watch/watch.json");
     }
-    super::default_db().with_file_name("watch.json")
+    crate::config::defaults::default_db().with_file_name("watch.json")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the sensor may ask: settings of probes, for all networks and for each.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,19 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::telling::parse_macs;
-use super::{ConfigError, parse_iface, parse_prefix, suggest};
 use crate::cli::AskArgs;
-use crate::inventory::correlator::{Allow, Members};
-use crate::inventory::policy::{DELICATE_PORTS, Quiet};
-use crate::inventory::probe::Technique;
+use crate::config::error::ConfigError;
+use crate::config::parse::parse_macs;
+use crate::config::parse::{parse_iface, parse_prefix};
+use crate::config::parse::{
+    parse_members, parse_ports, parse_quiet, parse_segment, parse_server, parse_span, parse_technique,
+};
 use crate::probe::snmp::Credentials;
-use crate::types::{Iface, Mac, Segment, Tunnel, Vlans};
+use sensor_core::inventory::correlator::{Allow, Members};
+use sensor_core::inventory::model::quiet::Quiet;
+use sensor_core::inventory::planner::policy::DELICATE_PORTS;
+use sensor_core::inventory::planner::probe::Technique;
+use sensor_core::types::{Iface, Mac, Segment};
 
 /// What may be asked, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +100,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Keys of the file that are about asking; those of a network come after `prefix`, `interface`, `segment`.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     pub(super) passive: Option<bool>,
     pub(super) sweep: Option<Sweep>,
     pub(super) techniques: Option<Vec<String>>,
@@ -112,7 +117,7 @@ pub(super) struct Keys {
 /// `sweep = true`, `"on"`, `"off"` or `"6h"`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Sweep {
+pub(crate) enum Sweep {
     Switch(bool),
     Word(String),
 }
@@ -120,7 +125,7 @@ pub(super) enum Sweep {
 /// `ports = [22, 80]` or `"22,80,8000-8010"`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Ports {
+pub(crate) enum Ports {
     List(Vec<u16>),
     Word(String),
 }
@@ -311,96 +316,6 @@ fn over(flags: Keys, file: Keys) -> Keys {
         allow_virtual_macs: file.allow_virtual_macs,
         snmp: flags.snmp.or(file.snmp),
     }
-}
-
-/// Ports and ranges of them, in the order given, each once: `22,80,8000-8010`.
-pub fn parse_ports(text: &str) -> Result<Vec<u16>, ConfigError> {
-    let bad = || ConfigError::Ports(text.escape_debug().to_string());
-    let mut ports = Vec::new();
-    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u16, u16) = (first.parse().map_err(|_| bad())?, last.parse().map_err(|_| bad())?);
-        if first == 0 || first > last {
-            return Err(bad());
-        }
-        for port in first..=last {
-            if !ports.contains(&port) {
-                ports.push(port);
-            }
-        }
-    }
-    Ok(ports)
-}
-
-/// A span such as `90s`, `15m`, `2h`, `7d`; more than zero.
-pub fn parse_span(setting: &'static str, text: &str) -> Result<Duration, ConfigError> {
-    let bad = || ConfigError::Span { setting, value: text.escape_debug().to_string() };
-    let (number, unit_s) = match text.char_indices().last() {
-        Some((at, 's')) => (&text[..at], 1),
-        Some((at, 'm')) => (&text[..at], 60),
-        Some((at, 'h')) => (&text[..at], 3600),
-        Some((at, 'd')) => (&text[..at], 86_400),
-        _ => return Err(bad()),
-    };
-    let s = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_s));
-    s.filter(|s| (1..=u64::from(u32::MAX)).contains(s)).map(Duration::from_secs).ok_or_else(bad)
-}
-
-/// Addresses and MACs.
-fn parse_members(setting: &'static str, texts: &[String]) -> Result<Members, ConfigError> {
-    let mut members = Members::default();
-    for text in texts {
-        match (Mac::parse(text), text.parse::<IpAddr>()) {
-            (Some(mac), _) => drop(members.macs.insert(mac)),
-            (None, Ok(ip)) => drop(members.ips.insert(ip)),
-            _ => return Err(ConfigError::Member { setting, value: text.escape_debug().to_string() }),
-        }
-    }
-    Ok(members)
-}
-
-fn parse_technique(word: &str) -> Result<Technique, ConfigError> {
-    Technique::parse(word).ok_or_else(|| ConfigError::Technique {
-        value: word.escape_debug().to_string(),
-        suggestion: suggest(word, Technique::ALL.map(Technique::name)),
-    })
-}
-
-fn parse_server(text: &str) -> Result<SocketAddr, ConfigError> {
-    let address = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, 53)));
-    address.ok_or_else(|| ConfigError::Server(text.escape_debug().to_string()))
-}
-
-/// `22:00-06:00`, local time.
-pub(super) fn parse_quiet(setting: &'static str, text: &str) -> Result<Quiet, ConfigError> {
-    let minute = |text: &str| {
-        let (hour, minute) = text.trim().split_once(':')?;
-        let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-        (minute < 60 && hour * 60 + minute <= 1440).then_some(hour * 60 + minute)
-    };
-    let quiet = text.split_once('-').and_then(|(from, to)| Some(Quiet { from: minute(from)?, to: minute(to)? }));
-    let quiet = quiet.filter(|quiet| quiet.from < 1440 && quiet.from != quiet.to);
-    quiet.ok_or_else(|| ConfigError::Quiet { setting, value: text.escape_debug().to_string() })
-}
-
-/// `eth1`, `eth1.30`, `eth1.100.30`, `eth1/vxlan42.30`. An interface whose own name ends so (a VLAN interface) is named by `interface`.
-pub(super) fn parse_segment(text: &str) -> Result<Segment, ConfigError> {
-    let mut parts = text.split('.');
-    let bad = || ConfigError::Segment(text.escape_debug().to_string());
-    let (iface, tunnel) = match parts.next().unwrap_or_default().split_once('/') {
-        Some((iface, tunnel)) => (iface, Some(Tunnel::parse(tunnel).ok_or_else(bad)?)),
-        None => (text.split('.').next().unwrap_or_default(), None),
-    };
-    let iface = parse_iface(iface)?;
-    let mut vlans = [0; 2];
-    for (place, part) in parts.enumerate() {
-        let id = part.parse::<u16>().ok().filter(|id| (1..4096).contains(id));
-        match (id, vlans.get_mut(place)) {
-            (Some(id), Some(slot)) => *slot = id,
-            _ => return Err(bad()),
-        }
-    }
-    Ok(Segment { iface, tunnel, vlans: Vlans::new(vlans) })
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What is told: the file's `[policy]` table and its rules, and the words by which hosts, segments and kinds are muted.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,18 +7,19 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::asking::{parse_quiet, parse_segment};
-use super::{ConfigError, Named, parse_prefix, suggest};
-use crate::inventory::event::{Kind, Severity};
-use crate::inventory::judge::Target;
-use crate::inventory::policy::{Hours, Kin, Quiet, Rule, Subjects, Telling};
-use crate::inventory::state::HostId;
-use crate::types::Mac;
+use crate::config::asking::Named;
+use crate::config::error::ConfigError;
+use crate::config::parse::parse_prefix;
+use crate::config::parse::{parse_host, parse_kind, parse_severity};
+use crate::config::parse::{parse_quiet, parse_segment};
+use sensor_core::inventory::judge::policy::{Hours, Kin, Rule, Subjects, Telling};
+use sensor_core::inventory::model::quiet::Quiet;
+use sensor_core::types::Mac;
 
 /// `[policy]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     ignore: Vec<String>,
     known: Vec<String>,
     known_file: Option<PathBuf>,
@@ -159,59 +159,14 @@ fn add_file(subjects: &mut Subjects, path: &Path) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// A host's id as written in events.
-fn parse_host(text: &str) -> Option<HostId> {
-    let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_id.then(|| u64::from_str_radix(text, 16).ok().map(HostId)).flatten()
-}
-
-pub(super) fn parse_kind(word: &str) -> Result<Kind, ConfigError> {
-    Kind::parse(word).ok_or_else(|| ConfigError::Kind {
-        value: word.escape_debug().to_string(),
-        suggestion: suggest(word, Kind::ALL.map(Kind::name)),
-    })
-}
-
-pub(super) fn parse_severity(word: &str) -> Result<Severity, ConfigError> {
-    Severity::parse(word).ok_or_else(|| ConfigError::Severity {
-        value: word.escape_debug().to_string(),
-        suggestion: suggest(word, Severity::ALL.map(Severity::name)),
-    })
-}
-
-/// What is muted, as written: a kind, a MAC, a host's id, an address or network, else a segment.
-pub fn parse_target(text: &str) -> Result<Target, ConfigError> {
-    let network = || text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    let target = Kind::parse(text)
-        .map(Target::Kind)
-        .or_else(|| Mac::parse(text).map(Target::Mac))
-        .or_else(|| parse_host(text).map(Target::Host))
-        .or_else(|| network().map(|net: IpNet| Target::Network(net.trunc())))
-        .or_else(|| parse_segment(text).ok().map(Target::Segment));
-    target.ok_or_else(|| no_target(text))
-}
-
-/// The error for a word that names nothing.
-pub fn no_target(text: &str) -> ConfigError {
-    let suggestion = suggest(text, Kind::ALL.map(Kind::name));
-    ConfigError::Target { value: text.escape_debug().to_string(), suggestion }
-}
-
-/// MACs only.
-pub(super) fn parse_macs(setting: &'static str, texts: &[String]) -> Result<BTreeSet<Mac>, ConfigError> {
-    let mac = |text: &String| {
-        let bad = || ConfigError::Subject { setting, value: text.escape_debug().to_string() };
-        Mac::parse(text).ok_or_else(bad)
-    };
-    texts.iter().map(mac).collect()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-    use super::super::{File, Reloaded};
     use super::*;
+    use crate::config::file::File;
+    use crate::config::parse::parse_target;
+    use crate::config::run::Reloaded;
 
     /// The policy of a file's text; an error as its one line.
     fn policy(text: &str) -> Result<Telling, String> {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::record::AddressRecord;
+use crate::export::record::address::AddressRecord;
 
 /// The columns, in the record's order.
 pub const COLUMNS: [&str; 26] = [
@@ -78,7 +78,7 @@ mod tests {
 
     use super::*;
     use crate::export::hostile;
-    use crate::export::record::{NameRecord, SnmpRecord};
+    use crate::export::record::address::{NameRecord, SnmpRecord};
 
     #[track_caller]
     fn check(value: impl Into<Value>, expected: &str) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::types::is_unsafe;
+use sensor_core::types::is_unsafe;
 
 /// The text with every unsafe character written as `\xNN` or `\u{..}`. Text that is escaped already stays as it is.
 pub fn escape(text: &str) -> Cow<'_, str> {

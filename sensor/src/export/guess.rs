@@ -3,11 +3,16 @@
 
 use std::net::IpAddr;
 
-use super::HashMap;
-use crate::inventory::fingerprint::{Fingerprints, Guess, clues, is_telling};
-use crate::inventory::state::{Asked, Host, HostId, Role, View};
-use crate::types::{Mac, Segment};
+use crate::export::HashMap;
 use crate::vendor::Vendors;
+use sensor_core::inventory::fingerprint::Fingerprints;
+use sensor_core::inventory::fingerprint::clue::{clues, is_telling};
+use sensor_core::inventory::fingerprint::guess::Guess;
+use sensor_core::inventory::model::address::Asked;
+use sensor_core::inventory::model::host::{Host, HostId};
+use sensor_core::inventory::model::role::Role;
+use sensor_core::inventory::model::rows::View;
+use sensor_core::types::{Mac, Segment};
 
 /// The guesses, by host; hosts of which nothing can be said are left out.
 pub(super) fn guesses(rows: &View<'_>, vendors: &Vendors, fingerprints: &Fingerprints) -> HashMap<HostId, Guess> {

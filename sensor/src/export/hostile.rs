@@ -1,6 +1,6 @@
 //! What somebody on the network may call his machine: every sink is tried with these.
 
-use crate::types::is_unsafe;
+use sensor_core::types::is_unsafe;
 
 /// Clipboard and screen sequences, a reversed name, lines and fields of their own, a formula, an end of string.
 pub(super) const TEXTS: [&str; 12] = [

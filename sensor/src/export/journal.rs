@@ -5,9 +5,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::record::EventRecord;
-use crate::inventory::event::{Kind, Severity};
-use crate::types::Timestamp;
+use crate::export::record::event::EventRecord;
+use sensor_core::inventory::event::{Kind, Severity};
+use sensor_core::types::Timestamp;
 
 /// What the sink is called in messages and marks.
 pub const NAME: &str = "journal";

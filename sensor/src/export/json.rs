@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::io::{self, Write};
 
-use super::record::AddressRecord;
+use crate::export::record::address::AddressRecord;
 
 /// One array, a record a line. Fails when `out` does.
 pub fn write_array(

@@ -244,9 +244,9 @@ mod tests {
     fn events_are_refused_not_dropped() {
         let mut lines = Lines::file(Path::new("/dev/full")).unwrap();
         lines.push(&"x".repeat(PENDING_MAX));
-        let mut sink = crate::export::Sink::Lines(lines);
+        let mut sink = crate::export::sink::Sink::Lines(lines);
         assert!(sink.publish(&Default::default(), "{}", 0).is_err());
-        let crate::export::Sink::Lines(lines) = sink else { unreachable!("it was made so") };
+        let crate::export::sink::Sink::Lines(lines) = sink else { unreachable!("it was made so") };
         assert_eq!(lines.dropped_total(), 0);
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::record::EventRecord;
-use crate::inventory::event::Kind;
+use crate::export::record::event::EventRecord;
+use sensor_core::inventory::event::Kind;
 
 /// The sentence of an event of this kind, from the other members of its record.
 pub(super) fn message(kind: Kind, record: &EventRecord) -> String {

@@ -6,8 +6,9 @@ use std::io::{self, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
-use super::escape::escape;
-use super::record::{AddressRecord, EventRecord, GuessRecord};
+use crate::export::escape::escape;
+use crate::export::record::address::{AddressRecord, GuessRecord};
+use crate::export::record::event::EventRecord;
 
 /// Whether colours may be written: to a terminal whose owner did not set `NO_COLOR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

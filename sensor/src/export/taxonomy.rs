@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::journal::message_id;
-use crate::inventory::event::Kind;
+use crate::export::journal::message_id;
+use sensor_core::inventory::event::Kind;
 
 /// Where the table begins in README.md; it ends at [`END`].
 pub const BEGIN: &str = "<!-- events: made by `SENSOR_UPDATE=1 cargo test -p sensor taxonomy` -->\n";
@@ -32,7 +32,7 @@ mod tests {
 
     use super::*;
     use crate::export::message::message;
-    use crate::export::record::EventRecord;
+    use crate::export::record::event::EventRecord;
 
     #[test]
     fn the_readme_has_this_table() {

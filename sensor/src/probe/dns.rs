@@ -14,7 +14,7 @@ use hickory_resolver::proto::rr::{Name, RData};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use crate::types::Text;
+use sensor_core::types::Text;
 
 /// The name servers of one network, with a cache of what they said.
 pub struct Names {

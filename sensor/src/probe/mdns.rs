@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
-use super::cookie::random_id;
-use crate::inventory::sighting::{MdnsClaim, mdns_claims};
-use crate::types::Text;
-use crate::wire::dns;
+use crate::probe::cookie::random_id;
+use sensor_core::inventory::sighting::mdns::MdnsClaim;
+use sensor_core::inventory::sighting::mdns_claims;
+use sensor_core::types::Text;
+use sensor_core::wire::dns;
 
 const PORT: u16 = 5353;
 /// Answers that are read in one round; a host sends one or two.

@@ -23,3 +23,10 @@ pub mod raw;
 pub mod snmp;
 /// TCP connect.
 pub mod tcp;
+
+/// How many packets each technique sent.
+pub mod counts;
+/// Reading and writing on a connection, with limits.
+pub mod stream;
+/// The sockets and resolvers that techniques share.
+pub mod tools;

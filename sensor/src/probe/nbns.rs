@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
-use super::cookie::random_id;
-use crate::types::{Mac, Text};
-use crate::wire::nbns::{node_status_request, parse_node_status};
+use crate::probe::cookie::random_id;
+use sensor_core::types::{Mac, Text};
+use sensor_core::wire::nbns::{node_status_request, parse_node_status};
 
 /// What a host says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::inventory::planner::Bucket;
-use crate::types::Timestamp;
+use sensor_core::inventory::planner::bucket::Bucket;
+use sensor_core::types::Timestamp;
 
 /// In any second at most so many packets and a burst ([`Bucket::per_second`]).
 #[derive(Debug)]

@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -18,18 +17,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::dns::{NameAnswer, Names};
-use super::icmp::{Icmp, all_nodes};
-use super::pace::Pace;
-use super::raw::{BATCH, Raw, Speaker};
-use super::snmp::{self, Credentials};
-use super::tcp::{self, Permits, PortAnswer, Target};
-use super::{mdns, nbns};
-use crate::clock::Clock;
-use crate::inventory::planner::{CONNECT, Cost};
-use crate::inventory::probe::{Probe, Question};
-use crate::inventory::sighting::{Answer, Claim, Sighting};
-use crate::types::{Iface, Mac, Segment};
+use crate::probe::counts::Counts;
+use crate::probe::dns::Names;
+use crate::probe::pace::Pace;
+use crate::probe::raw::{BATCH, Raw, Speaker};
+use crate::probe::snmp::Credentials;
+use crate::probe::tcp::permits::Permits;
+use crate::probe::tools::{Ready, Tools};
+use sensor_core::inventory::planner::probe::Probe;
+use sensor_core::inventory::sighting::Sighting;
+use sensor_core::types::Iface;
 
 /// How to ask.
 #[derive(Debug)]
@@ -83,42 +80,6 @@ enum Worker {
     Task(tokio::task::JoinHandle<()>),
     /// On a thread of their own.
     Thread(Option<JoinHandle<()>>),
-}
-
-/// What became of questions.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Questions that were sent.
-    pub asked_total: AtomicU64,
-    /// Answers that came through sockets.
-    pub answered_total: AtomicU64,
-    /// Questions that were taken and are not done with.
-    pub open: AtomicU64,
-    /// Questions that could not be sent: no voice there, or the system refused.
-    pub failed_total: AtomicU64,
-}
-
-/// [`Counts`] at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// Questions that were sent.
-    pub asked_total: u64,
-    /// Answers that came through sockets.
-    pub answered_total: u64,
-    /// Questions that could not be sent.
-    pub failed_total: u64,
-}
-
-impl Counts {
-    /// The counts as they are now.
-    pub fn read(&self) -> Counted {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Counted {
-            asked_total: read(&self.asked_total),
-            answered_total: read(&self.answered_total),
-            failed_total: read(&self.failed_total),
-        }
-    }
 }
 
 /// Questions and answers that wait.
@@ -224,27 +185,6 @@ struct Desk {
     raws: BTreeMap<Iface, Raw>,
     tools: Arc<Tools>,
     open_max: usize,
-    counts: Arc<Counts>,
-}
-
-/// A network's own tools.
-struct Ready {
-    prefix: IpNet,
-    /// Absent where the system's servers serve.
-    names: Option<Names>,
-    credentials: Arc<[Credentials]>,
-}
-
-/// What questions through sockets need. What costs something to open is opened by the first who needs it.
-struct Tools {
-    icmp: OnceLock<Icmp>,
-    permits: Permits,
-    pace: Pace,
-    /// The longest prefix first.
-    scopes: Vec<Ready>,
-    system: OnceLock<Names>,
-    timeout: Duration,
-    answers: Sender<Sighting>,
     counts: Arc<Counts>,
 }
 
@@ -357,115 +297,4 @@ impl Desk {
         }
         self.counts.open.fetch_sub(count, Ordering::Release);
     }
-}
-
-impl Tools {
-    /// `by`: the speaker's interface, by name and number.
-    async fn ask(&self, probe: Probe, by: Option<(Iface, u32)>) {
-        self.counts.asked_total.fetch_add(1, Ordering::Relaxed);
-        let Probe { segment, ip, question } = probe;
-        let scope = by.map(|(_, index)| index).filter(|_| is_link_local(ip));
-        if !matches!(question, Question::Connect { .. } | Question::Knock { .. }) {
-            self.pace.note(Cost::of(&question).sensor);
-        }
-        match question {
-            Question::AllNodes => {
-                let Some((name, _)) = by else { return };
-                for reply in Box::pin(all_nodes(name.as_str(), self.timeout)).await.unwrap_or_default() {
-                    let answer = Answer::Echo { rtt: reply.echo.rtt, hop_limit: reply.echo.hop_limit };
-                    self.tell(segment, reply.ip, Claim::Answer(Box::new(answer))).await;
-                }
-            }
-            Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. } => {}
-            Question::Connect { ports } => {
-                for &port in &*ports {
-                    let target = Target { ip, port, scope };
-                    self.pace.turn(CONNECT).await;
-                    // Conversations are large, and most questions are none.
-                    let answer = Box::pin(tcp::connect(target, self.timeout, &self.permits)).await;
-                    self.tell_port(segment, target, answer).await;
-                }
-            }
-            Question::Echo => {
-                let icmp = self.icmp.get_or_init(|| Icmp::open(None));
-                if let Some(echo) = Box::pin(icmp.echo(ip, scope, self.timeout)).await {
-                    let answer = Answer::Echo { rtt: echo.rtt, hop_limit: echo.hop_limit };
-                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
-                }
-            }
-            Question::Knock { ports } => {
-                for &port in &*ports {
-                    let target = Target { ip, port, scope };
-                    self.pace.turn(CONNECT).await;
-                    self.tell_port(segment, target, tcp::knock(target, self.timeout, &self.permits).await).await;
-                }
-            }
-            Question::Mdns => {
-                for claim in Box::pin(mdns::ask(ip, scope, self.timeout)).await {
-                    self.tell(segment, ip, Claim::Mdns(claim)).await;
-                }
-            }
-            Question::Nbns => {
-                let IpAddr::V4(address) = ip else { return };
-                if let Some(status) = Box::pin(nbns::status(address, self.timeout)).await {
-                    let answer = Answer::Nbns { name: status.name, group: status.group, mac: status.mac };
-                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
-                }
-            }
-            Question::Ptr => {
-                let answer = match Box::pin(self.names(ip).name(ip)).await {
-                    NameAnswer::Name { name, confirmed } => Answer::Ptr { name: Some(name), confirmed },
-                    NameAnswer::None => Answer::Ptr { name: None, confirmed: false },
-                    // No answer is not "no name".
-                    NameAnswer::Silent => return,
-                };
-                self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
-            }
-            Question::Snmp => {
-                let Some(credentials) = self.scope(ip).map(|scope| Arc::clone(&scope.credentials)) else { return };
-                if let Some(system) = Box::pin(snmp::system(&credentials, ip, self.timeout)).await {
-                    let answer = Answer::Snmp {
-                        name: system.name,
-                        description: system.description,
-                        object_id: system.object_id,
-                    };
-                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
-                }
-            }
-        }
-    }
-
-    async fn tell_port(&self, segment: Segment, target: Target, answer: io::Result<PortAnswer>) {
-        match answer {
-            Ok(answer) => {
-                let answer =
-                    Answer::Port { port: target.port, state: answer.state, banner: answer.banner, rtt: answer.rtt };
-                self.tell(segment, target.ip, Claim::Answer(Box::new(answer))).await;
-            }
-            Err(_) => {
-                self.counts.failed_total.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    }
-
-    fn scope(&self, ip: IpAddr) -> Option<&Ready> {
-        self.scopes.iter().find(|scope| scope.prefix.contains(&ip))
-    }
-
-    fn names(&self, ip: IpAddr) -> &Names {
-        let own = self.scope(ip).and_then(|scope| scope.names.as_ref());
-        own.unwrap_or_else(|| self.system.get_or_init(Names::system))
-    }
-
-    async fn tell(&self, segment: Segment, ip: IpAddr, claim: Claim) {
-        self.counts.answered_total.fetch_add(1, Ordering::Relaxed);
-        let at = Clock::new().now();
-        let sighting = Sighting { at, segment, frame_mac: Mac::ZERO, mac: Mac::ZERO, ip: Some(ip), claim };
-        // Nobody listens any more at the end.
-        drop(self.answers.send(sighting).await);
-    }
-}
-
-fn is_link_local(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }

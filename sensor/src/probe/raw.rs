@@ -17,8 +17,8 @@ use pnet::packet::ipv6::MutableIpv6Packet;
 use pnet::util::MacAddr;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
-use crate::inventory::probe::{Probe, Question};
-use crate::types::{Iface, Mac};
+use sensor_core::inventory::planner::probe::{Probe, Question};
+use sensor_core::types::{Iface, Mac};
 
 /// Who we are on an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -258,7 +258,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
     use super::*;
-    use crate::types::{Segment, Vlans};
+    use sensor_core::types::{Segment, Vlans};
 
     const OWN: Mac = Mac([2, 0, 0, 0, 0, 1]);
     const OTHER: Mac = Mac([2, 0, 0, 0, 0, 2]);

@@ -9,7 +9,7 @@ use async_snmp::{Auth, AuthProtocol, Client, Oid, PrivProtocol, Retry, UsmConfig
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use crate::types::Text;
+use sensor_core::types::Text;
 
 /// Who we say that we are.
 #[derive(Clone)]

@@ -9,12 +9,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::intake::Told;
-use super::notice;
 use crate::clock::Clock;
-use crate::export::Sink;
-use crate::store::{EventFilter, Reader, StoreError, StoredEvent};
-use crate::types::Timestamp;
+use crate::export::sink::Sink;
+use crate::pipeline::intake::Told;
+use crate::store::batch::StoredEvent;
+use crate::store::error::StoreError;
+use crate::store::reader::{EventFilter, Reader};
+use crate::terminal::notice;
+use sensor_core::types::Timestamp;
 
 /// Events on their way to the sinks.
 pub struct Outbox {
@@ -322,7 +324,7 @@ mod tests {
 
     use super::*;
     use crate::export::lines::Lines;
-    use crate::export::record::EventRecord;
+    use crate::export::record::event::EventRecord;
     use crate::export::syslog::{Format, Syslog};
 
     /// As if these were on disk; the fourth can be read by nobody.

@@ -2,12 +2,13 @@
 
 use tokio::time::Instant;
 
-use super::intake::Intake;
-use super::notice;
-use crate::capture::{News, iface};
-use crate::export::record::rfc3339;
-use crate::inventory::event::{Detail, Kind};
-use crate::types::Timestamp;
+use crate::capture::iface;
+use crate::capture::port_life::News;
+use crate::export::record::text::rfc3339;
+use crate::pipeline::intake::Intake;
+use crate::terminal::notice;
+use sensor_core::inventory::event::{Detail, Kind};
+use sensor_core::types::Timestamp;
 
 /// Says what there is to say, and files what belongs into the events. Answers whether stations or addresses of this box may
 /// be others now.
@@ -29,7 +30,7 @@ pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bool
             News::Info(text) => notice::info(&text),
             News::Renewed(_) => {
                 // An interface that was made anew mostly has another station, which is no new host.
-                if let Ok(here) = iface::addresses() {
+                if let Ok(here) = iface::addresses::addresses() {
                     intake.set_own_macs(here.macs());
                 }
             }

@@ -3,17 +3,19 @@
 use sensor_ebpf::abi::Counters;
 use serde_json::{Map, Value, json};
 
-use super::outbox::SinkStatus;
-use super::ports;
-use super::watch::Origin;
-use crate::capture::{Accounts, Hearing, Mode, PortStatus, Role, Watched};
+use crate::capture::options::{Accounts, Mode, PortStatus, Role};
+use crate::capture::port_life::Hearing;
+use crate::capture::watched::Watched;
 use crate::export::escape::escape;
-use crate::export::record::rfc3339;
-use crate::inventory::event::Detail;
-use crate::inventory::judge::Mute;
-use crate::inventory::planner::Answers;
-use crate::probe::prober::Counted;
-use crate::types::{Class, Timestamp};
+use crate::export::record::text::rfc3339;
+use crate::probe::counts::Counted;
+use crate::run::local::Origin;
+use crate::run::outbox::SinkStatus;
+use crate::run::ports;
+use sensor_core::inventory::event::Detail;
+use sensor_core::inventory::judge::mute::Mute;
+use sensor_core::inventory::planner::Answers;
+use sensor_core::types::{Class, Timestamp};
 
 /// The counters that are not zero, as `<outcome>_<class>`: the details of `sensor-stopped`.
 pub fn details(counters: &Counters) -> Vec<(&'static str, Detail)> {

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::error::StoreError;
+use crate::store::error::StoreError;
 
 /// The one true path of a database, so that two names of a file share a lock and SQLite reads no special meaning
 /// (`:memory:`, `file:`) into it.

@@ -9,14 +9,18 @@ use std::{env, fs, process};
 use enumset::EnumSet;
 use ipnet::IpNet;
 
-use super::{Batch, Saved, StoredEvent, Writer};
-use crate::inventory::fingerprint::Evidence;
-use crate::inventory::kinship::Kinship;
-use crate::inventory::state::{
-    Asked, Binding, Changes, DhcpFacts, Holder, Host, HostId, HostRole, Join, Lease, Name, Neighbour, Oddity, OpenPort,
-    Presence, Print, Removed, Role, RoleHolder, RouterFacts, Rows, Service, SnmpFacts, Source, Station, Told,
-};
-use crate::types::{Iface, Mac, Segment, Timestamp, Vlans};
+use crate::store::batch::{Batch, Saved, StoredEvent};
+use crate::store::writer::Writer;
+use sensor_core::inventory::model::address::{Asked, Binding, Holder, Lease, OpenPort, SnmpFacts};
+use sensor_core::inventory::model::evidence::Evidence;
+use sensor_core::inventory::model::host::{DhcpFacts, Host, HostId, HostRole, Name, Print, Service, Station};
+use sensor_core::inventory::model::join::Join;
+use sensor_core::inventory::model::join::Kinship;
+use sensor_core::inventory::model::oddity::{Oddity, Told};
+use sensor_core::inventory::model::role::{Neighbour, Role, RoleHolder, RouterFacts};
+use sensor_core::inventory::model::rows::{Changes, Presence, Removed, Rows};
+use sensor_core::inventory::model::source::Source;
+use sensor_core::types::{Iface, Mac, Segment, Timestamp, Vlans};
 
 /// When the tests' databases are made.
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -44,7 +48,10 @@ impl Folder {
 
     /// All events that are on disk.
     pub(super) fn events(&self) -> Vec<StoredEvent> {
-        super::Reader::open(&self.file("db")).unwrap().events(&super::EventFilter::default()).unwrap()
+        crate::store::reader::Reader::open(&self.file("db"))
+            .unwrap()
+            .events(&crate::store::reader::EventFilter::default())
+            .unwrap()
     }
 }
 

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ipnet::IpNet;
 use rusqlite::{Connection, Params, Row};
 
-use super::value::{Ip, Ipv6s, Kinships, Lines, Ports, Protocol, Sources, damage, from_event_id, ipv4};
-use super::{StoredEvent, StoredMute};
-use crate::inventory::state::{
-    Asked, Binding, DhcpFacts, Holder, Host, HostId, HostRole, Join, Lease, Name, Neighbour, OpenPort, Print,
-    RoleHolder, RouterFacts, Rows, Service, SnmpFacts, Station, Told,
-};
-use crate::types::{Iface, Segment, Tunnel, Vlans};
+use crate::store::batch::{StoredEvent, StoredMute};
+use crate::store::value::{Ip, Ipv6s, Kinships, Lines, Ports, Protocol, Sources, damage, from_event_id, get, ipv4};
+use sensor_core::inventory::model::address::{Asked, Binding, Holder, Lease, OpenPort, SnmpFacts};
+use sensor_core::inventory::model::host::{DhcpFacts, Host, HostId, HostRole, Name, Print, Service, Station};
+use sensor_core::inventory::model::join::Join;
+use sensor_core::inventory::model::oddity::Told;
+use sensor_core::inventory::model::role::{Neighbour, RoleHolder, RouterFacts};
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::types::{Iface, Segment, Tunnel, Vlans};
 
 /// The columns that [`event`] reads, in its order.
 pub(super) const EVENT_COLUMNS: &str = "id, at, kind, severity, segment, host, record, cause, muted, count, last_at";
@@ -35,17 +37,17 @@ pub(super) fn rows(connection: &Connection) -> rusqlite::Result<Rows> {
 /// An event of the columns [`EVENT_COLUMNS`].
 pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
     Ok(StoredEvent {
-        id: from_event_id(row.get(0)?),
-        at: row.get(1)?,
-        kind: row.get(2)?,
-        severity: row.get(3)?,
-        segment: row.get(4)?,
-        host: row.get::<_, Option<HostId>>(5)?.map(|host| host.0),
-        record: row.get(6)?,
-        cause: row.get(7)?,
-        muted: row.get(8)?,
-        count: from_event_id(row.get(9)?),
-        last_at: row.get(10)?,
+        id: from_event_id(get(row, 0)?),
+        at: get(row, 1)?,
+        kind: get(row, 2)?,
+        severity: get(row, 3)?,
+        segment: get(row, 4)?,
+        host: get::<Option<HostId>>(row, 5)?.map(|host| host.0),
+        record: get(row, 6)?,
+        cause: get(row, 7)?,
+        muted: get(row, 8)?,
+        count: from_event_id(get(row, 9)?),
+        last_at: get(row, 10)?,
     })
 }
 
@@ -53,11 +55,11 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
 pub(super) fn mutes(connection: &Connection) -> rusqlite::Result<Vec<StoredMute>> {
     all(connection, "SELECT id, target, from_at, until_at, reason FROM mutes ORDER BY id", [], |row| {
         Ok(StoredMute {
-            id: from_event_id(row.get(0)?),
-            target: row.get(1)?,
-            from: row.get(2)?,
-            until: row.get(3)?,
-            reason: row.get(4)?,
+            id: from_event_id(get(row, 0)?),
+            target: get(row, 1)?,
+            from: get(row, 2)?,
+            until: get(row, 3)?,
+            reason: get(row, 4)?,
         })
     })
 }
@@ -79,22 +81,22 @@ struct Load<'a> {
 
 impl Load<'_> {
     fn hosts(&self) -> rusqlite::Result<Vec<Host>> {
-        let mut names = self
-            .children("SELECT host, name, source, first_seen, last_seen FROM names ORDER BY host, place", |row| {
-                Ok(Name { name: row.get(1)?, source: row.get(2)?, first_seen: row.get(3)?, last_seen: row.get(4)? })
+        let mut names =
+            self.children("SELECT host, name, source, first_seen, last_seen FROM names ORDER BY host, place", |row| {
+                Ok(Name { name: get(row, 1)?, source: get(row, 2)?, first_seen: get(row, 3)?, last_seen: get(row, 4)? })
             })?;
         let mut services = self.children(
             "SELECT host, port, protocol, instance, source, closed, first_seen, last_seen
              FROM services ORDER BY host, place",
             |row| {
                 Ok(Service {
-                    port: row.get(1)?,
-                    protocol: row.get::<_, Protocol>(2)?.0,
-                    instance: row.get(3)?,
-                    source: row.get(4)?,
-                    closed: row.get(5)?,
-                    first_seen: row.get(6)?,
-                    last_seen: row.get(7)?,
+                    port: get(row, 1)?,
+                    protocol: get::<Protocol>(row, 2)?.0,
+                    instance: get(row, 3)?,
+                    source: get(row, 4)?,
+                    closed: get(row, 5)?,
+                    first_seen: get(row, 6)?,
+                    last_seen: get(row, 7)?,
                 })
             },
         )?;
@@ -102,17 +104,17 @@ impl Load<'_> {
             "SELECT host, hostname, vendor_class, parameters, client_id, server, lease_until FROM dhcp_facts",
             |row| {
                 Ok(DhcpFacts {
-                    hostname: row.get(1)?,
-                    vendor_class: row.get(2)?,
-                    parameters: row.get(3)?,
-                    client_id: row.get(4)?,
-                    server: row.get::<_, Option<Ip>>(5)?.as_ref().map(ipv4).transpose()?,
-                    lease_until: row.get(6)?,
+                    hostname: get(row, 1)?,
+                    vendor_class: get(row, 2)?,
+                    parameters: get(row, 3)?,
+                    client_id: get(row, 4)?,
+                    server: get::<Option<Ip>>(row, 5)?.as_ref().map(ipv4).transpose()?,
+                    lease_until: get(row, 6)?,
                 })
             },
         )?;
         let mut roles = self.children("SELECT host, role, evidence FROM host_roles", |row| {
-            Ok((row.get::<_, HostRole>(1)?, row.get::<_, String>(2)?))
+            Ok((get::<HostRole>(row, 1)?, get::<String>(row, 2)?))
         })?;
         let by_role = |roles: Vec<(HostRole, String)>| {
             let mut map = BTreeMap::<_, BTreeSet<String>>::new();
@@ -122,22 +124,22 @@ impl Load<'_> {
             map
         };
         let mut prints = self.children("SELECT host, evidence, value FROM prints ORDER BY host", |row| {
-            Ok(Print { evidence: row.get(1)?, value: row.get(2)? })
+            Ok(Print { evidence: get(row, 1)?, value: get(row, 2)? })
         })?;
         // LEFT JOIN: a missing presence shows as damage, where JOIN would lose the row in silence.
         self.all(
             "SELECT id, number, segment, first_seen, last_seen, announced, gone_since, here_since
              FROM hosts LEFT JOIN host_presence ON host = id ORDER BY id",
             |row| {
-                let id = row.get(0)?;
+                let id = get(row, 0)?;
                 Ok(Host {
-                    id: row.get(1)?,
-                    segment: self.segment(row.get(2)?)?,
-                    first_seen: row.get(3)?,
-                    last_seen: row.get(4)?,
-                    announced: row.get(5)?,
-                    gone_since: row.get(6)?,
-                    here_since: row.get::<_, Option<_>>(7)?.map_or_else(|| row.get(3), Ok)?,
+                    id: get(row, 1)?,
+                    segment: self.segment(get(row, 2)?)?,
+                    first_seen: get(row, 3)?,
+                    last_seen: get(row, 4)?,
+                    announced: get(row, 5)?,
+                    gone_since: get(row, 6)?,
+                    here_since: get::<Option<_>>(row, 7)?.map_or_else(|| get(row, 3), Ok)?,
                     names: names.remove(&id).unwrap_or_default(),
                     services: services.remove(&id).unwrap_or_default(),
                     dhcp: dhcp.remove(&id).and_then(|facts| facts.into_iter().next()).map(Box::new),
@@ -154,12 +156,12 @@ impl Load<'_> {
              FROM stations LEFT JOIN station_presence ON station = id ORDER BY id",
             |row| {
                 Ok(Station {
-                    segment: self.segment(row.get(0)?)?,
-                    mac: row.get(1)?,
-                    host: row.get(2)?,
-                    first_seen: row.get(3)?,
-                    last_seen: row.get(4)?,
-                    sources: row.get::<_, Sources>(5)?.0,
+                    segment: self.segment(get(row, 0)?)?,
+                    mac: get(row, 1)?,
+                    host: get(row, 2)?,
+                    first_seen: get(row, 3)?,
+                    last_seen: get(row, 4)?,
+                    sources: get::<Sources>(row, 5)?.0,
                 })
             },
         )
@@ -168,10 +170,10 @@ impl Load<'_> {
     fn bindings(&self) -> rusqlite::Result<Vec<Binding>> {
         let holder = |row: &Row<'_>| {
             Ok(Holder {
-                mac: row.get(1)?,
-                first_seen: row.get(2)?,
-                last_seen: row.get(3)?,
-                sources: row.get::<_, Sources>(4)?.0,
+                mac: get(row, 1)?,
+                first_seen: get(row, 2)?,
+                last_seen: get(row, 3)?,
+                sources: get::<Sources>(row, 4)?.0,
             })
         };
         let mut past = self.children(
@@ -183,8 +185,8 @@ impl Load<'_> {
              FROM bindings LEFT JOIN binding_presence ON binding = id ORDER BY id",
             |row| {
                 let mut holders = vec![holder(row)?];
-                holders.append(&mut past.remove(&row.get(0)?).unwrap_or_default());
-                Ok(Binding { segment: self.segment(row.get(5)?)?, ip: row.get::<_, Ip>(6)?.0, holders })
+                holders.append(&mut past.remove(&get(row, 0)?).unwrap_or_default());
+                Ok(Binding { segment: self.segment(get(row, 5)?)?, ip: get::<Ip>(row, 6)?.0, holders })
             },
         )
     }
@@ -192,19 +194,19 @@ impl Load<'_> {
     fn leases(&self) -> rusqlite::Result<Vec<Lease>> {
         self.all("SELECT segment, ip, mac, server, at, until FROM leases ORDER BY segment, ip", |row| {
             Ok(Lease {
-                segment: self.segment(row.get(0)?)?,
-                ip: ipv4(&row.get(1)?)?,
-                mac: row.get(2)?,
-                server: row.get::<_, Option<Ip>>(3)?.as_ref().map(ipv4).transpose()?,
-                at: row.get(4)?,
-                until: row.get(5)?,
+                segment: self.segment(get(row, 0)?)?,
+                ip: ipv4(&get(row, 1)?)?,
+                mac: get(row, 2)?,
+                server: get::<Option<Ip>>(row, 3)?.as_ref().map(ipv4).transpose()?,
+                at: get(row, 4)?,
+                until: get(row, 5)?,
             })
         })
     }
 
     fn roles(&self) -> rusqlite::Result<Vec<RoleHolder>> {
         let mut prefixes = self.children("SELECT role, ip, length FROM prefixes ORDER BY role, place", |row| {
-            let (ip, length) = (row.get::<_, Ip>(1)?.0, row.get(2)?);
+            let (ip, length) = (get::<Ip>(row, 1)?.0, get(row, 2)?);
             IpNet::new(ip, length).map_err(|_| damage("not a prefix", &format!("{ip}/{length}")))
         })?;
         let roles = "SELECT id, segment, role, ip, mac, first_seen, last_seen,
@@ -215,21 +217,21 @@ impl Load<'_> {
                 let Some(lifetime_s) = lifetime_s else { return Ok(None) };
                 Ok(Some(RouterFacts {
                     lifetime_s,
-                    managed: row.get(8)?,
-                    other: row.get(9)?,
-                    rdnss: row.get::<_, Ipv6s>(10)?.0,
-                    dnssl: row.get::<_, Lines>(11)?.0,
+                    managed: get(row, 8)?,
+                    other: get(row, 9)?,
+                    rdnss: get::<Ipv6s>(row, 10)?.0,
+                    dnssl: get::<Lines>(row, 11)?.0,
                 }))
             };
             Ok(RoleHolder {
-                segment: self.segment(row.get(1)?)?,
-                role: row.get(2)?,
-                ip: row.get::<_, Ip>(3)?.0,
-                mac: row.get(4)?,
-                first_seen: row.get(5)?,
-                last_seen: row.get(6)?,
-                prefixes: prefixes.remove(&row.get(0)?).unwrap_or_default(),
-                router: router(row.get(7)?)?,
+                segment: self.segment(get(row, 1)?)?,
+                role: get(row, 2)?,
+                ip: get::<Ip>(row, 3)?.0,
+                mac: get(row, 4)?,
+                first_seen: get(row, 5)?,
+                last_seen: get(row, 6)?,
+                prefixes: prefixes.remove(&get(row, 0)?).unwrap_or_default(),
+                router: router(get(row, 7)?)?,
             })
         })
     }
@@ -239,13 +241,13 @@ impl Load<'_> {
             "SELECT segment, oddity, ip, mac, frame_mac, first_seen, last_seen FROM told ORDER BY segment, oddity, ip",
             |row| {
                 Ok(Told {
-                    segment: self.segment(row.get(0)?)?,
-                    oddity: row.get(1)?,
-                    ip: row.get::<_, Ip>(2)?.0,
-                    mac: row.get(3)?,
-                    frame_mac: row.get(4)?,
-                    first_seen: row.get(5)?,
-                    last_seen: row.get(6)?,
+                    segment: self.segment(get(row, 0)?)?,
+                    oddity: get(row, 1)?,
+                    ip: get::<Ip>(row, 2)?.0,
+                    mac: get(row, 3)?,
+                    frame_mac: get(row, 4)?,
+                    first_seen: get(row, 5)?,
+                    last_seen: get(row, 6)?,
                 })
             },
         )
@@ -254,18 +256,20 @@ impl Load<'_> {
     fn asked(&self) -> rusqlite::Result<Vec<Asked>> {
         let mut names = self.children(
             "SELECT asked, name, source, first_seen, last_seen FROM asked_names ORDER BY asked, place",
-            |row| Ok(Name { name: row.get(1)?, source: row.get(2)?, first_seen: row.get(3)?, last_seen: row.get(4)? }),
+            |row| {
+                Ok(Name { name: get(row, 1)?, source: get(row, 2)?, first_seen: get(row, 3)?, last_seen: get(row, 4)? })
+            },
         )?;
         let mut ports = self.children(
             "SELECT asked, port, closed, misses, banner, first_seen, last_seen FROM ports ORDER BY asked, port",
             |row| {
                 Ok(OpenPort {
-                    port: row.get(1)?,
-                    closed: row.get(2)?,
-                    misses: row.get(3)?,
-                    banner: row.get(4)?,
-                    first_seen: row.get(5)?,
-                    last_seen: row.get(6)?,
+                    port: get(row, 1)?,
+                    closed: get(row, 2)?,
+                    misses: get(row, 3)?,
+                    banner: get(row, 4)?,
+                    first_seen: get(row, 5)?,
+                    last_seen: get(row, 6)?,
                 })
             },
         )?;
@@ -274,22 +278,22 @@ impl Load<'_> {
                closed_ports, has_snmp, snmp_name, snmp_description, snmp_object_id
              FROM asked ORDER BY id",
             |row| {
-                let id = row.get(0)?;
-                let snmp = SnmpFacts { name: row.get(12)?, description: row.get(13)?, object_id: row.get(14)? };
+                let id = get(row, 0)?;
+                let snmp = SnmpFacts { name: get(row, 12)?, description: get(row, 13)?, object_id: get(row, 14)? };
                 Ok(Asked {
-                    segment: self.segment(row.get(1)?)?,
-                    ip: row.get::<_, Ip>(2)?.0,
-                    host: row.get(3)?,
-                    first_seen: row.get(4)?,
-                    last_seen: row.get(5)?,
-                    sources: row.get::<_, Sources>(6)?.0,
-                    silent_at: row.get(7)?,
-                    rtt_us: row.get(8)?,
-                    reverse_dns: row.get(9)?,
+                    segment: self.segment(get(row, 1)?)?,
+                    ip: get::<Ip>(row, 2)?.0,
+                    host: get(row, 3)?,
+                    first_seen: get(row, 4)?,
+                    last_seen: get(row, 5)?,
+                    sources: get::<Sources>(row, 6)?.0,
+                    silent_at: get(row, 7)?,
+                    rtt_us: get(row, 8)?,
+                    reverse_dns: get(row, 9)?,
                     names: names.remove(&id).unwrap_or_default(),
                     ports: ports.remove(&id).unwrap_or_default(),
-                    closed_ports: row.get::<_, Ports>(10)?.0,
-                    snmp: row.get::<_, bool>(11)?.then(|| Box::new(snmp)),
+                    closed_ports: get::<Ports>(row, 10)?.0,
+                    snmp: get::<bool>(row, 11)?.then(|| Box::new(snmp)),
                 })
             },
         )
@@ -302,20 +306,20 @@ impl Load<'_> {
              FROM neighbours ORDER BY segment, number",
             |row| {
                 Ok(Neighbour {
-                    segment: self.segment(row.get(0)?)?,
-                    id: row.get::<_, i64>(1)?.cast_unsigned(),
-                    source: row.get(2)?,
-                    unit: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
-                    mac: row.get(4)?,
-                    chassis: row.get(5)?,
-                    port: row.get(6)?,
-                    name: row.get(7)?,
-                    port_description: row.get(8)?,
-                    bridges: row.get(9)?,
-                    ttl_s: row.get(10)?,
-                    gone: row.get(11)?,
-                    first_seen: row.get(12)?,
-                    last_seen: row.get(13)?,
+                    segment: self.segment(get(row, 0)?)?,
+                    id: get::<i64>(row, 1)?.cast_unsigned(),
+                    source: get(row, 2)?,
+                    unit: get::<Option<i64>>(row, 3)?.map(i64::cast_unsigned),
+                    mac: get(row, 4)?,
+                    chassis: get(row, 5)?,
+                    port: get(row, 6)?,
+                    name: get(row, 7)?,
+                    port_description: get(row, 8)?,
+                    bridges: get(row, 9)?,
+                    ttl_s: get(row, 10)?,
+                    gone: get(row, 11)?,
+                    first_seen: get(row, 12)?,
+                    last_seen: get(row, 13)?,
                 })
             },
         )
@@ -327,17 +331,17 @@ impl Load<'_> {
              FROM joins ORDER BY segment, mac",
             |row| {
                 Ok(Join {
-                    segment: self.segment(row.get(0)?)?,
-                    mac: row.get(1)?,
-                    host: row.get(2)?,
-                    apart: row.get(3)?,
-                    old_mac: row.get(4)?,
-                    evidence: row.get::<_, Kinships>(5)?.0,
-                    at: row.get(6)?,
-                    told: row.get(7)?,
-                    here: row.get(8)?,
-                    turns: row.get(9)?,
-                    turned_at: row.get(10)?,
+                    segment: self.segment(get(row, 0)?)?,
+                    mac: get(row, 1)?,
+                    host: get(row, 2)?,
+                    apart: get(row, 3)?,
+                    old_mac: get(row, 4)?,
+                    evidence: get::<Kinships>(row, 5)?.0,
+                    at: get(row, 6)?,
+                    told: get(row, 7)?,
+                    here: get(row, 8)?,
+                    turns: get(row, 9)?,
+                    turned_at: get(row, 10)?,
                 })
             },
         )
@@ -358,7 +362,7 @@ impl Load<'_> {
         mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<HashMap<i64, Vec<T>>> {
         let mut children = HashMap::<_, Vec<T>>::new();
-        for (parent, child) in self.all(sql, |row| Ok((row.get(0)?, read(row)?)))? {
+        for (parent, child) in self.all(sql, |row| Ok((get(row, 0)?, read(row)?)))? {
             children.entry(parent).or_default().push(child);
         }
         Ok(children)
@@ -373,15 +377,15 @@ fn sorted(mut prints: Vec<Print>) -> Vec<Print> {
 fn segments(connection: &Connection) -> rusqlite::Result<HashMap<i64, Segment>> {
     let rows =
         all(connection, "SELECT id, iface, vlan_outer, vlan_inner, tunnel_kind, tunnel_id FROM segments", [], |row| {
-            let name: String = row.get(1)?;
+            let name: String = get(row, 1)?;
             let iface =
                 Iface::new(&name).ok_or_else(|| damage("not an interface", &name.escape_default().to_string()))?;
             Ok((
-                row.get(0)?,
+                get(row, 0)?,
                 Segment {
                     iface,
-                    tunnel: Tunnel::new(row.get(4)?, row.get(5)?),
-                    vlans: Vlans::new([row.get(2)?, row.get(3)?]),
+                    tunnel: Tunnel::new(get(row, 4)?, get(row, 5)?),
+                    vlans: Vlans::new([get(row, 2)?, get(row, 3)?]),
                 },
             ))
         })?;

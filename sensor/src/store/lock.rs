@@ -8,8 +8,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::error::StoreError;
-use super::file;
+use crate::store::error::StoreError;
+use crate::store::file;
 
 /// The writer's right. Dropping it gives it up.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Looking at the database while it is written, or while nobody writes it. Never writes, never makes a writer wait.
 
+use crate::store::value::get;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,15 +8,17 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
-use super::error::StoreError;
-use super::file;
-use super::schema::{self, Identity};
-use super::value::event_id;
-use super::writer::BUSY_TIMEOUT;
-use super::{DAY_NS, FINGERPRINTS, P0F, Rules, StoredEvent, StoredMute};
-use super::{load, lock};
-use crate::inventory::state::Rows;
-use crate::types::Timestamp;
+use crate::store::batch::{Rules, StoredEvent, StoredMute};
+use crate::store::error::StoreError;
+use crate::store::file;
+use crate::store::schema;
+use crate::store::schema::Identity;
+use crate::store::value::event_id;
+use crate::store::writer::BUSY_TIMEOUT;
+use crate::store::{DAY_NS, FINGERPRINTS, P0F};
+use crate::store::{load, lock};
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::types::Timestamp;
 
 /// Which events to read; the default is all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,12 +87,12 @@ impl Reader {
         self.read(|connection| {
             let mut rules = Rules::default();
             let all: Vec<(String, String)> =
-                load::all(connection, "SELECT name, text FROM rules", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                load::all(connection, "SELECT name, text FROM rules", [], |row| Ok((get(row, 0)?, get(row, 1)?)))?;
             for (name, text) in all {
                 match name.as_str() {
                     FINGERPRINTS => rules.fingerprints = Some(text),
                     P0F => rules.p0f = Some(text),
-                    name => return Err(super::value::damage("no such rules", name)),
+                    name => return Err(crate::store::value::damage("no such rules", name)),
                 }
             }
             Ok(rules)
@@ -205,9 +208,10 @@ fn immutable_uri(path: &Path) -> PathBuf {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
-    use super::super::fixture::{Folder, batch_of, events, network, sorted};
-    use super::super::{Batch, Writer};
     use super::*;
+    use crate::store::batch::Batch;
+    use crate::store::fixture::{Folder, batch_of, events, network, sorted};
+    use crate::store::writer::Writer;
 
     /// Which of the events 1 to 6 a filter chooses.
     fn check_events(filter: &EventFilter, ids: &[u64]) {

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, Params};
 
-use super::value::{Ip, Ipv6s, Kinships, Lines, Ports, Protocol, Sources, event_id};
-use super::{Batch, StoredEvent, StoredMute};
-use crate::inventory::judge::Fold;
-use crate::inventory::state::{
-    Asked, Binding, Host, HostId, Join, Lease, Neighbour, OpenPort, Presence, Removed, RoleHolder, Rows, Station, Told,
-};
-use crate::types::Segment;
+use crate::store::batch::{Batch, StoredEvent, StoredMute};
+use crate::store::value::{Ip, Ipv6s, Kinships, Lines, Ports, Protocol, Sources, event_id, get, values};
+use sensor_core::inventory::judge::fold::Fold;
+use sensor_core::inventory::model::address::{Asked, Binding, Lease, OpenPort};
+use sensor_core::inventory::model::host::{Host, HostId, Station};
+use sensor_core::inventory::model::join::Join;
+use sensor_core::inventory::model::oddity::Told;
+use sensor_core::inventory::model::role::{Neighbour, RoleHolder};
+use sensor_core::inventory::model::rows::{Presence, Removed, Rows};
+use sensor_core::types::Segment;
 
 /// The numbers of segments that were looked up before; emptied when a transaction fails, for it may have made them.
 pub(super) type Segments = HashMap<Segment, i64>;
@@ -33,7 +36,7 @@ pub(super) fn mutes_in_place(connection: &Connection, mutes: &[StoredMute]) -> r
     for StoredMute { id, target, from, until, reason } in mutes {
         connection
             .prepare_cached("INSERT INTO mutes (id, target, from_at, until_at, reason) VALUES (?, ?, ?, ?, ?)")?
-            .execute(params![event_id(*id), target, from, until, reason])?;
+            .execute(values![event_id(*id), target, from, until, reason])?;
     }
     Ok(())
 }
@@ -46,42 +49,42 @@ struct Save<'a> {
 impl Save<'_> {
     fn removed(&mut self, removed: &Removed) -> rusqlite::Result<()> {
         for host in &removed.hosts {
-            self.run("DELETE FROM hosts WHERE number = ?", [host])?;
+            self.run("DELETE FROM hosts WHERE number = ?", values![host])?;
         }
         for &(segment, mac) in &removed.stations {
             let segment = self.segment(segment)?;
-            self.run("DELETE FROM stations WHERE segment = ? AND mac = ?", params![segment, mac])?;
+            self.run("DELETE FROM stations WHERE segment = ? AND mac = ?", values![segment, mac])?;
         }
         for &(segment, ip) in &removed.bindings {
             let segment = self.segment(segment)?;
-            self.run("DELETE FROM bindings WHERE segment = ? AND ip = ?", params![segment, Ip(ip)])?;
+            self.run("DELETE FROM bindings WHERE segment = ? AND ip = ?", values![segment, Ip(ip)])?;
         }
         for &(segment, ip) in &removed.leases {
             let segment = self.segment(segment)?;
-            self.run("DELETE FROM leases WHERE segment = ? AND ip = ?", params![segment, Ip(ip.into())])?;
+            self.run("DELETE FROM leases WHERE segment = ? AND ip = ?", values![segment, Ip(ip.into())])?;
         }
         for &(segment, role, ip) in &removed.roles {
             let segment = self.segment(segment)?;
-            self.run("DELETE FROM roles WHERE segment = ? AND role = ? AND ip = ?", params![segment, role, Ip(ip)])?;
+            self.run("DELETE FROM roles WHERE segment = ? AND role = ? AND ip = ?", values![segment, role, Ip(ip)])?;
         }
         for &(segment, oddity, ip, mac, frame_mac) in &removed.told {
             let segment = self.segment(segment)?;
             self.run(
                 "DELETE FROM told WHERE segment = ? AND oddity = ? AND ip = ? AND mac = ? AND frame_mac = ?",
-                params![segment, oddity, Ip(ip), mac, frame_mac],
+                values![segment, oddity, Ip(ip), mac, frame_mac],
             )?;
         }
         for &(segment, ip) in &removed.asked {
             let segment = self.segment(segment)?;
-            self.run("DELETE FROM asked WHERE segment = ? AND ip = ?", params![segment, Ip(ip)])?;
+            self.run("DELETE FROM asked WHERE segment = ? AND ip = ?", values![segment, Ip(ip)])?;
         }
         for &(segment, id) in &removed.neighbours {
             let segment = self.segment(segment)?;
-            self.run("DELETE FROM neighbours WHERE segment = ? AND number = ?", params![segment, id.cast_signed()])?;
+            self.run("DELETE FROM neighbours WHERE segment = ? AND number = ?", values![segment, id.cast_signed()])?;
         }
         for &(segment, mac) in &removed.joins {
             let segment = self.segment(segment)?;
-            self.run("DELETE FROM joins WHERE segment = ? AND mac = ?", params![segment, mac])?;
+            self.run("DELETE FROM joins WHERE segment = ? AND mac = ?", values![segment, mac])?;
         }
         Ok(())
     }
@@ -109,14 +112,14 @@ impl Save<'_> {
                segment = excluded.segment, first_seen = excluded.first_seen, announced = excluded.announced,
                gone_since = excluded.gone_since, here_since = excluded.here_since
              RETURNING id",
-            params![id, segment, first_seen, announced, gone_since, here_since],
+            values![id, segment, first_seen, announced, gone_since, here_since],
         )?;
-        self.run("INSERT OR REPLACE INTO host_presence (host, last_seen) VALUES (?, ?)", params![row, last_seen])?;
+        self.run("INSERT OR REPLACE INTO host_presence (host, last_seen) VALUES (?, ?)", values![row, last_seen])?;
         self.run("DELETE FROM names WHERE host = ?", [row])?;
         for (place, name) in (0_i64..).zip(names) {
             self.run(
                 "INSERT INTO names (host, place, name, source, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?)",
-                params![row, place, name.name, name.source, name.first_seen, name.last_seen],
+                values![row, place, name.name, name.source, name.first_seen, name.last_seen],
             )?;
         }
         self.run("DELETE FROM services WHERE host = ?", [row])?;
@@ -125,7 +128,7 @@ impl Save<'_> {
                 "INSERT INTO services
                    (host, place, port, protocol, instance, source, closed, first_seen, last_seen)
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                params![
+                values![
                     row,
                     place,
                     service.port,
@@ -143,7 +146,7 @@ impl Save<'_> {
             self.run(
                 "INSERT INTO dhcp_facts (host, hostname, vendor_class, parameters, client_id, server, lease_until)
                  VALUES (?, ?, ?, ?, ?, ?, ?)",
-                params![
+                values![
                     row,
                     facts.hostname,
                     facts.vendor_class,
@@ -158,7 +161,7 @@ impl Save<'_> {
         for print in prints {
             self.run(
                 "INSERT INTO prints (host, evidence, value) VALUES (?, ?, ?)",
-                params![row, print.evidence, print.value],
+                values![row, print.evidence, print.value],
             )?;
         }
         self.run("DELETE FROM host_roles WHERE host = ?", [row])?;
@@ -166,7 +169,7 @@ impl Save<'_> {
             for evidence in evidence {
                 self.run(
                     "INSERT INTO host_roles (host, role, evidence) VALUES (?, ?, ?)",
-                    params![row, role, evidence],
+                    values![row, role, evidence],
                 )?;
             }
         }
@@ -181,9 +184,9 @@ impl Save<'_> {
              ON CONFLICT (segment, mac) DO UPDATE SET
                host = excluded.host, first_seen = excluded.first_seen, sources = excluded.sources
              RETURNING id",
-            params![segment, mac, host, first_seen, Sources(*sources)],
+            values![segment, mac, host, first_seen, Sources(*sources)],
         )?;
-        self.run("INSERT OR REPLACE INTO station_presence (station, last_seen) VALUES (?, ?)", params![row, last_seen])
+        self.run("INSERT OR REPLACE INTO station_presence (station, last_seen) VALUES (?, ?)", values![row, last_seen])
     }
 
     fn binding(&mut self, binding: &Binding) -> rusqlite::Result<()> {
@@ -195,18 +198,18 @@ impl Save<'_> {
              ON CONFLICT (segment, ip) DO UPDATE SET
                mac = excluded.mac, first_seen = excluded.first_seen, sources = excluded.sources
              RETURNING id",
-            params![segment, Ip(*ip), present.mac, present.first_seen, Sources(present.sources)],
+            values![segment, Ip(*ip), present.mac, present.first_seen, Sources(present.sources)],
         )?;
         self.run(
             "INSERT OR REPLACE INTO binding_presence (binding, last_seen) VALUES (?, ?)",
-            params![row, present.last_seen],
+            values![row, present.last_seen],
         )?;
         self.run("DELETE FROM past_holders WHERE binding = ?", [row])?;
         for (place, holder) in (0_i64..).zip(past) {
             self.run(
                 "INSERT INTO past_holders (binding, place, mac, first_seen, last_seen, sources)
                  VALUES (?, ?, ?, ?, ?, ?)",
-                params![row, place, holder.mac, holder.first_seen, holder.last_seen, Sources(holder.sources)],
+                values![row, place, holder.mac, holder.first_seen, holder.last_seen, Sources(holder.sources)],
             )?;
         }
         Ok(())
@@ -218,7 +221,7 @@ impl Save<'_> {
         let server = server.map(|ip| Ip(ip.into()));
         self.run(
             "INSERT OR REPLACE INTO leases (segment, ip, mac, server, at, until) VALUES (?, ?, ?, ?, ?, ?)",
-            params![segment, Ip((*ip).into()), mac, server, at, until],
+            values![segment, Ip((*ip).into()), mac, server, at, until],
         )
     }
 
@@ -234,7 +237,7 @@ impl Save<'_> {
                lifetime_s = excluded.lifetime_s, managed = excluded.managed, other = excluded.other,
                rdnss = excluded.rdnss, dnssl = excluded.dnssl
              RETURNING id",
-            params![
+            values![
                 segment,
                 role,
                 Ip(*ip),
@@ -252,7 +255,7 @@ impl Save<'_> {
         for (place, prefix) in (0_i64..).zip(prefixes) {
             self.run(
                 "INSERT INTO prefixes (role, place, ip, length) VALUES (?, ?, ?, ?)",
-                params![row, place, Ip(prefix.addr()), prefix.prefix_len()],
+                values![row, place, Ip(prefix.addr()), prefix.prefix_len()],
             )?;
         }
         Ok(())
@@ -264,7 +267,7 @@ impl Save<'_> {
         self.run(
             "INSERT OR REPLACE INTO told (segment, oddity, ip, mac, frame_mac, first_seen, last_seen)
              VALUES (?, ?, ?, ?, ?, ?, ?)",
-            params![segment, oddity, Ip(*ip), mac, frame_mac, first_seen, last_seen],
+            values![segment, oddity, Ip(*ip), mac, frame_mac, first_seen, last_seen],
         )
     }
 
@@ -283,7 +286,7 @@ impl Save<'_> {
                has_snmp = excluded.has_snmp, snmp_name = excluded.snmp_name,
                snmp_description = excluded.snmp_description, snmp_object_id = excluded.snmp_object_id
              RETURNING id",
-            params![
+            values![
                 segment,
                 Ip(*ip),
                 host,
@@ -304,7 +307,7 @@ impl Save<'_> {
         for (place, name) in (0_i64..).zip(&asked.names) {
             self.run(
                 "INSERT INTO asked_names (asked, place, name, source, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?)",
-                params![row, place, name.name, name.source, name.first_seen, name.last_seen],
+                values![row, place, name.name, name.source, name.first_seen, name.last_seen],
             )?;
         }
         self.run("DELETE FROM ports WHERE asked = ?", [row])?;
@@ -313,7 +316,7 @@ impl Save<'_> {
             self.run(
                 "INSERT INTO ports (asked, port, closed, misses, banner, first_seen, last_seen)
                  VALUES (?, ?, ?, ?, ?, ?, ?)",
-                params![row, port, closed, misses, banner, first_seen, last_seen],
+                values![row, port, closed, misses, banner, first_seen, last_seen],
             )?;
         }
         Ok(())
@@ -326,7 +329,7 @@ impl Save<'_> {
             "INSERT OR REPLACE INTO neighbours (segment, number, source, unit, mac, chassis, port, name,
                port_description, bridges, ttl_s, gone, first_seen, last_seen)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            params![
+            values![
                 segment,
                 id.cast_signed(),
                 source,
@@ -351,7 +354,7 @@ impl Save<'_> {
         self.run(
             "INSERT OR REPLACE INTO joins (segment, mac, host, apart, old_mac, evidence, at, told, here, turns, turned_at)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            params![segment, mac, host, apart, old_mac, Kinships(evidence.clone()), at, told, here, turns, turned_at],
+            values![segment, mac, host, apart, old_mac, Kinships(evidence.clone()), at, told, here, turns, turned_at],
         )
     }
 
@@ -362,19 +365,19 @@ impl Save<'_> {
                 self.run(
                     "UPDATE binding_presence SET last_seen = ?
                      WHERE binding = (SELECT id FROM bindings WHERE segment = ? AND ip = ?)",
-                    params![at, segment, Ip(ip)],
+                    values![at, segment, Ip(ip)],
                 )
             }
             Presence::Host(host, at) => self.run(
                 "UPDATE host_presence SET last_seen = ? WHERE host = (SELECT id FROM hosts WHERE number = ?)",
-                params![at, host],
+                values![at, host],
             ),
             Presence::Station(segment, mac, at) => {
                 let segment = self.segment(segment)?;
                 self.run(
                     "UPDATE station_presence SET last_seen = ?
                      WHERE station = (SELECT id FROM stations WHERE segment = ? AND mac = ?)",
-                    params![at, segment, mac],
+                    values![at, segment, mac],
                 )
             }
         }
@@ -386,7 +389,7 @@ impl Save<'_> {
         self.run(
             "INSERT OR REPLACE INTO events (id, at, kind, severity, segment, host, record, cause, muted, count, last_at)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            params![
+            values![
                 event_id(*id),
                 at,
                 kind,
@@ -406,7 +409,7 @@ impl Save<'_> {
     fn fold(&mut self, fold: &Fold) -> rusqlite::Result<()> {
         self.run(
             "UPDATE events SET count = ?, last_at = ? WHERE id = ?",
-            params![event_id(fold.count), fold.last_at, event_id(fold.id)],
+            values![event_id(fold.count), fold.last_at, event_id(fold.id)],
         )
     }
 
@@ -424,7 +427,7 @@ impl Save<'_> {
             self.run(
                 "INSERT INTO sinks (name, written_to) VALUES (?, ?)
                  ON CONFLICT DO UPDATE SET written_to = max(written_to, excluded.written_to)",
-                params![name, event_id(*id)],
+                values![name, event_id(*id)],
             )?;
         }
         Ok(())
@@ -441,7 +444,7 @@ impl Save<'_> {
             "INSERT INTO segments (iface, vlan_outer, vlan_inner, tunnel_kind, tunnel_id) VALUES (?, ?, ?, ?, ?)
              ON CONFLICT (iface, vlan_outer, vlan_inner, tunnel_kind, tunnel_id) DO UPDATE SET iface = excluded.iface
              RETURNING id",
-            params![
+            values![
                 segment.iface.as_str(),
                 vlan(0),
                 vlan(1),
@@ -458,6 +461,6 @@ impl Save<'_> {
     }
 
     fn row(&self, sql: &str, values: impl Params) -> rusqlite::Result<i64> {
-        self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))
+        self.connection.prepare_cached(sql)?.query_row(values, |row| get(row, 0))
     }
 }

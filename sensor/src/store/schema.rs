@@ -1,8 +1,9 @@
 //! Whose database it is, which version it has, whether it is sound, and how it comes to the newest version.
 
+use crate::store::value::values;
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::types::Timestamp;
+use sensor_core::types::Timestamp;
 
 /// `sens`, in the header's application id: <https://www.sqlite.org/pragma.html#pragma_application_id>.
 pub(super) const APPLICATION_ID: i64 = 0x7365_6e73;
@@ -69,7 +70,7 @@ pub(super) fn migrate(connection: &mut Connection, from: i64, now: Timestamp) ->
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
-    connection.execute("INSERT INTO meta (one, created_at) VALUES (1, ?) ON CONFLICT DO NOTHING", [now])?;
+    connection.execute("INSERT INTO meta (one, created_at) VALUES (1, ?) ON CONFLICT DO NOTHING", values![now])?;
     Ok(())
 }
 

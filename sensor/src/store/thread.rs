@@ -8,9 +8,10 @@ use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::mpsc as done_queue;
 
-use super::error::StoreError;
-use super::{Batch, Writer};
-use crate::types::Timestamp;
+use crate::store::batch::Batch;
+use crate::store::error::StoreError;
+use crate::store::writer::Writer;
+use sensor_core::types::Timestamp;
 
 /// A job's end.
 #[derive(Debug)]
@@ -125,8 +126,8 @@ fn work(mut writer: Writer, jobs: &job_queue::Receiver<Job>, tell: &done_queue::
 mod tests {
     use tokio::runtime::Builder as Runtime;
 
-    use super::super::fixture::{Folder, batch_of, events, network};
     use super::*;
+    use crate::store::fixture::{Folder, batch_of, events, network};
 
     fn check<T>(test: impl Future<Output = T>) -> T {
         Runtime::new_current_thread().build().unwrap().block_on(test)

@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::error::StoreError;
-use super::file;
-use super::load;
-use super::lock::Lock;
-use super::save::{self, Segments};
-use super::schema::{self, Identity};
-use super::value::{event_id, from_event_id};
-use super::{Batch, DAY_NS, FINGERPRINTS, P0F, Rules, Saved, StoredMute};
-use crate::types::Timestamp;
+use crate::store::batch::{Batch, Rules, Saved, StoredMute};
+use crate::store::error::StoreError;
+use crate::store::file;
+use crate::store::load;
+use crate::store::lock::Lock;
+use crate::store::save;
+use crate::store::save::Segments;
+use crate::store::schema;
+use crate::store::schema::Identity;
+use crate::store::value::{event_id, from_event_id, get, values};
+use crate::store::{DAY_NS, FINGERPRINTS, P0F};
+use sensor_core::types::Timestamp;
 
 /// How long a statement waits for another connection: a reader's recovery, a copy being made.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,7 +70,7 @@ impl Writer {
 
     /// Moves the date of a new database to a capture file's own clock, from which its learning period is counted.
     pub fn set_created_at(&mut self, at: Timestamp) -> Result<(), StoreError> {
-        let set = self.connection.execute("UPDATE meta SET created_at = ?", params![at]);
+        let set = self.connection.execute("UPDATE meta SET created_at = ?", values![at]);
         set.map(drop).map_err(|error| self.fail(error))
     }
 
@@ -78,7 +81,7 @@ impl Writer {
             transaction.execute("DELETE FROM rules", [])?;
             for (name, text) in [(FINGERPRINTS, &rules.fingerprints), (P0F, &rules.p0f)] {
                 if let Some(text) = text {
-                    transaction.execute("INSERT INTO rules (name, text) VALUES (?, ?)", params![name, text])?;
+                    transaction.execute("INSERT INTO rules (name, text) VALUES (?, ?)", values![name, text])?;
                 }
             }
             transaction.commit()
@@ -107,7 +110,7 @@ impl Writer {
     /// The last event up to this one that was to be told, 0 where none is left.
     pub fn last_told(&self, id: u64) -> Result<u64, StoreError> {
         let last = "SELECT ifnull(max(id), 0) FROM events WHERE muted IS NULL AND id <= ?";
-        let last = self.connection.query_row(last, [event_id(id)], |row| row.get(0));
+        let last = self.connection.query_row(last, [event_id(id)], |row| get(row, 0));
         last.map(from_event_id).map_err(|error| self.fail(error))
     }
 
@@ -117,7 +120,7 @@ impl Writer {
         let pruned = self.connection.execute(
             "DELETE FROM events WHERE id IN (
                SELECT id FROM events WHERE at < ? AND id <= (SELECT published_to FROM meta) ORDER BY at LIMIT ?)",
-            params![events_before, rows_max],
+            values![events_before, rows_max],
         );
         pruned.map(|rows| u32::try_from(rows).unwrap_or(rows_max)).map_err(|error| self.fail(error))
     }
@@ -155,7 +158,7 @@ impl Writer {
 
     fn configure(&self) -> Result<(), StoreError> {
         let set = || {
-            let mode: String = self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+            let mode: String = self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| get(row, 0))?;
             // FULL syncs the WAL at each commit, before an event is told: NORMAL could lose told events with the power.
             // The WAL is moved into the database every 1000 pages (4 MiB), and cut to that size if it ever grew past.
             self.connection.execute_batch(
@@ -189,17 +192,17 @@ impl Writer {
         )?;
         let (created_at, last_event_id, published_to): (_, i64, i64) =
             self.connection.query_row("SELECT created_at, last_event_id, published_to FROM meta", [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?))
             })?;
         let marks = load::all(&self.connection, "SELECT name, written_to FROM sinks", [], |row| {
-            Ok((row.get(0)?, from_event_id(row.get(1)?)))
+            Ok((get(row, 0)?, from_event_id(get(row, 1)?)))
         })?;
         let repeatable = format!(
             "SELECT {} FROM (SELECT * FROM events WHERE at >= ? AND cause IS NOT NULL ORDER BY id DESC LIMIT ?) ORDER BY id",
             load::EVENT_COLUMNS
         );
         let last_event_at: Option<Timestamp> =
-            self.connection.query_row("SELECT max(at) FROM events", [], |row| row.get(0))?;
+            self.connection.query_row("SELECT max(at) FROM events", [], |row| get(row, 0))?;
         let day_ago = last_event_at.map_or(0, Timestamp::as_nanos).saturating_sub(DAY_NS);
         Ok(Saved {
             rows: load::rows(&self.connection)?,
@@ -238,11 +241,13 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::super::fixture::{self, Folder, NOW, Random, apply, batch_of, events, network, seen, sorted};
-    use super::super::{EventFilter, Reader, StoredEvent};
     use super::*;
-    use crate::inventory::judge::Fold;
-    use crate::inventory::state::Rows;
+    use crate::store::batch::StoredEvent;
+    use crate::store::fixture;
+    use crate::store::fixture::{Folder, NOW, Random, apply, batch_of, events, network, seen, sorted};
+    use crate::store::reader::{EventFilter, Reader};
+    use sensor_core::inventory::judge::fold::Fold;
+    use sensor_core::inventory::model::rows::Rows;
 
     /// Saves batches, opens the database again and compares it with the model.
     fn check_saved(batches: &[Batch]) {
@@ -385,11 +390,11 @@ mod tests {
             &writer.connection,
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'",
             [],
-            |row| row.get::<_, String>(0),
+            |row| get::<String>(row, 0),
         );
         for table in tables.unwrap() {
             let sql = format!("SELECT count(*) FROM {table}");
-            let left: i64 = writer.connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+            let left: i64 = writer.connection.query_row(&sql, [], |row| get(row, 0)).unwrap();
             assert_eq!(left, 0, "{table}");
         }
     }
@@ -474,7 +479,7 @@ mod tests {
         let mut writer = folder.open().0;
         let first = batch_of(network(5));
         writer.commit(&first).unwrap();
-        let pages: i64 = writer.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let pages: i64 = writer.connection.query_row("PRAGMA page_count", [], |row| get(row, 0)).unwrap();
         let limit = |writer: &Writer, pages: i64| {
             let sql = format!("PRAGMA max_page_count = {pages}");
             writer.connection.query_row(&sql, [], |_| Ok(())).unwrap();
@@ -533,7 +538,7 @@ mod tests {
         let locked = || fs::read_to_string("/proc/locks").unwrap().lines().any(|line| line.contains(&inode));
         assert!(locked());
         drop(Reader::open(&path).unwrap());
-        super::super::check(&path).unwrap();
+        crate::store::reader::check(&path).unwrap();
         Writer::open(&path, NOW).unwrap_err();
         assert!(locked(), "another process could now delete the WAL of this one");
     }
@@ -638,7 +643,7 @@ mod tests {
             fs::write(copy.file("db"), &db).unwrap();
             fs::write(copy.file("db-wal"), &wal[..cut]).unwrap();
             let (writer, saved) = copy.open();
-            let verdict: String = writer.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+            let verdict: String = writer.connection.query_row("PRAGMA integrity_check", [], |row| get(row, 0)).unwrap();
             assert_eq!(verdict, "ok", "cut at {cut}");
             let batches = unpublished(&writer).len();
             assert!(batches >= batches_before, "cut at {cut}");

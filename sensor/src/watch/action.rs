@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Batch, Outcome, command, mail, webhook};
 use crate::config::alert::{Action, Alert, Via};
-use crate::types::Timestamp;
+use crate::watch::batch::{Batch, Outcome};
+use crate::watch::{command, mail, webhook};
+use sensor_core::types::Timestamp;
 
 /// As many events as one mail shows; of the rest it tells how many.
 const MAIL_MAX: usize = 200;

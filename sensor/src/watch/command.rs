@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Outcome;
-use super::entry::{Event, TEXT_MAX};
+use crate::watch::batch::Outcome;
+use crate::watch::entry::{Event, TEXT_MAX};
 
 /// How often a running program is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -92,9 +92,9 @@ fn variables(event: &Event) -> Vec<(String, String)> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-    use super::super::entry::fixture::event;
-    use super::super::state::fixture::Folder;
     use super::*;
+    use crate::watch::entry::fixture::event;
+    use crate::watch::state::fixture::Folder;
 
     fn sh(script: &str, timeout: Duration) -> Outcome {
         let argv = ["/bin/sh", "-c", script].map(str::to_owned);
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_program_need_not_read() {
         let mut big = event(1, "bogon", "x");
-        big.record.insert("details".to_owned(), "x".repeat(super::super::entry::RECORD_MAX - 1000).into());
+        big.record.insert("details".to_owned(), "x".repeat(crate::watch::entry::RECORD_MAX - 1000).into());
         assert_eq!(run(&["/bin/true".to_owned()], LONG, "a", &big), Outcome::Delivered);
     }
 }

@@ -8,11 +8,11 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::config::host_name;
+use crate::config::defaults::host_name;
 use crate::export::escape::escape;
-use crate::export::record::rfc3339;
-use crate::inventory::event::{Kind, Severity};
-use crate::types::Timestamp;
+use crate::export::record::text::rfc3339;
+use sensor_core::inventory::event::{Kind, Severity};
+use sensor_core::types::Timestamp;
 
 /// An event, or a notice of the watcher's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -342,7 +342,7 @@ mod tests {
             fields.insert("SENSOR_RECORD".into(), record.to_string().into());
         }));
         let json = event.json();
-        assert!(json.len() < RECORD_MAX && !json.chars().any(crate::types::is_unsafe), "{json}");
+        assert!(json.len() < RECORD_MAX && !json.chars().any(sensor_core::types::is_unsafe), "{json}");
         assert!(
             json.ends_with(r#""details":{"a\\x0ab":["x\\u{202e}y",{"z":"\\x00"}]},"message":"a\\x0ab"}"#),
             "{json}"

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::entry::Event;
 use crate::config::alert::{Filter, HostFilter};
+use crate::watch::entry::Event;
 
 /// Whether the filter lets the event through. What the watcher itself says concerns everybody.
 pub fn matches(filter: &Filter, event: &Event) -> bool {
@@ -26,9 +26,9 @@ fn is_about(host: &HostFilter, event: &Event) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::fixture::event;
     use super::*;
-    use crate::inventory::event::Severity;
+    use crate::watch::entry::fixture::event;
+    use sensor_core::inventory::event::Severity;
 
     #[track_caller]
     fn check(change: impl FnOnce(&mut Filter), expected: bool) {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::entry::Event;
 use crate::config::alert::Rate;
-use crate::types::Timestamp;
+use crate::watch::entry::Event;
+use sensor_core::types::Timestamp;
 
 /// Things that are remembered as told at a time; what does not fit is told each time.
 const WINDOWS_MAX: usize = 1024;
@@ -188,8 +188,8 @@ fn is_over(since_ns: i64, span: Duration, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::fixture::event;
     use super::*;
+    use crate::watch::entry::fixture::event;
 
     const NONE: Limits = Limits { dedupe: Duration::ZERO, rate: None };
     const DEDUPE: Limits = Limits { dedupe: Duration::from_secs(60), rate: None };

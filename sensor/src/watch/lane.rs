@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use serde_json::Map;
 
-use super::action::Actor;
-use super::entry::Event;
-use super::filter::matches;
-use super::gate::{Gate, Limits};
-use super::spool::{Position, Tail};
-use super::state::Progress;
-use super::{Batch, Outcome};
 use crate::clock::Clock;
 use crate::config::alert::{Alert, Filter};
-use crate::run::notice;
-use crate::types::Timestamp;
+use crate::terminal::notice;
+use crate::watch::action::Actor;
+use crate::watch::batch::{Batch, Outcome};
+use crate::watch::entry::Event;
+use crate::watch::filter::matches;
+use crate::watch::gate::{Gate, Limits};
+use crate::watch::spool::{Position, Tail};
+use crate::watch::state::Progress;
+use sensor_core::types::Timestamp;
 
 /// How long after the first failure it is tried again; doubled each time.
 const BACK_OFF_MIN: Duration = Duration::from_millis(500);

@@ -9,10 +9,11 @@ use std::process::{Command, Stdio};
 use comfy_table::{ContentArrangement, Table, presets};
 use sha2::{Digest as _, Sha256};
 
-use super::command::wait;
-use super::{Batch, Outcome, smtp};
 use crate::config::alert::{Mail, Via};
-use crate::types::Timestamp;
+use crate::watch::batch::{Batch, Outcome};
+use crate::watch::command::wait;
+use crate::watch::smtp;
+use sensor_core::types::Timestamp;
 
 /// As much of a sentence as is shown, characters.
 const MESSAGE_MAX: usize = 400;
@@ -182,10 +183,10 @@ mod tests {
 
     use std::time::Duration;
 
-    use super::super::entry::Event;
-    use super::super::entry::fixture::event;
-    use super::super::state::fixture::Folder;
     use super::*;
+    use crate::watch::entry::Event;
+    use crate::watch::entry::fixture::event;
+    use crate::watch::state::fixture::Folder;
 
     fn mail(via: Via) -> Mail {
         Mail {

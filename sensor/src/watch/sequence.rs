@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::Rank;
+use crate::watch::entry::Rank;
 
 /// Databases that are remembered; the one unheard for longest goes first.
 const DATABASES_MAX: usize = 32;

@@ -3,9 +3,9 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 
-use super::Outcome;
 use crate::config::alert::Mail;
 use crate::export::escape::escape;
+use crate::watch::batch::Outcome;
 
 /// The longest reply line that is read, bytes (RFC 5321, section 4.5.3.1.5 asks for 512).
 const REPLY_MAX: u64 = 4096;

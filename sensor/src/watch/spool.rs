@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::entry::Event;
+use crate::watch::entry::Event;
 
 /// A file is not continued beyond this, bytes.
 const SEGMENT_MAX: u64 = 4 << 20;
@@ -191,9 +191,9 @@ fn segments(stem: &Path) -> io::Result<Vec<u64>> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-    use super::super::entry::fixture::event;
-    use super::super::state::fixture::Folder;
     use super::*;
+    use crate::watch::entry::fixture::event;
+    use crate::watch::state::fixture::Folder;
 
     fn ids(tail: &mut Tail, end: Position) -> Vec<u64> {
         std::iter::from_fn(|| tail.next(end).unwrap()).map(|event| event.id).collect()

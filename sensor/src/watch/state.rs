@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::gate::Gate;
-use super::sequence::Sequences;
-use super::spool::Position;
+use crate::watch::gate::Gate;
+use crate::watch::sequence::Sequences;
+use crate::watch::spool::Position;
 
 /// What is kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -146,8 +146,8 @@ pub(super) mod fixture {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-    use super::fixture::Folder;
     use super::*;
+    use crate::watch::state::fixture::Folder;
 
     #[test]
     fn what_was_saved_is_read_again() {
@@ -156,7 +156,7 @@ mod tests {
         let (store, state) = Store::open(&path).unwrap();
         assert_eq!(state, None);
         let mut state = State { cursor: Some("s=1".to_owned()), since_us: 5, ..State::default() };
-        state.sequences.take("d", super::super::entry::Rank { id: 3, previous: 2 });
+        state.sequences.take("d", crate::watch::entry::Rank { id: 3, previous: 2 });
         state
             .alerts
             .insert("a".to_owned(), Progress { position: Position { segment: 2, offset: 9 }, ..Progress::default() });

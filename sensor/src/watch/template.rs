@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::entry::Event;
+use crate::watch::entry::Event;
 
 /// Fills in the template. What the event does not have is empty.
 pub fn fill(template: &str, event: &Event) -> String {
@@ -43,8 +43,8 @@ fn value(name: &str, event: &Event) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::fixture::event;
     use super::*;
+    use crate::watch::entry::fixture::event;
 
     #[track_caller]
     fn check(template: &str, expected: &str) {

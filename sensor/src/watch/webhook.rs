@@ -8,10 +8,10 @@ use sha2::Sha256;
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-use super::Outcome;
-use super::entry::Event;
-use super::template::fill;
 use crate::config::alert;
+use crate::watch::batch::Outcome;
+use crate::watch::entry::Event;
+use crate::watch::template::fill;
 
 /// Where Debian, Fedora and their like keep the authorities that the system trusts.
 const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
@@ -127,8 +127,8 @@ mod tests {
     use std::net::TcpListener;
     use std::time::Duration;
 
-    use super::super::entry::fixture::event;
     use super::*;
+    use crate::watch::entry::fixture::event;
 
     fn settings(url: String) -> alert::Webhook {
         alert::Webhook {

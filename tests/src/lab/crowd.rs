@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use anyhow::Context as _;
 use ipnet::{IpNet, Ipv4Net};
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use socket2::{Domain, Socket, Type};
 
 use super::namespace::{Namespace, sweep};

@@ -2,7 +2,7 @@
 //! at a mirror port. Hosts make their own link-local addresses.
 
 use ipnet::IpNet;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 
 use super::namespace::{Namespace, sweep};
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Context as _;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 
 use super::sh;
 

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use socket2::Socket;
 
 use super::crowd::{Kind, PAGE, PORT};

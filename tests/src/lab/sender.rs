@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{io, mem};
 
 use anyhow::Context as _;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
 use super::namespace::Namespace;

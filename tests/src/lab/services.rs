@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::Context as _;
 use ipnet::IpNet;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 use tempfile::TempDir;
 
 use super::crowd::{Crowd, IFACE};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use sensor::types::TEXT_MAX;
+use sensor_core::types::TEXT_MAX;
 use serde_json::{Map, Value};
 
 /// Facts per kind.

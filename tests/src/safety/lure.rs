@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 
 use super::rules::{self, PROBER, Rules, edges, pick};
 use crate::frames::{self, Random};

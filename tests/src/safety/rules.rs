@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 
 use super::outgoing::Outgoing;
 use crate::frames::Random;

@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use sensor::inventory::event::{Kind, Reason};
-use sensor::inventory::policy::{Network, Policy};
-use sensor::inventory::probe::Technique;
-use sensor::types::{Iface, Mac, Segment, Timestamp, Vlans};
+use sensor_core::inventory::event::{Kind, Reason};
+use sensor_core::inventory::planner::policy::{Network, Policy};
+use sensor_core::inventory::planner::probe::Technique;
+use sensor_core::types::{Iface, Mac, Segment, Timestamp, Vlans};
 
 use self::machine::Machine;
 

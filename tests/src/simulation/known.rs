@@ -4,9 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use sensor::inventory::fingerprint::{Fingerprints, clues};
-use sensor::inventory::state::{HostId, HostRole, Role, Rows, Source};
-use sensor::types::{Mac, Segment, Timestamp};
+use sensor_core::inventory::fingerprint::Fingerprints;
+use sensor_core::inventory::fingerprint::clue::clues;
+use sensor_core::inventory::model::host::{HostId, HostRole};
+use sensor_core::inventory::model::role::Role;
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::inventory::model::source::Source;
+use sensor_core::types::{Mac, Segment, Timestamp};
 
 /// A station on its segment.
 pub type Place = (Segment, Mac);

@@ -4,13 +4,19 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sensor::inventory::event::{Kind, Reason};
-use sensor::inventory::sighting::{ArpOperation, Claim, DhcpClaim, NdpClaim, RouterAdvert};
-use sensor::inventory::state::{HostRole, Role, Source};
-use sensor::types::{Mac, Text, Timestamp};
-use sensor::wire::ndp::Prefix;
-use sensor::wire::redundancy::{self, Protocol};
-use sensor::wire::{cdp, lldp, stp};
+use sensor_core::inventory::event::{Kind, Reason};
+use sensor_core::inventory::model::host::HostRole;
+use sensor_core::inventory::model::role::Role;
+use sensor_core::inventory::model::source::Source;
+use sensor_core::inventory::sighting::Claim;
+use sensor_core::inventory::sighting::arp::ArpOperation;
+use sensor_core::inventory::sighting::dhcp::DhcpClaim;
+use sensor_core::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use sensor_core::types::{Mac, Text, Timestamp};
+use sensor_core::wire::ndp::Prefix;
+use sensor_core::wire::redundancy;
+use sensor_core::wire::redundancy::Protocol;
+use sensor_core::wire::{cdp, lldp, stp};
 
 use super::known::{Known, Port};
 use super::{Someone, Teller, Told, arp, four};

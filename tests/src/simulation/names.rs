@@ -3,13 +3,19 @@
 
 use std::net::IpAddr;
 
-use sensor::inventory::event::Kind;
-use sensor::inventory::fingerprint::p0f;
-use sensor::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
-use sensor::inventory::sighting::{ArpOperation, Claim, DhcpClaim, MdnsClaim, ServedClaim, TrafficClaim};
-use sensor::inventory::state::{HostRole, Role, Source};
-use sensor::types::Text;
-use sensor::wire::{dhcpv6, membership, nbns, ssdp, wsd};
+use sensor_core::inventory::event::Kind;
+use sensor_core::inventory::fingerprint::p0f;
+use sensor_core::inventory::model::host::HostRole;
+use sensor_core::inventory::model::role::Role;
+use sensor_core::inventory::model::source::Source;
+use sensor_core::inventory::sighting::Claim;
+use sensor_core::inventory::sighting::arp::ArpOperation;
+use sensor_core::inventory::sighting::dhcp::DhcpClaim;
+use sensor_core::inventory::sighting::mdns::MdnsClaim;
+use sensor_core::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
+use sensor_core::inventory::sighting::traffic::{ServedClaim, TrafficClaim};
+use sensor_core::types::Text;
+use sensor_core::wire::{dhcpv6, membership, nbns, ssdp, wsd};
 
 use super::link::word;
 use super::{Service, Someone, Teller, four, solicit};

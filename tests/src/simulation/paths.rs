@@ -4,16 +4,20 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sensor::capture::file::read_from;
-use sensor::inventory::event::{Kind, Reason};
-use sensor::inventory::fingerprint::p0f;
-use sensor::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
-use sensor::inventory::sighting::{
-    ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, ServedClaim, Sighting,
-    TrafficClaim, sightings,
-};
-use sensor::inventory::state::{HostRole, Role};
-use sensor::types::{Mac, Segment, Text, Tunnel, Vlans};
-use sensor::wire::{self, dhcpv6, nbns, ndp, ssdp, wsd};
+use sensor_core::inventory::event::{Kind, Reason};
+use sensor_core::inventory::fingerprint::p0f;
+use sensor_core::inventory::model::host::HostRole;
+use sensor_core::inventory::model::role::Role;
+use sensor_core::inventory::sighting::arp::ArpOperation;
+use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::inventory::sighting::mdns::MdnsClaim;
+use sensor_core::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
+use sensor_core::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use sensor_core::inventory::sighting::traffic::{ServedClaim, TrafficClaim};
+use sensor_core::inventory::sighting::{Claim, Sighting, sightings};
+use sensor_core::types::{Mac, Segment, Text, Tunnel, Vlans};
+use sensor_core::wire;
+use sensor_core::wire::{dhcpv6, nbns, ndp, ssdp, wsd};
 use sensor_ebpf::abi::TunnelKind;
 
 use super::{Sent, Someone, Teller, Told, four, message};

@@ -4,7 +4,7 @@
 //! correlator work at one desk, as in `sensor run`, on a clock that is not real (`sensor_week.rs`). What they tell is held
 //! against what was planted (`verdict.rs`), and beside them arpwatch's rules hear the same frames (`arpwatch.rs`).
 
-use sensor::types::{Iface, Segment, Timestamp, Vlans};
+use sensor_core::types::{Iface, Segment, Timestamp, Vlans};
 
 /// arpwatch's rules, counted.
 pub mod arpwatch;

@@ -2,10 +2,10 @@
 //!
 //! Nothing in a file is trusted. What is whole is read; where it ends or breaks is a warning that names the place.
 
-mod buffer;
-mod link;
-mod pcap;
-mod pcapng;
+pub mod buffer;
+pub mod link;
+pub mod pcap;
+pub mod pcapng;
 
 use std::fmt;
 use std::fs::File;
@@ -16,11 +16,11 @@ use flate2::read::MultiGzDecoder;
 use sensor_ebpf::abi::Counters;
 use thiserror::Error;
 
-use super::harvest::harvest;
-use super::sieve::Sieve;
-use crate::types::{Frame, Iface, Timestamp};
-use buffer::Buffer;
-use link::{Cooked, Link};
+use crate::capture::file::buffer::Buffer;
+use crate::capture::file::link::{Cooked, Link};
+use crate::capture::harvest::harvest;
+use crate::capture::sieve::Sieve;
+use sensor_core::types::{Frame, Iface, Timestamp};
 
 /// What was read of a capture file.
 #[derive(Debug, Default)]

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
-use super::buffer::Buffer;
-use super::link::Link;
-use super::{Damage, Order, Output, PACKET_MAX, Refusal, Stop, iface};
-use crate::types::{Frame, Timestamp};
+use crate::capture::file::buffer::Buffer;
+use crate::capture::file::link::Link;
+use crate::capture::file::{Damage, Order, Output, PACKET_MAX, Refusal, Stop, iface};
+use sensor_core::types::{Frame, Timestamp};
 
 /// What the magic number says.
 #[derive(Clone, Copy)]

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
-use super::buffer::Buffer;
-use super::link::Link;
-use super::{Damage, FileError, Order, Output, PACKET_MAX, Refusal, Stop, iface};
-use crate::types::{Frame, Iface, Timestamp};
+use crate::capture::file::buffer::Buffer;
+use crate::capture::file::link::Link;
+use crate::capture::file::{Damage, FileError, Order, Output, PACKET_MAX, Refusal, Stop, iface};
+use sensor_core::types::{Frame, Iface, Timestamp};
 
 /// A section header's block type; it reads the same in both byte orders.
 pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];

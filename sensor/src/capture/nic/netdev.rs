@@ -3,7 +3,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::super::iface::{attribute, socket};
+use crate::capture::iface::netlink::attribute;
+use crate::capture::iface::socket::socket;
 
 const GENL_ID_CTRL: u16 = 16;
 const CTRL_CMD_GETFAMILY: u8 = 3;

@@ -1,14 +1,16 @@
 //! The sightings log's lines of what switches and routers tell each other.
 
+use sensor_core::wire;
+use sensor_core::wire::membership;
+use sensor_core::wire::redundancy;
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use super::{put, text};
-use crate::types::Packet;
-use crate::wire::{cdp, lldp, membership, redundancy, stp};
+use crate::export::sightings::{put, text};
+use sensor_core::types::Packet;
 
-pub(super) fn lldp(line: &mut Map<String, Value>, message: &lldp::Message) {
+pub(super) fn lldp(line: &mut Map<String, Value>, message: &wire::lldp::Message) {
     for (key, id) in [("chassis", &message.chassis), ("port", &message.port)] {
         put(line, &format!("{key}_subtype"), id.subtype);
         put(line, key, text(&id.value.text()));
@@ -33,7 +35,7 @@ pub(super) fn lldp(line: &mut Map<String, Value>, message: &lldp::Message) {
     some("asset", med.asset.as_ref().map(text));
 }
 
-pub(super) fn cdp(line: &mut Map<String, Value>, message: &cdp::Message) {
+pub(super) fn cdp(line: &mut Map<String, Value>, message: &wire::cdp::Message) {
     let mut some = |key: &str, value: Option<Value>| value.into_iter().for_each(|value| put(line, key, value));
     some("device_id", message.device_id.as_ref().map(text));
     some("port", message.port.as_ref().map(text));
@@ -47,7 +49,7 @@ pub(super) fn cdp(line: &mut Map<String, Value>, message: &cdp::Message) {
     some("capabilities", message.capabilities.map(Value::from));
 }
 
-pub(super) fn stp(line: &mut Map<String, Value>, message: &stp::Message) {
+pub(super) fn stp(line: &mut Map<String, Value>, message: &wire::stp::Message) {
     if let Some(configuration) = &message.configuration {
         put(line, "root", configuration.root.to_string());
         put(line, "bridge", configuration.bridge.to_string());

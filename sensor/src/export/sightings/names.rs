@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::super::record::hex;
-use super::{put, text};
-use crate::inventory::sighting::RouterAdvert;
-use crate::inventory::sighting::names::{Dhcpv6Claim, NbnsClaim, WsdClaim};
-use crate::types::Text;
-use crate::wire::ndp::Preference;
-use crate::wire::{nbns as netbios, ssdp as discovery, wsd as targets};
+use crate::export::record::text::hex;
+use crate::export::sightings::{put, text};
+use sensor_core::inventory::sighting::names::{Dhcpv6Claim, NbnsClaim, WsdClaim};
+use sensor_core::inventory::sighting::ndp::RouterAdvert;
+use sensor_core::types::Text;
+use sensor_core::wire::ndp::Preference;
+use sensor_core::wire::{nbns as netbios, ssdp as discovery, wsd as targets};
 
 /// `lifetime` and `prefixes` always; the rest where it is said.
 pub(super) fn router(line: &mut Map<String, Value>, advert: &RouterAdvert) {
@@ -139,17 +139,19 @@ mod tests {
 
     use super::*;
     use crate::export::hostile;
-    use crate::inventory::sighting::names::Heard;
-    use crate::inventory::sighting::{Claim, MdnsClaim, NdpClaim, Sighting};
-    use crate::types::{Iface, Mac, Segment, Timestamp};
-    use crate::wire::{dhcpv6 as six, ndp};
+    use sensor_core::inventory::sighting::mdns::MdnsClaim;
+    use sensor_core::inventory::sighting::names::Heard;
+    use sensor_core::inventory::sighting::ndp::NdpClaim;
+    use sensor_core::inventory::sighting::{Claim, Sighting};
+    use sensor_core::types::{Iface, Mac, Segment, Timestamp};
+    use sensor_core::wire::{dhcpv6 as six, ndp};
 
     const HEAD: &str = r#"{"at":"1970-01-01T00:00:01.000000Z","segment":"eth1","iface":"eth1","vlan":[],"source":"#;
 
     fn line(claim: Claim) -> String {
         let mac = Mac([2, 0, 0, 0, 0, 1]);
         let segment = Segment::untagged(Iface::new("eth1").unwrap());
-        super::super::sighting_line(&Sighting {
+        crate::export::sightings::sighting_line(&Sighting {
             at: Timestamp::from_secs(1),
             segment,
             frame_mac: mac,

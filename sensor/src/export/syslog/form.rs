@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use super::Format;
 use crate::export::escape::escape;
-use crate::export::record::EventRecord;
-use crate::inventory::event::{Kind, Severity};
+use crate::export::record::event::EventRecord;
+use crate::export::syslog::Format;
+use sensor_core::inventory::event::{Kind, Severity};
 
 /// The longest message in RFC 5424's form, bytes: what a collector should be able to take is 2048, rsyslog's default 8192
 /// (RFC 5424, section 6.1).

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::types::Text;
+use sensor_core::types::Text;
 
 /// A request that any server answers, and that asks it to close afterwards (RFC 1945, section 5.1).
 pub(super) fn question(ip: IpAddr, port: u16) -> Vec<u8> {

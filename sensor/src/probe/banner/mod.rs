@@ -3,11 +3,11 @@
 //! Nothing is sent but where the client speaks first by the port's convention; everybody else gets time to speak.
 
 /// `Server` and title of a web page.
-mod http;
+pub mod http;
 /// The SSH identification line.
-mod ssh;
+pub mod ssh;
 /// Subject and names of a certificate.
-mod tls;
+pub mod tls;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::tcp::{read, write};
-use crate::types::Text;
+use crate::probe::stream::{read, write};
+use sensor_core::types::Text;
 
 /// What is read of a service that speaks first, in bytes.
 const GREETING_MAX: usize = 1024;

@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
-use super::super::tcp::{read, write};
-use super::GREETING_MAX;
-use crate::types::Text;
+use crate::probe::banner::GREETING_MAX;
+use crate::probe::stream::{read, write};
+use sensor_core::types::Text;
 
 /// What a TLS question brings.
 #[derive(Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Family, IcmpError};
 use crate::probe::cookie::COOKIE_LEN;
+use crate::probe::icmp::{Family, IcmpError};
 
 /// How echo is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use super::socket::{BATCH, EchoSocket, Inbox, Packet, SocketKind, destination};
-use super::{Echo, Family, IcmpError};
 use crate::probe::cookie::{Cookies, Doubts, Verdict};
+use crate::probe::icmp::socket::{BATCH, EchoSocket, Inbox, Packet, SocketKind, destination};
+use crate::probe::icmp::{Echo, Family, IcmpError};
 
 /// Asks many hosts of one family.
 #[derive(Debug)]

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use sensor::inventory::probe::{Probe, Question, Technique};
-use sensor::inventory::sighting::{
-    Answer, ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, NdpClaim, PortState, Sighting,
-};
-use sensor::types::{Mac, Text};
-use sensor::wire::redundancy;
+use sensor_core::inventory::planner::probe::{Probe, Question, Technique};
+use sensor_core::inventory::sighting::answer::{Answer, PortState};
+use sensor_core::inventory::sighting::arp::{ArpClaim, ArpOperation};
+use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::inventory::sighting::ndp::NdpClaim;
+use sensor_core::inventory::sighting::{Claim, Sighting};
+use sensor_core::types::{Mac, Text};
+use sensor_core::wire::redundancy;
 
 use super::super::Rng;
 use super::{OWN_IP, START, Side, Word, segment};

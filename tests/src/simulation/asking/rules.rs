@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use sensor::inventory::planner::Cost;
-use sensor::inventory::policy::{Network, Policy};
-use sensor::inventory::probe::{Probe, Question, Technique};
-use sensor::types::Timestamp;
+use sensor_core::inventory::planner::cost::Cost;
+use sensor_core::inventory::planner::policy::{Network, Policy};
+use sensor_core::inventory::planner::probe::{Probe, Question, Technique};
+use sensor_core::types::Timestamp;
 
 /// Every probe must be allowed and must be about an address that is swept or was heard.
 pub fn check_allowed(policy: &Policy, heard: &BTreeSet<IpAddr>, probe: &Probe) -> Result<(), String> {

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sensor::inventory::correlator::Settings;
-use sensor::inventory::desk::Desk;
-use sensor::inventory::event::Event;
-use sensor::inventory::limits::Limits;
-use sensor::inventory::planner::{Answers, Planner};
-use sensor::inventory::probe::{Probe, Question};
-use sensor::inventory::sighting::{Answer, PortState, Sighting};
-use sensor::inventory::state::Rows;
-use sensor::types::{Mac, Timestamp};
+use sensor_core::inventory::core::Desk;
+use sensor_core::inventory::correlator::Settings;
+use sensor_core::inventory::event::Event;
+use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::inventory::planner::probe::{Probe, Question};
+use sensor_core::inventory::planner::{Answers, Planner};
+use sensor_core::inventory::sighting::Sighting;
+use sensor_core::inventory::sighting::answer::{Answer, PortState};
+use sensor_core::types::{Mac, Timestamp};
 
 use super::super::Rng;
 use super::machine::{Machine, answer_of_prober, name_of};

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use sensor::inventory::event::{Kind, Reason};
-use sensor::inventory::policy::Policy;
-use sensor::types::Mac;
+use sensor_core::inventory::event::{Kind, Reason};
+use sensor_core::inventory::planner::policy::Policy;
+use sensor_core::types::Mac;
 
 use super::super::Rng;
 use super::machine::Machine;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::Ipv4Net;
-use sensor::inventory::sighting::{ArpOperation, Claim, Sighting};
-use sensor::types::Mac;
+use sensor_core::inventory::sighting::arp::ArpOperation;
+use sensor_core::inventory::sighting::{Claim, Sighting};
+use sensor_core::types::Mac;
 
 use super::DAY;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use sensor::types::Mac;
+use sensor_core::types::Mac;
 
 use super::super::Rng;
 use super::words::{ClientWords, Server};

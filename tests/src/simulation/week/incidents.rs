@@ -3,9 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sensor::inventory::event::{Kind, Reason};
-use sensor::inventory::sighting::{ArpOperation, DhcpClaim, DhcpMessage, Sighting};
-use sensor::types::{Class, Mac};
+use sensor_core::inventory::event::{Kind, Reason};
+use sensor_core::inventory::sighting::Sighting;
+use sensor_core::inventory::sighting::arp::ArpOperation;
+use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::types::{Class, Mac};
 
 use super::hosts::{GATEWAY, Machine, PREFIXES, Rotates, SHARED_IP, Sort, random_mac};
 use super::talk::{discover, interface_id, link_local};

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use sensor::inventory::correlator::{Allow, Members, Settings};
-use sensor::inventory::desk::Desk;
-use sensor::inventory::event::{Detail, Event, Kind, Reason};
-use sensor::inventory::judge::{Judge, Verdict as Judged};
-use sensor::inventory::limits::Limits;
-use sensor::inventory::planner::Planner;
-use sensor::inventory::policy::{Kin, Network, Policy, Subjects, Telling};
-use sensor::inventory::probe::Technique;
-use sensor::inventory::sighting::Sighting;
-use sensor::inventory::state::Rows;
-use sensor::types::Mac;
+use sensor_core::inventory::core::Desk;
+use sensor_core::inventory::correlator::{Allow, Members, Settings};
+use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
+use sensor_core::inventory::judge::policy::{Kin, Subjects, Telling};
+use sensor_core::inventory::judge::{Judge, Verdict as Judged};
+use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::inventory::planner::Planner;
+use sensor_core::inventory::planner::policy::{Network, Policy};
+use sensor_core::inventory::planner::probe::Technique;
+use sensor_core::inventory::sighting::Sighting;
+use sensor_core::types::Mac;
 
 use super::arpwatch::Arpwatch;
 use super::hosts::{OWN_IP, OWN_MAC, PREFIXES, Sort};
@@ -258,7 +259,7 @@ fn telling(world: &World) -> Telling {
     }
 }
 
-fn ms_of(moment: sensor::types::Timestamp) -> u64 {
+fn ms_of(moment: sensor_core::types::Timestamp) -> u64 {
     let nanos = moment.since(super::START).as_nanos();
     u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

@@ -3,12 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use sensor::inventory::probe::{Probe, Question};
-use sensor::inventory::sighting::{
-    Answer, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, PortState,
-};
-use sensor::types::{Mac, Text};
-use sensor::wire::redundancy::Protocol;
+use sensor_core::inventory::planner::probe::{Probe, Question};
+use sensor_core::inventory::sighting::Claim;
+use sensor_core::inventory::sighting::answer::{Answer, PortState};
+use sensor_core::inventory::sighting::arp::ArpOperation;
+use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::inventory::sighting::mdns::MdnsClaim;
+use sensor_core::inventory::sighting::ndp::NdpClaim;
+use sensor_core::types::{Mac, Text};
+use sensor_core::wire::redundancy::Protocol;
 
 use super::hosts::{GATEWAY, GATEWAY_MAC, HSRP_IP, HSRP_MAC, OWN_IP, PREFIXES, RDNSS, SHARED_IP, Sort};
 use super::words::{self, ClientWords};
@@ -274,7 +277,7 @@ fn speak_for_cluster(world: &mut World, number: usize) {
     let [a, b, c, d] = ip.octets();
     let frame_mac = Mac([2, 1, a, b, c, d]);
     let reply = words::arp(Mac([2, 0xbf, a, b, c, d]), ArpOperation::Reply, ip, GATEWAY);
-    world.send(0, sensor::inventory::sighting::Sighting { frame_mac, ..reply });
+    world.send(0, sensor_core::inventory::sighting::Sighting { frame_mac, ..reply });
 }
 
 /// A group's active member speaks for it; routers that speak IPv6 advertise.
@@ -434,7 +437,7 @@ fn resolve(world: &mut World, ip: IpAddr, holders: &[(usize, Mac)]) {
 }
 
 /// A frame that answers: it reaches the sensor itself, and may be mirrored besides.
-fn reply(world: &mut World, sighting: sensor::inventory::sighting::Sighting) {
+fn reply(world: &mut World, sighting: sensor_core::inventory::sighting::Sighting) {
     let ms = 1 + world.rng.below(20);
     if world.rng.one_in(10) {
         world.later(ms + 1, Act::Answer(Box::new(sighting.clone())));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use sensor::inventory::event::{Event, Kind, Severity};
-use sensor::types::Mac;
+use sensor_core::inventory::event::{Event, Kind, Severity};
+use sensor_core::types::Mac;
 
 use super::incidents::Sign;
 use super::sensor_week::Week;

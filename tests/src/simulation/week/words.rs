@@ -2,12 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sensor::inventory::sighting::names::{Heard, NbnsClaim};
-use sensor::inventory::sighting::{
-    ArpClaim, ArpOperation, Claim, DhcpClaim, DhcpMessage, MdnsClaim, NdpClaim, RouterAdvert, Sighting, TrafficClaim,
-};
-use sensor::types::{Mac, Text};
-use sensor::wire::{nbns, ndp, redundancy};
+use sensor_core::inventory::sighting::arp::{ArpClaim, ArpOperation};
+use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::inventory::sighting::mdns::MdnsClaim;
+use sensor_core::inventory::sighting::names::{Heard, NbnsClaim};
+use sensor_core::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use sensor_core::inventory::sighting::traffic::TrafficClaim;
+use sensor_core::inventory::sighting::{Claim, Sighting};
+use sensor_core::types::{Mac, Text};
+use sensor_core::wire::{nbns, ndp, redundancy};
 
 use super::{START, segment};
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sensor::inventory::sighting::Sighting;
-use sensor::types::{Class, Mac};
+use sensor_core::inventory::sighting::Sighting;
+use sensor_core::types::{Class, Mac};
 
 use super::super::Rng;
 use super::dhcp::Book;

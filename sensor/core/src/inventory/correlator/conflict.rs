@@ -1,0 +1,310 @@
+//! Two stations, one address: a check that is defended, a lease that is declined, an address that DHCP gave to one while
+//! another one uses it. Each pair of stations is told once an hour, whatever shows it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::dispute::MANY;
+use crate::inventory::event::{Detail, Event, Kind, Reason};
+use crate::inventory::memory::binding::Previous;
+use crate::inventory::model::address::Holder;
+use crate::inventory::model::host::{Host, HostRole};
+use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::model::prefix;
+use crate::inventory::model::source::Source;
+use crate::inventory::sighting::arp::ArpOperation;
+use crate::inventory::sighting::dhcp::DhcpClaim;
+use crate::inventory::sighting::ndp::NdpClaim;
+use crate::inventory::sighting::{Claim, Sighting};
+use crate::types::{Mac, Segment, Timestamp};
+
+/// Who asked for an address before taking it, and who answered. Not saved: it is of a few seconds.
+#[derive(Debug, Default)]
+pub(super) struct Conflicts {
+    /// Conflict checks of the last seconds.
+    checks: Vec<Sighting>,
+    /// Which addresses a station checked of late.
+    checkers: BTreeMap<(Segment, Mac), Vec<(Timestamp, IpAddr)>>,
+    /// Checks that were answered, by whom and when, and are not told yet.
+    defences: Vec<(Sighting, Mac, Timestamp)>,
+    /// Addresses that were given away, and who was heard with them shortly before.
+    given: Vec<Given>,
+}
+
+/// The client's lease, the user, and what an event would tell beside.
+type Given = (Sighting, Mac, Vec<(&'static str, Detail)>);
+
+/// An answer to a check comes within that time (RFC 5227, section 1.1: three probes, two seconds apart at most; RFC 4862,
+/// section 5.1: one second).
+const ANSWER: Duration = Duration::from_secs(3);
+/// Who checks this many addresses within [`TRACKING`] does not want them: it tracks hosts.
+const TRACKED: usize = 4;
+/// As [`TRACKED`], of IPv6, where a station takes several addresses at once.
+const TRACKED_SIX: usize = 16;
+const TRACKING: Duration = Duration::from_secs(600);
+/// A defence waits for so long to be told: until then a station that tracks hosts has checked the next one.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A station heard with an address within that time uses it.
+const IN_USE: Duration = Duration::from_secs(1800);
+/// Whose lease is over may be a little late with noticing.
+const LATE: Duration = Duration::from_secs(60);
+/// A conflict is over when nothing was heard of it for so long; until then its going on is no news.
+const DAY: Duration = Duration::from_hours(24);
+/// Checks, checkers and defences that are kept, of each.
+const KEPT_MAX: usize = 256;
+
+impl Correlator {
+    /// Notes questions whether anybody holds an address, and answers to them.
+    pub(super) fn watch_conflict(&mut self, s: &Sighting, events: &mut Vec<Event>) {
+        let Some(ip) = s.ip.filter(|ip| prefix::is_holdable(*ip) && s.mac == s.frame_mac) else { return };
+        match &s.claim {
+            Claim::Arp(claim) if claim.operation == ArpOperation::ConflictCheck => self.note_check(s, ip),
+            Claim::Arp(claim) => {
+                if matches!(claim.operation, ArpOperation::Gratuitous | ArpOperation::Reply) {
+                    self.note_answer(s, ip, claim.asked, events);
+                }
+                if claim.operation != ArpOperation::PresenceCheck {
+                    self.note_use(s, ip, events);
+                }
+            }
+            Claim::Ndp(NdpClaim::Dad) => self.note_check(s, ip),
+            Claim::Ndp(NdpClaim::Advert { asked, .. }) => self.note_answer(s, ip, *asked, events),
+            _ => {}
+        }
+    }
+
+    fn note_check(&mut self, s: &Sighting, ip: IpAddr) {
+        let Conflicts { checks, checkers, .. } = &mut self.conflicts;
+        checks.retain(|check| {
+            let is_same = (check.segment, check.ip, check.mac) == (s.segment, s.ip, s.mac);
+            !is_same && is_within(check.at, s.at, ANSWER)
+        });
+        if checks.len() < KEPT_MAX {
+            checks.push(s.clone());
+        }
+        let key = (s.segment, s.mac);
+        if !checkers.contains_key(&key) && checkers.len() >= KEPT_MAX {
+            let last = |checked: &Vec<(Timestamp, IpAddr)>| checked.last().map(|(at, _)| *at);
+            let oldest = checkers.iter().min_by_key(|(_, checked)| last(checked)).map(|(key, _)| *key);
+            oldest.map(|oldest| checkers.remove(&oldest));
+        }
+        let checked = checkers.entry(key).or_default();
+        checked.retain(|(at, other)| *other != ip && is_within(*at, s.at, TRACKING));
+        checked.push((s.at, ip));
+        if checked.len() > TRACKED_SIX {
+            checked.remove(0);
+        }
+    }
+
+    fn note_answer(&mut self, s: &Sighting, ip: IpAddr, asked: bool, events: &mut Vec<Event>) {
+        let is_answered = |check: &Sighting| {
+            (check.segment, check.ip) == (s.segment, s.ip) && check.mac != s.mac && is_within(check.at, s.at, ANSWER)
+        };
+        let Some(check) = self.conflicts.checks.iter().find(|check| !asked && is_answered(check)).cloned() else {
+            return;
+        };
+        if self.are_one(s, check.mac) || self.answers_for_others(s.segment, ip, s.mac) || self.only_asks(&check, ip) {
+            return;
+        }
+        let is_known = |(other, ..): &(Sighting, Mac, Timestamp)| {
+            (other.segment, other.ip, other.mac) == (check.segment, check.ip, check.mac)
+        };
+        if self.memory.lease(s.segment, ip, check.mac, s.at).is_some() {
+            self.tell_defence(&check, s.mac, s.at, events);
+        } else if self.conflicts.defences.len() < KEPT_MAX && !self.conflicts.defences.iter().any(is_known) {
+            self.conflicts.defences.push((check, s.mac, s.at));
+        }
+    }
+
+    /// Tells the defences that have waited, or all of them.
+    pub(super) fn settle_defences(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
+        if self.conflicts.defences.is_empty() {
+            return;
+        }
+        let waits = |at: Timestamp| now.is_some_and(|now| is_within(at, now, PATIENCE));
+        let (wait, due) = std::mem::take(&mut self.conflicts.defences).into_iter().partition(|(.., at)| waits(*at));
+        self.conflicts.defences = wait;
+        for (check, defender, at) in due {
+            if !check.ip.is_some_and(|ip| self.only_asks(&check, ip)) {
+                self.tell_defence(&check, defender, at, events);
+            }
+        }
+    }
+
+    fn tell_defence(&mut self, check: &Sighting, defender: Mac, at: Timestamp, events: &mut Vec<Event>) {
+        let after_ms = u64::try_from(at.since(check.at).as_millis()).unwrap_or(u64::MAX);
+        let s = Sighting { at, ..check.clone() };
+        self.tell_conflict(&s, Some(defender), Reason::Defended, vec![("after_ms", Detail::Number(after_ms))], events);
+    }
+
+    /// A client declines what it was given.
+    pub(super) fn tell_declined(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
+        let Some(ip) = claim.requested_ip.filter(|ip| prefix::is_holdable(IpAddr::V4(*ip))) else { return };
+        self.memory.release(s.segment, ip, s.mac, s.at);
+        let s = Sighting { ip: Some(ip.into()), ..s.clone() };
+        let holder = self.memory.holder(s.segment, ip.into()).map(|holder| holder.mac).filter(|mac| *mac != s.mac);
+        self.tell_conflict(&s, holder, Reason::Declined, of_server(claim.server), events);
+    }
+
+    /// Who had an address that was given away goes on using it: without that, it may have left.
+    fn note_use(&mut self, s: &Sighting, ip: IpAddr, events: &mut Vec<Event>) {
+        let is_his =
+            |(given, user, _): &Given| (given.segment, given.ip, *user) == (s.segment, s.ip, s.mac) && s.at > given.at;
+        let Some(found) = self.conflicts.given.iter().position(is_his) else { return };
+        let (given, user, details) = self.conflicts.given.swap_remove(found);
+        // Where the client has claimed it by now, the move was told.
+        let is_holder = self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == user);
+        if is_holder && is_within(given.at, s.at, IN_USE) {
+            self.tell_conflict(&Sighting { at: s.at, ..given }, Some(user), Reason::Leased, details, events);
+        }
+    }
+
+    /// A server gives an address away with which somebody was heard who has no lease of it.
+    pub(super) fn watch_given(&mut self, s: &Sighting, claim: &DhcpClaim, ip: Ipv4Addr) {
+        let address = IpAddr::V4(ip);
+        let Some(holder) = self.memory.holder(s.segment, address) else { return };
+        let is_used = !holder.sources.is_disjoint(Source::Arp | Source::ArpProbe);
+        let is_fresh = holder.first_seen < s.at && s.at.since(holder.last_seen) <= IN_USE;
+        let (user, last_seen) = (holder.mac, holder.last_seen);
+        let is_known_to_move =
+            self.memory.ever_held(s.segment, address, s.mac) || self.disputes.contains_key(&(s.segment, address));
+        if !is_used
+            || !is_fresh
+            || is_known_to_move
+            || self.are_one(s, user)
+            || self.answers_for_others(s.segment, address, user)
+            || self.may_have_lease(s, ip, user, last_seen)
+        {
+            return;
+        }
+        let s = Sighting { ip: Some(address), ..s.clone() };
+        let mut details = vec![("previous_age_s", Detail::Number(s.at.since(last_seen).as_secs()))];
+        details.extend(of_server(claim.server));
+        let given = &mut self.conflicts.given;
+        given.retain(|(other, ..)| is_within(other.at, s.at, IN_USE) && (other.segment, other.ip) != (s.segment, s.ip));
+        if given.len() < KEPT_MAX {
+            given.push((s, user, details));
+        }
+    }
+
+    /// The user of an address may have it by a lease that has not ended, or that we did not hear of, or be the client
+    /// itself with another MAC.
+    fn may_have_lease(&self, s: &Sighting, ip: Ipv4Addr, user: Mac, last_seen: Timestamp) -> bool {
+        if let Some(lease) = self.memory.last_lease(s.segment, ip).filter(|lease| lease.mac == user) {
+            return lease.until.is_none_or(|until| s.at < until || last_seen.since(until) <= LATE);
+        }
+        let facts = |mac: Mac| self.memory.host_of(s.segment, mac).and_then(|host: &Host| host.dhcp.as_ref());
+        let Some(of_user) = facts(user) else { return false };
+        let is_same = facts(s.mac).is_some_and(|of_client| {
+            !of_user.client_id.is_empty() && of_user.client_id == of_client.client_id
+                || of_user.hostname.is_some() && of_user.hostname == of_client.hostname
+        });
+        is_same || of_user.server.is_none()
+    }
+
+    /// Whether an address is held by nothing but a server's promise of the last minutes.
+    pub(super) fn is_only_promised(&self, s: &Sighting, ip: IpAddr, holder: Mac) -> bool {
+        let is_promise = |held: &Holder| {
+            held.mac == holder && held.sources.iter().all(|source| source == Source::Dhcp) && {
+                is_within(held.last_seen, s.at, IN_USE)
+            }
+        };
+        self.memory.holders(s.segment, ip).iter().any(is_promise) && !self.are_one(s, holder)
+    }
+
+    /// An address that a server has just promised to one passes to another who uses it: that is no move.
+    pub(super) fn tell_promised(
+        &mut self,
+        s: &Sighting,
+        ip: IpAddr,
+        previous: &Previous,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        if self.memory.lease(s.segment, ip, s.mac, s.at).is_some() || !self.is_only_promised(s, ip, previous.mac) {
+            return false;
+        }
+        let given = Sighting { ip: Some(ip), mac: previous.mac, frame_mac: previous.mac, ..s.clone() };
+        let lease = self.memory.lease(s.segment, ip, previous.mac, s.at);
+        let mut details = vec![("previous_age_s", Detail::Number(0))];
+        details.extend(of_server(lease.and_then(|lease| lease.server)));
+        self.tell_conflict(&given, Some(s.mac), Reason::Leased, details, events);
+        true
+    }
+
+    /// An address goes back from a station that has a lease of it, and was heard with it of late, to one that has none.
+    pub(super) fn tell_given_back(&mut self, s: &Sighting, ip: IpAddr, previous: &Previous, events: &mut Vec<Event>) {
+        let lease = |mac| self.memory.lease(s.segment, ip, mac, s.at);
+        let Some(of_client) = lease(previous.mac).filter(|_| lease(s.mac).is_none()) else { return };
+        let is_used = s.at.since(previous.last_seen) <= IN_USE && previous.last_seen >= of_client.at;
+        let is_proxy = self.sleeps(s.segment, ip, [s.mac, previous.mac]);
+        if !is_used || is_proxy || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac) {
+            return;
+        }
+        let details = of_server(of_client.server);
+        let given = Sighting { ip: Some(ip), mac: previous.mac, frame_mac: previous.mac, ..s.clone() };
+        self.tell_conflict(&given, Some(s.mac), Reason::Leased, details, events);
+    }
+
+    /// Who answers for many, or forwards, answers for others too: proxy ARP (RFC 1027). Not where the address is its own
+    /// as a gateway.
+    fn answers_for_others(&self, segment: Segment, ip: IpAddr, mac: Mac) -> bool {
+        let is_many = ip.is_ipv4() && self.memory.ipv4_count(segment, mac) >= MANY;
+        (is_many || self.forwards(segment, mac)) && !self.is_gateway(segment, ip)
+    }
+
+    /// Who checks an address that it does not want: a switch, a DHCP server before it gives the address away, who checks
+    /// many; or its own that it comes back to, for which a proxy answered while it slept.
+    fn only_asks(&self, check: &Sighting, ip: IpAddr) -> bool {
+        let checked = self.conflicts.checkers.get(&(check.segment, check.mac)).map_or(0, Vec::len);
+        let tracked = if ip.is_ipv4() { TRACKED } else { TRACKED_SIX };
+        let roles = self.memory.host_of(check.segment, check.mac).map(|host| &host.roles);
+        let asks = [HostRole::AccessPoint, HostRole::DhcpServer, HostRole::Switch];
+        let is_word = |held: &Holder| held.mac == check.mac && held.sources.iter().any(|by| by != Source::Dhcp);
+        checked >= tracked
+            || asks.iter().any(|role| roles.is_some_and(|roles| roles.contains_key(role)))
+            || self.memory.holders(check.segment, ip).iter().any(is_word)
+    }
+
+    /// `s.mac` wants the address that `other` has.
+    fn tell_conflict(
+        &mut self,
+        s: &Sighting,
+        other: Option<Mac>,
+        reason: Reason,
+        details: Vec<(&'static str, Detail)>,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(ip) = s.ip else { return };
+        if self.is_conflict_anew(s.segment, ip, [s.mac, other.unwrap_or(Mac::ZERO)], s.at) {
+            let event = self.about_host(Kind::IpConflict, s.at, s.segment, s.mac);
+            let event = Event { ip: Some(ip), old_mac: other, reason: Some(reason), details, ..event };
+            self.push(event, events);
+        }
+    }
+
+    /// Whether the two stations were told to want this address within a day: its passing back is that conflict going on.
+    pub(super) fn is_known_conflict(&self, s: &Sighting, ip: IpAddr, other: Mac) -> bool {
+        let (mac, frame_mac) = (s.mac.min(other), s.mac.max(other));
+        let oddity = Oddity::IpConflict;
+        let told = Told { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at };
+        self.memory.odd_at(&told).is_some_and(|at| s.at.since(at) < DAY)
+    }
+
+    /// Whether the conflict of two stations is news.
+    pub(super) fn is_conflict_anew(&mut self, segment: Segment, ip: IpAddr, macs: [Mac; 2], at: Timestamp) -> bool {
+        let (mac, frame_mac) = (macs[0].min(macs[1]), macs[0].max(macs[1]));
+        let oddity = Oddity::IpConflict;
+        self.memory.is_odd_again(Told { segment, oddity, ip, mac, frame_mac, first_seen: at, last_seen: at }, DAY)
+    }
+}
+
+fn of_server(server: Option<Ipv4Addr>) -> Vec<(&'static str, Detail)> {
+    server.into_iter().map(|server| ("dhcp_server", Detail::Text(server.to_string()))).collect()
+}
+
+/// Whether two moments are no further apart than this.
+fn is_within(one: Timestamp, other: Timestamp, span: Duration) -> bool {
+    one.since(other) <= span && other.since(one) <= span
+}

@@ -1,0 +1,299 @@
+//! An address is claimed by another MAC: who has it? Both stations are asked, and for a few seconds their claims wait.
+//! And a quarrel that was found out is told once, however long it goes on.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::inventory::correlator::Correlator;
+use crate::inventory::event::{Detail, Event, Kind, Reason};
+use crate::inventory::memory::binding::{Weight, Word};
+use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::model::source::Source;
+use crate::inventory::sighting::Sighting;
+use crate::types::{Mac, MacKind, Segment, Timestamp};
+
+/// Both stations are to be asked, to each alone, whether they hold the address (RFC 5227, section 2.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Where.
+    pub segment: Segment,
+    /// The address.
+    pub ip: IpAddr,
+    /// Its holder, and the one that claims it.
+    pub holders: [Mac; 2],
+}
+
+/// An address whose new claim waits for answers.
+#[derive(Debug)]
+pub(super) struct Dispute {
+    /// The claim, as it would have moved the address.
+    sighting: Sighting,
+    source: Source,
+    old: Mac,
+    old_answered: bool,
+    new_answered: bool,
+    /// Claims that came while it waited: who and how, in order, repeats left out.
+    later: Vec<(Sighting, Source)>,
+}
+
+/// Two stations that both hold on to an address.
+#[derive(Debug)]
+pub(super) struct Feud {
+    macs: [Mac; 2],
+    last: [Timestamp; 2],
+}
+
+/// Claims that wait behind one that is being explained. More of them would be the two sides alternating.
+const LATER_MAX: usize = 8;
+/// Bonjour Sleep Proxy.
+const SLEEP_PROXY: &str = "._sleep-proxy._udp";
+/// A quarrel is over when one side was silent for this long.
+const FEUD: Duration = Duration::from_secs(600);
+/// A station that holds this many IPv4 addresses answers for others (a router with proxy ARP, or one that hosts them).
+pub(super) const MANY: usize = 4;
+
+impl Correlator {
+    /// Conflict checks to be made, since the last call. Each is answered by sightings, or by [`Correlator::refuse_check`].
+    pub fn take_checks(&mut self) -> Vec<Check> {
+        std::mem::take(&mut self.checks)
+    }
+
+    /// Nobody may be asked there: what is known has to do.
+    pub fn refuse_check(&mut self, check: &Check, events: &mut Vec<Event>) {
+        self.decide((check.segment, check.ip), false, events);
+    }
+
+    /// When the earliest verdict is due.
+    pub(super) fn next_verdict(&self) -> Option<Timestamp> {
+        let explain = self.settings.explain?;
+        self.disputes.values().map(|dispute| dispute.sighting.at).min().map(|at| at.after(explain))
+    }
+
+    /// Reaches the verdicts that are due; all of them at the end of the input.
+    pub(super) fn decide_due(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
+        let Some(explain) = self.settings.explain else { return };
+        let is_due = |dispute: &Dispute| {
+            let at = dispute.sighting.at;
+            now.is_none_or(|now| {
+                at.after(explain) <= now || at > now.after(crate::inventory::correlator::CLOCK_STEP_MIN)
+            })
+        };
+        let due: Vec<_> = self.disputes.iter().filter(|(_, dispute)| is_due(dispute)).map(|(key, _)| *key).collect();
+        for key in due {
+            self.decide(key, true, events);
+        }
+    }
+
+    /// A claim that has to wait, or that belongs to a known quarrel; false when it may move the address.
+    pub(super) fn is_disputed(&mut self, s: &Sighting, ip: IpAddr, source: Source, events: &mut Vec<Event>) -> bool {
+        let key = (s.segment, ip);
+        if self.disputes.contains_key(&key) {
+            self.hear_in_dispute(key, s, source, events);
+            return true;
+        }
+        if self.is_in_feud(key, s) {
+            return true;
+        }
+        self.settings.explain.is_some() && self.begin_dispute(s, ip, source)
+    }
+
+    fn begin_dispute(&mut self, s: &Sighting, ip: IpAddr, source: Source) -> bool {
+        let (segment, new) = (s.segment, s.mac);
+        let Some(old) = self.memory.holder(segment, ip).map(|holder| holder.mac) else { return false };
+        let is_plain = old == new
+            || self.is_one_host(segment, old, new)
+            || self.memory.ever_held(segment, ip, new)
+            || self.memory.lease(segment, ip, new, s.at).is_some()
+            || self.explained_turn(s, ip, old).is_some()
+            || self.is_only_promised(s, ip, old)
+            || self.disputes.len() >= self.limits.disputes_max;
+        if is_plain {
+            return false;
+        }
+        let dispute =
+            Dispute { sighting: s.clone(), source, old, old_answered: false, new_answered: false, later: Vec::new() };
+        self.disputes.insert((segment, ip), dispute);
+        self.checks.push(Check { segment, ip, holders: [old, new] });
+        true
+    }
+
+    fn hear_in_dispute(&mut self, key: (Segment, IpAddr), s: &Sighting, source: Source, events: &mut Vec<Event>) {
+        let Some(dispute) = self.disputes.get_mut(&key) else { return };
+        if matches!(source, Source::ArpProbe | Source::NdpProbe) {
+            dispute.old_answered |= s.mac == dispute.old;
+            dispute.new_answered |= s.mac == dispute.sighting.mac;
+            if dispute.old_answered && dispute.new_answered {
+                self.decide(key, true, events);
+            }
+            return;
+        }
+        let last = dispute.later.last().map_or(dispute.sighting.mac, |(later, _)| later.mac);
+        if last != s.mac && dispute.later.len() < LATER_MAX {
+            dispute.later.push((s.clone(), source));
+        }
+    }
+
+    fn is_in_feud(&mut self, key: (Segment, IpAddr), s: &Sighting) -> bool {
+        let Some(feud) = self.feuds.get_mut(&key) else { return false };
+        let Some(side) = feud.macs.iter().position(|mac| *mac == s.mac) else { return false };
+        feud.last[side] = feud.last[side].max(s.at);
+        let is_over = s.at.since(feud.last[1 - side]) > FEUD;
+        if is_over {
+            self.feuds.remove(&key);
+            return false;
+        }
+        let macs = feud.macs;
+        self.memory.is_odd_again(told_feud(key, macs, s.at), FEUD);
+        // The one who has the address may go on being heard with it.
+        self.memory.holder(key.0, key.1).is_some_and(|holder| holder.mac != s.mac)
+    }
+
+    fn decide(&mut self, key: (Segment, IpAddr), was_asked: bool, events: &mut Vec<Event>) {
+        let Some(dispute) = self.disputes.remove(&key) else { return };
+        let (segment, ip) = key;
+        let Dispute { sighting, source, old, old_answered, new_answered, later } = dispute;
+        if was_asked && !old_answered {
+            self.join_by_address(segment, ip, old, sighting.mac);
+        }
+        let new_addresses = self.memory.ipv4_count(segment, sighting.mac);
+        let reason = match (old_answered, new_answered) {
+            _ if self.memory.lease(segment, ip, sighting.mac, sighting.at).is_some() => Reason::Dhcp,
+            _ if self.is_one_host(segment, old, sighting.mac) => Reason::Failover,
+            (_, true) if new_addresses >= MANY => Reason::ProxyArp,
+            (true, true) => Reason::Conflict,
+            (true, false) => Reason::SpoofSuspected,
+            (false, true) => Reason::Replaced,
+            (false, false) => Reason::Unknown,
+        };
+        let mut evidence = Vec::new();
+        if was_asked {
+            let word = |answered| Detail::Text(if answered { "yes" } else { "no" }.to_owned());
+            evidence = vec![
+                ("old_answered", word(old_answered)),
+                ("new_answered", word(new_answered)),
+                ("new_addresses", Detail::Number(new_addresses as u64)),
+            ];
+        }
+        // A proxy that answers for a host that is there quarrels with it at every question.
+        let is_feud = old_answered && matches!(reason, Reason::Conflict | Reason::ProxyArp | Reason::SpoofSuspected);
+        if is_feud {
+            self.remember_feud(key, [old, sighting.mac], sighting.at);
+        }
+        if reason == Reason::Conflict && self.is_conflict_anew(segment, ip, [old, sighting.mac], sighting.at) {
+            let mut event = self.moved_event(Kind::IpConflict, &sighting, ip, old);
+            event.reason = Some(reason);
+            event.confidence = reason.confidence();
+            event.details.extend(evidence.clone());
+            self.push(event, events);
+        }
+        if reason == Reason::SpoofSuspected {
+            let mut event = self.moved_event(Kind::ChangedMac, &sighting, ip, old);
+            self.give_reason(&mut event, reason);
+            event.details.extend(evidence);
+            self.push(event, events);
+        } else {
+            // A limit may have evicted the station while its claim waited.
+            self.hear(&sighting, sighting.mac, source);
+            self.verdict = Some((reason, evidence));
+            self.weigh_undisputed(&sighting, ip, source, Weight::Claim, events);
+            self.verdict = None;
+        }
+        for (later, source) in later {
+            self.hear(&later, later.mac, source);
+            self.weigh(&later, ip, source, Weight::Claim, events);
+        }
+        self.memory.recognise();
+    }
+
+    fn remember_feud(&mut self, key: (Segment, IpAddr), macs: [Mac; 2], at: Timestamp) {
+        if self.feuds.len() >= self.limits.disputes_max
+            && let Some(oldest) = self.feuds.iter().min_by_key(|(_, feud)| feud.last.iter().max()).map(|(key, _)| *key)
+        {
+            self.feuds.remove(&oldest);
+        }
+        self.memory.is_odd_again(told_feud(key, macs, at), FEUD);
+        self.feuds.insert(key, Feud { macs, last: [at; 2] });
+    }
+
+    /// An event about an address that passes, or would pass, from `old` to the sighting's station.
+    fn moved_event(&self, kind: Kind, s: &Sighting, ip: IpAddr, old: Mac) -> Event {
+        let mut event = self.about_host(kind, s.at, s.segment, s.mac);
+        event.ip = Some(ip);
+        event.old_mac = Some(old);
+        let last_seen = self.memory.holder(s.segment, ip).map_or(s.at, |holder| holder.last_seen);
+        event.details.push(("previous_age_s", Detail::Number(s.at.since(last_seen).as_secs())));
+        event
+    }
+
+    pub(super) fn give_reason(&self, event: &mut Event, reason: Reason) {
+        event.reason = Some(reason);
+        event.confidence = reason.confidence();
+        event.severity = reason.severity();
+    }
+
+    /// Two virtual stations take turns, or a group's and that of a router which is in the group or forwards at all. Anybody
+    /// may write a virtual MAC, and take the address of one.
+    pub(super) fn is_failover(&self, segment: Segment, old: Mac, new: Mac) -> bool {
+        let router = match (old.kind(), new.kind()) {
+            (MacKind::Virtual, MacKind::Virtual) => return true,
+            (MacKind::Virtual, _) => new,
+            (_, MacKind::Virtual) => old,
+            _ => return false,
+        };
+        self.forwards(segment, router) || self.is_in_group(segment, router)
+    }
+
+    /// Whether one of two stations is a sleep proxy, which answers for hosts that sleep (its service is
+    /// `_sleep-proxy._udp`): the host takes its address back when it wakes. A gateway does not sleep.
+    pub(super) fn sleeps(&self, segment: Segment, ip: IpAddr, macs: [Mac; 2]) -> bool {
+        let serves = |mac| {
+            let host = self.memory.host_of(segment, mac);
+            host.is_some_and(|host| host.services.iter().any(|service| service.instance.contains(SLEEP_PROXY)))
+        };
+        macs.into_iter().any(serves) && !self.is_gateway(segment, ip)
+    }
+
+    /// Two stations that take turns with an address, as routers of a group do, and a sleep proxy with whom it speaks for.
+    pub(super) fn explained_turn(&self, s: &Sighting, ip: IpAddr, old: Mac) -> Option<Reason> {
+        if self.is_failover(s.segment, old, s.mac) || self.share_group(s, old) {
+            return Some(Reason::Failover);
+        }
+        self.sleeps(s.segment, ip, [old, s.mac]).then_some(Reason::ProxyArp)
+    }
+
+    /// Why an address moved, when nobody was asked or all have answered.
+    pub(super) fn reason_of_move(
+        &mut self,
+        s: &Sighting,
+        ip: IpAddr,
+        old: Mac,
+    ) -> (Reason, Vec<(&'static str, Detail)>) {
+        if let Some(lease) = self.memory.lease(s.segment, ip, s.mac, s.at) {
+            let server = lease.server.map(|server| ("dhcp_server", Detail::Text(server.to_string())));
+            return (Reason::Dhcp, server.into_iter().collect());
+        }
+        if let Some(reason) = self.explained_turn(s, ip, old) {
+            return (reason, Vec::new());
+        }
+        self.verdict.take().unwrap_or((Reason::Unknown, Vec::new()))
+    }
+}
+
+/// A quarrel as it is saved.
+fn told_feud((segment, ip): (Segment, IpAddr), [mac, frame_mac]: [Mac; 2], at: Timestamp) -> Told {
+    Told { segment, oddity: Oddity::Feud, ip, mac, frame_mac, first_seen: at, last_seen: at }
+}
+
+/// The quarrels of before a restart: those that are over say so at the next claim.
+pub(super) fn restore(told: &[Told]) -> BTreeMap<(Segment, IpAddr), Feud> {
+    let feuds = told.iter().filter(|told| told.oddity == Oddity::Feud);
+    feuds
+        .map(|told| ((told.segment, told.ip), Feud { macs: [told.mac, told.frame_mac], last: [told.last_seen; 2] }))
+        .collect()
+}
+
+/// What a word of the sighting's station is worth.
+pub(super) fn word(s: &Sighting, source: Source, weight: Weight) -> Word {
+    Word { mac: s.mac, at: s.at, source, weight }
+}

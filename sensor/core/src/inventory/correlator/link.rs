@@ -1,0 +1,355 @@
+//! What switches and routers tell each other: LLDP, CDP, spanning tree, group membership, first-hop redundancy. They
+//! show who is there, name machines, give them roles, and say on which switch's port a segment hangs. None of them moves
+//! an address.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::inventory::correlator::Correlator;
+use crate::inventory::event::Event;
+use crate::inventory::memory::binding::Weight;
+use crate::inventory::memory::host;
+use crate::inventory::memory::neighbours::is_mention;
+use crate::inventory::model::host::{HostId, HostRole};
+use crate::inventory::model::identity::{unit_id, words_id};
+use crate::inventory::model::prefix;
+use crate::inventory::model::role::{Neighbour, Role, RoleHolder};
+use crate::inventory::model::source::Source;
+use crate::inventory::sighting::Sighting;
+use crate::types::{Mac, MacKind, Segment, Text};
+use crate::wire::{cdp, lldp, membership, redundancy, stp};
+
+/// Addresses of one machine's word that are believed.
+const MENTIONS_MAX: usize = 4;
+
+impl Correlator {
+    /// A host has a role, and this says so.
+    pub(super) fn add_role(&mut self, id: HostId, role: HostRole, evidence: &str) {
+        self.memory.update_host(id, |host| (host::learn_role(host, role, evidence), ()));
+    }
+
+    pub(super) fn observe_lldp(&mut self, s: &Sighting, message: &lldp::Message, events: &mut Vec<Event>) {
+        if !s.mac.is_station() {
+            return;
+        }
+        self.memory.hear(s.segment, s.mac, Source::Lldp, s.at);
+        let (chassis, port) = (message.chassis.value.text(), message.port.value.text());
+        let id = words_id(&[b"lldp", &[message.chassis.subtype], chassis.as_bytes(), port.as_bytes()]);
+        if message.ttl_s == 0 {
+            self.memory.part(s.segment, id, s.at);
+            return;
+        }
+        let does = message.capabilities.map_or(0, |capabilities| capabilities.enabled);
+        let base = match message.chassis.value {
+            lldp::Value::Mac(mac) => Some(mac).filter(|mac| mac.is_station() && mac.kind() != MacKind::Virtual),
+            _ => None,
+        };
+        let neighbour = Neighbour {
+            id,
+            unit: unit_of_lldp(message, &chassis, base),
+            name: words(message.system_name.as_ref()),
+            port_description: words(message.port_description.as_ref()),
+            bridges: is_bridge(does),
+            ttl_s: message.ttl_s,
+            ..spoken(s, Source::Lldp, &chassis, &port)
+        };
+        let Some(host) = self.meet(s, neighbour, base) else { return };
+        for (role, evidence) in lldp_roles(message, does) {
+            self.add_role(host, role, evidence);
+        }
+        if let Some(name) = words(message.system_name.as_ref()) {
+            self.learn_name(s, host, name, Source::Lldp, events);
+        }
+        self.mention(s, &message.management, Source::Lldp, events);
+    }
+
+    pub(super) fn observe_cdp(&mut self, s: &Sighting, message: &cdp::Message, events: &mut Vec<Event>) {
+        if !s.mac.is_station() {
+            return;
+        }
+        let host = self.memory.hear(s.segment, s.mac, Source::Cdp, s.at);
+        let (Some(device), Some(port)) = (&message.device_id, &message.port) else { return };
+        let id = words_id(&[b"cdp", device.as_bytes(), port.as_bytes()]);
+        if message.ttl_s == 0 {
+            self.memory.part(s.segment, id, s.at);
+            return;
+        }
+        let does = message.capabilities.unwrap_or(0);
+        let neighbour = Neighbour {
+            id,
+            unit: unit_of_cdp(message, device),
+            name: words(Some(device)),
+            bridges: is_cdp_bridge(does),
+            ttl_s: message.ttl_s.into(),
+            ..spoken(s, Source::Cdp, device, port)
+        };
+        let host = self.meet(s, neighbour, None).unwrap_or(host);
+        for role in cdp_roles(does) {
+            self.add_role(host, role, &format!("cdp: {}", capability_words(does)));
+        }
+        if let Some(name) = words(Some(device)) {
+            self.learn_name(s, host, name, Source::Cdp, events);
+        }
+        let addresses = [&message.management[..], &message.addresses].concat();
+        self.mention(s, &addresses, Source::Cdp, events);
+    }
+
+    pub(super) fn observe_stp(&mut self, s: &Sighting, message: &stp::Message) {
+        if !s.mac.is_station() {
+            return;
+        }
+        let host = self.memory.hear(s.segment, s.mac, Source::Stp, s.at);
+        let Some(configuration) = message.configuration.filter(|c| c.bridge.mac.is_station()) else {
+            return;
+        };
+        let base = configuration.bridge.mac;
+        let port = format!("{:04x}", configuration.port);
+        // The priority may change; the bridge is its address.
+        let chassis = Text::new(base.to_string().as_bytes());
+        let neighbour = Neighbour {
+            id: words_id(&[b"stp", &base.0, port.as_bytes()]),
+            unit: Some(unit_id(base)),
+            bridges: true,
+            ..spoken(s, Source::Stp, &chassis, &Text::new(port.as_bytes()))
+        };
+        let host = self.meet(s, neighbour, Some(base)).unwrap_or(host);
+        self.add_role(host, HostRole::Switch, "stp bridge");
+    }
+
+    /// Group membership shows that a station is there, and that it still has the address that it has.
+    pub(super) fn observe_membership(&mut self, s: &Sighting, message: &membership::Message, events: &mut Vec<Event>) {
+        let source = match message.protocol {
+            membership::Protocol::Igmp => Source::Igmp,
+            membership::Protocol::Mld => Source::Mld,
+        };
+        self.hear(s, s.mac, source);
+        self.refresh(s, source, events);
+    }
+
+    /// The virtual station and its addresses belong to the group; who sends from its own station is a router in it.
+    pub(super) fn observe_redundancy(&mut self, s: &Sighting, message: &redundancy::Message, events: &mut Vec<Event>) {
+        if !s.mac.is_station() {
+            return;
+        }
+        let source = match message.protocol {
+            redundancy::Protocol::Carp => Source::Carp,
+            redundancy::Protocol::Glbp => Source::Glbp,
+            redundancy::Protocol::Hsrp => Source::Hsrp,
+            redundancy::Protocol::Vrrp => Source::Vrrp,
+        };
+        let sender = self.memory.hear(s.segment, s.mac, source, s.at);
+        let evidence = format!("{} group {}", message.protocol.name(), message.group);
+        let is_groups = |mac: Mac| message.virtual_macs.contains(&mac);
+        if s.mac.kind() != MacKind::Virtual || is_groups(s.mac) {
+            self.add_role(sender, HostRole::Router, &evidence);
+        }
+        for &ip in &message.addresses {
+            if is_groups(s.mac) {
+                self.hint(s, ip, source, events);
+            }
+            if let Some(mac) = message.virtual_macs.first().filter(|_| prefix::is_holdable(ip)) {
+                self.note_role(s, Role::VirtualRouter, ip, *mac);
+            }
+        }
+        if s.mac.kind() != MacKind::Virtual {
+            self.refresh(s, source, events);
+        }
+    }
+
+    /// Somebody says what an address is: its host has that role, now or when it becomes known.
+    pub(super) fn note_role(&mut self, s: &Sighting, role: Role, ip: IpAddr, mac: Mac) {
+        let (segment, first_seen, last_seen) = (s.segment, s.at, s.at);
+        self.memory.play(RoleHolder {
+            segment,
+            role,
+            ip,
+            mac,
+            first_seen,
+            last_seen,
+            prefixes: Vec::new(),
+            router: None,
+        });
+        self.assign_roles(segment, ip);
+    }
+
+    /// Gives an address's host the roles that others say the address has.
+    pub(super) fn assign_roles(&mut self, segment: Segment, ip: IpAddr) {
+        let Some(mac) = self.memory.holder(segment, ip).map(|holder| holder.mac) else { return };
+        let Some(id) = self.memory.host_of(segment, mac).map(|host| host.id) else { return };
+        let of_role = |role| self.memory.role(segment, role, ip).map(|holder| holder.mac);
+        let serves = of_role(Role::DhcpServer).is_some();
+        let routes = of_role(Role::DhcpRouter).is_some();
+        let group = of_role(Role::VirtualRouter).filter(|group| *group == mac || is_same_balancer(*group, mac));
+        if serves {
+            self.add_role(id, HostRole::DhcpServer, "dhcp");
+        }
+        if routes {
+            self.add_role(id, HostRole::Router, "dhcp option 3");
+        }
+        if let Some(evidence) = group.and_then(group_words) {
+            self.add_role(id, HostRole::Router, &evidence);
+        }
+    }
+
+    /// Notes who spoke, and makes one host of the stations that are one machine; that host.
+    fn meet(&mut self, s: &Sighting, neighbour: Neighbour, base: Option<Mac>) -> Option<HostId> {
+        let unit = neighbour.unit;
+        self.memory.meet(neighbour);
+        match unit {
+            Some(unit) => self.memory.join(s.segment, s.mac, unit, base),
+            None => self.memory.host_of(s.segment, s.mac).map(|host| host.id),
+        }
+    }
+
+    /// A machine says where it is managed: that names a holder only as long as nobody else does.
+    fn mention(&mut self, s: &Sighting, addresses: &[IpAddr], source: Source, events: &mut Vec<Event>) {
+        let addresses: BTreeSet<IpAddr> = addresses.iter().copied().filter(|ip| prefix::is_holdable(*ip)).collect();
+        for ip in addresses.into_iter().take(MENTIONS_MAX) {
+            self.hint(s, ip, source, events);
+        }
+    }
+
+    /// Whether an address is known only by a port's word that its machine is managed there, and this is another station of
+    /// that machine, which holds it.
+    pub(super) fn is_own_mention(&self, s: &Sighting, ip: IpAddr, source: Source) -> bool {
+        let Some(holder) = self.memory.holder(s.segment, ip).filter(|holder| holder.mac != s.mac) else { return false };
+        let is_word = holder.sources.iter().all(is_mention);
+        is_word && !is_mention(source) && self.is_one_host(s.segment, holder.mac, s.mac)
+    }
+
+    /// Whether the message says of a group's address no more than that the group's station has it. Any of its routers may
+    /// carry that word, by its own station (RFC 9568, section 8.1.1), and it takes the address from nobody.
+    pub(super) fn is_groups_word(&self, s: &Sighting) -> bool {
+        let holder = s.ip.and_then(|ip| self.memory.role(s.segment, Role::VirtualRouter, ip));
+        holder.is_some_and(|holder| holder.mac == s.mac || is_same_balancer(holder.mac, s.mac))
+    }
+
+    /// The sender's address is where it was known to be.
+    fn refresh(&mut self, s: &Sighting, source: Source, events: &mut Vec<Event>) {
+        if let Some(ip) = s.ip
+            && self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == s.mac)
+        {
+            self.weigh(s, ip, source, Weight::Hint, events);
+        }
+    }
+
+    /// Whether a station is a router of some redundancy group.
+    pub(super) fn is_in_group(&self, segment: Segment, mac: Mac) -> bool {
+        let roles = self.memory.host_of(segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
+        roles.is_some_and(|evidence| evidence.iter().any(|evidence| evidence.contains(" group ")))
+    }
+
+    /// Whether both stations are routers of one redundancy group.
+    pub(super) fn share_group(&self, s: &Sighting, old: Mac) -> bool {
+        let groups = |mac: Mac| self.memory.host_of(s.segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
+        let (Some(old), Some(new)) = (groups(old), groups(s.mac)) else { return false };
+        old.intersection(new).any(|evidence| evidence.contains(" group "))
+    }
+}
+
+/// GLBP answers for one address by several virtual stations in turn (`00:07:b4:00:GG:FF`): none takes it from another.
+pub(super) fn is_same_balancer(one: Mac, other: Mac) -> bool {
+    one.0[..3] == [0, 7, 0xb4] && one.kind() == MacKind::Virtual && one.0[..5] == other.0[..5]
+}
+
+/// The group whose virtual station this is; CARP's stations are VRRP's, but it tells no addresses.
+fn group_words(mac: Mac) -> Option<String> {
+    let [.., high, low] = mac.0;
+    let (protocol, group) = match mac.0 {
+        [0, 0, 0x5e, ..] => ("vrrp", u16::from(low)),
+        [0, 0, 0x0c, 0x07, ..] => ("hsrp", u16::from(low)),
+        [0, 0, 0x0c, ..] | [0, 5, 0x73, ..] => ("hsrp", u16::from_be_bytes([high & 0xf, low])),
+        [0, 7, 0xb4, group_high, ..] => ("glbp", u16::from_be_bytes([group_high & 3, high])),
+        _ => return None,
+    };
+    Some(format!("{protocol} group {group}"))
+}
+
+fn spoken(s: &Sighting, source: Source, chassis: &Text, port: &Text) -> Neighbour {
+    Neighbour {
+        segment: s.segment,
+        id: 0,
+        source,
+        unit: None,
+        mac: s.mac,
+        chassis: chassis.escaped(),
+        port: port.escaped(),
+        name: None,
+        port_description: None,
+        bridges: false,
+        ttl_s: 0,
+        gone: false,
+        first_seen: s.at,
+        last_seen: s.at,
+    }
+}
+
+/// A text that says something, escaped; some machines count their string's end as part of it.
+fn words(text: Option<&Text>) -> Option<String> {
+    let bytes = text?.as_bytes();
+    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    (end > 0).then(|| Text::new(&bytes[..end]).escaped())
+}
+
+/// A MAC or an address tells a machine from all others. Other chassis ids may be a factory's: they need its name too.
+fn unit_of_lldp(message: &lldp::Message, chassis: &Text, base: Option<Mac>) -> Option<u64> {
+    match message.chassis.value {
+        lldp::Value::Mac(_) => base.map(unit_id),
+        lldp::Value::Ip(ip) if prefix::is_holdable(ip) => Some(words_id(&[b"ip", ip.to_string().as_bytes()])),
+        lldp::Value::Ip(_) => None,
+        lldp::Value::Text(_) => {
+            let name = message.system_name.as_ref().map(Text::as_bytes).filter(|name| !name.is_empty())?;
+            Some(words_id(&[b"lldp", &[message.chassis.subtype], chassis.as_bytes(), name]))
+        }
+    }
+}
+
+/// A factory's name is not enough: the machine's first address belongs to it.
+fn unit_of_cdp(message: &cdp::Message, device: &Text) -> Option<u64> {
+    let addresses = message.management.iter().chain(&message.addresses);
+    let ip = addresses.copied().find(|ip| prefix::is_holdable(*ip))?;
+    Some(words_id(&[b"cdp", device.as_bytes(), ip.to_string().as_bytes()]))
+}
+
+/// Access points and telephones bridge for others too, but nobody looks for a switch there.
+fn is_bridge(does: u16) -> bool {
+    does & lldp::BRIDGE != 0 && does & (lldp::ACCESS_POINT | lldp::TELEPHONE) == 0
+}
+
+fn lldp_roles(message: &lldp::Message, does: u16) -> Vec<(HostRole, &'static str)> {
+    let is_phone = message.med.as_ref().is_some_and(|med| med.class == Some(lldp::MED_COMMUNICATION));
+    let roles = [
+        (is_bridge(does), HostRole::Switch, "lldp: bridge"),
+        (does & lldp::ACCESS_POINT != 0, HostRole::AccessPoint, "lldp: wlan-access-point"),
+        (does & lldp::ROUTER != 0, HostRole::Router, "lldp: router"),
+        (does & lldp::TELEPHONE != 0, HostRole::Phone, "lldp: telephone"),
+        (is_phone, HostRole::Phone, "lldp-med: class III"),
+    ];
+    roles.into_iter().filter(|(holds, ..)| *holds).map(|(_, role, evidence)| (role, evidence)).collect()
+}
+
+/// As [`is_bridge`].
+fn is_cdp_bridge(does: u32) -> bool {
+    let bridges = does & (cdp::SWITCH | cdp::TRANSPARENT_BRIDGE | cdp::SOURCE_BRIDGE) != 0;
+    bridges && does & cdp::PHONE == 0 && !is_cdp_access_point(does)
+}
+
+/// Access points call themselves routers that bridge.
+fn is_cdp_access_point(does: u32) -> bool {
+    does & (cdp::ROUTER | cdp::TRANSPARENT_BRIDGE | cdp::SWITCH) == cdp::ROUTER | cdp::TRANSPARENT_BRIDGE
+}
+
+fn cdp_roles(does: u32) -> impl Iterator<Item = HostRole> {
+    let routes = does & cdp::ROUTER != 0 && does & cdp::TRANSPARENT_BRIDGE == 0;
+    let roles = [
+        (does & cdp::PHONE != 0, HostRole::Phone),
+        (routes, HostRole::Router),
+        (does & cdp::SWITCH != 0, HostRole::Switch),
+    ];
+    roles.into_iter().filter(|(holds, _)| *holds).map(|(_, role)| role)
+}
+
+fn capability_words(does: u32) -> String {
+    let words = (0..).zip(cdp::CAPABILITIES).filter(|(bit, _)| does >> bit & 1 != 0).map(|(_, word)| word);
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,202 @@
+//! Names and announcements: DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery. What somebody says of himself names him; what he
+//! says of others does not. An address is filled in or refreshed, never moved, and nothing that a router may have
+//! forwarded is held to be the router's.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::inventory::correlator::{Correlator, evidence};
+use crate::inventory::event::{Detail, Event};
+use crate::inventory::memory::host;
+use crate::inventory::model::evidence::Evidence;
+use crate::inventory::model::host::HostId;
+use crate::inventory::model::prefix;
+use crate::inventory::model::source::Source;
+use crate::inventory::sighting::Sighting;
+use crate::inventory::sighting::mdns::MdnsClaim;
+use crate::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim, onvif_name};
+use crate::types::{Mac, Text};
+use crate::wire::{ssdp, wsd};
+
+/// RFC 6762, section 2.
+pub(super) const MDNS_PORT: u16 = 5353;
+/// RFC 4795, section 2.
+const LLMNR_PORT: u16 = 5355;
+/// RFC 1002, section 4.2.
+const NBNS_PORT: u16 = 137;
+/// UPnP Device Architecture, section 1.
+const SSDP_PORT: u16 = 1900;
+/// WS-Discovery, section 2.4.
+const WSD_PORT: u16 = 3702;
+/// The suffix of a computer's own name, and of its domain's.
+const WORKSTATION: u8 = 0;
+/// A name that was claimed so shortly before another one is an alias of it, not the old name: hosts repeat their names
+/// when they start, one after the other.
+const ALIASES: Duration = Duration::from_secs(60);
+
+impl Correlator {
+    pub(super) fn observe_dhcpv6(&mut self, s: &Sighting, claim: &Dhcpv6Claim, events: &mut Vec<Event>) {
+        if !s.frame_mac.is_station() {
+            return;
+        }
+        // On a relay's other leg, and with unicast, a router's MAC may stand for somebody far away.
+        let Some(id) = self.neighbour(s, claim.is_near, Source::Dhcpv6) else { return };
+        let message = &claim.message;
+        if claim.from_server {
+            if let Some(ip) = s.ip.filter(|_| message.kind != Dhcpv6Claim::RECONFIGURE) {
+                let details = vec![("protocol", Detail::Text(Source::Dhcpv6.name().to_owned()))];
+                self.serve(s, ip, None, details, events);
+            }
+        } else if claim.client.is_some() {
+            self.learn_duid(id, message);
+        }
+        if !claim.from_server
+            && claim.client.is_some()
+            && let Some(name) = host::dhcpv6_name(message)
+        {
+            self.learn_own_name(s, id, name, Source::Dhcpv6, events);
+        }
+        if let Some(ip) = s.ip {
+            self.hint(s, ip, Source::Dhcpv6, events);
+        }
+        let own = &self.settings.own_macs;
+        let is_clients = |client: &Mac| grants(message.kind) && client.is_station() && !own.contains(client);
+        let Some(client) = claim.client.filter(is_clients) else { return };
+        self.memory.hear(s.segment, client, Source::Dhcpv6, s.at);
+        let of_client = Sighting { frame_mac: client, mac: client, ..s.clone() };
+        for address in message.addresses.iter().filter(|address| address.valid_s > 0) {
+            self.hint(&of_client, IpAddr::V6(address.ip), Source::Dhcpv6, events);
+        }
+    }
+
+    pub(super) fn observe_llmnr(&mut self, s: &Sighting, heard: &Heard<MdnsClaim>, events: &mut Vec<Event>) {
+        let Some(id) = self.neighbour(s, heard.is_near, Source::Llmnr) else { return };
+        if !matches!(heard.said, MdnsClaim::Query { .. }) && heard.port == LLMNR_PORT {
+            self.hear_service(s, id, LLMNR_PORT, Source::Llmnr);
+        }
+        if let MdnsClaim::Address { name, addr } = &heard.said
+            && self.is_its_own(s, id, *addr)
+            && let Some(name) = host::mdns_name(name)
+        {
+            self.learn_own_name(s, id, name, Source::Llmnr, events);
+        }
+        if let Some(ip) = s.ip {
+            self.hint(s, ip, Source::Llmnr, events);
+        }
+    }
+
+    pub(super) fn observe_nbns(&mut self, s: &Sighting, heard: &Heard<NbnsClaim>, events: &mut Vec<Event>) {
+        let Some(id) = self.neighbour(s, heard.is_near, Source::Nbns) else { return };
+        let own = match &heard.said {
+            NbnsClaim::Address { name, group: false, addr } if self.is_its_own(s, id, IpAddr::V4(*addr)) => Some(name),
+            NbnsClaim::Status { name, group: false, active: true } => Some(name),
+            NbnsClaim::Address { .. }
+            | NbnsClaim::Goodbye { .. }
+            | NbnsClaim::Query { .. }
+            | NbnsClaim::Status { .. } => None,
+        };
+        let answers = matches!(heard.said, NbnsClaim::Address { .. } | NbnsClaim::Status { .. });
+        if answers && heard.port == NBNS_PORT {
+            self.hear_service(s, id, NBNS_PORT, Source::Nbns);
+        }
+        if let Some(name) = own.filter(|name| name.suffix == WORKSTATION && !name.name.as_bytes().is_empty()) {
+            self.learn_own_name(s, id, name.name.escaped(), Source::Nbns, events);
+        }
+        if let Some(ip) = s.ip {
+            self.hint(s, ip, Source::Nbns, events);
+        }
+    }
+
+    pub(super) fn observe_ssdp(&mut self, s: &Sighting, heard: &Heard<ssdp::Message>, events: &mut Vec<Event>) {
+        let Some(id) = self.neighbour(s, heard.is_near, Source::Ssdp) else { return };
+        if heard.port == SSDP_PORT {
+            self.hear_service(s, id, SSDP_PORT, Source::Ssdp);
+        }
+        if let Some(server) = heard.said.server.as_ref().map(Text::escaped) {
+            let prints_max = self.limits.prints_max;
+            let learn = |host: &mut _| (host::learn_print(host, Evidence::SsdpServer, server, prints_max), ());
+            self.memory.update_host(id, learn);
+        }
+        self.learn_uuid(id, &heard.said);
+        self.learn_announced_role(id, evidence::of_ssdp(&heard.said));
+        if let Some(ip) = s.ip {
+            self.hint(s, ip, Source::Ssdp, events);
+        }
+    }
+
+    pub(super) fn observe_wsd(&mut self, s: &Sighting, heard: &Heard<WsdClaim>, events: &mut Vec<Event>) {
+        let Some(id) = self.neighbour(s, heard.is_near, Source::Wsd) else { return };
+        let WsdClaim { kind, target } = &heard.said;
+        let is_target = matches!(kind, wsd::Kind::Hello | wsd::Kind::ProbeMatches | wsd::Kind::ResolveMatches);
+        if is_target && heard.port == WSD_PORT {
+            self.hear_service(s, id, WSD_PORT, Source::Wsd);
+        }
+        if let Some(name) = onvif_name(&target.scopes).filter(|_| is_target) {
+            self.learn_own_name(s, id, name.escaped(), Source::Wsd, events);
+        }
+        self.learn_announced_role(id, evidence::of_wsd(&heard.said));
+        if let Some(ip) = s.ip {
+            self.hint(s, ip, Source::Wsd, events);
+        }
+    }
+
+    /// What a host announces says of its role.
+    pub(super) fn learn_announced_role(&mut self, id: HostId, found: Option<evidence::Evidence>) {
+        if let Some((role, text)) = found {
+            self.add_role(id, role, &text);
+        }
+    }
+
+    /// A well-known port that a host speaks from.
+    pub(super) fn hear_service(&mut self, s: &Sighting, id: HostId, port: u16, source: Source) {
+        let services_max = self.limits.services_max;
+        self.memory.update_host(id, |host| (host::serve(host, "udp", port, source, s.at, services_max), ()));
+    }
+
+    /// The sender's host, when it is a neighbour: near by what the frame says, and not of a foreign prefix; or known to
+    /// hold its address.
+    fn neighbour(&mut self, s: &Sighting, is_near: bool, source: Source) -> Option<HostId> {
+        if !s.mac.is_station() {
+            return None;
+        }
+        let is_foreign = |ip| prefix::is_foreign(&self.settings.prefixes, s.segment, ip);
+        let is_neighbour = is_near && !s.ip.is_some_and(is_foreign) && !self.is_sent_on(s);
+        let known = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
+        let holds = |ip| known.is_some_and(|id| self.memory.holds(id, ip, s.at));
+        if !is_neighbour && !s.ip.is_some_and(holds) {
+            return None;
+        }
+        Some(self.memory.hear(s.segment, s.mac, source, s.at))
+    }
+
+    fn is_its_own(&self, s: &Sighting, id: HostId, addr: IpAddr) -> bool {
+        s.ip == Some(addr) || self.memory.holds(id, addr, s.at)
+    }
+
+    /// A name that a host gives itself; an alias, and one that a probe heard as well, is no news.
+    fn learn_own_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
+        let front =
+            |names: &[crate::inventory::model::host::Name]| names.iter().find(|known| known.source == source).cloned();
+        let before = self.memory.host(id).and_then(|host| front(&host.names));
+        let is_alias = before.is_some_and(|before| s.at.since(before.last_seen) < ALIASES);
+        let asked = s.ip.and_then(|ip| self.memory.asked(s.segment, ip)).and_then(|asked| front(&asked.names));
+        let is_told = asked.is_some_and(|asked| asked.name.eq_ignore_ascii_case(&name));
+        if is_alias || is_told {
+            let names_max = self.limits.names_max;
+            self.memory.update_host(id, |host| {
+                let (mark, _) = host::learn_name(&mut host.names, name, source, s.at, names_max);
+                (mark, ())
+            });
+        } else {
+            self.learn_name(s, id, name, source, events);
+        }
+    }
+}
+
+/// Whether the addresses of such a message are its client's (RFC 8415, section 18): given by the server, or named by a
+/// client that has them already.
+fn grants(kind: u8) -> bool {
+    const RENEW: u8 = 5;
+    const REBIND: u8 = 6;
+    matches!(kind, Dhcpv6Claim::REPLY | RENEW | REBIND)
+}

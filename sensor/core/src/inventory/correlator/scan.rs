@@ -1,0 +1,47 @@
+//! Who looks around: what the classifier counted (`sensor_ebpf::scan`), told once, and not of those who ask for others.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::inventory::correlator::Correlator;
+use crate::inventory::event::{Detail, Event, Kind, Reason};
+use crate::inventory::model::host::{Host, HostRole};
+use crate::inventory::model::oddity::{Oddity, Told};
+use crate::types::{Mac, Segment, Timestamp};
+
+/// A scan is over when the station did not scan again for so long.
+const SCAN_OVER: Duration = Duration::from_secs(600);
+
+impl Correlator {
+    /// A station asked for very many addresses (`Reason::ArpScan`), or tried very many ports of `target`.
+    pub fn scan(
+        &mut self,
+        segment: Segment,
+        mac: Mac,
+        reason: Reason,
+        target: Option<IpAddr>,
+        at: Timestamp,
+        events: &mut Vec<Event>,
+    ) {
+        if self.settings.own_macs.contains(&mac) || !mac.is_station() || self.asks_for_others(segment, mac) {
+            return;
+        }
+        let oddity = if reason == Reason::PortScan { Oddity::PortScan } else { Oddity::ArpScan };
+        let ip = Ipv4Addr::UNSPECIFIED.into();
+        let told = Told { segment, oddity, ip, mac, frame_mac: mac, first_seen: at, last_seen: at };
+        if !self.memory.is_odd_again(told, SCAN_OVER) {
+            return;
+        }
+        let mut event = self.about_host(Kind::ScanDetected, at, segment, mac);
+        event.ip = event.host.and_then(|id| self.memory.best_address(id));
+        event.reason = Some(reason);
+        event.details.extend(target.map(|target| ("target", Detail::Text(target.to_string()))));
+        self.push(event, events);
+    }
+
+    /// Whether what a station asks for may be what others look for behind it.
+    fn asks_for_others(&self, segment: Segment, mac: Mac) -> bool {
+        let forwards = |host: &Host| host.roles.contains_key(&HostRole::Router);
+        self.forwards(segment, mac) || self.memory.host_of(segment, mac).is_some_and(forwards)
+    }
+}

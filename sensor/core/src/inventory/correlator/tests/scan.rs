@@ -1,0 +1,77 @@
+//! Who looks around: `scan MAC [TARGET]`, of ports where a target is named.
+
+use crate::inventory::correlator::tests::*;
+use crate::inventory::sighting::traffic::TrafficClaim;
+
+pub(super) fn scan(
+    correlator: &mut Correlator,
+    segment: Segment,
+    at: Timestamp,
+    words: &[&str],
+    events: &mut Vec<Event>,
+) {
+    let target = words.get(1).map(|word| word.parse().unwrap());
+    let reason = if target.is_some() { Reason::PortScan } else { Reason::ArpScan };
+    correlator.scan(segment, mac(words[0]), reason, target, at, events);
+}
+
+#[test]
+fn it_is_told_once_while_it_lasts() {
+    check(
+        &["0 arp 10.0.0.1 aa", "1 scan aa", "61 scan aa", "600 scan aa", "601 restart", "1199 scan aa", "1799 scan aa"],
+        &["new-host 10.0.0.1 aa", "scan-detected 10.0.0.1 aa arp-scan", "scan-detected 10.0.0.1 aa arp-scan"],
+    );
+}
+
+#[test]
+fn each_kind_station_and_segment_is_told_apart() {
+    check(
+        &["0 arp 10.0.0.1 aa", "1 scan aa", "2 scan aa 10.0.0.9", "3 scan aa 10.0.0.8", "4 scan bb", "5 @eth2 scan aa"],
+        &[
+            "new-host 10.0.0.1 aa",
+            "scan-detected 10.0.0.1 aa arp-scan",
+            "scan-detected 10.0.0.1 aa port-scan",
+            "scan-detected bb arp-scan",
+            "scan-detected @eth2 aa arp-scan",
+        ],
+    );
+}
+
+#[test]
+fn whoever_asks_for_others_is_not_meant() {
+    let own = Settings { own_macs: [mac("ee")].into(), ..settings() };
+    check_with(own, Limits::default(), &["0 scan ee", "1 scan ee 10.0.0.9", "2 scan ff:ff:ff:ff:ff:ff"], &[]);
+    check(&["0 scan 00:00:5e:00:01:07"], &[]);
+    check(
+        &["0 ra fe80::1 aa 1800 2001:db8::/64", "1 scan aa", "2 restart", "3 scan aa", "4 scan aa 192.0.2.1"],
+        &["new-router fe80::1 aa"],
+    );
+    check(
+        &[
+            "0 arp 10.0.0.254 aa",
+            "1 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.253 router=10.0.0.254",
+            "2 scan aa",
+            "3 restart",
+            "4 scan aa",
+        ],
+        &["new-host 10.0.0.254 aa", "new-dhcp-server 10.0.0.253 fe", "new-host 10.0.0.1 bb"],
+    );
+}
+
+#[test]
+fn a_hop_limit_makes_no_forwarder_of_who_sends_its_own_address() {
+    let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+    let mut events = Vec::new();
+    let mut feed = |line: &str| step(&mut correlator, &settings(), Limits::default(), line, &mut events);
+    feed("0 arp 10.0.0.1 aa");
+    let mut sent = |second: &str, ip: &str| {
+        let claim = Claim::Traffic(TrafficClaim { hop_limit: Some(45), frames: 1, bytes: 60 });
+        let (at, mac) = (time(second), mac("aa"));
+        let segment = segment("eth1");
+        correlator.observe(&Sighting { at, segment, frame_mac: mac, mac, ip: ip.parse().ok(), claim }, at, &mut events);
+        scan(&mut correlator, segment, at, &["aa"], &mut events);
+        events.drain(..).map(|event| event.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(sent("1", "10.0.0.1"), [Kind::NewHost, Kind::ScanDetected]);
+    assert_eq!(sent("2000", "10.9.0.7"), []);
+}

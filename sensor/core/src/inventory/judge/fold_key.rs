@@ -1,0 +1,69 @@
+//! What makes two events one: the same kind at the same place, about the same address and stations, for the same reason.
+//! Where a kind is about more than that, its details belong to the cause too.
+
+use std::fmt::Write as _;
+
+use crate::inventory::event::{Detail, Event, Kind};
+use crate::types::Mac;
+
+/// The cause as a text, the same for each repeat; `None` for kinds each of which is an event of its own: the sensor's start
+/// and stop, and those that come in pairs, whose last one says how things are.
+pub(super) fn cause(event: &Event) -> Option<String> {
+    if matches!(
+        event.kind,
+        Kind::HostBack
+            | Kind::HostGone
+            | Kind::SensorStarted
+            | Kind::SensorStopped
+            | Kind::ServiceClosed
+            | Kind::ServiceOpened
+    ) {
+        return None;
+    }
+    let mut text = event.kind.name().to_owned();
+    add(&mut text, event.segment);
+    add(&mut text, event.ip);
+    let [first, second] = stations(event);
+    add(&mut text, first);
+    add(&mut text, second);
+    add(&mut text, event.reason.map(|reason| reason.name()));
+    for (name, value) in &event.details {
+        match (event.kind, value) {
+            // Which classes were lost, not how many frames.
+            (Kind::SensorLoss, _) => add(&mut text, Some(name)),
+            // Another prefix or name server is another lie.
+            (Kind::RogueRouter, Detail::Texts(values)) => add(&mut text, Some(values.join(","))),
+            (_, Detail::Text(value)) if is_part(event.kind, name) => add(&mut text, Some(value)),
+            _ => {}
+        }
+    }
+    Some(text)
+}
+
+/// Details that belong to the cause.
+fn is_part(kind: Kind, detail: &str) -> bool {
+    match kind {
+        Kind::Flood => detail == "class",
+        Kind::MacMismatch => detail == "frame_mac",
+        Kind::NameChanged => matches!(detail, "new_name" | "old_name" | "source"),
+        Kind::SensorBlind => matches!(detail, "port" | "cause"),
+        _ => false,
+    }
+}
+
+/// Two stations between which an address goes to and fro are one cause, whichever has it now.
+fn stations(event: &Event) -> [Option<Mac>; 2] {
+    let mut macs = [event.mac, event.old_mac];
+    if matches!(event.kind, Kind::FlipFlop | Kind::IpConflict | Kind::ReusedMac) {
+        macs.sort_unstable();
+    }
+    macs
+}
+
+fn add(text: &mut String, part: Option<impl std::fmt::Display>) {
+    let written = match part {
+        Some(part) => write!(text, " {part}"),
+        None => write!(text, " -"),
+    };
+    written.expect("a text takes everything");
+}

@@ -1,0 +1,127 @@
+//! What the owner decided about events: which are ignored, muted, louder or softer.
+
+use crate::inventory::event::{Event, Kind, Severity};
+use crate::inventory::model::host::HostId;
+use crate::inventory::model::quiet::Quiet;
+use crate::types::{Mac, Segment, Timestamp};
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What is told of the events that were found. The rules of [`Telling::ignore`] and the like stand at the judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// Whose events are neither kept nor told.
+    pub ignore: Subjects,
+    /// Who belongs here; empty: nothing was said of that.
+    pub known: Subjects,
+    /// Hosts whose absence is an alert.
+    pub always_on: Subjects,
+    /// Stations among which addresses may pass.
+    pub kin: Vec<Kin>,
+    /// What changes the severity of events, or mutes them; in the owner's order.
+    pub rules: Vec<Rule>,
+    /// A repeat within this time of the last one is counted and not told; zero: every repeat is told.
+    pub fold: Duration,
+    /// A host that is present and not known is told again after each such time; `None`: it is told once.
+    pub renotify: Option<Duration>,
+}
+
+impl Default for Telling {
+    fn default() -> Self {
+        Self {
+            ignore: Subjects::default(),
+            known: Subjects::default(),
+            always_on: Subjects::default(),
+            kin: Vec::new(),
+            rules: Vec::new(),
+            fold: Duration::from_secs(3600),
+            renotify: None,
+        }
+    }
+}
+
+/// Stations of one segment among which addresses may pass: the members of a cluster, and its virtual MACs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kin {
+    /// The segment; every one, where none is named.
+    pub segment: Option<Segment>,
+    /// The stations.
+    pub macs: BTreeSet<Mac>,
+}
+
+/// What is done to events that all of its conditions hold for; a condition that is empty or absent holds for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// Of one of these kinds.
+    pub kinds: BTreeSet<Kind>,
+    /// On one of these segments.
+    pub segments: BTreeSet<Segment>,
+    /// With an address of one of these networks.
+    pub networks: Subjects,
+    /// About one of these.
+    pub hosts: Subjects,
+    /// In these hours of these days.
+    pub hours: Option<Hours>,
+    /// Less severe than this.
+    pub below: Option<Severity>,
+    /// Their severity becomes this.
+    pub severity: Option<Severity>,
+    /// They are kept and not told.
+    pub mute: bool,
+}
+
+/// Hours of some days of the week, local time. Hours that pass midnight belong to the day on which they begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours {
+    /// Which hours.
+    pub day: Quiet,
+    /// Which days, from Monday.
+    pub days: [bool; 7],
+}
+
+/// Hosts, stations and addresses that the owner named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subjects {
+    /// Stations.
+    pub macs: BTreeSet<Mac>,
+    /// Hosts.
+    pub hosts: BTreeSet<HostId>,
+    /// Single addresses.
+    pub ips: BTreeSet<IpAddr>,
+    /// Networks.
+    pub prefixes: Vec<IpNet>,
+}
+
+impl Subjects {
+    /// Whether nobody is named.
+    pub fn is_empty(&self) -> bool {
+        self.macs.is_empty() && self.hosts.is_empty() && self.ips.is_empty() && self.prefixes.is_empty()
+    }
+
+    /// Whether the address is named.
+    pub fn has_ip(&self, ip: IpAddr) -> bool {
+        self.ips.contains(&ip) || self.prefixes.iter().any(|prefix| prefix.contains(&ip))
+    }
+
+    /// Whether the host or station that an event is about is named, or its address.
+    pub fn has(&self, event: &Event) -> bool {
+        event.host.is_some_and(|host| self.hosts.contains(&host))
+            || event.mac.is_some_and(|mac| self.macs.contains(&mac))
+            || event.ip.is_some_and(|ip| self.has_ip(ip))
+    }
+}
+
+impl Hours {
+    /// Whether a moment lies in these hours, where local time is `utc_offset_s` seconds east of UTC.
+    pub fn hold(&self, at: Timestamp, utc_offset_s: i32) -> bool {
+        let local_s = at.as_nanos().div_euclid(1_000_000_000).saturating_add(i64::from(utc_offset_s));
+        let minute = u16::try_from(local_s.rem_euclid(86_400) / 60).unwrap_or(0);
+        let is_after_midnight = self.day.from > self.day.to && minute < self.day.to;
+        // The first of January 1970 was a Thursday.
+        let weekday = local_s.div_euclid(86_400) + 3 - i64::from(is_after_midnight);
+        let weekday = usize::try_from(weekday.rem_euclid(7)).unwrap_or(0);
+        self.day.holds(minute) && self.days[weekday]
+    }
+}

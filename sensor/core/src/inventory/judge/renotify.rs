@@ -1,0 +1,92 @@
+//! Hosts that are present and that nobody said belong here: told again from time to time. A host's times are whole spans
+//! after it was first seen, so nothing need be remembered of each.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::inventory::judge::policy::Subjects;
+use crate::inventory::model::host::{Host, HostId};
+use crate::inventory::model::rows::Rows;
+use crate::types::{Mac, Segment, Timestamp};
+
+/// The detail that says how often a host was told again.
+pub const AGAIN: &str = "again";
+
+/// A host that is told again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// Who.
+    pub host: Host,
+    /// One of its stations: the lowest.
+    pub mac: Option<Mac>,
+    /// One of its addresses: the lowest.
+    pub ip: Option<IpAddr>,
+    /// The time for which it is told, which has come.
+    pub at: Timestamp,
+    /// How often it was told again, this time included.
+    pub times: u64,
+}
+
+/// Hosts that were told, are not gone, were heard within the span, are not `known`, and whose time came after `since` and
+/// by `now`. In the order of `rows`.
+pub(super) fn due(rows: &Rows, known: &Subjects, span: Duration, since: Timestamp, now: Timestamp) -> Vec<Again> {
+    let times = |host: &Host| {
+        let times = now.since(host.first_seen).as_nanos() / span.as_nanos().max(1);
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        let at = host.first_seen.after(span.saturating_mul(times));
+        (times > 0 && at > since).then_some((times, at))
+    };
+    let present = rows.hosts.iter().filter(|host| host.announced && host.gone_since.is_none());
+    let heard = present.filter(|host| now.since(host.last_seen) <= span);
+    let due: Vec<_> = heard.filter_map(|host| Some((host, times(host)?))).collect();
+    if due.is_empty() {
+        return Vec::new();
+    }
+    let places = Places::new(rows);
+    let due = due.into_iter().map(|(host, (times, at))| (host, places.of(host.id), times, at));
+    let unknown = due.filter(|(host, (macs, ips), ..)| {
+        let is_known = known.hosts.contains(&host.id)
+            || macs.iter().any(|mac| known.macs.contains(mac))
+            || ips.iter().any(|ip| known.has_ip(*ip));
+        !is_known
+    });
+    let again = unknown.map(|(host, (macs, ips), times, at)| Again {
+        host: host.clone(),
+        mac: macs.iter().min().copied(),
+        ip: ips.iter().min().copied(),
+        at,
+        times: u64::from(times),
+    });
+    again.collect()
+}
+
+/// Stations and addresses by host.
+struct Places(HashMap<HostId, (Vec<Mac>, Vec<IpAddr>)>);
+
+impl Places {
+    fn new(rows: &Rows) -> Self {
+        let mut held: HashMap<(Segment, Mac), Vec<IpAddr>> = HashMap::new();
+        for row in &rows.bindings {
+            if let Some(holder) = row.holders.first() {
+                held.entry((row.segment, holder.mac)).or_default().push(row.ip);
+            }
+        }
+        let mut places: HashMap<HostId, (Vec<Mac>, Vec<IpAddr>)> = HashMap::new();
+        for station in &rows.stations {
+            let (macs, ips) = places.entry(station.host).or_default();
+            macs.push(station.mac);
+            ips.extend(held.get(&(station.segment, station.mac)).into_iter().flatten());
+        }
+        for row in &rows.asked {
+            if let Some(host) = row.host {
+                places.entry(host).or_default().1.push(row.ip);
+            }
+        }
+        Self(places)
+    }
+
+    fn of(&self, host: HostId) -> (&[Mac], &[IpAddr]) {
+        self.0.get(&host).map_or((&[], &[]), |(macs, ips)| (macs, ips))
+    }
+}

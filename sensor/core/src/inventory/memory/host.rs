@@ -1,0 +1,278 @@
+//! What a host says of itself: names, services, what it tells DHCP servers. Only compares and stores.
+
+use crate::inventory::memory::limits::Limits;
+use crate::inventory::memory::table::Mark;
+use crate::inventory::model::evidence::Evidence;
+use crate::inventory::model::host::{DhcpFacts, Host, HostRole, Name, Print, Service};
+use crate::inventory::model::source::Source;
+use crate::inventory::sighting::dhcp::DhcpClaim;
+use crate::types::{Text, Timestamp};
+use crate::wire::dhcpv6;
+
+/// The best of these names ([`Source::name_rank`]): the first label of the most recent one.
+pub(crate) fn hostname<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
+    let name = names.into_iter().min_by_key(|name| name.source.name_rank())?;
+    name.name.split('.').find(|label| !label.is_empty()).map(str::to_owned)
+}
+
+/// The name in a DHCP client's message: option 12, else the first label of option 81; escaped.
+pub(crate) fn dhcp_name(claim: &DhcpClaim) -> Option<String> {
+    let name = claim.hostname.as_ref().map(Text::as_bytes).map(without_final_nuls).filter(|name| !name.is_empty());
+    let label = || claim.fqdn.as_ref()?.as_bytes().split(|&b| b == b'.').map(without_final_nuls).next();
+    let name = name.or_else(label)?;
+    (!name.is_empty()).then(|| Text::new(name).escaped())
+}
+
+/// The name in a DHCPv6 client's message: the first label of option 39; escaped.
+pub(crate) fn dhcpv6_name(message: &dhcpv6::Message) -> Option<String> {
+    let label = message.fqdn.as_ref()?.as_bytes().split(|&b| b == b'.').next().map(without_final_nuls)?;
+    (!label.is_empty()).then(|| Text::new(label).escaped())
+}
+
+/// The name in an mDNS record: without the final `.local`, escaped.
+pub(crate) fn mdns_name(owner: &Text) -> Option<String> {
+    let bytes = owner.as_bytes();
+    let name = match bytes.len().checked_sub(LOCAL.len()) {
+        Some(at) if bytes[at..].eq_ignore_ascii_case(LOCAL) => &bytes[..at],
+        _ => bytes,
+    };
+    (!name.is_empty() && name != b".").then(|| Text::new(name).escaped())
+}
+
+const LOCAL: &[u8] = b".local";
+
+/// What learning a name did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Renamed {
+    /// The source never gave this name before, and gave this other one last.
+    From(String),
+    /// First name of its source, the present one again, or an earlier one that came back.
+    No,
+}
+
+/// Puts `name` first among its source's names. `names_max` counts per source.
+pub(crate) fn learn_name(
+    names: &mut Vec<Name>,
+    name: String,
+    source: Source,
+    at: Timestamp,
+    names_max: usize,
+) -> (Mark, Renamed) {
+    let of_source = |names: &[Name]| names.iter().position(|name| name.source == source);
+    let front = of_source(names);
+    let same = |known: &Name| known.source == source && known.name.eq_ignore_ascii_case(&name);
+    if let Some(position) = names.iter().position(same) {
+        let known = &mut names[position];
+        known.first_seen = known.first_seen.min(at);
+        known.last_seen = known.last_seen.max(at);
+        if front == Some(position) {
+            return (Mark::Same, Renamed::No);
+        }
+        // Other sources' names stay where they are: a capture file read again must leave the list as it was.
+        let places: Vec<usize> = (0..=position).filter(|place| names[*place].source == source).collect();
+        places.windows(2).rev().for_each(|pair| names.swap(pair[0], pair[1]));
+        return (Mark::Changed, Renamed::No);
+    }
+    let renamed = front.map_or(Renamed::No, |position| Renamed::From(names[position].name.clone()));
+    names.insert(0, Name { name, source, first_seen: at, last_seen: at });
+    let of_source = |name: &Name| name.source == source;
+    if names.iter().filter(|name| of_source(name)).count() > names_max.max(1)
+        && let Some(oldest) = names.iter().rposition(of_source)
+    {
+        names.remove(oldest);
+    }
+    (Mark::Changed, renamed)
+}
+
+/// Whether one more name of `source` would push out another.
+pub(crate) fn names_are_full(names: &[Name], source: Source, names_max: usize) -> bool {
+    names.iter().filter(|name| name.source == source).count() >= names_max.max(1)
+}
+
+/// Takes in an SRV record that the host sent. One that points to another name than the host's own is another host's.
+pub(crate) fn open_service(
+    host: &mut Host,
+    instance: &Text,
+    target: &Text,
+    port: u16,
+    at: Timestamp,
+    services_max: usize,
+) -> Mark {
+    let Some(protocol) = protocol(instance) else { return Mark::Same };
+    // A capture file read again knows names that were not known yet then; they must not change what it says.
+    let is_own = |name: &&Name| name.source == Source::Mdns && name.first_seen <= at;
+    let mut own_names = host.names.iter().filter(is_own).peekable();
+    if own_names.peek().is_some()
+        && let Some(target) = mdns_name(target)
+        && !own_names.any(|name| name.name.eq_ignore_ascii_case(&target))
+    {
+        return Mark::Same;
+    }
+    let instance = instance.escaped();
+    if let Some(service) = host.services.iter_mut().find(|service| service.instance == instance) {
+        let changed = service.port != port || service.closed;
+        service.port = port;
+        service.closed = false;
+        service.first_seen = service.first_seen.min(at);
+        service.last_seen = service.last_seen.max(at);
+        return Mark::changed_if(changed);
+    }
+    let (first_seen, last_seen, source) = (at, at, Source::Mdns);
+    add_service(host, Service { port, protocol, instance, source, closed: false, first_seen, last_seen }, services_max);
+    Mark::Changed
+}
+
+/// Takes in that a port was heard to answer.
+pub(crate) fn serve(
+    host: &mut Host,
+    protocol: &'static str,
+    port: u16,
+    source: Source,
+    at: Timestamp,
+    services_max: usize,
+) -> Mark {
+    let is_it = |service: &&mut Service| {
+        service.instance.is_empty() && (service.source, service.port, service.protocol) == (source, port, protocol)
+    };
+    if let Some(service) = host.services.iter_mut().find(is_it) {
+        service.first_seen = service.first_seen.min(at);
+        service.last_seen = service.last_seen.max(at);
+        return Mark::Same;
+    }
+    let (first_seen, last_seen, instance) = (at, at, String::new());
+    add_service(host, Service { port, protocol, instance, source, closed: false, first_seen, last_seen }, services_max);
+    Mark::Changed
+}
+
+fn add_service(host: &mut Host, service: Service, services_max: usize) {
+    if host.services.len() >= services_max.max(1) {
+        let unseen_longest = (0..host.services.len()).min_by_key(|&i| (host.services[i].last_seen, i));
+        host.services.remove(unseen_longest.expect("a full list is not empty"));
+    }
+    host.services.push(service);
+}
+
+/// Takes in the goodbye of an SRV record.
+pub(crate) fn close_service(host: &mut Host, instance: &Text) -> Mark {
+    let instance = instance.escaped();
+    let open = host.services.iter_mut().find(|service| service.instance == instance && !service.closed);
+    Mark::changed_if(open.map(|service| service.closed = true).is_some())
+}
+
+/// Takes in what says that the host has a role. Further evidence for a role of which enough is known changes nothing.
+pub(crate) fn learn_role(host: &mut Host, role: HostRole, evidence: &str) -> Mark {
+    let known = host.roles.entry(role).or_default();
+    let is_new = known.len() < EVIDENCE_MAX && known.insert(evidence.chars().take(EVIDENCE_LEN_MAX).collect());
+    Mark::changed_if(is_new)
+}
+
+/// Evidence that is kept for one role: who reads it needs no more.
+const EVIDENCE_MAX: usize = 8;
+/// Characters of one piece of evidence.
+const EVIDENCE_LEN_MAX: usize = 128;
+
+/// Makes `host` of what two hosts were that turn out to be one.
+pub(crate) fn merge(host: &mut Host, other: Host, limits: &Limits) {
+    host.first_seen = host.first_seen.min(other.first_seen);
+    host.last_seen = host.last_seen.max(other.last_seen);
+    host.announced |= other.announced;
+    host.here_since = host.here_since.min(other.here_since);
+    host.gone_since = host.gone_since.and(other.gone_since);
+    for name in other.names {
+        let is_it = |known: &&mut Name| known.source == name.source && known.name.eq_ignore_ascii_case(&name.name);
+        if let Some(known) = host.names.iter_mut().find(is_it) {
+            known.first_seen = known.first_seen.min(name.first_seen);
+            known.last_seen = known.last_seen.max(name.last_seen);
+        } else if !names_are_full(&host.names, name.source, limits.names_max) {
+            host.names.push(name);
+        }
+    }
+    for service in other.services {
+        let is_it = |known: &&mut Service| {
+            let what = |service: &Service| (service.port, service.protocol, service.source);
+            known.instance == service.instance && (!known.instance.is_empty() || what(known) == what(&service))
+        };
+        if let Some(known) = host.services.iter_mut().find(is_it) {
+            known.first_seen = known.first_seen.min(service.first_seen);
+            known.last_seen = known.last_seen.max(service.last_seen);
+        } else if host.services.len() < limits.services_max.max(1) {
+            host.services.push(service);
+        }
+    }
+    host.dhcp = host.dhcp.take().or(other.dhcp);
+    for print in other.prints {
+        learn_print(host, print.evidence, print.value, limits.prints_max);
+    }
+    for (role, evidence) in other.roles {
+        for evidence in &evidence {
+            learn_role(host, role, evidence);
+        }
+    }
+}
+
+/// Takes in what the host shows of its system. When there is no more room for its sort, what is known stays.
+pub(crate) fn learn_print(host: &mut Host, evidence: Evidence, value: String, prints_max: usize) -> Mark {
+    let print = Print { evidence, value };
+    let of_sort = host.prints.iter().filter(|known| known.evidence == evidence).count();
+    match host.prints.binary_search(&print) {
+        Err(place) if of_sort < prints_max.max(1) && !print.value.is_empty() => {
+            host.prints.insert(place, print);
+            Mark::Changed
+        }
+        _ => Mark::Same,
+    }
+}
+
+/// The model in an mDNS TXT record of `_device-info`, escaped.
+pub(crate) fn model(owner: &Text, txt: &[Text]) -> Option<String> {
+    let is_device_info = owner.as_bytes().windows(DEVICE_INFO.len()).any(|part| part.eq_ignore_ascii_case(DEVICE_INFO));
+    let model = txt.iter().filter(|_| is_device_info).find_map(|text| text.as_bytes().strip_prefix(b"model="))?;
+    Some(Text::new(model).escaped())
+}
+
+const DEVICE_INFO: &[u8] = b"._device-info._tcp";
+
+/// Takes in a DHCP client's message: the last value of each option stands.
+pub(crate) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> Mark {
+    let mut facts = host.dhcp.as_deref().cloned().unwrap_or_default();
+    if let Some(name) = dhcp_name(claim) {
+        facts.hostname = Some(name);
+    }
+    if let Some(class) = &claim.vendor_class {
+        facts.vendor_class = Some(class.escaped());
+    }
+    if let Some(parameters) = &claim.parameters {
+        facts.parameters.clone_from(parameters);
+    }
+    if let Some(id) = &claim.client_id {
+        facts.client_id = id.as_bytes().to_vec();
+    }
+    keep(host, facts)
+}
+
+/// Takes in the end of the host's lease, and its server where that is known.
+pub(crate) fn learn_lease(host: &mut Host, server: Option<std::net::Ipv4Addr>, until: Option<Timestamp>) -> Mark {
+    let facts = host.dhcp.as_deref().cloned().unwrap_or_default();
+    keep(host, DhcpFacts { server: server.or(facts.server), lease_until: until, ..facts })
+}
+
+fn keep(host: &mut Host, facts: DhcpFacts) -> Mark {
+    let changed = host.dhcp.as_deref() != Some(&facts);
+    host.dhcp = Some(Box::new(facts));
+    Mark::changed_if(changed)
+}
+
+/// The transport in a service's name (RFC 6763, section 7). The instance's own label may hold dots: search from the end.
+fn protocol(instance: &Text) -> Option<&'static str> {
+    instance.as_bytes().rsplit(|&b| b == b'.').find_map(|label| match label.to_ascii_lowercase().as_slice() {
+        b"_tcp" => Some("tcp"),
+        b"_udp" => Some("udp"),
+        _ => None,
+    })
+}
+
+/// Some clients count their string's end as part of it; RFC 2132, section 2: trailing NULs are to be removed.
+fn without_final_nuls(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+    &bytes[..end]
+}

@@ -1,0 +1,205 @@
+//! What tells that two hosts are one machine: evidence, what each piece is worth, and the keys by which hosts that share
+//! one find each other.
+//!
+//! Hard evidence is made to tell machines apart, and holds whatever the two MACs are. Soft evidence is likeness: it
+//! joins only where a locally administered MAC that no hypervisor gave shows that somebody changes it, and where the one
+//! host fell silent before the other came. A vendor or a name alone is no evidence.
+
+use std::collections::BTreeSet;
+
+use crate::inventory::model::evidence::Evidence;
+use crate::inventory::model::host::{Host, Name};
+use crate::inventory::model::identity::words_id;
+use crate::inventory::model::join::Kinship;
+use crate::inventory::model::source::Source;
+use crate::types::Mac;
+
+/// What evidence must be worth to join two hosts, percent.
+pub const JOIN_MIN: u8 = 80;
+
+/// What several pieces of evidence are worth together: each takes its share of the doubt that the others leave.
+pub fn score(evidence: &BTreeSet<Kinship>) -> u8 {
+    let doubt = evidence.iter().fold(100, |doubt, kinship| doubt * (100 - u32::from(kinship.weight())) / 100);
+    u8::try_from(100 - doubt).unwrap_or(100)
+}
+
+/// Something that hosts may share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    /// `None`: likeness that is not worth joining by (a name that many bear), but worth a remark.
+    pub(crate) kinship: Option<Kinship>,
+    /// Of the sort and the words.
+    pub(crate) hash: u64,
+}
+
+/// What a host of these stations may share with another.
+pub(crate) fn keys(host: &Host, macs: &BTreeSet<Mac>) -> Vec<Key> {
+    let mut keys = Vec::new();
+    let mut add = |kinship: Option<Kinship>, words: &[&[u8]]| {
+        let sort = kinship.map_or("like", Kinship::name).as_bytes();
+        let words: Vec<&[u8]> = [sort].into_iter().chain(words.iter().copied()).collect();
+        keys.push(Key { kinship, hash: words_id(&words) });
+    };
+    let prints = |evidence| host.prints.iter().filter(move |p| p.evidence == evidence).map(|p| p.value.as_bytes());
+    prints(Evidence::Duid).for_each(|duid| add(Some(Kinship::Duid), &[duid]));
+    prints(Evidence::SnmpSystem).for_each(|system| add(Some(Kinship::Snmp), &[system]));
+    prints(Evidence::SsdpUuid).for_each(|uuid| add(Some(Kinship::SsdpUuid), &[uuid]));
+    if let Some(dhcp) = &host.dhcp {
+        match client(&dhcp.client_id, macs) {
+            Client::Duid(duid) => add(Some(Kinship::Duid), &[hex(duid).as_bytes()]),
+            Client::Id(id) => add(Some(Kinship::ClientId), &[id]),
+            Client::None => {}
+        }
+        if !dhcp.parameters.is_empty() {
+            let class = dhcp.vendor_class.as_deref().unwrap_or_default().as_bytes();
+            let name = dhcp.hostname.as_deref().unwrap_or_default().to_ascii_lowercase();
+            let kinship = (!is_generic(&name)).then_some(Kinship::HostnameAndDhcp);
+            add(kinship, &[name.as_bytes(), &dhcp.parameters, class]);
+            if let Some(name) = name_by(host, Source::Nbns).filter(|name| !is_generic(name)) {
+                add(Some(Kinship::NetbiosAndDhcp), &[name.as_bytes(), &dhcp.parameters, class]);
+            }
+        }
+    }
+    let mut models = prints(Evidence::MdnsModel);
+    // Several models behind one MAC are a reflector's guests.
+    if let (Some(model), None) = (models.next(), models.next())
+        && let Some(name) = name_by(host, Source::Mdns).filter(|name| !is_generic(name))
+    {
+        add(Some(Kinship::HostnameAndModel), &[name.as_bytes(), model]);
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn name_by(host: &Host, source: Source) -> Option<String> {
+    let name: &Name = host.names.iter().find(|name| name.source == source)?;
+    Some(name.name.to_ascii_lowercase())
+}
+
+enum Client<'a> {
+    None,
+    Duid(&'a [u8]),
+    Id(&'a [u8]),
+}
+
+/// What a client identifier identifies (RFC 2132, section 9.14; RFC 4361, section 6.1).
+fn client<'a>(id: &'a [u8], macs: &BTreeSet<Mac>) -> Client<'a> {
+    let is_void = id.len() < CLIENT_ID_MIN || id.iter().skip(1).all(|&byte| byte == 0 || byte == 0xff);
+    match id {
+        _ if is_void => Client::None,
+        [1, mac @ ..] if mac.len() == 6 && macs.iter().any(|own| own.0 == *mac) => Client::None,
+        [0xff, _, _, _, _, duid @ ..] if duid.len() >= CLIENT_ID_MIN => Client::Duid(duid),
+        _ => Client::Id(id),
+    }
+}
+
+/// Bytes of an identifier that may be unique; shorter ones are some maker's constant.
+const CLIENT_ID_MIN: usize = 6;
+
+/// As a print is written.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Names that makers give to all their machines of a sort; lower case.
+pub(crate) fn is_generic(name: &str) -> bool {
+    const WHOLE: [&str; 40] = [
+        "",
+        "android",
+        "arch",
+        "computer",
+        "debian",
+        "desktop",
+        "dhcpcd",
+        "esp",
+        "espressif",
+        "fedora",
+        "imac",
+        "ipad",
+        "iphone",
+        "ipod",
+        "kali",
+        "kindle",
+        "laptop",
+        "linux",
+        "localhost",
+        "lwip0",
+        "mac",
+        "mac-mini",
+        "macbook",
+        "macbook-air",
+        "macbook-pro",
+        "mobile",
+        "none",
+        "null",
+        "openwrt",
+        "pc",
+        "phone",
+        "pixel",
+        "raspberrypi",
+        "tablet",
+        "ubuntu",
+        "unknown",
+        "user",
+        "watch",
+        "windows",
+        "wlan0",
+    ];
+    const MODELS: [&str; 12] = [
+        "galaxy-", "honor", "huawei", "iphone-", "moto", "nokia", "oneplus", "oppo", "pixel-", "redmi", "vivo",
+        "xiaomi",
+    ];
+    WHOLE.contains(&name) || MODELS.iter().any(|model| name.starts_with(model))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_come_back() {
+        for kinship in Kinship::ALL {
+            assert_eq!(Kinship::parse(kinship.name()), Some(kinship));
+        }
+        assert!(Kinship::ALL.is_sorted_by_key(|kinship| kinship.name()));
+    }
+
+    #[test]
+    fn pieces_of_evidence_add_up() {
+        let check = |evidence: &[Kinship], expected| assert_eq!(score(&evidence.iter().copied().collect()), expected);
+        check(&[], 0);
+        check(&[Kinship::HostnameAndDhcp], 85);
+        check(&[Kinship::HostnameAndDhcp, Kinship::HostnameAndModel], 98);
+        check(&[Kinship::Owner], 100);
+    }
+
+    #[test]
+    fn client_ids() {
+        let own = BTreeSet::from([Mac([2, 0, 0, 0, 0, 1])]);
+        let check = |id: &[u8], expected: &str| {
+            let found = match client(id, &own) {
+                Client::None => "none",
+                Client::Duid(_) => "duid",
+                Client::Id(_) => "id",
+            };
+            assert_eq!(found, expected, "{id:?}");
+        };
+        check(&[1, 2, 0, 0, 0, 0, 1], "none");
+        check(&[1, 2, 0, 0, 0, 0, 9], "id");
+        check(&[0xff, 0, 0, 0, 1, 0, 4, 1, 2, 3, 4, 5, 6], "duid");
+        check(b"\0station-7", "id");
+        check(&[0, 0, 0, 0, 0, 0, 0], "none");
+        check(b"RAS ", "none");
+    }
+
+    #[test]
+    fn makers_names_tell_nobody_apart() {
+        for name in ["iphone", "galaxy-s21", "", "pixel-8a", "raspberrypi"] {
+            assert!(is_generic(name), "{name}");
+        }
+        for name in ["anna-iphone", "desktop-7f3k2", "annas-galaxy"] {
+            assert!(!is_generic(name), "{name}");
+        }
+    }
+}

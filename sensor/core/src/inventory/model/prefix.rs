@@ -1,0 +1,83 @@
+//! Which addresses can be neighbours on a segment, as far as the known prefixes tell.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::types::{Iface, Segment};
+
+/// Whether prefixes of the address's family are known for the segment and none of them contains the address.
+/// Link-local addresses are never foreign: they are valid on every segment (RFC 3927, RFC 4291). So their prefixes, which
+/// an interface has that was given no other address, say nothing of who else is there.
+pub(crate) fn is_foreign(prefixes: &[(Option<Iface>, IpNet)], segment: Segment, ip: IpAddr) -> bool {
+    if is_link_local(ip) {
+        return false;
+    }
+    let mut known = false;
+    for (iface, prefix) in prefixes {
+        let applies = iface.is_none_or(|iface| segment == Segment::untagged(iface));
+        if applies && prefix.addr().is_ipv4() == ip.is_ipv4() && !is_link_local(prefix.addr()) {
+            if prefix.contains(&ip) {
+                return false;
+            }
+            known = true;
+        }
+    }
+    known
+}
+
+/// Whether an address is valid on its link only (RFC 3927; RFC 4291, section 2.5.6).
+pub(crate) fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+/// Whether an address is one that networks give out by themselves: private, shared, unique local or link-local.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    match ip {
+        // RFC 6598: 100.64.0.0/10.
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64,
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
+/// Whether one station can hold the address at all: not "this host" (0/8), loopback, multicast or broadcast.
+pub(crate) fn is_holdable(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.octets()[0] != 0 && !ip.is_loopback() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(prefixes: &[&str], ip: &str, expected: bool) {
+        let iface = Iface::new("eth0").expect("a name");
+        let prefixes: Vec<_> = prefixes.iter().map(|prefix| (Some(iface), prefix.parse().expect("a prefix"))).collect();
+        assert_eq!(is_foreign(&prefixes, Segment::untagged(iface), ip.parse().expect("an address")), expected, "{ip}");
+    }
+
+    #[test]
+    fn a_sender_is_foreign_where_its_like_are_known() {
+        let prefixes = ["10.0.0.0/24", "2001:db8::/64"];
+        for (ip, expected) in [("10.0.0.9", false), ("10.0.1.9", true), ("2001:db8::9", false), ("2001:db9::9", true)] {
+            check(&prefixes, ip, expected);
+            check(&[], ip, false);
+        }
+        check(&["10.0.0.0/24"], "2001:db9::9", false);
+    }
+
+    /// An interface has such prefixes before it is given an address, or when it is given none.
+    #[test]
+    fn link_local_prefixes_bound_nothing() {
+        for ip in ["10.0.0.9", "169.254.1.9", "2001:db8::9", "fe80::9"] {
+            check(&["169.254.0.0/16", "fe80::/64"], ip, false);
+        }
+        check(&["fe80::/64", "2001:db8::/64"], "2001:db9::9", true);
+    }
+}

@@ -1,0 +1,62 @@
+//! What a neighbour discovery message claims (RFC 4861).
+
+use crate::types::Text;
+use crate::wire::ndp;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// NDP's claim; `Sighting::ip` is the address that the link-layer option (or, without one, the frame) speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NdpClaim {
+    /// Neighbour advertisement: the target is held by `Sighting::mac`.
+    Advert {
+        /// The sender says that it routes.
+        router: bool,
+        /// The sender says that somebody asked.
+        solicited: bool,
+        /// It answers a probe of ours.
+        asked: bool,
+    },
+    /// Solicitation from `::`: "does anybody hold this address?" (RFC 4862, section 5.4). Binds nothing.
+    Dad,
+    /// Redirect (RFC 4861, section 4.5); the sighting speaks for the router that sent it and binds nothing else.
+    Redirect {
+        /// The better first hop.
+        target: IpAddr,
+        /// The destination that it is for.
+        destination: IpAddr,
+    },
+    /// Router advertisement. Boxed because it is rare.
+    RouterAdvert(Box<RouterAdvert>),
+    /// Router solicitation.
+    RouterSolicit,
+    /// Neighbour solicitation.
+    Solicit {
+        /// The address asked for.
+        target: IpAddr,
+    },
+}
+
+/// What a router advertisement says (RFC 4861, section 4.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouterAdvert {
+    /// Router lifetime, seconds; 0: not a default router.
+    pub lifetime_s: u16,
+    /// Hop limit that hosts are to use; 0: not said.
+    pub hop_limit: u8,
+    /// M flag: addresses come from DHCPv6.
+    pub managed: bool,
+    /// O flag: other settings come from DHCPv6.
+    pub other: bool,
+    /// Against other routers (RFC 4191).
+    pub preference: ndp::Preference,
+    /// Prefixes with their flags and lifetimes.
+    pub prefixes: Vec<ndp::Prefix>,
+    /// MTU, bytes.
+    pub mtu: Option<u32>,
+    /// Routes (RFC 4191).
+    pub routes: Vec<ndp::Route>,
+    /// Name servers (RFC 8106).
+    pub rdnss: Vec<Ipv6Addr>,
+    /// Search domains (RFC 8106).
+    pub dnssl: Vec<Text>,
+}

@@ -1,0 +1,484 @@
+//! Neighbour Discovery (RFC 4861, section 4): RS, RA, NS, NA, redirect, with the link-layer options; of a router
+//! advertisement also its flags and what it tells of prefixes, MTU, routes (RFC 4191) and name service (RFC 8106).
+//! Other options are stepped over. The ICMPv6 checksum is not looked at: on virtual links it is often left to
+//! hardware that is not there, so that a right message looks wrong.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::types::{Frame, Mac, Text};
+use crate::wire::WireError;
+
+/// A neighbour discovery message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// IP source.
+    pub source: Ipv6Addr,
+    /// Which message, and its fixed part.
+    pub kind: Kind,
+    /// Source link-layer address option (the first one).
+    pub source_mac: Option<Mac>,
+    /// Target link-layer address option (the first one).
+    pub target_mac: Option<Mac>,
+    /// Prefix information options; at most [`PREFIXES_MAX`].
+    pub prefixes: Vec<Prefix>,
+    /// MTU option, bytes.
+    pub mtu: Option<u32>,
+    /// Route information options (RFC 4191, section 2.3); at most [`PREFIXES_MAX`].
+    pub routes: Vec<Route>,
+    /// Name servers (RFC 8106, section 5.1), without those of lifetime 0; at most [`SERVERS_MAX`].
+    pub rdnss: Vec<Ipv6Addr>,
+    /// Search domains (RFC 8106, section 5.2), without those of lifetime 0; at most [`SERVERS_MAX`].
+    pub dnssl: Vec<Text>,
+}
+
+/// A prefix information option (RFC 4861, section 4.6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// The prefix's address.
+    pub address: Ipv6Addr,
+    /// Its length (0..=128).
+    pub length: u8,
+    /// L flag: its addresses are neighbours.
+    pub on_link: bool,
+    /// A flag: hosts may make themselves addresses of it (RFC 4862).
+    pub autonomous: bool,
+    /// Valid lifetime, seconds; all ones is infinity.
+    pub valid_s: u32,
+    /// Preferred lifetime, seconds; all ones is infinity.
+    pub preferred_s: u32,
+}
+
+impl Prefix {
+    /// A prefix of neighbours who make their own addresses, without end.
+    pub fn new(address: Ipv6Addr, length: u8) -> Self {
+        let (valid_s, preferred_s) = (u32::MAX, u32::MAX);
+        Self { address, length, on_link: true, autonomous: true, valid_s, preferred_s }
+    }
+}
+
+/// A route information option (RFC 4191, section 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Where it leads.
+    pub address: Ipv6Addr,
+    /// Its length (0..=128).
+    pub length: u8,
+    /// Against other routers' routes.
+    pub preference: Preference,
+    /// Seconds; all ones is infinity.
+    pub lifetime_s: u32,
+}
+
+/// How much a router wants to be used (RFC 4191, section 2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preference {
+    /// 01
+    High,
+    /// 11
+    Low,
+    /// 00, and the reserved 10, which counts as 00 (section 2.2).
+    #[default]
+    Medium,
+}
+
+/// What a router advertisement's fixed part says (RFC 4861, section 4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Router {
+    /// Router lifetime, seconds; 0: not a default router.
+    pub lifetime_s: u16,
+    /// Hop limit that hosts are to use; 0: not said.
+    pub hop_limit: u8,
+    /// M flag: addresses come from DHCPv6.
+    pub managed: bool,
+    /// O flag: other settings come from DHCPv6.
+    pub other: bool,
+    /// RFC 4191, section 2.2.
+    pub preference: Preference,
+}
+
+/// Which message, and its fixed part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Section 4.4.
+    Advert {
+        /// Who is spoken for.
+        target: Ipv6Addr,
+        /// R flag.
+        router: bool,
+        /// S flag: somebody asked.
+        solicited: bool,
+    },
+    /// Section 4.5.
+    Redirect {
+        /// The better first hop.
+        target: Ipv6Addr,
+        /// For this destination.
+        destination: Ipv6Addr,
+    },
+    /// Section 4.2.
+    RouterAdvert(Router),
+    /// Section 4.1.
+    RouterSolicit,
+    /// Section 4.3.
+    Solicit {
+        /// Who is asked for.
+        target: Ipv6Addr,
+    },
+}
+
+/// More prefixes than a link has; the rest of a message that has them is not read.
+pub const PREFIXES_MAX: usize = 32;
+/// More name servers or search domains than a host uses.
+pub const SERVERS_MAX: usize = 16;
+
+/// Reads a frame's ICMPv6 message. `Ok(None)`: another ICMPv6 type.
+pub fn parse(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
+    let packet = frame.packet.ok_or(WireError::BadValue)?;
+    let IpAddr::V6(source) = packet.source else { return Err(WireError::BadValue) };
+    let body = frame.body;
+    let &[number, code, ..] = body else { return Err(WireError::Truncated) };
+    let fixed_len = match number {
+        ROUTER_SOLICIT => 8,
+        ROUTER_ADVERT => 16,
+        SOLICIT | ADVERT => 24,
+        REDIRECT => 40,
+        _ => return Ok(None),
+    };
+    // "The IP Hop Limit field has a value of 255, i.e., the packet could not possibly have been forwarded by a
+    // router." and "ICMP Code is 0." (RFC 4861, section 6.1.1 and its siblings)
+    if packet.hop_limit != 255 {
+        return Err(WireError::HopLimit);
+    }
+    if code != 0 {
+        return Err(WireError::BadValue);
+    }
+    let fixed = body.get(..fixed_len).ok_or(WireError::Truncated)?;
+    let kind = match number {
+        ROUTER_SOLICIT => Kind::RouterSolicit,
+        ROUTER_ADVERT => Kind::RouterAdvert(Router {
+            lifetime_s: u16::from_be_bytes([fixed[6], fixed[7]]),
+            hop_limit: fixed[4],
+            managed: fixed[5] & 0x80 != 0,
+            other: fixed[5] & 0x40 != 0,
+            preference: preference(fixed[5]),
+        }),
+        SOLICIT => Kind::Solicit { target: unicast(&fixed[8..24])? },
+        ADVERT => Kind::Advert {
+            target: unicast(&fixed[8..24])?,
+            router: fixed[4] & 0x80 != 0,
+            solicited: fixed[4] & 0x40 != 0,
+        },
+        _ => Kind::Redirect { target: address(&fixed[8..24]), destination: unicast(&fixed[24..40])? },
+    };
+    let mut message = Message {
+        source,
+        kind,
+        source_mac: None,
+        target_mac: None,
+        prefixes: Vec::new(),
+        mtu: None,
+        routes: Vec::new(),
+        rdnss: Vec::new(),
+        dnssl: Vec::new(),
+    };
+    message.read_options(&body[fixed_len..], frame.cut)?;
+    Ok(Some(message))
+}
+
+impl Message {
+    fn read_options(&mut self, mut rest: &[u8], is_cut: bool) -> Result<(), WireError> {
+        while let &[number, units, ..] = rest {
+            // "Nodes MUST silently discard an ND packet that contains an option with length zero." (section 4.6)
+            if units == 0 {
+                return Err(WireError::BadValue);
+            }
+            let Some((option, after)) = rest.split_at_checked(usize::from(units) * 8) else {
+                // The harvest takes only the start of a long message; what it left out is no fault of the sender.
+                return if is_cut { Ok(()) } else { Err(WireError::Truncated) };
+            };
+            match number {
+                SOURCE_LINK_LAYER => self.source_mac = self.source_mac.or_else(|| mac(option)),
+                TARGET_LINK_LAYER => self.target_mac = self.target_mac.or_else(|| mac(option)),
+                PREFIX if option.len() >= 32 && option[2] <= 128 && self.prefixes.len() < PREFIXES_MAX => {
+                    self.prefixes.push(Prefix {
+                        address: address(&option[16..32]),
+                        length: option[2],
+                        on_link: option[3] & 0x80 != 0,
+                        autonomous: option[3] & 0x40 != 0,
+                        valid_s: u32_at(option, 4),
+                        preferred_s: u32_at(option, 8),
+                    });
+                }
+                MTU => self.mtu = self.mtu.or(Some(u32_at(option, 4))),
+                ROUTE => self.routes.extend(route(option).filter(|_| self.routes.len() < PREFIXES_MAX)),
+                RDNSS if u32_at(option, 4) > 0 => {
+                    let (servers, _) = option[8..].as_chunks::<16>();
+                    let room = SERVERS_MAX - self.rdnss.len();
+                    self.rdnss.extend(servers.iter().take(room).map(|octets| Ipv6Addr::from(*octets)));
+                }
+                DNSSL if u32_at(option, 4) > 0 => self.read_domains(&option[8..]),
+                _ => {}
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Names one behind the other, none of them compressed, padded with zeros (RFC 8106, section 5.2).
+    fn read_domains(&mut self, mut rest: &[u8]) {
+        let mut labels: Vec<&[u8]> = Vec::new();
+        let mut len = 0;
+        while let [size, after @ ..] = rest
+            && self.dnssl.len() < SERVERS_MAX
+        {
+            if *size == 0 {
+                if !labels.is_empty() {
+                    self.dnssl.push(Text::new(&labels.join(&b'.')));
+                }
+                labels.clear();
+                len = 0;
+                rest = after;
+                continue;
+            }
+            len += 1 + usize::from(*size);
+            let Some((label, after)) = after.split_at_checked(usize::from(*size)).filter(|_| *size < 64 && len < 255)
+            else {
+                return;
+            };
+            labels.push(label);
+            rest = after;
+        }
+    }
+}
+
+/// Its prefix takes no, 8 or 16 bytes, as long as its length needs.
+fn route(option: &[u8]) -> Option<Route> {
+    let &[_, units, length @ 0..=128, flags, ..] = option else { return None };
+    let mut octets = [0; 16];
+    let given = option.get(8..option.len().min(24))?;
+    octets[..given.len()].copy_from_slice(given);
+    let is_sound = units <= 3 && usize::from(length).div_ceil(64) * 8 <= given.len();
+    is_sound.then(|| Route {
+        address: octets.into(),
+        length,
+        preference: preference(flags),
+        lifetime_s: u32_at(option, 4),
+    })
+}
+
+fn preference(flags: u8) -> Preference {
+    match flags >> 3 & 3 {
+        1 => Preference::High,
+        3 => Preference::Low,
+        _ => Preference::Medium,
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32::from_be_bytes(*bytes))
+}
+
+const ROUTER_SOLICIT: u8 = 133;
+const ROUTER_ADVERT: u8 = 134;
+const SOLICIT: u8 = 135;
+const ADVERT: u8 = 136;
+const REDIRECT: u8 = 137;
+const SOURCE_LINK_LAYER: u8 = 1;
+const TARGET_LINK_LAYER: u8 = 2;
+const PREFIX: u8 = 3;
+const MTU: u8 = 5;
+const ROUTE: u8 = 24;
+const RDNSS: u8 = 25;
+const DNSSL: u8 = 31;
+
+/// An Ethernet address fills its option exactly (RFC 2464, section 6).
+fn mac(option: &[u8]) -> Option<Mac> {
+    <&[u8; 8]>::try_from(option).ok().map(|&[_, _, a, b, c, d, e, f]| Mac([a, b, c, d, e, f]))
+}
+
+fn address(bytes: &[u8]) -> Ipv6Addr {
+    bytes.first_chunk::<16>().map_or(Ipv6Addr::UNSPECIFIED, |octets| Ipv6Addr::from(*octets))
+}
+
+/// "Target Address is not a multicast address." (sections 7.1.1, 7.1.2; 8.1 for a redirect's destination)
+fn unicast(bytes: &[u8]) -> Result<Ipv6Addr, WireError> {
+    Some(address(bytes)).filter(|address| !address.is_multicast()).ok_or(WireError::BadValue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Class, Iface, Packet, Segment, Timestamp, Vlans};
+
+    const HOST: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const TARGET: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
+    const GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    const WHOLE: bool = false;
+    const CUT: bool = true;
+
+    fn read(body: &[u8], hop_limit: u8, cut: bool) -> Result<Option<Message>, WireError> {
+        let source = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
+        parse(&Frame {
+            at: Timestamp::EPOCH,
+            segment: Segment::tagged(Iface::new("eth0").expect("a name"), Vlans::default()),
+            class: Class::Ndp,
+            cut,
+            flood: false,
+            scan: false,
+            source_mac: HOST,
+            destination_mac: Mac::BROADCAST,
+            packet: Some(Packet { source, destination: IpAddr::V6(GROUP), hop_limit, protocol: 58, ports: [0; 2] }),
+            body,
+        })
+    }
+
+    /// A message of `number` with its four bytes after the checksum, what follows them, and options.
+    fn message(number: u8, word: [u8; 4], fixed: &[u8], options: &[&[u8]]) -> Vec<u8> {
+        [&[number, 0, 0, 0][..], &word, fixed, &options.concat()].concat()
+    }
+
+    fn link_layer(number: u8, last: u8) -> [u8; 8] {
+        [number, 1, 2, 0, 0, 0, 0, last]
+    }
+
+    fn prefix(length: u8) -> [u8; 32] {
+        let mut option = [0; 32];
+        option[..3].copy_from_slice(&[PREFIX, 4, length]);
+        option[16..20].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+        option
+    }
+
+    fn check_kind(body: &[u8], expected: Result<Option<Kind>, WireError>) {
+        assert_eq!(read(body, 255, WHOLE).map(|message| message.map(|message| message.kind)), expected, "{body:?}");
+    }
+
+    #[test]
+    fn fixed_parts() {
+        let target = TARGET.octets();
+        let router = message(ROUTER_ADVERT, [64, 0xc8, 7, 8], &[0; 8], &[]);
+        let redirect = message(REDIRECT, [0; 4], &[target, target].concat(), &[]);
+        check_kind(&message(ROUTER_SOLICIT, [0; 4], &[], &[]), Ok(Some(Kind::RouterSolicit)));
+        check_kind(
+            &router,
+            Ok(Some(Kind::RouterAdvert(Router {
+                lifetime_s: 1800,
+                hop_limit: 64,
+                managed: true,
+                other: true,
+                preference: Preference::High,
+            }))),
+        );
+        check_kind(&message(SOLICIT, [0; 4], &target, &[]), Ok(Some(Kind::Solicit { target: TARGET })));
+        let advert = |router, solicited| Ok(Some(Kind::Advert { target: TARGET, router, solicited }));
+        check_kind(&message(ADVERT, [0x60, 0, 0, 0], &target, &[]), advert(false, true));
+        check_kind(&message(ADVERT, [0xa0, 0, 0, 0], &target, &[]), advert(true, false));
+        check_kind(&redirect, Ok(Some(Kind::Redirect { target: TARGET, destination: TARGET })));
+        check_kind(&[128, 0, 0, 0, 0, 0, 0, 0], Ok(None));
+    }
+
+    #[test]
+    fn every_shorter_message_is_truncated() {
+        let fixed = [(ROUTER_SOLICIT, 8), (ROUTER_ADVERT, 16), (SOLICIT, 24), (ADVERT, 24), (REDIRECT, 40)];
+        for (number, len) in fixed {
+            let body = message(number, [0; 4], &[0; 32], &[]);
+            (0..len).for_each(|short| assert_eq!(read(&body[..short], 255, WHOLE), Err(WireError::Truncated)));
+        }
+    }
+
+    #[test]
+    fn what_the_rfc_discards() {
+        let group = message(SOLICIT, [0; 4], &GROUP.octets(), &[]);
+        let mut with_code = message(SOLICIT, [0; 4], &TARGET.octets(), &[]);
+        with_code[1] = 1;
+        check_kind(&group, Err(WireError::BadValue));
+        check_kind(&message(ADVERT, [0; 4], &GROUP.octets(), &[]), Err(WireError::BadValue));
+        check_kind(
+            &message(REDIRECT, [0; 4], &[TARGET.octets(), GROUP.octets()].concat(), &[]),
+            Err(WireError::BadValue),
+        );
+        check_kind(&with_code, Err(WireError::BadValue));
+        for hop_limit in [0, 1, 254] {
+            let body = message(SOLICIT, [0; 4], &TARGET.octets(), &[]);
+            assert_eq!(read(&body, hop_limit, WHOLE), Err(WireError::HopLimit));
+        }
+    }
+
+    /// The last octets of the two link-layer addresses, and the prefixes' lengths.
+    fn check_options(options: &[&[u8]], cut: bool, expected: Result<&str, WireError>) {
+        let got = read(&message(ROUTER_ADVERT, [0; 4], &[0; 8], options), 255, cut).map(|message| {
+            let message = message.expect("a router advertisement is ours");
+            let last = |mac: Option<Mac>| mac.map_or("-".to_owned(), |mac| mac.0[5].to_string());
+            let lengths: Vec<u8> = message.prefixes.iter().map(|prefix| prefix.length).collect();
+            format!("{} {} {lengths:?}", last(message.source_mac), last(message.target_mac))
+        });
+        assert_eq!(got, expected.map(str::to_owned), "{options:?}");
+    }
+
+    #[test]
+    fn the_first_option_of_a_kind_counts() {
+        check_options(&[&link_layer(1, 5), &link_layer(2, 6)], WHOLE, Ok("5 6 []"));
+        check_options(&[&link_layer(1, 5), &link_layer(1, 6)], WHOLE, Ok("5 - []"));
+        // A hardware address of another size is not Ethernet's; the next one may be.
+        let long = [&[1, 2][..], &[0; 14]].concat();
+        check_options(&[&long, &link_layer(1, 6)], WHOLE, Ok("6 - []"));
+        check_options(&[&[200, 1, 0, 0, 0, 0, 0, 0], &link_layer(1, 6)], WHOLE, Ok("6 - []"));
+    }
+
+    #[test]
+    fn prefixes() {
+        check_options(&[&prefix(64), &prefix(0), &prefix(128)], WHOLE, Ok("- - [64, 0, 128]"));
+        check_options(&[&prefix(129), &prefix(255)], WHOLE, Ok("- - []"));
+        check_options(&[&[PREFIX, 1, 64, 0, 0, 0, 0, 0]], WHOLE, Ok("- - []"));
+        let many = format!("- - {:?}", [64; PREFIXES_MAX]);
+        check_options(&[&prefix(64).repeat(40)], WHOLE, Ok(&many));
+    }
+
+    #[test]
+    fn options_that_lie_about_their_length() {
+        check_options(&[&link_layer(1, 5), &[1, 0, 0, 0, 0, 0, 0, 0]], WHOLE, Err(WireError::BadValue));
+        check_options(&[&[1, 0]], CUT, Err(WireError::BadValue));
+        check_options(&[&link_layer(1, 5), &[3, 4, 64]], WHOLE, Err(WireError::Truncated));
+        check_options(&[&[1, 255]], WHOLE, Err(WireError::Truncated));
+    }
+
+    #[test]
+    fn what_the_harvest_cut_is_no_fault() {
+        check_options(&[&link_layer(1, 5), &[3, 4, 64]], CUT, Ok("5 - []"));
+        check_options(&[&link_layer(1, 5), &[3]], CUT, Ok("5 - []"));
+    }
+
+    fn router_advert(options: &[&[u8]]) -> Result<Message, WireError> {
+        read(&message(ROUTER_ADVERT, [0; 4], &[0; 8], options), 255, WHOLE).map(|message| message.expect("ours"))
+    }
+
+    #[test]
+    fn what_a_router_tells_of_its_network() {
+        let mut lan = prefix(64);
+        lan[3..12].copy_from_slice(&[0xc0, 0, 0, 0, 120, 0, 0, 0, 60]);
+        let mtu = [MTU, 1, 0, 0, 0, 0, 5, 0xdc];
+        let servers = [&[RDNSS, 5, 0, 0, 0, 0, 0, 9][..], &TARGET.octets(), &GROUP.octets()].concat();
+        let domains = [&[DNSSL, 3, 0, 0, 0, 0, 0, 9][..], b"\x03lan\0\x01a\x01b\0\0\0\0\0\0\0"].concat();
+        let way = [&[ROUTE, 2, 48, 0x18, 0, 0, 0, 7][..], &lan[16..24]].concat();
+        let message = router_advert(&[&lan, &mtu, &servers, &domains, &way]).expect("sound");
+        let address = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0);
+        let on_link = Prefix { address, length: 64, on_link: true, autonomous: true, valid_s: 120, preferred_s: 60 };
+        assert_eq!(message.prefixes, [on_link]);
+        assert_eq!((message.mtu, &message.rdnss[..]), (Some(1500), &[TARGET, GROUP][..]));
+        assert_eq!(message.dnssl, [Text::new(b"lan"), Text::new(b"a.b")]);
+        assert_eq!(message.routes, [Route { address, length: 48, preference: Preference::Low, lifetime_s: 7 }]);
+    }
+
+    #[test]
+    fn options_that_a_router_ends_or_damages() {
+        let ended = [&[RDNSS, 3, 0, 0, 0, 0, 0, 0][..], &TARGET.octets()].concat();
+        let no_domains = [DNSSL, 2, 0, 0, 0, 0, 0, 9, 200, b'x', 0, 0, 0, 0, 0, 0];
+        let short_route = [ROUTE, 1, 64, 0, 0, 0, 0, 7];
+        let default_route = [ROUTE, 1, 0, 0, 0, 0, 0, 7];
+        let message = router_advert(&[&ended, &no_domains, &short_route, &default_route]).expect("sound");
+        assert_eq!((message.rdnss.len(), message.dnssl.len(), message.routes.len()), (0, 0, 1));
+        let many = [&[RDNSS, 127, 0, 0, 0, 0, 0, 9][..], &[0x20; 1008]].concat();
+        let names = [&[DNSSL, 127, 0, 0, 0, 0, 0, 9][..], &b"\x01a\0".repeat(336)].concat();
+        let message = router_advert(&[&many, &many, &names]).expect("sound");
+        assert_eq!((message.rdnss.len(), message.dnssl.len()), (SERVERS_MAX, SERVERS_MAX));
+    }
+}

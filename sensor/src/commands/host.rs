@@ -1,0 +1,153 @@
+//! `sensor host`: who a host is and why, and the owner's word on which stations belong together. The word goes through the
+//! running sensor, which is the one that writes; where none runs, this process takes its place for a moment.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::Path;
+
+use crate::cli::{HostArgs, HostCommand};
+use crate::clock::Clock;
+use crate::config::defaults::default_db;
+use crate::config::error::ConfigError;
+use crate::control;
+use crate::control::host::{apply, read, written};
+use crate::control::{Answer, Request};
+use crate::export::escape::escape;
+use crate::export::record::text::rfc3339;
+use crate::store::batch::Batch;
+use crate::store::reader::Reader;
+use crate::store::writer::Writer;
+use crate::terminal::failure::Failure;
+use crate::terminal::screen;
+use sensor_core::inventory::correlator::{Correlator, Settings};
+use sensor_core::inventory::memory::kinship;
+use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::host::{Host, Station};
+use sensor_core::inventory::model::join::Join;
+use sensor_core::inventory::model::rows::Rows;
+use sensor_core::types::Mac;
+
+/// `sensor host`
+pub fn host(args: &HostArgs, clock: &Clock) -> Result<(), Failure> {
+    let (HostCommand::Show { db, .. } | HostCommand::Join { db, .. } | HostCommand::Split { db, .. }) = &args.command;
+    let db = db.path.clone().unwrap_or_else(default_db);
+    let rows = Reader::open(&db)?.rows()?;
+    let request = match &args.command {
+        HostCommand::Show { host, .. } => {
+            let host = resolve(host, &rows)?;
+            return said(|out| show(host, &rows, out));
+        }
+        HostCommand::Join { host, other, .. } => {
+            let (host, other) = (resolve(host, &rows)?.id, resolve(other, &rows)?.id);
+            Request::Join { host: written(host), other: written(other) }
+        }
+        HostCommand::Split { host, mac, .. } => {
+            let mac = Mac::parse(mac).ok_or_else(|| Failure::Refused(format!("'{}' is no MAC", mac.escape_debug())))?;
+            Request::Split { host: written(resolve(host, &rows)?.id), mac: mac.to_string() }
+        }
+    };
+    let answer = match control::ask(&db, &request)? {
+        Some(answer) => answer,
+        None => write(&db, &request, clock)?,
+    };
+    match answer {
+        Answer::Refused { why } => Err(Failure::Refused(why)),
+        Answer::Host { id } => said(|out| match &request {
+            Request::Split { mac, .. } => writeln!(out, "{mac} is host {id} from now on; `sensor host join` undoes it"),
+            _ => writeln!(out, "one host from now on: {id}; `sensor host split {id} MAC` undoes it"),
+        }),
+        _ => Err(Failure::Refused("the sensor answers something else; is it another version?".to_owned())),
+    }
+}
+
+fn write(db: &Path, request: &Request, clock: &Clock) -> Result<Answer, Failure> {
+    let (mut writer, saved) = Writer::open(db, clock.now())?;
+    let mut correlator = Correlator::new(Settings::default(), Limits::default(), saved.rows, saved.next_event_id);
+    let answer = apply(&mut correlator, request);
+    writer.commit(&Batch { changes: correlator.take_changes(), ..Batch::default() })?;
+    writer.close()?;
+    Ok(answer)
+}
+
+/// The host that has this id, MAC, address or name.
+fn resolve<'a>(text: &str, rows: &'a Rows) -> Result<&'a Host, ConfigError> {
+    let mac = Mac::parse(text);
+    let ip: Option<IpAddr> = text.parse().ok();
+    let stations: BTreeSet<_> = rows
+        .stations
+        .iter()
+        .filter(|station| Some(station.mac) == mac || holds(rows, station, ip))
+        .map(|station| station.host)
+        .collect();
+    let distant = rows.asked.iter().filter(|asked| Some(asked.ip) == ip).filter_map(|asked| asked.host);
+    let by_place: BTreeSet<_> = stations.into_iter().chain(distant).collect();
+    let is_named = |host: &Host| host.names.iter().any(|name| name.name.eq_ignore_ascii_case(text));
+    let is_it = |host: &&Host| Some(host.id) == read(text) || by_place.contains(&host.id) || is_named(host);
+    let mut found = rows.hosts.iter().filter(is_it);
+    let value = || text.escape_debug().to_string();
+    match (found.next(), found.count()) {
+        (Some(host), 0) => Ok(host),
+        (Some(_), more) => Err(ConfigError::ManyHosts { value: value(), count: more + 1 }),
+        (None, _) => Err(ConfigError::NoHost { value: value() }),
+    }
+}
+
+fn holds(rows: &Rows, station: &Station, ip: Option<IpAddr>) -> bool {
+    let holder = |binding: &sensor_core::inventory::model::address::Binding| {
+        binding.segment == station.segment && Some(binding.ip) == ip && binding.holders[0].mac == station.mac
+    };
+    ip.is_some() && rows.bindings.iter().any(holder)
+}
+
+fn show(host: &Host, rows: &Rows, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "host {} on {}", written(host.id), host.segment)?;
+    writeln!(out, "  first seen {}, last seen {}", rfc3339(host.first_seen), rfc3339(host.last_seen))?;
+    if let Some(since) = host.gone_since {
+        writeln!(out, "  gone since {}", rfc3339(since))?;
+    }
+    for name in &host.names {
+        writeln!(out, "  named {} by {} since {}", escape(&name.name), name.source.name(), rfc3339(name.first_seen))?;
+    }
+    for (role, evidence) in &host.roles {
+        let evidence: Vec<&str> = evidence.iter().map(String::as_str).collect();
+        writeln!(out, "  {}: {}", role.name(), escape(&evidence.join(", ")))?;
+    }
+    for station in rows.stations.iter().filter(|station| station.host == host.id) {
+        writeln!(out, "station {}, {} to {}", station.mac, rfc3339(station.first_seen), rfc3339(station.last_seen))?;
+        let is_his = |binding: &&sensor_core::inventory::model::address::Binding| {
+            binding.segment == station.segment && binding.holders[0].mac == station.mac
+        };
+        for binding in rows.bindings.iter().filter(is_his) {
+            writeln!(out, "  has {}", binding.ip)?;
+        }
+        for join in joins(rows, station) {
+            writeln!(out, "  {}", reason(join))?;
+        }
+    }
+    let is_parted = |join: &&Join| join.apart && join.host == host.id;
+    for join in rows.joins.iter().filter(is_parted) {
+        writeln!(out, "not {}: parted at {}", join.mac, rfc3339(join.at))?;
+    }
+    Ok(())
+}
+
+fn joins<'a>(rows: &'a Rows, station: &'a Station) -> impl Iterator<Item = &'a Join> {
+    rows.joins.iter().filter(|join| (join.segment, join.mac) == (station.segment, station.mac))
+}
+
+fn reason(join: &Join) -> String {
+    let words: Vec<&str> = join.evidence.iter().map(|kinship| kinship.name()).collect();
+    let at = rfc3339(join.at);
+    match join.apart {
+        true => format!("parted from host {} at {at}", written(join.host)),
+        false => {
+            let score = kinship::score(&join.evidence);
+            format!("joined after {} at {at}, {score} % by {}", join.old_mac, words.join(", "))
+        }
+    }
+}
+
+fn said(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    screen::print(write).map_err(Failure::system("standard output"))
+}

@@ -1,0 +1,259 @@
+//! ICMP and ICMPv6 echo (RFC 792; RFC 4443, section 4).
+//!
+//! Three voices, one kind of socket. [`Icmp`] asks one host and waits, by surge-ping. [`EchoSweep`] asks many and keeps
+//! nothing for each: a cookie in the payload comes back with the answer. [`all_nodes`] asks a whole IPv6 segment.
+//! Only an echo reply is an answer: an error message about a question is not, whoever sends it.
+
+/// Raw and ping sockets.
+pub mod socket;
+/// Many hosts, without a table.
+pub mod sweep;
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use surge_ping::{Client, Config, ICMP, IcmpPacket, PingIdentifier, PingSequence, SurgeError};
+use thiserror::Error;
+
+use crate::probe::icmp::socket::SocketKind;
+
+use crate::probe::cookie::Cookies;
+
+/// Everybody on an IPv6 segment, by one question.
+pub mod all_nodes;
+
+/// An address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// ICMP.
+    V4,
+    /// ICMPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub const fn of(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::V4 => 4,
+            Self::V6 => 6,
+        }
+    }
+}
+
+/// An echo reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// Round-trip time.
+    pub rtt: Duration,
+    /// Time to live or hop limit, where the socket tells it.
+    pub hop_limit: Option<u8>,
+}
+
+/// Why echo cannot be used, or no more.
+#[derive(Debug, Error)]
+pub enum IcmpError {
+    /// A call on an open socket failed.
+    #[error("ICMPv{family} socket: {call}: {source}")]
+    Call {
+        /// 4 or 6.
+        family: u8,
+        /// Which call.
+        call: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no such interface, or sockets may not be bound to it.
+    #[error("ICMPv{family} socket: cannot be bound to interface {iface}: {source}")]
+    Iface {
+        /// 4 or 6.
+        family: u8,
+        /// Its name.
+        iface: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Neither kind of socket may be opened.
+    #[error(
+        "no ICMPv{family} echo: a raw socket is refused ({raw}) and a ping socket too ({ping}): grant CAP_NET_RAW, or let \
+         the group in with sysctl net.ipv4.ping_group_range"
+    )]
+    Refused {
+        /// 4 or 6.
+        family: u8,
+        /// Why there is no raw socket.
+        raw: io::Error,
+        /// Why there is no ping socket.
+        ping: io::Error,
+    },
+}
+
+/// Asks one host at a time, many at once, of either family.
+#[derive(Debug)]
+pub struct Icmp {
+    v4: Result<Voice, IcmpError>,
+    v6: Result<Voice, IcmpError>,
+    /// Makes sequence numbers that a stranger cannot guess: the library does not show the payload that came back.
+    key: RandomState,
+    asked: AtomicU64,
+    /// Seals payloads as a sweep does, so that our questions look the same in a capture.
+    cookies: Cookies,
+}
+
+impl Icmp {
+    /// Opens a socket for each family, on one interface or on all. Within a tokio runtime only. A family without a
+    /// socket answers no question; [`Icmp::kind`] says why.
+    pub fn open(iface: Option<&str>) -> Self {
+        let key = RandomState::new();
+        let [high, low, ..] = key.hash_one("identifier").to_be_bytes();
+        let ident = u16::from_be_bytes([high, low]);
+        Self {
+            v4: Voice::open(Family::V4, iface, ident),
+            v6: Voice::open(Family::V6, iface, ident),
+            key,
+            asked: AtomicU64::new(0),
+            cookies: Cookies::new(Duration::MAX),
+        }
+    }
+
+    /// Which kind of socket speaks for the family, or why none does.
+    pub fn kind(&self, family: Family) -> Result<SocketKind, &IcmpError> {
+        self.voice(family).map(|voice| voice.kind)
+    }
+
+    /// Asks once. `scope` is the interface's index, for a link-local address. `None`: no echo reply within `timeout`.
+    pub async fn echo(&self, ip: IpAddr, scope: Option<u32>, timeout: Duration) -> Option<Echo> {
+        let voice = self.voice(Family::of(ip)).ok()?;
+        let payload = self.cookies.seal(ip, self.cookies.now());
+        let mut pinger = voice.client.pinger(ip, PingIdentifier(voice.ident)).await;
+        pinger.timeout(timeout).scope_id(scope.unwrap_or(0));
+        for _ in 0..COLLISIONS_MAX {
+            let number = self.asked.fetch_add(1, Ordering::Relaxed);
+            let [high, low, ..] = self.key.hash_one((ip, number)).to_be_bytes();
+            match pinger.ping(PingSequence(u16::from_be_bytes([high, low])), &payload).await {
+                Ok((packet, rtt)) => return hop_limit_of(&packet).map(|hop_limit| Echo { rtt, hop_limit }),
+                // The same host is being asked with the same number.
+                Err(SurgeError::IdenticalRequests { .. }) => {}
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    fn voice(&self, family: Family) -> Result<&Voice, &IcmpError> {
+        match family {
+            Family::V4 => self.v4.as_ref(),
+            Family::V6 => self.v6.as_ref(),
+        }
+    }
+}
+
+/// Questions to one host that may happen to have the same number before one more is given up.
+const COLLISIONS_MAX: usize = 4;
+
+/// surge-ping's socket of one family.
+struct Voice {
+    client: Client,
+    kind: SocketKind,
+    ident: u16,
+}
+
+impl std::fmt::Debug for Voice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Voice({:?})", self.kind)
+    }
+}
+
+impl Voice {
+    fn open(family: Family, iface: Option<&str>, ident: u16) -> Result<Self, IcmpError> {
+        // The library falls back in silence and keeps only the first reason; this asks first, with both reasons.
+        let kind = socket::EchoSocket::open(family, iface)?.kind();
+        let hint = match kind {
+            SocketKind::Ping => socket2::Type::DGRAM,
+            SocketKind::Raw => socket2::Type::RAW,
+        };
+        let icmp = match family {
+            Family::V4 => ICMP::V4,
+            Family::V6 => ICMP::V6,
+        };
+        let config = Config::builder().kind(icmp).sock_type_hint(hint);
+        let config = iface.iter().fold(config, |config, iface| config.interface(iface)).build();
+        let client = Client::new(&config).map_err(|source| socket::failed(family, "socket", source))?;
+        let socket: RawFd = client.get_socket().get_native_sock();
+        // SAFETY: the client holds the descriptor open, and outlives this borrow.
+        let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+        socket::raise_buffers(&socket);
+        let fail = |source| socket::failed(family, "filter", source);
+        socket::only_replies(&socket, family, kind).map_err(fail)?;
+        socket::only_ours(&socket, family, kind, ident).map_err(fail)?;
+        Ok(Self { client, kind, ident })
+    }
+}
+
+/// The hop limit of an echo reply, where it is told; `None` for any other message: a router's "unreachable" comes back
+/// as an answer too.
+fn hop_limit_of(packet: &IcmpPacket) -> Option<Option<u8>> {
+    const ECHO_REPLY_V4: u8 = 0;
+    const ECHO_REPLY_V6: u8 = 129;
+    match packet {
+        IcmpPacket::V4(packet) => (packet.get_icmp_type().0 == ECHO_REPLY_V4).then(|| packet.get_ttl()),
+        // Its hop limit is always zero: the library does not ask the system for it.
+        IcmpPacket::V6(packet) => (packet.get_icmpv6_type().0 == ECHO_REPLY_V6).then_some(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Echo of loopback, where this box lets us open a socket; else a reason that says what to do.
+    async fn check_loopback(ip: IpAddr) {
+        let icmp = Icmp::open(None);
+        match icmp.kind(Family::of(ip)) {
+            Ok(_) => assert!(icmp.echo(ip, None, SECOND).await.is_some_and(|echo| echo.rtt < SECOND)),
+            Err(error) => {
+                assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
+                assert_eq!(icmp.echo(ip, None, SECOND).await, None);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn loopback_answers() {
+        check_loopback(Ipv4Addr::LOCALHOST.into()).await;
+        check_loopback(Ipv6Addr::LOCALHOST.into()).await;
+    }
+
+    #[tokio::test]
+    async fn many_questions_to_one_host_at_once() {
+        let icmp = Icmp::open(None);
+        if let Err(error) = icmp.kind(Family::V4) {
+            return eprintln!("skipped: {error}");
+        }
+        let ask = || icmp.echo(Ipv4Addr::LOCALHOST.into(), None, SECOND);
+        let (a, b, c) = tokio::join!(ask(), ask(), ask());
+        assert!(a.is_some() && b.is_some() && c.is_some());
+    }
+
+    #[tokio::test]
+    async fn an_interface_that_is_not_there_is_named() {
+        let icmp = Icmp::open(Some("nowhere0"));
+        let Err(error) = icmp.kind(Family::V4) else { panic!("there is no such interface") };
+        assert!(matches!(error, IcmpError::Iface { .. } | IcmpError::Refused { .. }), "{error}");
+    }
+}
