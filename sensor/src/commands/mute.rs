@@ -106,6 +106,7 @@ fn said(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sensor_core::inventory::judge::mute::Mute;
 
     fn ask(mutes: &mut Vec<Mute>, json: &str, at_s: i64) -> String {
         let request = serde_json::from_str(json).expect("a request");

@@ -321,6 +321,7 @@ fn over(flags: Keys, file: Keys) -> Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sensor_core::types::Vlans;
 
     #[track_caller]
     fn check<T: std::fmt::Debug + PartialEq>(got: Result<T, ConfigError>, expected: Option<T>) {

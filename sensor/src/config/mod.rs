@@ -110,8 +110,9 @@ impl<'de> Deserialize<'de> for SyslogArg {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    use sensor_core::types::Timestamp;
+    use std::path::Path;
 
-    use super::*;
     use crate::config::error::ConfigError;
     use crate::config::file::File;
     use crate::config::parse::{parse_prefix, parse_when};

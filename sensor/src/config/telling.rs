@@ -162,6 +162,9 @@ fn add_file(subjects: &mut Subjects, path: &Path) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    use sensor_core::inventory::event::Kind;
+    use sensor_core::inventory::event::Severity;
+    use sensor_core::inventory::model::host::HostId;
 
     use super::*;
     use crate::config::file::File;

@@ -105,6 +105,8 @@ mod tests {
     use super::*;
     use crate::capture::iface::netlink::attribute;
     use crate::capture::iface::proc::{default_ipv4, default_ipv6, neighbours_in};
+    use sensor_core::types::Mac;
+    use std::net::Ipv4Addr;
 
     fn check(ipv4: &str, ipv6: &str, expected: Option<&str>) {
         let found = default_ipv4(ipv4).or_else(|| default_ipv6(ipv6));

@@ -14,15 +14,32 @@ pub mod text;
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    use crate::export::escape::escape;
+    use crate::vendor::Vendors;
+    use sensor_core::inventory::event::Detail;
+    use sensor_core::inventory::event::Event;
+    use sensor_core::inventory::fingerprint::Fingerprints;
+    use sensor_core::inventory::model::address::Binding;
+    use sensor_core::inventory::model::host::DhcpFacts;
+    use sensor_core::inventory::model::host::Host;
+    use sensor_core::inventory::model::host::HostId;
+    use sensor_core::inventory::model::host::Station;
+    use sensor_core::inventory::model::role::Role;
+    use sensor_core::inventory::model::role::RoleHolder;
+    use sensor_core::inventory::model::source::Source;
+    use sensor_core::types::Mac;
+    use sensor_core::types::Segment;
+    use sensor_core::types::Timestamp;
+    use serde_json::Value;
+    use std::collections::BTreeMap;
 
     use enumset::EnumSet;
     use serde_json::json;
 
-    use super::*;
     use crate::export::hostile;
-    use crate::export::record::of_event::{details, event_record};
-    use crate::export::record::of_rows::{address_records, dhcp, name, port, record, roles, router, services};
-    use crate::export::record::text::{hostname, rfc3339, source_names, vlan};
+    use crate::export::record::of_event::event_record;
+    use crate::export::record::of_rows::address_records;
+    use crate::export::record::text::{hostname, rfc3339, source_names};
     use sensor_core::inventory::event::{Kind, Reason, Severity};
     use sensor_core::inventory::model::address::Holder;
     use sensor_core::inventory::model::host::{Name, Service};
