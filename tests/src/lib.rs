@@ -16,5 +16,7 @@ pub mod operations;
 pub mod oracle;
 /// What may leave a prober, and what left it.
 pub mod safety;
+/// Which file is which module, and which uses which.
+pub mod house;
 /// Seeded networks whose truth is known.
 pub mod simulation;

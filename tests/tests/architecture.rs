@@ -1,92 +1,190 @@
-//! The house's own rules: who may use whom, what may live where.
+//! The house's own rules: who may use whom, what may live where, how long a file may be.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::LazyLock;
 
 use sensor_tests::bpf::root;
+use sensor_tests::house::{Crate, rust_files};
 
-/// From the top down; rooms of one line are siblings. `main.rs` uses the library by its name and may use all of it.
-const ROOMS: [&[&str]; 6] = [
-    &["run", "watch"],
+/// The rooms of `sensor`, from the top down; rooms of one row are siblings and do not know each other. The crate root and
+/// `main.rs` may use all of them.
+const ROOMS: [&[&str]; 9] = [
+    &["commands", "watch"],
+    &["run"],
+    &["control"],
+    &["pipeline"],
+    &["terminal"],
     &["config"],
-    &["cli", "capture", "clock", "export", "probe", "store", "vendor"],
-    &["inventory"],
-    &["wire"],
-    &["types"],
+    &["cli"],
+    &["capture", "export", "probe", "store"],
+    &["clock", "system", "vendor"],
 ];
-/// Siblings that may be asked all the same.
-const ALLOWED: [(&str, &str); 4] = [("capture", "clock"), ("export", "vendor"), ("probe", "clock"), ("watch", "run")];
-/// What each room must not mention, because it has no business there.
-const FORBIDDEN: [(&str, &[&str]); 3] = [("inventory", OUTSIDE), ("wire", OUTSIDE), ("types", OUTSIDE)];
-const OUTSIDE: &[&str] = &[
+/// Siblings that may be asked all the same: commands none of each other, of course.
+const ALLOWED: [(&str, &str); 0] = [];
+/// The rooms of `sensor-core`, from the top down.
+const CORE_ROOMS: [&[&str]; 3] = [&["inventory"], &["wire"], &["types"]];
+/// What the core has no business with. Its Cargo.toml has none of the libraries; the rest is the standard library's.
+const OUTSIDE: [&str; 8] = [
     "std::fs",
     "std::thread",
     "std::time::Instant",
     "std::time::SystemTime",
     "Instant::now",
     "SystemTime::now",
-    "tokio",
-    "serde",
-    "TcpStream",
-    "UdpSocket",
-    "UnixDatagram",
+    "std::net::TcpStream",
     "println!",
 ];
-/// What only one room may mention.
+/// Libraries that would make the core impure.
+const IMPURE: [&str; 7] = ["aya", "libc", "rusqlite", "rustix", "serde", "socket2", "tokio"];
+/// What only one room of `sensor` may mention.
 const RESERVED: [(&str, &str); 4] =
     [("rusqlite", "store"), ("clock_gettime", "clock"), ("SystemTime::now", "clock"), ("std::time::Instant", "clock")];
+/// The longest that a file of ours may be, in lines; what is generated or data is apart.
+const LINES_MAX: usize = 500;
 
-#[test]
-fn dependencies_go_down_only() {
-    for (path, text) in sources() {
-        let from = room(&path);
-        for to in uses(&text) {
-            assert!(may_use(&from, &to), "{}: {from} uses {to}, which is not below it", path.display());
-        }
-    }
+/// Every package of ours, read once.
+static CRATES: LazyLock<Vec<Crate>> = LazyLock::new(|| {
+    let all = [
+        ("sensor/src", "sensor"),
+        ("sensor/core/src", "sensor_core"),
+        ("sensor-ebpf/src", "sensor_ebpf"),
+        ("tests/src", "sensor_tests"),
+        ("xtask/src", "xtask"),
+        ("xtask/sender/src", "bench_sender"),
+    ];
+    all.map(|(folder, name)| Crate::read(&root(), folder, name).unwrap()).into()
+});
+
+fn named(name: &str) -> &'static Crate {
+    CRATES.iter().find(|house| house.name == name).unwrap()
 }
 
 #[test]
-fn an_upward_line_would_be_found() {
-    assert_eq!(
-        uses("use crate::run::World;\nuse crate::{types::Mac, store};\nlet x = crate::wire::dissect(f);"),
-        ["run", "types", "store", "wire"]
-    );
-    for (from, to, may) in [
-        ("types", "wire", false),
-        ("inventory", "wire", true),
-        ("store", "export", false),
-        ("export", "vendor", true),
-        ("capture", "store", false),
-        ("wire", "inventory", false),
-        ("run", "config", true),
-        ("watch", "export", true),
-        ("run", "watch", false),
-    ] {
-        assert_eq!(may_use(from, to), may, "{from} -> {to}");
-    }
-}
-
-#[test]
-fn each_room_keeps_to_its_business() {
-    for (path, text) in sources() {
-        let here = room(&path);
-        let code = without_comments(&text);
-        for (_, words) in FORBIDDEN.iter().filter(|(room, _)| *room == here) {
-            for word in *words {
-                assert!(!code.contains(word), "{}: {word} in {here}", path.display());
+fn rooms_use_only_what_is_below_them() {
+    for (house, rooms) in [(named("sensor"), &ROOMS[..]), (named("sensor_core"), &CORE_ROOMS[..])] {
+        let mut faults = BTreeSet::new();
+        for file in &house.files {
+            let Some(from) = file.module.first() else { continue };
+            for to in &file.uses {
+                let to = &house.files[*to];
+                let Some(room) = to.module.first() else { continue };
+                if !may_use(rooms, from, room) {
+                    faults.insert(format!("{} uses {}", file.path.display(), to.path.display()));
+                }
             }
         }
+        assert!(faults.is_empty(), "arrows that do not go down:\n{}", Vec::from_iter(faults).join("\n"));
+    }
+}
+
+#[test]
+fn an_upward_arrow_would_be_found() {
+    for (from, to, may) in [
+        ("store", "export", false),
+        ("export", "vendor", true),
+        ("capture", "clock", true),
+        ("capture", "store", false),
+        ("run", "config", true),
+        ("run", "commands", false),
+        ("commands", "watch", false),
+        ("commands", "control", true),
+        ("terminal", "pipeline", false),
+    ] {
+        assert_eq!(may_use(&ROOMS, from, to), may, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let mut circles = Vec::new();
+    for house in CRATES.iter() {
+        for circle in house.circles() {
+            circles.push(circle.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "));
+        }
+    }
+    assert!(circles.is_empty(), "circles of files:\n{}", circles.join("\n"));
+}
+
+#[test]
+fn a_circle_would_be_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("lib.rs", "//! Root.\npub mod a;\npub mod b;\npub mod c;\n");
+    write("a.rs", "//! A.\nuse crate::b::{self, B};\npub struct A(pub B);\n");
+    write("b.rs", "//! B.\npub struct B;\nfn f() { println!(\"{:?}\", super::c::g(1)); }\n");
+    write("c.rs", "//! C.\n#[cfg(test)]\nmod tests { use crate::a::A; }\n");
+    let paths = |house: &Crate| house.circles().iter().map(|circle| circle.len()).collect::<Vec<_>>();
+    assert_eq!(paths(&Crate::read(folder.path(), "", "house").unwrap()), [], "tests' imports are no arrows");
+    write("c.rs", "//! C.\npub fn g(_: u8) -> Option<crate::a::A> { None }\n");
+    assert_eq!(paths(&Crate::read(folder.path(), "", "house").unwrap()), [3], "also through a macro's arguments");
+}
+
+#[test]
+fn commands_know_nothing_of_each_other() {
+    let house = named("sensor");
+    for file in house.files.iter().filter(|file| file.module.first().is_some_and(|room| room == "commands")) {
+        for to in &file.uses {
+            let to = &house.files[*to];
+            if to.module.first().is_some_and(|room| room == "commands") {
+                assert_eq!(file.module.get(1), to.module.get(1), "{} uses {}", file.path.display(), to.path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_core_is_pure() {
+    let manifest = std::fs::read_to_string(root().join("sensor/core/Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let dependencies = manifest["dependencies"].as_table().unwrap();
+    for library in IMPURE {
+        assert!(!dependencies.contains_key(library), "sensor-core depends on {library}");
+    }
+    for file in &named("sensor_core").files {
+        let code = without_comments(&file.text);
+        for word in OUTSIDE {
+            assert!(!code.contains(word), "{}: {word} in the core", file.path.display());
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_one_room_is_mentioned_there_only() {
+    for file in &named("sensor").files {
+        let code = without_comments(&file.text);
         for (word, only) in RESERVED {
-            assert!(here == only || !code.contains(word), "{}: {word} belongs to {only}", path.display());
+            let here = file.module.first().map(String::as_str).unwrap_or_default();
+            assert!(here == only || !code.contains(word), "{}: {word} belongs to {only}", file.path.display());
         }
     }
 }
 
 #[test]
 fn every_file_says_what_lives_in_it() {
-    for (path, text) in sources() {
-        assert!(text.starts_with("//! "), "{} has no head comment", path.display());
+    for file in CRATES.iter().flat_map(|house| &house.files) {
+        assert!(file.text.starts_with("//! "), "{} has no head comment", file.path.display());
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let long = CRATES.iter().flat_map(|house| &house.files).filter_map(|file| {
+        let lines = file.text.lines().count();
+        (lines > LINES_MAX).then(|| format!("{}: {lines} lines", file.path.display()))
+    });
+    let long: Vec<String> = long.collect();
+    assert!(long.is_empty(), "files of more than {LINES_MAX} lines:\n{}", long.join("\n"));
+}
+
+/// A module with children is `name/mod.rs`, never `name.rs` beside `name/`.
+#[test]
+fn there_is_one_form_of_module() {
+    for folder in ["sensor", "sensor-ebpf", "tests", "xtask"] {
+        for path in rust_files(&root().join(folder)).unwrap() {
+            assert!(!path.with_extension("").is_dir(), "{} stands beside its folder", path.display());
+        }
     }
 }
 
@@ -133,59 +231,12 @@ fn xtask_has_one_file_a_subcommand() {
     }
 }
 
-/// Our sources, without what is compiled for tests only.
-fn sources() -> Vec<(PathBuf, String)> {
-    let mut files = Vec::new();
-    let mut folders = vec![root().join("sensor/src")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if path.is_dir() {
-                folders.push(path);
-            } else if name.ends_with(".rs") && !["tests.rs", "fixture.rs", "hostile.rs"].contains(&name.as_str()) {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-                let code = code.split("#[cfg(test)]\n#[allow(clippy::unwrap_used").next().unwrap().to_owned();
-                files.push((path, code));
-            }
-        }
-    }
-    assert!(files.len() > 30, "the sources were found");
-    files
-}
-
-/// The room that a file belongs to: the folder or file directly below `sensor/src`.
-fn room(path: &Path) -> String {
-    let below = path.strip_prefix(root().join("sensor/src")).unwrap();
-    let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
-    first.trim_end_matches(".rs").to_owned()
-}
-
-/// The rooms that a text names, by `crate::room` or in a group behind `crate::{`.
-fn uses(text: &str) -> Vec<String> {
-    let code = without_comments(text);
-    let word = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase()).collect::<String>();
-    let mut rooms = Vec::new();
-    for after in code.split("crate::").skip(1) {
-        match after.strip_prefix('{') {
-            Some(group) => {
-                let group = group.split(';').next().unwrap();
-                rooms.extend(group.split(',').map(|part| word(part.trim())));
-            }
-            None => rooms.push(word(after)),
-        }
-    }
-    rooms.retain(|room| ROOMS.iter().any(|row| row.contains(&room.as_str())));
-    rooms
-}
-
-fn may_use(from: &str, to: &str) -> bool {
-    let place = |room: &str| ROOMS.iter().position(|row| row.contains(&room));
+fn may_use(rooms: &[&[&str]], from: &str, to: &str) -> bool {
+    let place = |room: &str| rooms.iter().position(|row| row.contains(&room));
     match (place(from), place(to)) {
-        // main, lib
-        (None, _) | (_, None) => true,
-        (Some(from_row), Some(to_row)) => from == to || from_row < to_row || ALLOWED.contains(&(from, to)),
+        // The crate's root, and `main`.
+        (None, _) | (_, None) => from == "main" || !Path::new(to).has_root(),
+        (Some(above), Some(below)) => from == to || above < below || ALLOWED.contains(&(from, to)),
     }
 }
 
