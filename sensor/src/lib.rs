@@ -1,6 +1,8 @@
 //! A network discovery sensor. Modules in reading order; each may use those above it, never those below. What it concludes
 //! from what it hears lives in the crate `sensor-core`.
 
+/// Sockets, interface requests and netlink: what has no safe call elsewhere.
+pub mod system;
 /// Vendors of MACs.
 pub mod vendor;
 /// The one clock.

@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::{fs, mem};
 
+use rustix::process::{Resource, getrlimit};
+
 use crate::capture::error::{Capability, CaptureError};
 use crate::capture::iface;
 use crate::capture::nic::netdev;
@@ -47,8 +49,8 @@ pub fn condition(iface: Iface) -> Result<Condition, CaptureError> {
     Ok(Condition {
         is_up: link.is_up,
         has_carrier: link.has_carrier,
-        is_promiscuous: iface::netlink::promiscuity(link.index).is_ok_and(|holders| holders > 0),
-        xdp_owner: iface::netlink::has_xdp(link.index).unwrap_or(false).then(|| iface::netlink::xdp_owner(link.index)),
+        is_promiscuous: iface::link::promiscuity(link.index).is_ok_and(|holders| holders > 0),
+        xdp_owner: iface::link::has_xdp(link.index).unwrap_or(false).then(|| iface::link::xdp_owner(link.index)),
         native: netdev::has_xdp(link.index).ok(),
     })
 }
@@ -88,12 +90,12 @@ pub fn is_clock_synchronised() -> bool {
 
 /// How many files may be open.
 pub fn files_max() -> u64 {
-    limit(libc::RLIMIT_NOFILE)
+    limit(Resource::Nofile)
 }
 
 /// How much memory may be locked, bytes.
 pub fn locked_memory_max() -> u64 {
-    limit(libc::RLIMIT_MEMLOCK)
+    limit(Resource::Memlock)
 }
 
 /// Whether files may be made in a folder.
@@ -104,14 +106,7 @@ pub fn may_write(folder: &Path) -> bool {
     answer == 0 && fs::metadata(folder).is_ok()
 }
 
-#[cfg(target_env = "gnu")]
-type Resource = libc::__rlimit_resource_t;
-#[cfg(not(target_env = "gnu"))]
-type Resource = libc::c_int;
-
+/// A soft limit; none at all is the largest number.
 fn limit(resource: Resource) -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the kernel writes one `rlimit` through the pointer, which is valid for that.
-    let answer = unsafe { libc::getrlimit(resource, &raw mut limit) };
-    if answer == 0 { limit.rlim_cur } else { 0 }
+    getrlimit(resource).current.unwrap_or(u64::MAX)
 }

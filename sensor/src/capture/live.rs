@@ -323,7 +323,7 @@ impl Live {
             (Mode::Packet, Some(socket)) => socket.is_bound(),
             (Mode::Packet, None) => false,
             // A kernel that does not tell is believed.
-            _ => iface::netlink::has_xdp(index).unwrap_or(true),
+            _ => iface::link::has_xdp(index).unwrap_or(true),
         };
         let held = life.held().filter(|index| !removed.contains(index));
         let held = held.and_then(iface::look_at).filter(|link| is_whole(link.index));

@@ -16,12 +16,12 @@ use tokio::io::unix::AsyncFd;
 
 use crate::capture::error::{Capability, CaptureError};
 use crate::capture::harvest::harvest;
-use crate::capture::iface::socket::{set_option, socket};
 use crate::capture::options::{Options, Port, Role};
 use crate::capture::sieve::Sieve;
 use crate::capture::watched::Watched;
 use crate::capture::xdp::seed;
 use crate::clock::Clock;
+use crate::system::socket::{set_option, socket};
 use sensor_core::types::{Frame, Iface, Segment, Timestamp};
 
 /// One port's socket.

@@ -163,11 +163,9 @@ fn sender(frame: &Frame<'_>) -> Option<IpAddr> {
 
 /// How long a tick of the kernel's counter is.
 pub(super) fn tick() -> Duration {
-    let mut resolution = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one `timespec` through the pointer.
-    let result = unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut resolution) };
+    let resolution = rustix::time::clock_getres(rustix::time::ClockId::MonotonicCoarse);
     let ns = u64::try_from(resolution.tv_nsec).unwrap_or(0);
-    Duration::from_nanos(if result == 0 && ns > 0 { ns } else { 4_000_000 })
+    Duration::from_nanos(if ns > 0 { ns } else { 4_000_000 })
 }
 
 /// All values of the tables of so many CPUs, in few calls (`BPF_MAP_LOOKUP_BATCH`, for such maps since Linux 5.13).

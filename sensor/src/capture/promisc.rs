@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::capture::error::{Capability, CaptureError};
-use crate::capture::iface;
+use crate::system::socket::{set_option, socket};
 use sensor_core::types::Iface;
 
 /// Holds an interface in promiscuous mode.
@@ -16,14 +16,14 @@ impl Promiscuous {
         CaptureError::require("promiscuous mode", &Capability::PACKET)?;
         let fail = |call| move |source| CaptureError::of_call(iface.as_str(), call, &Capability::PACKET, source);
         // Protocol 0: this socket receives nothing.
-        let socket = iface::socket::socket(libc::AF_PACKET, libc::SOCK_RAW, 0).map_err(fail("a packet socket"))?;
+        let socket = socket(libc::AF_PACKET, libc::SOCK_RAW, 0).map_err(fail("a packet socket"))?;
         let request = libc::packet_mreq {
             mr_ifindex: index.cast_signed(),
             mr_type: libc::PACKET_MR_PROMISC as u16,
             mr_alen: 0,
             mr_address: [0; 8],
         };
-        iface::socket::set_option(&socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
+        set_option(&socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
             .map_err(fail("promiscuous mode"))?;
         Ok(Self { _socket: socket })
     }

@@ -24,7 +24,7 @@ impl Tap {
     /// Listens from now on. To be called inside a tokio runtime with its I/O driver.
     pub fn open(iface: Iface) -> Result<Self, CaptureError> {
         let index = iface::index(iface)?;
-        let owner = iface::netlink::xdp_owner(index);
+        let owner = iface::link::xdp_owner(index);
         if owner.contains("(sensor_mirror)") {
             return Err(CaptureError::Dropped { iface: iface.as_str().to_owned(), owner });
         }

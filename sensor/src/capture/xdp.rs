@@ -20,7 +20,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::capture::error::{Capability, CaptureError};
 use crate::capture::harvest::frame;
-use crate::capture::iface::netlink::xdp_owner;
+use crate::capture::iface::link::xdp_owner;
 use crate::capture::options::{Mode, Options, Port, Role};
 use crate::capture::presence;
 use crate::capture::presence::{Reader, Seen};
@@ -318,10 +318,9 @@ fn program(ebpf: &mut Ebpf, role: Role) -> Result<&mut Program, String> {
 /// The gate's secret, so that nobody can choose addresses that share a bucket.
 pub(super) fn seed() -> u64 {
     let mut seed = [0; 8];
-    // SAFETY: the kernel writes at most as many bytes as the array has.
-    let got = unsafe { libc::getrandom(seed.as_mut_ptr().cast(), seed.len(), 0) };
     // Up to 256 bytes are never cut short (getrandom(2)); a kernel without the call has no XDP either.
-    assert_eq!(got, 8, "the kernel gives random bytes");
+    let got = rustix::rand::getrandom(&mut seed[..], rustix::rand::GetRandomFlags::empty());
+    assert_eq!(got, Ok(8), "the kernel gives random bytes");
     u64::from_ne_bytes(seed)
 }
 

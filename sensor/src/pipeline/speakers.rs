@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::capture::iface::addresses::Addresses;
-use crate::capture::iface::netlink::Link;
+use crate::capture::iface::link::Link;
 use crate::capture::options::{Port, Role};
 use crate::config::asking::{Asking, NetworkSettings};
 use crate::probe::prober::{Equipment, Scope, Voice};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::capture::iface;
 use crate::capture::iface::addresses::Addresses;
-use crate::capture::iface::netlink::Link;
+use crate::capture::iface::link::Link;
 use crate::capture::port_life::News;
 use crate::pipeline::speakers;
 use crate::probe::prober::Voice;

@@ -1,36 +1,47 @@
 //! The addresses of the interfaces of this machine.
 
-use ipnet::IpNet;
-use libc::c_int;
-use sensor_core::types::{Iface, Mac};
-use std::collections::BTreeSet;
-use std::ffi::CStr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
+
+use crate::system::netlink::{Netlink, attribute, text};
+use sensor_core::types::{Iface, Mac};
+
 /// The addresses of all interfaces at one moment. To read them asks the kernel twice for everything it has: who wants to
 /// know several things reads once.
+#[derive(Debug, Default)]
+pub struct Addresses(Vec<Interface>);
+
+/// One interface.
 #[derive(Debug)]
-pub struct Addresses(pub(crate) Vec<Address>);
+struct Interface {
+    name: String,
+    /// Its station, where its link has 48-bit addresses.
+    mac: Option<Mac>,
+    nets: Vec<IpNet>,
+}
 
 impl Addresses {
     /// The MACs of all interfaces.
     pub fn macs(&self) -> BTreeSet<Mac> {
-        self.0.iter().filter_map(Address::station).collect()
+        self.0.iter().filter_map(|interface| interface.mac).collect()
     }
 
     /// The interfaces, by name.
     pub fn ifaces(&self) -> BTreeSet<Iface> {
-        self.0.iter().filter_map(|address| Iface::new(&address.name)).collect()
+        self.0.iter().filter_map(|interface| Iface::new(&interface.name)).collect()
+    }
+
+    /// The names of all interfaces, also those that [`Iface`] does not take, in alphabetical order.
+    pub(super) fn names(&self) -> BTreeSet<&str> {
+        self.0.iter().map(|interface| interface.name.as_str()).collect()
     }
 
     /// The addresses of an interface, each with its prefix.
     pub fn of(&self, iface: Iface) -> BTreeSet<IpNet> {
-        let own = self.0.iter().filter_map(|address| match address.value {
-            Value::Net(net) if address.name == iface.as_str() => Some(net),
-            _ => None,
-        });
-        own.collect()
+        self.find(iface).into_iter().flat_map(|interface| interface.nets.iter().copied()).collect()
     }
 
     /// The prefixes that an interface is directly attached to, without host bits.
@@ -40,8 +51,8 @@ impl Addresses {
 
     /// Interfaces with an address whose prefix contains the network.
     pub fn around(&self, network: IpNet) -> BTreeSet<Iface> {
-        let is_around = |address: &&Address| matches!(address.value, Value::Net(net) if net.trunc().contains(&network));
-        self.0.iter().filter(is_around).filter_map(|it| Iface::new(&it.name)).collect()
+        let is_around = |interface: &&Interface| interface.nets.iter().any(|net| net.trunc().contains(&network));
+        self.0.iter().filter(is_around).filter_map(|interface| Iface::new(&interface.name)).collect()
     }
 
     /// The interface by which the kernel would send to an address; nothing is sent to find out.
@@ -51,95 +62,110 @@ impl Addresses {
         // A datagram socket that is connected has its route looked up, and its own address set to that of the way.
         socket.connect((ip, 9)).ok()?;
         let own = socket.local_addr().ok()?.ip();
-        let is_it = |address: &&Address| matches!(address.value, Value::Net(net) if net.addr() == own);
-        self.0.iter().find(is_it).and_then(|address| Iface::new(&address.name))
+        let is_it = |interface: &&Interface| interface.nets.iter().any(|net| net.addr() == own);
+        self.0.iter().find(is_it).and_then(|interface| Iface::new(&interface.name))
     }
 
-    pub(crate) fn mac_of(&self, iface: Iface) -> Option<Mac> {
-        self.0.iter().filter(|address| address.name == iface.as_str()).find_map(Address::station)
+    pub(super) fn mac_of(&self, iface: Iface) -> Option<Mac> {
+        self.find(iface).and_then(|interface| interface.mac)
     }
-}
 
-#[derive(Debug)]
-pub(crate) struct Address {
-    pub(crate) name: String,
-    pub(crate) value: Value,
-}
-
-impl Address {
-    fn station(&self) -> Option<Mac> {
-        match self.value {
-            Value::Mac(mac) if mac.is_station() => Some(mac),
-            _ => None,
-        }
+    fn find(&self, iface: Iface) -> Option<&Interface> {
+        self.0.iter().find(|interface| interface.name == iface.as_str())
     }
 }
 
-#[derive(Debug)]
-pub(crate) enum Value {
-    Mac(Mac),
-    Net(IpNet),
-    Other,
-}
-
-/// Reads the addresses of all interfaces (getifaddrs(3)).
+/// Reads the addresses of all interfaces (rtnetlink(7), `RTM_GETLINK` and `RTM_GETADDR`).
 pub fn addresses() -> io::Result<Addresses> {
-    let mut list = std::ptr::null_mut();
-    // SAFETY: the call writes one pointer, to a list that is ours until `freeifaddrs`.
-    if unsafe { libc::getifaddrs(&raw mut list) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let mut addresses = Vec::new();
-    let mut next = list;
-    // SAFETY: every pointer is null or to a node of the list, which is not freed before the loop ends.
-    while let Some(node) = unsafe { next.as_ref() } {
-        // SAFETY: a node's name is a C string of the list.
-        let name = unsafe { CStr::from_ptr(node.ifa_name) }.to_string_lossy().into_owned();
-        // SAFETY: both are null or socket addresses of the list, as long as their family says.
-        addresses.push(Address { name, value: unsafe { value(node.ifa_addr, node.ifa_netmask) } });
-        next = node.ifa_next;
-    }
-    // SAFETY: the list came from `getifaddrs`, and nothing points into it any more.
-    unsafe { libc::freeifaddrs(list) };
-    Ok(Addresses(addresses))
+    let netlink = Netlink::open(libc::NETLINK_ROUTE, 0)?;
+    let mut interfaces: BTreeMap<u32, Interface> = BTreeMap::new();
+    netlink.dump(libc::RTM_GETLINK, &[0; 16], |message| interfaces.extend(interface(message.body)))?;
+    netlink.dump(libc::RTM_GETADDR, &[0; 8], |message| {
+        if let Some((index, net)) = address(message.body)
+            && let Some(interface) = interfaces.get_mut(&index)
+        {
+            interface.nets.push(net);
+        }
+    })?;
+    Ok(Addresses(interfaces.into_values().collect()))
 }
 
-/// # Safety
-/// Both pointers are null or point to a socket address that is as long as its family says.
-pub(crate) unsafe fn value(address: *const libc::sockaddr, mask: *const libc::sockaddr) -> Value {
-    // SAFETY: as the caller promises.
-    let (ip, mask) = unsafe {
-        if !address.is_null() && c_int::from((*address).sa_family) == libc::AF_PACKET {
-            let link = address.cast::<libc::sockaddr_ll>().read_unaligned();
-            let [a, b, c, d, e, f, ..] = link.sll_addr;
-            return if link.sll_halen == 6 { Value::Mac(Mac([a, b, c, d, e, f])) } else { Value::Other };
-        }
-        (ip(address), ip(mask))
+/// An interface of `RTM_NEWLINK`: `struct ifinfomsg` (family, padding, type, index, flags, change), then attributes.
+fn interface(body: &[u8]) -> Option<(u32, Interface)> {
+    let (info, attributes) = body.split_first_chunk::<16>()?;
+    let mac = attribute(attributes, libc::IFLA_ADDRESS).and_then(|bytes| bytes.try_into().ok()).map(Mac);
+    let name = attribute(attributes, libc::IFLA_IFNAME).map(text)?;
+    let index = u32::from_ne_bytes([info[4], info[5], info[6], info[7]]);
+    Some((index, Interface { name, mac: mac.filter(|mac| mac.is_station()), nets: Vec::new() }))
+}
+
+/// An address of `RTM_NEWADDR`: `struct ifaddrmsg` (family, prefix length, flags, scope, index), then attributes.
+fn address(body: &[u8]) -> Option<(u32, IpNet)> {
+    let (info, attributes) = body.split_first_chunk::<8>()?;
+    // Of a point-to-point link `IFA_ADDRESS` is the other end; its own is `IFA_LOCAL`, which IPv6 mostly leaves out.
+    let own = attribute(attributes, libc::IFA_LOCAL).or_else(|| attribute(attributes, libc::IFA_ADDRESS))?;
+    let ip: IpAddr = match libc::c_int::from(info[0]) {
+        libc::AF_INET => <[u8; 4]>::try_from(own).ok()?.into(),
+        libc::AF_INET6 => <[u8; 16]>::try_from(own).ok()?.into(),
+        _ => return None,
     };
-    match ip.zip(mask).map(|(ip, mask)| IpNet::with_netmask(ip, mask)) {
-        Some(Ok(net)) => Value::Net(net),
-        _ => Value::Other,
-    }
+    Some((u32::from_ne_bytes([info[4], info[5], info[6], info[7]]), IpNet::new(ip, info[1]).ok()?))
 }
 
-/// # Safety
-/// As [`value`].
-pub(crate) unsafe fn ip(address: *const libc::sockaddr) -> Option<IpAddr> {
-    if address.is_null() {
-        return None;
-    }
-    // SAFETY: as the caller promises.
-    unsafe {
-        match c_int::from((*address).sa_family) {
-            libc::AF_INET => {
-                let address = address.cast::<libc::sockaddr_in>().read_unaligned();
-                Some(Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes()).into())
-            }
-            libc::AF_INET6 => {
-                let address = address.cast::<libc::sockaddr_in6>().read_unaligned();
-                Some(Ipv6Addr::from(address.sin6_addr.s6_addr).into())
-            }
-            _ => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(head: &[u8], attributes: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut body = head.to_vec();
+        for (kind, value) in attributes {
+            let len = u16::try_from(4 + value.len()).expect("short");
+            body.extend(len.to_ne_bytes());
+            body.extend(kind.to_ne_bytes());
+            body.extend(*value);
+            body.resize(body.len().next_multiple_of(4), 0);
         }
+        body
+    }
+
+    fn link(index: u32) -> [u8; 16] {
+        let mut head = [0; 16];
+        head[4..8].copy_from_slice(&index.to_ne_bytes());
+        head
+    }
+
+    #[test]
+    fn only_ethernet_addresses_are_stations() {
+        let mac_of = |bytes: &[u8]| {
+            let body = with(&link(3), &[(libc::IFLA_IFNAME, b"eth0\0"), (libc::IFLA_ADDRESS, bytes)]);
+            let (index, interface) = interface(&body).expect("a link");
+            assert_eq!((index, interface.name.as_str()), (3, "eth0"));
+            interface.mac
+        };
+        assert_eq!(mac_of(&[2, 0, 0, 0, 0, 1]), Some(Mac([2, 0, 0, 0, 0, 1])));
+        assert_eq!(mac_of(&[0; 6]), None, "the loopback");
+        assert_eq!(mac_of(&[10, 0, 0, 1]), None, "a tunnel, which has an IPv4 address there");
+    }
+
+    #[test]
+    fn the_own_end_of_a_link_counts() {
+        let v4 = [libc::AF_INET as u8, 24, 0, 0, 3, 0, 0, 0];
+        let body = with(&v4, &[(libc::IFA_ADDRESS, &[10, 0, 0, 2]), (libc::IFA_LOCAL, &[10, 0, 0, 1])]);
+        let index = u32::from_ne_bytes([3, 0, 0, 0]);
+        assert_eq!(address(&body), Some((index, "10.0.0.1/24".parse().expect("a network"))));
+        let v6 = [libc::AF_INET6 as u8, 64, 0, 0, 3, 0, 0, 0];
+        let ip: Ipv6Addr = "fe80::1".parse().expect("an address");
+        let body = with(&v6, &[(libc::IFA_ADDRESS, &ip.octets())]);
+        assert_eq!(address(&body), Some((index, "fe80::1/64".parse().expect("a network"))));
+        assert_eq!(address(&with(&v6, &[(libc::IFA_ADDRESS, &[10, 0, 0, 2])])), None);
+        assert_eq!(address(&v4[..7]), None);
+    }
+
+    #[test]
+    fn this_machine_has_a_loopback() {
+        let here = addresses().expect("the kernel tells");
+        let lo = Iface::new("lo").expect("a name");
+        assert!(here.ifaces().contains(&lo), "{here:?}");
+        assert_eq!(here.mac_of(lo), None);
     }
 }

@@ -1,25 +1,20 @@
 //! Facts about this machine's interfaces, in the network namespace of the thread that asks.
 
-use std::collections::BTreeSet;
-use std::ffi::{CStr, CString};
-use std::mem;
+use std::io;
 
 use crate::capture::error::CaptureError;
-use crate::capture::iface::socket::Request;
-use crate::capture::iface::socket::control_socket;
 use crate::capture::port_life;
+use crate::system::ifreq;
 use sensor_core::types::Iface;
 
-pub mod changes;
-
-/// The addresses of the interfaces of this machine.
+/// The addresses of all interfaces.
 pub mod addresses;
-/// What rtnetlink tells of one interface.
-pub mod netlink;
-/// What /proc tells: neighbours and default routes.
+/// Messages of the kernel about interfaces that change.
+pub mod changes;
+/// One interface: its number, station, addresses, kind and XDP program.
+pub mod link;
+/// Neighbours and default routes, from /proc.
 pub mod proc;
-/// Small helpers for sockets and ioctl requests.
-pub mod socket;
 
 /// The number of an interface that can be captured, or why it cannot.
 pub(crate) fn index(iface: Iface) -> Result<u32, CaptureError> {
@@ -28,20 +23,15 @@ pub(crate) fn index(iface: Iface) -> Result<u32, CaptureError> {
         let iface = iface.as_str().to_owned();
         move |source| CaptureError::Interface { iface, call, source }
     };
-    let socket = control_socket().map_err(fail("socket"))?;
-    let mut request = Request::new(iface);
-    request.call(&socket, libc::SIOCGIFINDEX as libc::Ioctl).map_err(|source| match source.raw_os_error() {
+    let index = ifreq::number_of(&name).map_err(|source| match source.raw_os_error() {
         Some(libc::ENODEV) => CaptureError::NoSuchInterface { iface: name.clone(), known: known() },
         _ => fail("SIOCGIFINDEX")(source),
     })?;
-    let index = u32::from_ne_bytes(request.value());
-    request.call(&socket, libc::SIOCGIFHWADDR as libc::Ioctl).map_err(fail("SIOCGIFHWADDR"))?;
-    let link_type = u16::from_ne_bytes(request.value());
+    let link_type = ifreq::link_type(iface).map_err(fail("SIOCGIFHWADDR"))?;
     if !matches!(link_type, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK) {
         return Err(CaptureError::NotEthernet { iface: name, link_type });
     }
-    request.call(&socket, libc::SIOCGIFFLAGS as libc::Ioctl).map_err(fail("SIOCGIFFLAGS"))?;
-    if i32::from(i16::from_ne_bytes(request.value())) & libc::IFF_UP == 0 {
+    if ifreq::flags(iface).map_err(fail("SIOCGIFFLAGS"))? & libc::IFF_UP == 0 {
         return Err(CaptureError::Down { iface: name });
     }
     Ok(index)
@@ -49,61 +39,32 @@ pub(crate) fn index(iface: Iface) -> Result<u32, CaptureError> {
 
 /// How an interface looks now; nothing when there is none of that name.
 pub(super) fn look(iface: Iface) -> Option<port_life::Link> {
-    number_of(iface).and_then(look_at)
+    ifreq::number_of(iface.as_str()).ok().and_then(look_at)
 }
 
 /// How the interface of this number looks now; nothing when it is gone.
 pub(super) fn look_at(index: u32) -> Option<port_life::Link> {
-    let name = name_of(index)?;
-    let mut request = Request::new(name);
-    request.call(&control_socket().ok()?, libc::SIOCGIFFLAGS as libc::Ioctl).ok()?;
-    let flags = i32::from(i16::from_ne_bytes(request.value()));
-    let is_up = flags & libc::IFF_UP != 0;
-    Some(port_life::Link { index, name, is_up, has_carrier: flags & libc::IFF_RUNNING != 0 })
+    let name = ifreq::name_of(index)?;
+    let flags = ifreq::flags(name).ok()?;
+    Some(port_life::Link { index, name, is_up: flags & libc::IFF_UP != 0, has_carrier: flags & libc::IFF_RUNNING != 0 })
 }
 
 /// Whether there is an interface of this number, under whatever name.
 pub fn is_there(index: u32) -> bool {
-    name_of(index).is_some()
+    ifreq::name_of(index).is_some()
 }
 
-/// The name of the interface of this number.
-pub(super) fn name_of(index: u32) -> Option<Iface> {
-    let mut name = [0_u8; libc::IF_NAMESIZE];
-    // SAFETY: the call writes a C string of at most that size.
-    if unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) }.is_null() {
-        return None;
-    }
-    CStr::from_bytes_until_nul(&name).ok()?.to_str().ok().and_then(Iface::new)
-}
-
-fn number_of(iface: Iface) -> Option<u32> {
-    let name = CString::new(iface.as_str()).ok()?;
-    // SAFETY: `name` is a C string that outlives the call.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    (index != 0).then_some(index)
-}
-
-/// `linux/sockios.h`.
-pub(super) const SIOCETHTOOL: libc::Ioctl = 0x8946;
-
-const _: () = assert!(mem::size_of::<libc::ifreq>() <= 40);
-
+/// The names of all interfaces, for a message.
 fn known() -> String {
-    let addresses = addresses::addresses().map_or(Vec::new(), |addresses| addresses.0);
-    let names: BTreeSet<_> = addresses.into_iter().map(|address| address.name).collect();
-    if names.is_empty() { "none".into() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+    let here: io::Result<_> = addresses::addresses();
+    let here = here.unwrap_or_default();
+    let names: Vec<&str> = here.names().into_iter().collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
-
-/// `linux/if_link.h`.
-pub(crate) const IFLA_XDP_ATTACHED: u16 = 2;
-pub(crate) const IFLA_XDP_PROG_ID: u16 = 4;
-pub(crate) const IFLA_INFO_KIND: u16 = 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::iface::netlink::attribute;
     use crate::capture::iface::proc::{default_ipv4, default_ipv6, neighbours_in};
     use sensor_core::types::Mac;
     use std::net::Ipv4Addr;
@@ -143,15 +104,6 @@ mod tests {
                      nonsense\n";
         let iface = Iface::new("eth0").expect("a name");
         assert_eq!(neighbours_in(table), [(iface, Ipv4Addr::new(10, 0, 0, 1), Mac([2, 0, 0, 0, 0, 1]))]);
-    }
-
-    #[test]
-    fn a_nested_attribute_is_found() {
-        let mut list = vec![6, 0, 3, 0, b'l', b'o', 0, 0];
-        list.extend([12, 0, 43, 0, 8, 0, 4, 0, 7, 0, 0, 0]);
-        let xdp = attribute(&list, libc::IFLA_XDP).expect("there");
-        assert_eq!(attribute(xdp, IFLA_XDP_PROG_ID), Some(&[7, 0, 0, 0][..]));
-        assert_eq!(attribute(&[3, 0, 1, 0], 2), None);
     }
 
     #[test]

@@ -3,8 +3,7 @@
 
 use std::io;
 
-use crate::capture::iface;
-use crate::capture::iface::socket::Request;
+use crate::system::ifreq::{ethtool, name_of};
 use sensor_core::types::Iface;
 
 pub(super) mod netdev;
@@ -88,7 +87,7 @@ impl Fixed {
 impl Drop for Fixed {
     fn drop(&mut self) {
         // An interface that is gone has nothing to restore.
-        let Some(iface) = iface::name_of(self.index).filter(|_| !self.bits.is_empty()) else { return };
+        let Some(iface) = name_of(self.index).filter(|_| !self.bits.is_empty()) else { return };
         drop(Features::read(iface).and_then(|features| features.set(iface, &self.bits, true)));
     }
 }
@@ -114,7 +113,7 @@ impl Features {
     fn read(iface: Iface) -> io::Result<Self> {
         // `struct ethtool_sset_info`: cmd, reserved, mask (8 bytes), one count.
         let mut info = [ETHTOOL_GSSET_INFO, 0, 1 << ETH_SS_FEATURES, 0, 0];
-        call(iface, &mut info)?;
+        ethtool(iface, &mut info)?;
         let count = info[4] as usize;
         if info[2] == 0 || count == 0 || count > FEATURES_MAX {
             return Err(io::ErrorKind::Unsupported.into());
@@ -122,7 +121,7 @@ impl Features {
         // `struct ethtool_gstrings`: cmd, set, count, names.
         let mut strings = vec![0_u32; 3 + count * NAME_LEN / 4];
         strings[..3].copy_from_slice(&[ETHTOOL_GSTRINGS, ETH_SS_FEATURES, info[4]]);
-        call(iface, &mut strings)?;
+        ethtool(iface, &mut strings)?;
         let bytes: Vec<u8> = strings[3..].iter().flat_map(|word| word.to_ne_bytes()).collect();
         let name = |name: &[u8]| {
             String::from_utf8_lossy(name.split(|&byte| byte == 0).next().unwrap_or_default()).into_owned()
@@ -132,7 +131,7 @@ impl Features {
         let mut blocks = vec![0_u32; 2 + words * 4];
         blocks[0] = ETHTOOL_GFEATURES;
         blocks[1] = info[4].div_ceil(32);
-        call(iface, &mut blocks)?;
+        ethtool(iface, &mut blocks)?;
         Ok(Self {
             names: bytes.chunks(NAME_LEN).map(name).collect(),
             active: blocks[2..].chunks(4).map(|block| block[2]).collect(),
@@ -157,18 +156,8 @@ impl Features {
             blocks[block] |= 1 << (bit % 32);
             blocks[block + 1] |= u32::from(on) << (bit % 32);
         }
-        call(iface, &mut blocks)
+        ethtool(iface, &mut blocks)
     }
-}
-
-fn call(iface: Iface, words: &mut [u32]) -> io::Result<()> {
-    let socket = iface::socket::control_socket()?;
-    let mut request = Request::new(iface);
-    request.point_to(words.as_mut_ptr().cast());
-    request.call(&socket, iface::SIOCETHTOOL)?;
-    // The kernel wrote behind the compiler's back.
-    std::hint::black_box(words);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::capture::iface;
 use crate::capture::iface::addresses::Addresses;
-use crate::capture::iface::netlink::Link;
+use crate::capture::iface::link::Link;
 use crate::capture::options::{Port, Role};
 use crate::commands::scan::lane::{Lane, Way};
 use crate::commands::scan::questions::{connects, family, knocks};

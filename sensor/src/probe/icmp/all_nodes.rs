@@ -1,7 +1,5 @@
 //! Everybody on an IPv6 segment, by one question to the group of all nodes (RFC 4291, section 2.7.1).
 
-use std::ffi::CString;
-use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::probe::icmp::socket::{destination, failed};
 use crate::probe::icmp::sweep::{EchoReply, EchoSweep};
 use crate::probe::icmp::{Family, IcmpError};
+use crate::system::ifreq::number_of;
 
 /// All nodes of a link.
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -21,7 +20,7 @@ const NEIGHBOURS_MAX: usize = 16_384;
 /// each once. This box does not answer itself.
 pub async fn all_nodes(iface: &str, wait: Duration) -> Result<Vec<EchoReply>, IcmpError> {
     let fail = |call| move |source| failed(Family::V6, call, source);
-    let index = index_of(iface).map_err(|source| IcmpError::Iface { family: 6, iface: iface.to_owned(), source })?;
+    let index = number_of(iface).map_err(|source| IcmpError::Iface { family: 6, iface: iface.to_owned(), source })?;
     let mut sweep = EchoSweep::open(Family::V6, Some(iface), wait)?;
     let socket = sweep.socket.as_socket();
     socket.set_multicast_if_v6(index).map_err(fail("IPV6_MULTICAST_IF"))?;
@@ -38,13 +37,4 @@ pub async fn all_nodes(iface: &str, wait: Duration) -> Result<Vec<EchoReply>, Ic
         replies.truncate(NEIGHBOURS_MAX);
     }
     Ok(replies)
-}
-
-fn index_of(iface: &str) -> io::Result<u32> {
-    let name = CString::new(iface)?;
-    // SAFETY: the call reads a string that ends with a zero byte and outlives it.
-    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
-        0 => Err(io::Error::last_os_error()),
-        index => Ok(index),
-    }
 }

@@ -14,6 +14,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::probe::cookie::COOKIE_LEN;
 use crate::probe::icmp::{Family, IcmpError};
+use crate::system::socket::set_option;
 
 /// How echo is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,14 +252,6 @@ fn identifier(socket: &Socket, family: Family, kind: SocketKind) -> io::Result<u
     let socket = SockRef::from(socket);
     socket.bind(&SocketAddr::new(any, 0).into())?;
     Ok(socket.local_addr()?.as_socket().map_or(0, |address| address.port()))
-}
-
-fn set_option<T>(socket: &impl AsFd, level: i32, name: i32, value: &T) -> io::Result<()> {
-    let fd = socket.as_fd().as_raw_fd();
-    let len = mem::size_of::<T>() as libc::socklen_t;
-    // SAFETY: the kernel reads `len` bytes from a value of that size.
-    let result = unsafe { libc::setsockopt(fd, level, name, (&raw const *value).cast(), len) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 const ECHO_REPLY_V4: u8 = 0;

@@ -6,13 +6,13 @@ pub mod permits;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::probe::tcp::permits::Permits;
+use crate::system::socket::set_option;
 
 use crate::probe::banner;
 use sensor_core::inventory::sighting::answer::PortState;
@@ -124,12 +124,8 @@ fn socket(ip: IpAddr) -> io::Result<TcpSocket> {
         IpAddr::V6(_) => TcpSocket::new_v6(),
     }?;
     // A silent host gets two SYNs at most, and within the first second one (tcp(7)).
-    let retries: libc::c_int = 1;
-    let len = size_of_val(&retries) as libc::socklen_t;
-    let fd = socket.as_fd().as_raw_fd();
-    // SAFETY: the kernel reads `len` bytes from a value of that size.
-    let result = unsafe { libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_SYNCNT, (&raw const retries).cast(), len) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(socket) }
+    set_option(&socket, libc::IPPROTO_TCP, libc::TCP_SYNCNT, &1_i32)?;
+    Ok(socket)
 }
 
 fn address(target: Target) -> SocketAddr {

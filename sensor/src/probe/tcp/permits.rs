@@ -1,5 +1,6 @@
 //! How many connections may be open at once: as many as are wanted, within the limit on descriptors.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -59,19 +60,16 @@ impl Permits {
 
 /// Raises the soft limit on descriptors to what is needed, within the hard one; answers what it is then.
 fn raise_limit(needed: u64) -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the kernel writes one `rlimit` through a pointer to one.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
-        return 0;
+    let limit = getrlimit(Resource::Nofile);
+    // No limit is told as none.
+    let current = limit.current.unwrap_or(u64::MAX);
+    if current >= needed {
+        return current;
     }
-    if limit.rlim_cur >= needed {
-        return limit.rlim_cur;
-    }
-    let raised = libc::rlimit { rlim_cur: needed.min(limit.rlim_max), ..limit };
-    // SAFETY: the kernel reads one `rlimit` through a pointer to one.
-    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } {
-        0 => raised.rlim_cur,
-        _ => limit.rlim_cur,
+    let raised = limit.maximum.map_or(needed, |maximum| needed.min(maximum));
+    match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit }) {
+        Ok(()) => raised,
+        Err(_) => current,
     }
 }
 
