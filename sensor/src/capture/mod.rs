@@ -14,23 +14,33 @@ pub mod bpflog;
 pub mod file;
 /// What `sensor doctor` asks the kernel.
 pub mod doctor;
+/// From bytes to a frame: classified, sieved, handed on.
 pub mod harvest;
 /// Facts about this machine's interfaces.
 pub mod iface;
+/// All live ports together, as the loop uses them.
 pub mod live;
 /// Offloads of the network card.
 pub mod nic;
+/// The packet socket, for interfaces without XDP.
 pub mod packet;
+/// Who sent frames of any kind, read from the kernel in batches.
 pub mod presence;
+/// Promiscuous mode.
 pub mod promisc;
+/// The kernel program's tables natively, for packet sockets and files.
 pub mod sieve;
 /// Every frame of an interface as it is.
 pub mod tap;
+/// Which prefixes the kernel watches.
 pub mod watched;
+/// The XDP program: loaded, attached, its ring read.
 pub mod xdp;
 
 /// The life of one port.
 pub mod port_life;
+/// How often a port may say something.
+mod port_lines;
 
 /// How ports are opened, and what is told of them.
 pub mod options;

@@ -4,6 +4,7 @@
 //! **The rule of names.** A port is the interface that bears its configured name. Renamed, the interface stays the port
 //! and is heard under the configured name, until another interface bears that name: then that one is the port.
 
+use crate::capture::port_lines::{Kind, Lines};
 use std::fmt;
 use std::time::Duration;
 
@@ -17,8 +18,6 @@ pub const BLIND_AFTER: Duration = Duration::from_secs(60);
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 /// The longest pause.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
-/// A line of one kind is said at most this often.
-const LINE_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a port is deaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,47 +280,6 @@ impl Life {
         if self.lines.may_say(kind, now) {
             self.news.push(news);
         }
-    }
-}
-
-/// Kinds of lines.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Attach,
-    Carrier,
-    Down,
-    Hear,
-    Name,
-    Removed,
-    Sight,
-}
-
-/// When a line of each kind was said last, and how many were held back since any was.
-#[derive(Debug, Default)]
-struct Lines {
-    said_at: [Option<Instant>; 7],
-    held_back: u32,
-    held_back_at: Option<Instant>,
-}
-
-impl Lines {
-    fn may_say(&mut self, kind: Kind, now: Instant) -> bool {
-        let said_at = &mut self.said_at[kind as usize];
-        if said_at.is_some_and(|at| now.duration_since(at) < LINE_EVERY) {
-            self.held_back = self.held_back.saturating_add(1);
-            self.held_back_at.get_or_insert(now);
-            return false;
-        }
-        *said_at = Some(now);
-        true
-    }
-
-    /// How many lines were held back, once a minute.
-    fn held_back(&mut self, now: Instant) -> Option<u32> {
-        let first = self.held_back_at.filter(|at| now.duration_since(*at) >= LINE_EVERY)?;
-        debug_assert!(first <= now);
-        self.held_back_at = None;
-        Some(std::mem::take(&mut self.held_back))
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::capture::file;
-use crate::capture::file::FileError;
+use crate::capture::file::error::FileError;
 use crate::clock::Clock;
 use crate::config::replay::Replay;
 use crate::config::shared::Screen;

@@ -4,6 +4,9 @@ use std::io;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+/// What is read of a service that speaks first, in bytes.
+pub(super) const GREETING_MAX: usize = 1024;
+
 /// Reads what comes first until the deadline: `Some(0)` is the end of the stream, `None` is nothing or an error.
 pub(crate) async fn read(stream: &TcpStream, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
     loop {

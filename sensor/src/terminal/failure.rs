@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::capture::error::CaptureError;
-use crate::capture::file::FileError;
+use crate::capture::file::error::FileError;
 use crate::config::error::ConfigError;
 use crate::probe::snmp::CredentialsError;
 use crate::store::error::StoreError;

@@ -3,8 +3,10 @@
 use std::io::Read;
 
 use crate::capture::file::buffer::Buffer;
+use crate::capture::file::error::{Damage, PACKET_MAX, Refusal, Stop};
 use crate::capture::file::link::Link;
-use crate::capture::file::{Damage, Order, Output, PACKET_MAX, Refusal, Stop, iface};
+use crate::capture::file::order::Order;
+use crate::capture::file::output::{Output, iface};
 use sensor_core::types::{Frame, Timestamp};
 
 /// What the magic number says.

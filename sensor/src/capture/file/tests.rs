@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use crate::capture::file::order::Order;
 use crate::capture::file::*;
 
 /// An ARP request of 192.0.2.1 from 02:00:00:00:00:01, 42 bytes.

@@ -17,7 +17,7 @@ use crate::commands::scan::questions::{connects, family, knocks};
 use crate::config::error::ConfigError;
 use crate::config::scan::Scan;
 use crate::pipeline::speakers;
-use crate::probe::icmp::Family;
+use crate::probe::icmp::family::Family;
 use crate::probe::icmp::sweep::EchoSweep;
 use crate::probe::prober::Voice;
 use crate::terminal::failure::Failure;

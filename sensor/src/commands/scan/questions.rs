@@ -1,6 +1,6 @@
 //! Which questions a scan asks of an address.
 
-use crate::probe::icmp::Family;
+use crate::probe::icmp::family::Family;
 use ipnet::IpNet;
 use sensor_core::inventory::planner::probe::{Probe, Question};
 use sensor_core::types::Segment;

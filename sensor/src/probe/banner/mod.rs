@@ -15,11 +15,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::probe::stream::{read, write};
+use crate::probe::stream::{GREETING_MAX, read, write};
 use sensor_core::types::Text;
 
-/// What is read of a service that speaks first, in bytes.
-const GREETING_MAX: usize = 1024;
 /// What is read of a web page: its title stands after its headers.
 const PAGE_MAX: usize = 4096;
 /// What has no end of line has ended when nothing has come for so long.

@@ -15,8 +15,7 @@ use tokio::time::Instant;
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
-use crate::probe::banner::GREETING_MAX;
-use crate::probe::stream::{read, write};
+use crate::probe::stream::{GREETING_MAX, read, write};
 use sensor_core::types::Text;
 
 /// What a TLS question brings.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::probe::icmp::error::IcmpError;
+use crate::probe::icmp::family::Family;
 use crate::probe::icmp::socket::{destination, failed};
 use crate::probe::icmp::sweep::{EchoReply, EchoSweep};
-use crate::probe::icmp::{Family, IcmpError};
 use crate::system::ifreq::number_of;
 
 /// All nodes of a link.

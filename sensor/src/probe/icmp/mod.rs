@@ -4,53 +4,30 @@
 //! nothing for each: a cookie in the payload comes back with the answer. [`all_nodes`] asks a whole IPv6 segment.
 //! Only an echo reply is an answer: an error message about a question is not, whoever sends it.
 
+/// Why echo cannot be used.
+pub mod error;
+/// Address families.
+pub mod family;
 /// Raw and ping sockets.
 pub mod socket;
 /// Many hosts, without a table.
 pub mod sweep;
+/// Everybody on an IPv6 segment, by one question.
+pub mod all_nodes;
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use surge_ping::{Client, Config, ICMP, IcmpPacket, PingIdentifier, PingSequence, SurgeError};
-use thiserror::Error;
 
+use crate::probe::icmp::error::IcmpError;
+use crate::probe::icmp::family::Family;
 use crate::probe::icmp::socket::SocketKind;
 
 use crate::probe::cookie::Cookies;
-
-/// Everybody on an IPv6 segment, by one question.
-pub mod all_nodes;
-
-/// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// ICMP.
-    V4,
-    /// ICMPv6.
-    V6,
-}
-
-impl Family {
-    /// The family of an address.
-    pub const fn of(ip: IpAddr) -> Self {
-        match ip {
-            IpAddr::V4(_) => Self::V4,
-            IpAddr::V6(_) => Self::V6,
-        }
-    }
-
-    const fn number(self) -> u8 {
-        match self {
-            Self::V4 => 4,
-            Self::V6 => 6,
-        }
-    }
-}
 
 /// An echo reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,44 +36,6 @@ pub struct Echo {
     pub rtt: Duration,
     /// Time to live or hop limit, where the socket tells it.
     pub hop_limit: Option<u8>,
-}
-
-/// Why echo cannot be used, or no more.
-#[derive(Debug, Error)]
-pub enum IcmpError {
-    /// A call on an open socket failed.
-    #[error("ICMPv{family} socket: {call}: {source}")]
-    Call {
-        /// 4 or 6.
-        family: u8,
-        /// Which call.
-        call: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// There is no such interface, or sockets may not be bound to it.
-    #[error("ICMPv{family} socket: cannot be bound to interface {iface}: {source}")]
-    Iface {
-        /// 4 or 6.
-        family: u8,
-        /// Its name.
-        iface: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Neither kind of socket may be opened.
-    #[error(
-        "no ICMPv{family} echo: a raw socket is refused ({raw}) and a ping socket too ({ping}): grant CAP_NET_RAW, or let \
-         the group in with sysctl net.ipv4.ping_group_range"
-    )]
-    Refused {
-        /// 4 or 6.
-        family: u8,
-        /// Why there is no raw socket.
-        raw: io::Error,
-        /// Why there is no ping socket.
-        ping: io::Error,
-    },
 }
 
 /// Asks one host at a time, many at once, of either family.

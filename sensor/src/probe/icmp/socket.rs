@@ -13,7 +13,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::probe::cookie::COOKIE_LEN;
-use crate::probe::icmp::{Family, IcmpError};
+use crate::probe::icmp::error::IcmpError;
+use crate::probe::icmp::family::Family;
 use crate::system::socket::set_option;
 
 /// How echo is sent.

@@ -6,8 +6,10 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::probe::cookie::{Cookies, Doubts, Verdict};
+use crate::probe::icmp::Echo;
+use crate::probe::icmp::error::IcmpError;
+use crate::probe::icmp::family::Family;
 use crate::probe::icmp::socket::{BATCH, EchoSocket, Inbox, Packet, SocketKind, destination};
-use crate::probe::icmp::{Echo, Family, IcmpError};
 
 /// Asks many hosts of one family.
 #[derive(Debug)]

@@ -1,0 +1,43 @@
+//! Why echo cannot be used, or no more.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why echo cannot be used, or no more.
+#[derive(Debug, Error)]
+pub enum IcmpError {
+    /// A call on an open socket failed.
+    #[error("ICMPv{family} socket: {call}: {source}")]
+    Call {
+        /// 4 or 6.
+        family: u8,
+        /// Which call.
+        call: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no such interface, or sockets may not be bound to it.
+    #[error("ICMPv{family} socket: cannot be bound to interface {iface}: {source}")]
+    Iface {
+        /// 4 or 6.
+        family: u8,
+        /// Its name.
+        iface: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Neither kind of socket may be opened.
+    #[error(
+        "no ICMPv{family} echo: a raw socket is refused ({raw}) and a ping socket too ({ping}): grant CAP_NET_RAW, or let \
+         the group in with sysctl net.ipv4.ping_group_range"
+    )]
+    Refused {
+        /// 4 or 6.
+        family: u8,
+        /// Why there is no raw socket.
+        raw: io::Error,
+        /// Why there is no ping socket.
+        ping: io::Error,
+    },
+}
