@@ -1,30 +1,45 @@
 //! What the XDP program and user space agree on: classes, ring records, counters. Nothing here decides anything.
 //!
-//! **The object.** Programs `sensor_host` (passes every frame) and `sensor_mirror` (drops every frame), both
-//! `xdp.frags`; `bare_pass` and `bare_drop` do nothing and are what the bench compares with. Maps `RING`, `COUNTERS`
-//! (per CPU, one value: the words of [`Counters`]), `CLOCK` (per CPU: a jiffy and its boot time), `GATE`, `PRESENCE`,
-//! `POLICE`, `SCAN`, `WATCH` (one value, [`crate::watch::Table`]), `SCRATCH`. Globals to be set at load: `SEED` (`u64`, secret
-//! and random), `REFRESH` (`u64`, [`crate::gate::ticks`]; 0 switches the gate off), `INTERVAL` (`u32`, the refresh
-//! interval of [`crate::presence`] in its ticks), `POLICING` (`u32`, 0 switches it off).
+//! **The object.** Programs:
+//! - `sensor_host` passes every frame, `sensor_mirror` drops every frame; both are `xdp.frags` programs.
+//! - `bare_pass` and `bare_drop` do nothing else; the bench compares with them.
 //!
-//! **What counts as what.** A frame is one of its class; but one of a class that is watched, from an address that is
-//! not, is `Other`. A frame of a known sender that is news in no other way is `gated`.
+//! Maps that user space reads or writes:
+//! - `RING`: the ring buffer with the records, each a [`Header`] and its body.
+//! - `COUNTERS` (per CPU, one value): the words of [`Counters`].
+//! - `CLOCK` (per CPU, one value): the jiffy in which the boot-time clock was read last, and what it showed,
+//!   nanoseconds.
+//! - `GATE` ([`crate::gate`]), `PRESENCE` (per CPU, [`crate::presence`]).
+//! - `WATCH` (one value): [`crate::watched::Table`].
 //!
-//! **Waking up.** A wake-up for each record would cost more than all the rest, so the program wakes the reader at
-//! most once in [`WAKE_INTERVAL_NS`], or in [`WEIGH_INTERVAL_NS`] while the ring is at least half full. A record
-//! behind a quiet moment therefore wakes at once; those that follow it within the interval wake nobody. The
-//! reader: when woken, drain until the ring is empty; after a drain that found something, drain again 20 ms later;
-//! and drain once a second whatever happens. No record then waits longer than 20 ms.
+//! Maps of the program alone: `POLICE` ([`crate::police`]), `SCAN` ([`crate::scan`]), `FOUND` and `SCRATCH` (per CPU).
+//!
+//! Globals that are set at load:
+//! - `SEED` (`u64`): random and secret.
+//! - `KEYS` ([`crate::presence::Keys`]): [`crate::presence::keys`] of the seed.
+//! - `REFRESH` (`u64`): the gate's refresh interval, [`crate::gate::ticks`]; 0 switches the gate off.
+//! - `INTERVAL` (`u32`): the refresh interval of [`crate::presence`], in its ticks.
+//! - `POLICING` (`u32`): 0 switches policing off.
+//!
+//! **Counting.** A frame counts as its class, with one exception: a frame of a watched class ([`Class::is_watched`])
+//! whose source is in no watched prefix counts as `Other`. A frame of a known sender that says nothing new counts as
+//! `gated`.
+//!
+//! **Waking the reader.** A wake-up for each record would cost more than all other work together. So the program wakes
+//! the reader at most once in [`WAKE_INTERVAL_NS`], or once in [`WEIGH_INTERVAL_NS`] while the ring is at least half
+//! full. The first record after a quiet period therefore wakes the reader at once; records that follow within the
+//! interval do not. The reader drains the ring until it is empty when it is woken, again 20 ms after each drain that
+//! found something, and once a second in any case. No record then waits longer than 20 ms.
 
-/// The classifier's verdict on a frame. The numbers are in ring records and counter tables: append only.
+/// What the classifier makes of a frame. The numbers are in ring records and counter tables: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Class {
-    /// Nothing that is harvested.
+    /// Nothing that is harvested (sent to user space).
     Other = 0,
     /// Looks like a harvested protocol but breaks its header's rules.
     Malformed = 1,
-    /// An IP fragment; the messages harvested here are never fragmented by an honest sender.
+    /// An IP fragment of a protocol that is harvested. Honest senders never fragment the messages harvested here.
     Fragment = 2,
     /// More VLAN tags or IPv6 extension headers than the classifier's bounds.
     Deep = 3,
@@ -62,7 +77,7 @@ pub enum Class {
     SynAck = 19,
     /// A datagram from a well-known service's port that may be an answer: DNS (53), NTP (123), SNMP (161).
     Served = 20,
-    /// Any other IP packet: only who sent it is of interest.
+    /// Any other IP packet: only its sender is of interest.
     Traffic = 21,
 }
 
@@ -95,22 +110,22 @@ impl Class {
         Self::Traffic,
     ];
 
-    /// From a ring record's number.
+    /// The class with this number, as in ring records; `None` for a number that is not in use.
     pub const fn from_number(number: u8) -> Option<Self> {
         if (number as usize) < Self::COUNT { Some(Self::ALL[number as usize]) } else { None }
     }
 
-    /// Whether frames of this class go to user space.
+    /// Whether frames of this class are sent to user space.
     pub const fn is_harvested(self) -> bool {
         self as u8 >= Self::Arp as u8
     }
 
-    /// Whether frames of this class are of interest only when their source is in a watched prefix.
+    /// Whether frames of this class are sent to user space only when their source is in a watched prefix.
     pub const fn is_watched(self) -> bool {
         matches!(self, Self::Syn | Self::SynAck | Self::Served | Self::Traffic)
     }
 
-    /// The class in counters and status lines.
+    /// The name of the class in counters and status lines.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Other => "other",
@@ -139,35 +154,34 @@ impl Class {
     }
 }
 
-/// The program wakes the reader at most this often while the ring is not half full, nanoseconds.
+/// The shortest time between two wake-ups of the reader while the ring is less than half full, nanoseconds.
 pub const WAKE_INTERVAL_NS: u64 = 8_000_000;
-/// How often the program looks whether the ring is half full, nanoseconds.
+/// The shortest time between two checks whether the ring is half full, nanoseconds.
 pub const WEIGH_INTERVAL_NS: u64 = 1_000_000;
-/// The body of an ARP record (RFC 826, Ethernet and IPv4).
+/// Length of the body of an ARP record, bytes (RFC 826, Ethernet and IPv4).
 pub const ARP_BODY: usize = 28;
-/// How many bytes of a frame are harvested at most, counted from the start of the frame.
+/// Bytes of a frame that are harvested at most, counted from its Ethernet header.
 pub const FRAME_MAX: usize = 1500;
-/// The body of a small record (ARP, NDP without RA): room for a neighbour message and four 8-byte options.
+/// Length of the body of a small record (ARP, NDP without RA), bytes: a neighbour message and four 8-byte options.
 pub const SMALL_BODY: usize = 56;
-/// The body of a datagram from a service's port: enough to tell an answer from a question.
+/// Bytes of a datagram from a service's port that are harvested: enough to tell an answer from a question.
 pub const SERVED_BODY: usize = SMALL_BODY;
-/// `Header::flags`: the body lacks its end.
+/// `Header::flags`: the end of the body is missing.
 pub const FLAG_CUT: u8 = 1;
 /// `Header::flags`: `source` and `destination` hold IPv4 addresses in their first four bytes.
 pub const FLAG_IPV4: u8 = 2;
 /// `Header::flags`: `source` and `destination` hold IPv6 addresses.
 pub const FLAG_IPV6: u8 = 4;
-
-/// `Header::flags`: the sender says too much; it is told with this frame, once a minute.
+/// `Header::flags`: the sender exceeds its share ([`crate::police`]). Set on one record a minute.
 pub const FLAG_FLOOD: u8 = 8;
-/// `Header::flags`: the sender looks around; it is told with this frame, about once a minute ([`crate::scan`]).
+/// `Header::flags`: the sender is scanning ([`crate::scan`]). Set on about one record a minute.
 pub const FLAG_SCAN: u8 = 16;
 
-/// By what a frame was carried to the sensor. The numbers are in ring records: append only.
+/// The encapsulation in which a frame reached the sensor. The numbers are in ring records: append only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum TunnelKind {
-    /// By the wire itself.
+    /// No encapsulation.
     #[default]
     None = 0,
     /// A PPPoE session (RFC 2516); its id has 16 bits.
@@ -186,7 +200,7 @@ impl TunnelKind {
     /// Every kind, in the order of its number.
     pub const ALL: [Self; 6] = [Self::None, Self::Pppoe, Self::Gre, Self::Erspan, Self::Vxlan, Self::Geneve];
 
-    /// The kind in a segment's name.
+    /// The name of the kind, as part of a segment's name; empty for `None`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "",
@@ -198,66 +212,66 @@ impl TunnelKind {
         }
     }
 
-    /// From a ring record's number.
+    /// The kind with this number, as in ring records; `None` for a number that is not in use.
     pub const fn from_number(number: u8) -> Option<Self> {
         if (number as usize) < Self::ALL.len() { Some(Self::ALL[number as usize]) } else { None }
     }
 }
 
-/// The fixed head of a ring record; `body_len` bytes of body follow it.
+/// The fixed header of a ring record; `body_len` bytes of body follow it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Header {
     /// `CLOCK_BOOTTIME`, nanoseconds (`bpf_ktime_get_boot_ns`, Linux 5.8).
     pub at_ns: u64,
-    /// The interface's number at the time of capture.
+    /// The number of the interface at the time of capture.
     pub ifindex: u32,
-    /// A [`Class`] number.
+    /// The number of a [`Class`].
     pub class: u8,
-    /// `FLAG_*`.
+    /// The `FLAG_*` bits.
     pub flags: u8,
     /// IPv6 hop limit or IPv4 time to live; 0 without an IP header.
     pub hop_limit: u8,
-    /// Number of VLAN ids in `vlans`. Priority tags (id 0) are not among them.
+    /// Number of VLAN ids in `vlans`. Priority tags (id 0) are not counted.
     pub vlan_count: u8,
-    /// VLAN ids (12 bits, not 0), outer first.
+    /// VLAN ids (1 to 4095), outer first; unused elements are 0.
     pub vlans: [u16; 2],
-    /// Ethernet source.
+    /// Ethernet source address.
     pub source_mac: [u8; 6],
-    /// Ethernet destination.
+    /// Ethernet destination address.
     pub destination_mac: [u8; 6],
-    /// Bytes of body behind this header.
+    /// Bytes of body that follow this header.
     pub body_len: u16,
     /// Transport ports, source and destination; zeros where there are none.
     pub ports: [u16; 2],
     /// IP protocol or IPv6 next header of the transport; 0 without an IP header.
     pub protocol: u8,
-    /// A [`TunnelKind`] number.
+    /// The number of a [`TunnelKind`].
     pub tunnel_kind: u8,
-    /// IP source, or zeros.
+    /// IP source address; zeros without an IP header.
     pub source: [u8; 16],
-    /// IP destination, or zeros.
+    /// IP destination address; zeros without an IP header.
     pub destination: [u8; 16],
-    /// VNI, key or session of the tunnel that the frame came in; 0 without one.
+    /// VNI, key or session of the tunnel in which the frame was carried; 0 without a tunnel.
     pub tunnel_id: u32,
-    /// Zero.
+    /// Always zero.
     pub reserved: [u8; 4],
 }
 
-/// `size_of::<Header>()`, a multiple of 8 so that bodies start aligned.
+/// `size_of::<Header>()`, bytes: a multiple of 8, so that bodies start aligned.
 pub const HEADER_LEN: usize = 80;
 const _: () = assert!(core::mem::size_of::<Header>() == HEADER_LEN);
 
 impl Header {
-    /// Reads the head of a ring record (native byte order: kernel and user space are one machine).
-    /// `None` when `record` is shorter than a header or than its `body_len` says.
+    /// Splits a ring record into header and body. Numbers are in native byte order: kernel and user space are one
+    /// machine. `None` when `record` is shorter than a header, or than the header and its `body_len`.
     pub fn split(record: &[u8]) -> Option<(Self, &[u8])> {
         let (head, body) = record.split_first_chunk::<HEADER_LEN>()?;
         let header = Self::from_bytes(head);
         Some((header, body.get(..header.body_len as usize)?))
     }
 
-    /// The header in its memory layout.
+    /// The bytes of the header in its memory layout.
     pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
         let mut b = [0; HEADER_LEN];
         b[0..8].copy_from_slice(&self.at_ns.to_ne_bytes());
@@ -278,7 +292,7 @@ impl Header {
         b
     }
 
-    /// The reverse of [`Header::to_bytes`].
+    /// The inverse of [`Header::to_bytes`].
     pub fn from_bytes(b: &[u8; HEADER_LEN]) -> Self {
         Self {
             at_ns: u64::from_ne_bytes(take(b, 0)),
@@ -308,35 +322,35 @@ fn take<const N: usize>(bytes: &[u8; HEADER_LEN], at: usize) -> [u8; N] {
     out
 }
 
-/// One CPU's counters since the program was loaded. Frames of a harvested class are
-/// `passed + gated + policed + lost`.
+/// The counters of one CPU since the program was loaded. For each harvested class,
+/// `seen = passed + gated + policed + lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Counters {
     /// Frames seen, by class.
     pub seen: [u64; Class::COUNT],
-    /// Written to the ring, by class.
+    /// Frames written to the ring, by class.
     pub passed: [u64; Class::COUNT],
-    /// Held back by the repeat gate, by class.
+    /// Frames that were not written because they say nothing new, by class.
     pub gated: [u64; Class::COUNT],
-    /// Not written because the ring was full, by class.
+    /// Frames that were not written because the ring was full, by class.
     pub lost: [u64; Class::COUNT],
-    /// Written without the end of their body, by class.
+    /// Frames written without the end of their body, by class. They are counted in `passed` too.
     pub cut: [u64; Class::COUNT],
-    /// Held back because their sender said too much, by class.
+    /// Frames that were not written because their sender exceeds its share, by class.
     pub policed: [u64; Class::COUNT],
-    /// Gate slots given to another address while still in use.
+    /// Slots of the gate that were given to another address while still in use.
     pub gate_evictions: u64,
-    /// Presence slots given to another station while still in use.
+    /// Slots of the presence table that were given to another station while still in use.
     pub presence_evictions: u64,
 }
 
-/// The words of [`Counters`], as the map's value is read: an array of `u64`.
+/// The number of 8-byte words in [`Counters`]; user space reads the map's value as an array of them.
 pub const COUNTER_WORDS: usize = Class::COUNT * 6 + 2;
 const _: () = assert!(core::mem::size_of::<Counters>() == COUNTER_WORDS * 8);
 
 impl Counters {
-    /// From the words of the map's value.
+    /// The counters in a value of the map.
     pub fn from_words(words: &[u64; COUNTER_WORDS]) -> Self {
         let (tables, rest) = words.as_chunks::<{ Class::COUNT }>();
         Self {
@@ -351,7 +365,7 @@ impl Counters {
         }
     }
 
-    /// Adds another CPU's counters.
+    /// Adds the counters of another CPU.
     pub fn add(&mut self, other: &Self) {
         for class in 0..Class::COUNT {
             self.seen[class] += other.seen[class];

@@ -1,52 +1,55 @@
-//! The repeat gate: a claim that was told is not told again for a while, a changed one always is.
+//! The repeat gate: a claim that passed is held back for a while when it is repeated; a changed one always passes.
 //!
 //! The table is 4-way set-associative. Its key is (segment, address); a slot remembers the MAC that claimed the
-//! address, when it was told, and which kinds of claim were told since. So A-B-A passes three times, whichever kinds
-//! of message the two stations use, and a repeat costs one bucket.
+//! address, when that claim passed, and which kinds of claim passed since. So when an address goes from A to B and back
+//! to A, all three claims pass, whichever kinds of message the two stations use, and a repeat costs one look at one
+//! bucket.
 //!
-//! Two CPUs that write one slot at once may leave it half of each. Such a slot names a claim that nobody made, or one
-//! that is held back although it was never told: it is told at the latest when the refresh interval ends, because a
-//! held-back claim does not renew its slot. Late by at most the interval, never lost.
+//! Two CPUs that write one slot at the same time may leave half of each claim in it. Such a slot holds a claim that
+//! nobody made, or one that is held back although it never passed. The latter passes when the refresh interval ends at
+//! the latest, because a claim that is held back does not renew its slot: it is late by at most the interval, and never
+//! lost.
 
-use crate::classify::{Claim, Tunnel};
+use crate::found::{Claim, Tunnel};
+use crate::hash::mix;
 
-/// How many buckets the gate's map has.
+/// Buckets of the gate's map. A power of two.
 pub const BUCKETS: usize = 32_768;
-/// One bucket: four slots of two words, one cache line.
-/// Word 0: 48 bits of the key's hash, the MAC's first two octets. Word 1: its other four, the kinds told, the time.
+/// One bucket: four slots of two words, one cache line. Word 0: 48 bits of the key's hash, then the first two octets of
+/// the MAC. Word 1: its other four octets (32 bits), the kinds that passed (8 bits), the time (24 bits).
 pub type Bucket = [u64; 8];
-/// Ticks of the gate's clock are 2^26 ns (67 ms), so that a time needs 24 bits: it wraps after 13 days.
+/// A tick of the gate's clock is 2^26 ns (67 ms), so that a time of 24 bits wraps after 13 days.
 pub const TICK_BITS: u32 = 26;
 
 const TIME_MASK: u64 = 0xff_ffff;
 const KIND_AT: u32 = 24;
 const MAC_MASK: u64 = 0xffff_ffff_ffff;
 
-/// What the gate says of one claim.
+/// What the gate decides about a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Told within the interval: hold it back.
+    /// It passed within the refresh interval: hold it back.
     Gated,
-    /// New, changed or due again.
+    /// It is new, changed, or due again.
     Pass,
-    /// Like `Pass`, and a slot that was still in use had to go: that address will be told again too early.
+    /// As `Pass`, and a slot still in use was given up for it: the next repeat about that address passes too early.
     PassEvicting,
 }
 
-/// A claim as the table knows it.
+/// A claim in the form in which the table compares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Which bucket, below [`BUCKETS`].
+    /// The number of the bucket, below [`BUCKETS`].
     pub bucket: u32,
-    /// Hash of (segment, address), 48 bits, never 0.
+    /// 48 bits of the hash of (segment, address), never 0.
     fingerprint: u64,
-    /// The claimant, 48 bits.
+    /// The claimant: 48 bits.
     mac: u64,
-    /// One bit of eight.
+    /// The kind of claim, as one bit of eight.
     kind: u64,
 }
 
-/// The refresh interval in ticks, for `refresh_s` seconds: at least one tick, at most half of the clock's range.
+/// A refresh interval of `refresh_s` seconds in ticks: at least one tick, at most half of the clock's range.
 pub const fn ticks(refresh_s: u64) -> u64 {
     let ticks = refresh_s.saturating_mul(1_000_000_000) >> TICK_BITS;
     match ticks {
@@ -56,8 +59,8 @@ pub const fn ticks(refresh_s: u64) -> u64 {
     }
 }
 
-/// A segment as one word: the interface's number, the VLAN ids (12 bits each), and the tunnel, mixed in where there
-/// is one.
+/// A segment as one word: the number of the interface, the VLAN ids (12 bits each), and a hash of the tunnel where
+/// there is one.
 #[inline(always)]
 pub fn place(ifindex: u32, vlans: [u16; 2], tunnel: Tunnel) -> u64 {
     let plain = u64::from(ifindex) << 32 | u64::from(vlans[0]) << 16 | u64::from(vlans[1]);
@@ -67,12 +70,14 @@ pub fn place(ifindex: u32, vlans: [u16; 2], tunnel: Tunnel) -> u64 {
     }
 }
 
-/// Hashes a claim with the secret `seed`: who does not know it cannot choose addresses that share a slot.
+/// The mark of a claim on a segment ([`place`]). It is hashed with the secret `seed`, so that nobody outside can choose
+/// addresses that share a slot.
 #[inline(always)]
 pub fn mark(seed: u64, place: u64, claim: &Claim) -> Mark {
-    // The VLAN ids have 12 bits each, so the table's number fits above the inner one.
+    // The VLAN ids have 12 bits each, so the number of the table fits above the inner one.
     let table = u64::from(claim.kind >> 3) << 12;
-    // Places and tables that differ differ in the upper half after this, where no IPv4 address makes up for it.
+    // After the multiplication, different places and tables differ in the upper half too, which no IPv4 address
+    // reaches: the difference cannot be cancelled by a difference of addresses.
     let mut hash = mix((seed ^ place ^ table).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ claim.address[0]);
     if claim.address[1] != 0 {
         hash = mix(hash ^ seed.rotate_left(32) ^ claim.address[1]);
@@ -86,8 +91,8 @@ pub fn mark(seed: u64, place: u64, claim: &Claim) -> Mark {
     Mark { bucket: (hash as u32) & (BUCKETS as u32 - 1), fingerprint, mac, kind: 1 << (claim.kind & 7) }
 }
 
-/// Looks a claim up in its bucket and remembers it when it passes.
-/// `now` and `refresh` are in ticks; `refresh` is at most half of the clock's range (see [`ticks`]).
+/// Looks a claim up in its bucket, and remembers it when it passes. `now` and `refresh` are in ticks; `refresh` is at
+/// most half of the clock's range (see [`ticks`]).
 #[inline(always)]
 pub fn decide(bucket: &mut Bucket, mark: &Mark, now: u64, refresh: u64) -> Decision {
     let now = now & TIME_MASK;
@@ -97,22 +102,22 @@ pub fn decide(bucket: &mut Bucket, mark: &Mark, now: u64, refresh: u64) -> Decis
     let mut oldest_age = 0;
     for slot in 0..4 {
         let at = slot * 2;
-        let (known, told) = (bucket[at], bucket[at + 1]);
-        let age = now.wrapping_sub(told) & TIME_MASK;
+        let (known, passed) = (bucket[at], bucket[at + 1]);
+        let age = now.wrapping_sub(passed) & TIME_MASK;
         if known >> 16 == mark.fingerprint {
-            let same = known == word0 && told >> 32 == fresh >> 32;
+            let same = known == word0 && passed >> 32 == fresh >> 32;
             if same && age < refresh {
-                if told >> KIND_AT & mark.kind != 0 {
+                if passed >> KIND_AT & mark.kind != 0 {
                     return Decision::Gated;
                 }
-                bucket[at + 1] = told | mark.kind << KIND_AT;
+                bucket[at + 1] = passed | mark.kind << KIND_AT;
                 return Decision::Pass;
             }
             bucket[at] = word0;
             bucket[at + 1] = fresh;
             return Decision::Pass;
         }
-        // An empty slot is older than any other.
+        // An empty slot counts as older than any other.
         let age = if known == 0 { TIME_MASK + 1 } else { age };
         if age >= oldest_age {
             oldest_age = age;
@@ -124,7 +129,7 @@ pub fn decide(bucket: &mut Bucket, mark: &Mark, now: u64, refresh: u64) -> Decis
     if oldest_age < refresh { Decision::PassEvicting } else { Decision::Pass }
 }
 
-/// It was not told after all: its next repeat passes.
+/// Removes a claim that passed but could not be sent: its next repeat passes.
 #[inline(always)]
 pub fn forget(bucket: &mut Bucket, mark: &Mark) {
     for slot in 0..4 {
@@ -132,16 +137,6 @@ pub fn forget(bucket: &mut Bucket, mark: &Mark) {
             bucket[slot * 2] = 0;
         }
     }
-}
-
-/// One word's worth of avalanche (the constants are those of splitmix64).
-#[inline(always)]
-pub(crate) const fn mix(mut x: u64) -> u64 {
-    x ^= x >> 32;
-    x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x ^= x >> 29;
-    x = x.wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ x >> 32
 }
 
 #[cfg(test)]
@@ -180,7 +175,7 @@ mod tests {
         Claim { kind, address: [address, 0], mac, frame_mac: mac }
     }
 
-    /// Claims (kind, MAC, time) of one address, and the answers.
+    /// Claims of one address (kind, MAC, time), and what the gate decides about each.
     #[track_caller]
     fn check(steps: &[(u8, u64, u64, Decision)]) {
         let mut gate = Gate::new();
@@ -190,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_is_held_back_and_does_not_renew() {
+    fn a_repeat_is_held_back_and_does_not_renew_its_slot() {
         check(&[(0, A, 10, Pass), (0, A, 11, Gated), (0, A, 909, Gated), (0, A, 910, Pass), (0, A, 911, Gated)]);
     }
 
@@ -200,23 +195,23 @@ mod tests {
     }
 
     #[test]
-    fn a_change_passes_whichever_kinds_the_two_use() {
+    fn a_change_passes_whichever_kinds_of_message_the_stations_use() {
         check(&[(1, A, 10, Pass), (0, B, 10, Pass), (1, A, 10, Pass), (0, B, 11, Pass)]);
     }
 
     #[test]
-    fn each_kind_is_told_once() {
+    fn each_kind_of_claim_passes_once() {
         check(&[(0, A, 10, Pass), (1, A, 10, Pass), (7, A, 10, Pass), (1, A, 10, Gated), (0, A, 10, Gated)]);
     }
 
     #[test]
-    fn the_clock_may_wrap_and_step_back_a_little() {
+    fn the_clock_may_wrap_and_a_step_back_passes() {
         check(&[(0, A, 0xff_fff0, Pass), (0, A, 0x100_0010, Gated), (0, A, 0x100_0000 + 900, Pass)]);
         check(&[(0, A, 10, Pass), (0, A, 9, Pass)]);
     }
 
     #[test]
-    fn a_payload_that_names_another_mac_than_the_frame_is_another_claimant() {
+    fn a_message_mac_that_differs_from_the_frame_mac_is_another_claimant() {
         let mut gate = Gate::new();
         let spoofed = Claim { frame_mac: B, ..claim(0, 7, A) };
         assert_eq!(gate.decide(claim(0, 7, A), 1), Pass);
@@ -226,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_and_segments_do_not_mix() {
+    fn tables_and_segments_are_apart() {
         let mut gate = Gate::new();
         assert_eq!(gate.decide(claim(0, 7, A), 1), Pass);
         assert_eq!(gate.decide(claim(8, 7, A), 1), Pass);
@@ -240,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_told_passes_again() {
+    fn a_forgotten_claim_passes_again() {
         let mut bucket = [0; 8];
         let mark = mark(1, untunnelled(2, [0, 0]), &claim(0, 7, A));
         assert_eq!(decide(&mut bucket, &mark, 1, REFRESH), Pass);
@@ -250,33 +245,33 @@ mod tests {
     }
 
     #[test]
-    fn many_addresses_are_told_once_each() {
-        // An eighth of the slots: the fullest of 32,768 buckets may overflow, and says so.
+    fn each_of_many_addresses_passes_once() {
+        // An eighth of the slots is used: the fullest of 32,768 buckets may overflow, which is reported as an eviction.
         let mut gate = Gate::new();
         let answers = |gate: &mut Gate| (0..16_384).map(|n| gate.decide(claim(0, n, A), 5)).collect::<Vec<_>>();
         let first = answers(&mut gate);
         let evictions = first.iter().filter(|&&d| d == PassEvicting).count();
         assert!(first.iter().all(|&d| d != Gated) && evictions < 8, "{evictions} evictions");
         let again = answers(&mut gate).iter().filter(|&&d| d != Gated).count();
-        assert!(again <= 5 * evictions, "{again} told again after {evictions} evictions");
+        assert!(again <= 5 * evictions, "{again} passed again after {evictions} evictions");
     }
 
     #[test]
-    fn a_full_bucket_gives_up_its_oldest_slot_and_says_so() {
+    fn a_full_bucket_gives_up_its_oldest_slot_and_reports_it() {
         let mut bucket = [0; 8];
-        let mut told = |mark: Mark, now| decide(&mut bucket, &mark, now, REFRESH);
+        let mut decide_at = |mark: Mark, now| decide(&mut bucket, &mark, now, REFRESH);
         let marks: Vec<Mark> = (0..6).map(|n| mark(1, untunnelled(2, [0, 0]), &claim(0, n, A))).collect();
         for (now, mark) in marks[..4].iter().enumerate() {
-            assert_eq!(told(*mark, now as u64), Pass);
+            assert_eq!(decide_at(*mark, now as u64), Pass);
         }
-        assert_eq!(told(marks[4], 4), PassEvicting);
-        assert_eq!(told(marks[1], 5), Gated);
-        assert_eq!(told(marks[0], 6), PassEvicting);
-        assert_eq!(told(marks[5], 2_000), Pass, "slots past their interval are free");
+        assert_eq!(decide_at(marks[4], 4), PassEvicting);
+        assert_eq!(decide_at(marks[1], 5), Gated);
+        assert_eq!(decide_at(marks[0], 6), PassEvicting);
+        assert_eq!(decide_at(marks[5], 2_000), Pass, "slots past their interval are free");
     }
 
     #[test]
-    fn intervals_fit_the_clock() {
+    fn intervals_are_limited_to_the_clocks_range() {
         assert_eq!(ticks(0), 1);
         assert_eq!(ticks(60), 894);
         assert_eq!(ticks(u64::MAX), 0x7f_ffff);

@@ -1,24 +1,28 @@
-//! The frame classifier and the repeat gate, one source for the kernel and for user space.
-//! No unsafe, no dependency, no allocation.
+//! The frame classifier and the tables of the XDP program (repeat gate, presence, policing, scans): one source for the
+//! kernel and for user space. No unsafe code, no dependency, no allocation.
 #![no_std]
 #![forbid(unsafe_code)]
 
 // Reading order.
-/// What kernel and user space agree on.
+/// What kernel and user space agree on: classes, ring records, counters.
 pub mod abi;
-/// What a frame is.
-pub mod classify;
-/// Which claims are repeats.
-pub mod gate;
-/// Which messages are repeats.
-pub mod message;
 /// How a frame is read.
 pub mod packet;
-/// Who says too much.
-pub mod police;
-/// Who sent anything.
+/// What the classifier found in a frame.
+pub mod found;
+/// The classifier: what a frame is.
+pub mod classify;
+/// The mixing function of the tables.
+mod hash;
+/// The watched prefixes and the sensor's own addresses.
+pub mod watched;
+/// Presence: which stations sent any frame.
 pub mod presence;
-/// Who looks around.
+/// The repeat gate: which claims are repeats.
+pub mod gate;
+/// Messages that are compared as a whole.
+pub mod message;
+/// Scan detection: which stations ask for very many targets.
 pub mod scan;
-/// Which addresses are of interest.
-pub mod watch;
+/// Policing: each station's share of the records.
+pub mod police;

@@ -1,25 +1,27 @@
-//! Messages that their sender says again word for word: announcements, hellos, retransmissions, and whatever a mirror
-//! port copies twice. The gate remembers the last one only of each station and protocol (of DNS, the last question and the last
-//! answer): whoever changes what it says, and changes it back, is heard each time.
+//! Messages that are compared as a whole: announcements, hellos, retransmissions, and whatever a mirror port copies
+//! twice. Of each station and protocol the gate remembers only the last message (of DNS, the last question and the last
+//! answer). So when a station changes its message and later changes it back, each change passes.
 
 use crate::abi::{Class, FLAG_IPV4, FRAME_MAX, SMALL_BODY};
-use crate::classify::{Claim, Harvest, kind};
+use crate::classify::Harvest;
+use crate::found::{Claim, kind};
 
-/// Words of the longest body.
+/// Words of 8 bytes in the longest body.
 pub const WORDS_MAX: usize = FRAME_MAX.div_ceil(8);
 
-/// A body's hash while it is read, word by word (the machine's order), the last word filled up with zeros.
+/// The hash of a body, built word by word (native byte order); the last word is filled up with zeros.
 #[derive(Clone, Copy, Debug)]
 pub struct Hash(u64);
 
 impl Hash {
-    /// Of a body of `len` bytes. With the secret `seed` nobody else can make two bodies that are taken for one.
+    /// Starts the hash of a body of `len` bytes. The seed is secret, so that nobody outside can make two bodies with
+    /// one hash.
     #[inline(always)]
     pub const fn new(seed: u64, len: u64) -> Self {
         Self(seed ^ len)
     }
 
-    /// With one word more.
+    /// Adds the next word.
     #[inline(always)]
     #[must_use]
     pub const fn and(self, word: u64) -> Self {
@@ -27,27 +29,28 @@ impl Hash {
         Self(mixed ^ mixed >> 29)
     }
 
-    /// 48 bits of it.
+    /// The finished hash, 48 bits.
     #[inline(always)]
     pub const fn end(self) -> u64 {
         self.0.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 16
     }
 }
 
-/// Who speaks, and by what.
+/// The sender of a message, and its protocol.
 #[derive(Clone, Copy, Debug)]
 pub struct Speaker {
-    /// The message's class.
+    /// The class of the message.
     pub class: Class,
-    /// The frame's source.
+    /// The Ethernet source.
     pub frame_mac: u64,
-    /// The IP source as two words in network order; zeros without an IP header.
+    /// The IP source as two words ([`crate::found`]); zeros without an IP header.
     pub source: [u64; 2],
-    /// UDP's ports.
+    /// The UDP ports, source and destination.
     pub ports: [u16; 2],
 }
 
-/// Whether messages of this class and length are compared as a whole: those that say no more than an address are not.
+/// Whether a message of this class and length is compared as a whole. Messages that only claim an address are not: the
+/// gate compares their claim.
 #[inline(always)]
 pub const fn is_compared(class: Class, body_len: u16) -> bool {
     match class {
@@ -57,11 +60,12 @@ pub const fn is_compared(class: Class, body_len: u16) -> bool {
     }
 }
 
-/// What the gate compares: `opening` is the body's first word, `hash` the [`Hash`] of all of it.
+/// What the gate compares for a message: `opening` is the first word of its body, `hash` the [`Hash`] of the whole
+/// body.
 #[inline(always)]
 pub fn claim(speaker: &Speaker, opening: u64, hash: u64) -> Claim {
     let is_dns = matches!(speaker.class, Class::Mdns | Class::Llmnr | Class::Nbns);
-    // Whether it is an answer (RFC 1035, section 4.1.1).
+    // The bit that tells an answer from a question (RFC 1035, section 4.1.1).
     let turn = if is_dns { u64::from(opening.to_ne_bytes()[2] & 0x80) } else { 0 };
     let [from, to] = speaker.ports;
     let ports = u64::from(from) << 16 | u64::from(to);
@@ -70,7 +74,7 @@ pub fn claim(speaker: &Speaker, opening: u64, hash: u64) -> Claim {
     Claim { kind: kind::MESSAGE, address, mac: hash, frame_mac: speaker.frame_mac }
 }
 
-/// The same of a classified frame with this body; `None` when it is compared by what it claims, or not at all.
+/// The same for a classified frame with this body. `None` when the frame is compared by its claim, or not at all.
 pub fn repeated(seed: u64, harvest: &Harvest, body: &[u8]) -> Option<Claim> {
     let header = &harvest.header;
     if harvest.claim.is_some() || !is_compared(harvest.class, header.body_len) {
@@ -100,50 +104,50 @@ mod tests {
 
     const SEED: u64 = 0x5eed;
 
-    fn said(class: Class, body: &[u8]) -> Option<Claim> {
+    fn compared(class: Class, body: &[u8]) -> Option<Claim> {
         let header = crate::abi::Header { body_len: body.len() as u16, ports: [5353, 5353], ..Default::default() };
         let harvest =
             Harvest { class, header, body_at: 0, claim: None, sender: None, frame_mac: 0x0200_0000_000a, asked: None };
         repeated(SEED, &harvest, body)
     }
 
-    /// Bodies that one station says one after the other, and whether each is told.
+    /// Bodies that one station sends one after the other, and whether each passes the gate.
     #[track_caller]
     fn check(bodies: &[(&[u8], bool)]) {
         let mut buckets = std::vec![[0; 8]; gate::BUCKETS];
-        for (n, (body, is_told)) in bodies.iter().enumerate() {
-            let mark = gate::mark(SEED, 2 << 32, &said(Class::Mdns, body).expect("it is compared"));
+        for (n, (body, passes)) in bodies.iter().enumerate() {
+            let mark = gate::mark(SEED, 2 << 32, &compared(Class::Mdns, body).expect("it is compared"));
             let decision = gate::decide(&mut buckets[mark.bucket as usize], &mark, 7, 900);
-            assert_eq!(decision != gate::Decision::Gated, *is_told, "message {n}");
+            assert_eq!(decision != gate::Decision::Gated, *passes, "message {n}");
         }
     }
 
     #[test]
-    fn what_is_said_again_is_held_back() {
+    fn a_repeated_message_is_held_back() {
         check(&[(b"announcement", true), (b"announcement", false), (b"announcement", false)]);
     }
 
     #[test]
-    fn whoever_changes_back_is_heard() {
+    fn a_message_that_changes_back_passes() {
         check(&[(b"a", true), (b"b", true), (b"a", true), (b"a", false)]);
         check(&[(b"name: a", true), (b"name: b", true), (b"name: a", true), (b"name: a", false)]);
     }
 
     #[test]
-    fn questions_between_answers_do_not_make_them_news() {
+    fn dns_questions_and_answers_are_remembered_apart() {
         check(&[(b"\0\0\0\0who", true), (b"\0\0\x84\0me", true), (b"\0\0\0\0who", false), (b"\0\0\x84\0me", false)]);
     }
 
     #[test]
-    fn a_longer_body_differs_even_by_zeros() {
+    fn a_body_longer_by_zeros_differs() {
         check(&[(b"", true), (b"\0", true), (b"\0\0", true), (&[0; 9], true), (&[0; 9], false)]);
     }
 
     #[test]
-    fn what_only_names_an_address_is_not_compared() {
-        assert_eq!(said(Class::Arp, &[0; 28]), None);
-        assert_eq!(said(Class::Ndp, &[0; 24]), None);
-        assert!(said(Class::Ndp, &[0; 64]).is_some());
-        assert!(said(Class::Lldp, &[0; 20]).is_some());
+    fn messages_that_only_claim_an_address_are_not_compared() {
+        assert_eq!(compared(Class::Arp, &[0; 28]), None);
+        assert_eq!(compared(Class::Ndp, &[0; 24]), None);
+        assert!(compared(Class::Ndp, &[0; 64]).is_some());
+        assert!(compared(Class::Lldp, &[0; 20]).is_some());
     }
 }

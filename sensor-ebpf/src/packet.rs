@@ -1,27 +1,29 @@
-//! How the classifier reads a frame: by value, through one trait, so that the same source serves the XDP program
-//! (where the verifier wants each read checked against the packet's end) and native code.
+//! How a frame is read: by value, through one trait, so that the same source serves the XDP program (where the verifier
+//! wants each read checked against the end of the packet) and native code. Below the trait: numbers in network order,
+//! taken from bytes that were read.
 
-/// No reader needs to reach further into a frame than this, bytes: the start of a carried frame up to
-/// [`crate::classify::INNER_MAX`], its headers up to [`crate::classify::HEADERS_MAX`], then the fixed part and options of a neighbour message.
+/// No reader needs more of a frame than its first `READ_MAX` bytes. A carried frame starts below
+/// [`crate::classify::bounds::INNER_MAX`], its headers take up to [`crate::classify::bounds::HEADERS_MAX`] bytes, and
+/// then comes a neighbour message with its options.
 pub const READ_MAX: usize = 640;
 
 /// A frame that may be shorter than its headers promise.
 pub trait Packet {
-    /// The frame's length on the wire, bytes.
+    /// Length of the frame on the wire, bytes.
     fn wire_len(&self) -> usize;
-    /// How many bytes of it were captured.
+    /// Bytes of the frame that were captured.
     fn captured_len(&self) -> usize;
-    /// `N` bytes (at least 2: the verifier loses track of a single byte at a variable offset) from `offset`,
-    /// or `None` when they are not all there or lie past [`READ_MAX`].
+    /// `N` bytes from `offset` on. `None` when they are not all there or end behind [`READ_MAX`]. `N` must be at least
+    /// 2, because the verifier cannot follow the read of a single byte at a variable offset.
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 }
 
 /// A captured frame in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Captured<'a> {
-    /// What was captured.
+    /// The bytes that were captured, from the Ethernet header on.
     pub bytes: &'a [u8],
-    /// The length on the wire, at least `bytes.len()`.
+    /// Length of the frame on the wire, bytes: at least `bytes.len()`.
     pub wire_len: usize,
 }
 
@@ -41,4 +43,39 @@ impl Packet for Captured<'_> {
         }
         self.bytes.get(offset..)?.first_chunk().copied()
     }
+}
+
+/// An IPv6 address in the frame, as two words.
+#[inline(always)]
+pub(crate) fn address_at<P: Packet>(packet: &P, at: usize) -> Option<[u64; 2]> {
+    let bytes: [u8; 16] = packet.bytes(at)?;
+    Some([u64_at(&bytes, 0), u64_at(&bytes, 8)])
+}
+
+#[inline(always)]
+pub(crate) fn slice<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(&bytes[at..at + N]);
+    out
+}
+
+#[inline(always)]
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes(slice(bytes, at))
+}
+
+#[inline(always)]
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(slice(bytes, at))
+}
+
+#[inline(always)]
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_be_bytes(slice(bytes, at))
+}
+
+/// A MAC address as the lower 48 bits of a word.
+#[inline(always)]
+pub(crate) fn mac_word(mac: &[u8; 6]) -> u64 {
+    u64::from(u16_at(mac, 0)) << 32 | u64::from(u32_at(mac, 2))
 }

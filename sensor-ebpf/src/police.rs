@@ -1,48 +1,51 @@
-//! Policing: who says more than any honest station does loses its own surplus, before the ring, and nobody else's.
+//! Policing: each station has a share of the ring buffer's records, larger than any honest station needs. A sender that
+//! exceeds its share loses the surplus, and costs nobody else a record.
 //!
-//! One bucket a (station, class), as the moment at which it will be full again (the generic cell rate algorithm of
-//! ITU-T I.371). The table is 4-way set-associative; a sender of ever new MACs pushes out the buckets that are full
-//! anyway, and gains nothing by it but a new bucket for each.
+//! Each (station, class) has a token bucket, kept as the time at which it will be full again (the generic cell rate
+//! algorithm of ITU-T I.371). The table is 4-way set-associative and gives up the token bucket that is full soonest. A
+//! sender that keeps changing its MAC mostly pushes out those that are full already, and gains one new token bucket for
+//! each MAC.
 
 use crate::abi::Class;
-use crate::gate::mix;
+use crate::hash::mix;
 
-/// How many buckets the map has.
+/// Buckets of the map. A power of two.
 pub const BUCKETS: usize = 4_096;
-/// One bucket: four slots of two words. Word 0: 48 bits of the key's hash, the minute in which it was told. Word 1:
-/// when it will be full, nanoseconds of the boot clock.
+/// One bucket: four slots of two words, one for each token bucket. Word 0: 48 bits of the key's hash, and the minute in
+/// which the surplus was reported (16 bits). Word 1: when the token bucket will be full, nanoseconds of the boot-time
+/// clock.
 pub type Bucket = [u64; 8];
 
-/// News a second that a station may have of a class for ever.
+/// Records a second that a station may cause of one class without end.
 pub const RATE: u64 = 256;
-/// News at once of ARP and NDP: a proxy that answers for a whole /19.
+/// Records at once of ARP or NDP: enough for a proxy that answers for a whole /19.
 pub const BURST_NEIGHBOR: u64 = 8_192;
-/// News at once of any other class.
+/// Records at once of any other class.
 pub const BURST: u64 = 512;
-/// What one costs, nanoseconds.
+/// The time in which a token bucket gains one record, nanoseconds.
 const COST_NS: u64 = 1_000_000_000 / RATE;
 
-/// What becomes of a frame.
+/// What policing decides about a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It passes.
+    /// It is within the share.
     Pass,
-    /// It is too much, and the first one this minute: it passes, and says so.
+    /// It exceeds the share and is the first this minute that does: it passes, and its record is flagged.
     First,
-    /// It is too much.
+    /// It exceeds the share: it is dropped.
     Over,
 }
 
-/// A station and class as the table knows them.
+/// A station and class in the form in which the table compares them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Which bucket, below [`BUCKETS`].
+    /// The number of the bucket, below [`BUCKETS`].
     pub bucket: u32,
     fingerprint: u64,
     depth_ns: u64,
 }
 
-/// Hashes with the secret `seed`, as the gate does.
+/// The mark of a station and class, hashed with the secret `seed` as in the gate.
 #[inline(always)]
 pub fn mark(seed: u64, ifindex: u32, mac: u64, class: Class) -> Mark {
     let hash = mix(mix(seed ^ mac) ^ u64::from(ifindex) << 8 ^ class as u64);
@@ -50,7 +53,7 @@ pub fn mark(seed: u64, ifindex: u32, mac: u64, class: Class) -> Mark {
     Mark { bucket: (hash as u32) & (BUCKETS as u32 - 1), fingerprint: hash >> 16 | 1, depth_ns: burst * COST_NS }
 }
 
-/// Takes one frame from its sender's bucket.
+/// Takes one record from the share of its sender. `now_ns` is the boot-time clock.
 #[inline(always)]
 pub fn decide(bucket: &mut Bucket, mark: &Mark, now_ns: u64) -> Decision {
     let minute = now_ns >> 36 & 0x7fff | 0x8000;
@@ -89,7 +92,7 @@ mod tests {
     const NOW: u64 = 1 << 50;
 
     #[test]
-    fn a_burst_passes_and_the_surplus_is_told_once() {
+    fn a_burst_passes_and_the_surplus_is_flagged_once() {
         let mut bucket = [0; 8];
         let mark = mark(1, 2, 3, Class::Mdns);
         for n in 0..BURST {
@@ -102,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_bucket_is_full_again() {
+    fn an_idle_station_has_its_full_share_again() {
         let mut bucket = [0; 8];
         let mark = mark(1, 2, 3, Class::Mdns);
         let passed = (0..BURST + 9).filter(|_| decide(&mut bucket, &mark, NOW) == Pass).count();
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_served() {
+    fn other_stations_and_classes_keep_their_share() {
         let mut bucket = [0; 8];
         let (loud, quiet) = (mark(1, 2, 3, Class::Mdns), mark(1, 2, 4, Class::Mdns));
         assert!((0..BURST).all(|_| decide(&mut bucket, &loud, NOW) == Pass));

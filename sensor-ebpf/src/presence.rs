@@ -1,46 +1,50 @@
-//! Presence: who sent anything at all, when last, and how much; one table of fixed size, a few nanoseconds a frame.
+//! Presence: which stations sent any frame, when last, and how much. A table of fixed size; a look-up takes a few
+//! nanoseconds.
 //!
-//! The table is 16-way set-associative, and each CPU has its own: one that all of them write costs more, in cache lines
-//! that go from one to the other, than all the rest. Addresses of one prefix mostly follow each other, so four in a row
-//! share a bucket, each with a slot of its own that is looked at first: what a network needs of the table is a quarter of
-//! what it needs where each address has a cache line. The key is (segment, station, address): an address that passes to
-//! another station is another entry, and so news. An entry remembers only a hash of its key; user space, which is told
-//! each new one, knows whose it is. What is news to a CPU is news indeed when the gate, which all share, has not told it
-//! lately. Addresses outside the watched prefixes have entries too, which say so: a busy stranger then costs one look-up
-//! and not a walk through the prefixes. They never push out a station's entry.
+//! - The key is (segment, station, address): an address that passes to another station is a new entry.
+//! - An entry holds only a hash of its key. User space gets a record for each new entry, and so knows whose it is.
+//! - Each CPU has a table of its own. In a shared one the cache lines would move between the CPUs, which costs more
+//!   than all the rest. What is new to one CPU is reported only if the gate, which all CPUs share, has not passed it
+//!   lately.
+//! - The table is 16-way set-associative. The addresses of a network mostly follow each other, so four consecutive
+//!   addresses share a bucket and a cache line, and each has a slot of its own there that is looked at first. A network
+//!   then touches a quarter of the cache lines that it would touch with a line for each address.
+//! - Addresses outside the watched prefixes have entries too, marked as outside. A busy foreign address then costs one
+//!   look-up and no search through the prefixes. Such an entry never pushes out one of a station.
 
-use crate::gate::mix;
+use crate::hash::mix;
 
-/// How many buckets a CPU has.
+/// Buckets of the table of one CPU. A power of two.
 pub const BUCKETS: usize = 4_096;
-/// The map has few large values, of so many buckets each (32 KiB, the most that the kernel gives a CPU in one piece): it
-/// finds each value by a pointer, and those of single buckets would be a cache miss more.
+/// Buckets in one value of the map. The values are few and large (32 KiB, the largest that the kernel allocates for a
+/// CPU in one piece), because the map finds each value by a pointer: with single buckets as values, that pointer would
+/// be one more cache miss.
 pub const PART: usize = 128;
-/// One value of the map: its buckets, without the bounds between them (aya takes an array of arrays for its first).
+/// One value of the map: all words of its buckets. (aya reads an array of arrays as if it were only its first element.)
 pub type Part = [u64; PART * SLOTS * SLOT_WORDS];
-/// How many values the map has.
+/// Values of the map.
 pub const PARTS: usize = BUCKETS / PART;
 /// Slots of a bucket.
 pub const SLOTS: usize = 16;
-/// Words of a slot. 0: 40 bits of the key's hash, what the entry is, and when it was last seen, or, outside, when that was
-/// found, in ticks. 1: frames and bytes ([`Count`]).
+/// Words of a slot. Word 0: 40 bits of the key's hash, one bit for "outside", and 23 bits for the tick in which the
+/// station was last seen (of an entry outside: when that was found). Word 1: frames and bytes ([`Count`]).
 pub const SLOT_WORDS: usize = 2;
 /// One bucket: four cache lines.
 pub type Bucket = [u64; SLOTS * SLOT_WORDS];
-/// A tick of the table is so many of the clock's own (jiffies; of files and sockets, milliseconds), as a power of two.
+/// A tick of the table is 2^5 units of the clock: jiffies in the kernel, milliseconds for files and sockets.
 pub const TICK_BITS: u32 = 5;
-/// Ticks are counted up to this, three days at a thousand jiffies a second, and from zero again.
+/// The highest tick, after which they start at zero again: after three days at a thousand jiffies a second.
 pub const LAST_MASK: u64 = (1 << OUTSIDE_AT) - 1;
 
 const KEY_AT: u32 = 24;
 const OUTSIDE_AT: u32 = 23;
-/// Of an entry outside the watched prefixes.
+/// Set in entries outside the watched prefixes.
 const OUTSIDE: u64 = 1 << OUTSIDE_AT;
 const FRAMES_AT: u32 = 38;
 
-/// Frames (26 bits) and their bytes (38 bits) in one word, so that counting is one addition. Either starts at zero again
-/// when it is full; what came between two readings ten seconds apart is right up to three million
-/// frames and 13 GB a second of one station on one CPU.
+/// Frames (26 bits) and their bytes (38 bits) in one word, so that counting is one addition. Each of the two starts at
+/// zero again when it is full. The difference between two readings ten seconds apart is right up to three million
+/// frames and 13 GB a second, of one station on one CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count(u64);
 
@@ -50,52 +54,53 @@ impl Count {
         (1 << FRAMES_AT) + len
     }
 
-    /// What was added since `before`, of the same entry; all of it when the entry was made anew in between.
+    /// What was added since `before`, an earlier count of the same entry; the whole count when the entry was made anew
+    /// since.
     #[must_use]
     pub const fn since(self, before: Self) -> Self {
         let added = self.0.wrapping_sub(before.0);
         if added >> 63 == 0 { Self(added) } else { self }
     }
 
-    /// How many.
+    /// The number of frames, up to 2^26.
     pub const fn frames(self) -> u64 {
         self.0 >> FRAMES_AT
     }
 
-    /// Their bytes together.
+    /// The bytes of these frames together, up to 2^38.
     pub const fn bytes(self) -> u64 {
         self.0 & ((1 << FRAMES_AT) - 1)
     }
 }
 
-/// What the table knows of a frame's sender.
+/// What the table knows about the sender of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// Nothing, or nothing that is still true: its prefix is to be looked up.
+    /// Nothing, or nothing that still holds: its prefix is to be looked up.
     Absent,
-    /// It was seen within the interval, and now again.
+    /// It was seen within the interval; this frame is counted.
     Known,
-    /// It was seen before, but not within the interval. At this slot; nothing is counted before [`renew`].
+    /// It is at this slot, and was not seen within the interval. Nothing is counted until [`renew`] is called.
     Back(usize),
     /// It is outside the watched prefixes.
     Outside,
 }
 
-/// A key as the table knows it.
+/// A key in the form in which the table compares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mark {
-    /// Which bucket, below [`BUCKETS`].
+    /// The number of the bucket, below [`BUCKETS`].
     pub bucket: u32,
     /// The slot that is looked at first, below [`SLOTS`].
     pub slot: u32,
-    /// 40 bits, never 0.
+    /// 40 bits of the hash, never 0.
     pub fingerprint: u64,
 }
 
-/// What a key is hashed with: odd numbers that nobody outside knows.
+/// The secret numbers that keys are hashed with. Each is odd.
 pub type Keys = [u64; 4];
 
-/// The numbers made of a secret.
+/// The keys derived from a secret seed.
 pub fn keys(seed: u64) -> Keys {
     [0, 1, 2, 3].map(|n| {
         let key = |turn: u64| mix(seed ^ n ^ turn << 8) | 1;
@@ -103,18 +108,18 @@ pub fn keys(seed: u64) -> Keys {
     })
 }
 
-/// Whether every fourth number, multiplied by this one, falls far from the others. Where a small multiple of it is nearly
-/// a whole turn of 2^64, they come round to the same bucket; where none is, they fill the table more evenly than chance
-/// would (the three-distance theorem).
+/// Whether multiples of four, multiplied by this key, fall far from each other. If a small multiple of the key were
+/// close to a multiple of 2^64, they would fall into the same bucket again and again. If none is, they fill the table
+/// more evenly than random numbers would (the three-distance theorem).
 fn spreads(key: u64) -> bool {
     const MULTIPLES: u64 = 2_048;
     const NEAR: u64 = 1 << 50;
     (1..=MULTIPLES).map(|n| key.wrapping_mul(4 * n)).all(|turn| turn.min(turn.wrapping_neg()) >= NEAR)
 }
 
-/// Hashes a key by multiplying each part with a secret number, so that keys which are taken for one cannot be chosen.
-/// Only the upper bits depend on all of the key. `place` is [`crate::gate::place`]; `address` two words in network order,
-/// an IPv4 address the first word.
+/// Hashes a key by multiplying each part with a secret number, so that nobody outside can choose two keys with one
+/// hash. Only the upper bits depend on the whole key. `place` is [`crate::gate::place`], `address` two words
+/// ([`crate::found`]).
 #[inline(always)]
 pub fn hash(keys: &Keys, place: u64, address: [u64; 2], mac: u64) -> u64 {
     place_hash(keys, place, address).wrapping_add(mac.wrapping_mul(keys[1]))
@@ -126,8 +131,8 @@ fn place_hash(keys: &Keys, place: u64, address: [u64; 2]) -> u64 {
     if address[1] == 0 { hash } else { hash.wrapping_add(address[1].wrapping_mul(keys[3])) }
 }
 
-/// What the table knows of a key, as [`hash`] takes it. Which addresses share a bucket nobody else knows, but for those
-/// in a row.
+/// The mark of a key; the parameters are those of [`hash`]. Nobody outside knows which addresses share a bucket, except
+/// four consecutive ones.
 #[inline(always)]
 pub fn mark(keys: &Keys, place: u64, address: [u64; 2], mac: u64) -> Mark {
     let (row, one) = match address {
@@ -143,7 +148,8 @@ pub fn mark(keys: &Keys, place: u64, address: [u64; 2], mac: u64) -> Mark {
     }
 }
 
-/// As [`look`], for nearly all: those in their own slot. Whoever else there may be is [`Look::Absent`].
+/// As [`look`], but in the own slot of the key only, where nearly all entries are. [`Look::Absent`] then means that it
+/// may be in another slot.
 #[inline(always)]
 pub fn look_first(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64) -> Look {
     let slot = mark.slot as usize & (SLOTS - 1);
@@ -154,7 +160,7 @@ pub fn look_first(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len
     }
 }
 
-/// A sender whose slot is found.
+/// What the entry in this slot says about its sender.
 #[inline(always)]
 fn found(bucket: &mut Bucket, slot: usize, now: u32, interval: u32, len: u64) -> Look {
     let at = slot * SLOT_WORDS;
@@ -176,8 +182,8 @@ fn count(bucket: &mut Bucket, at: usize, now: u32, len: u64) {
     bucket[at + 1] = bucket[at + 1].wrapping_add(Count::of(len));
 }
 
-/// Looks a sender up, and counts the frame of `len` bytes of one that is known. `now` is in ticks, `interval` the ticks
-/// after which a sender is back and an address outside is looked up anew, at most half of [`LAST_MASK`].
+/// Looks a sender up, and counts its frame of `len` bytes if it is known. `now` is in ticks. After `interval` ticks (at
+/// most half of [`LAST_MASK`]) a sender is back, and an address outside is to be looked up again.
 #[inline(always)]
 pub fn look(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64) -> Look {
     for turn in 0..SLOTS {
@@ -189,47 +195,48 @@ pub fn look(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64)
     Look::Absent
 }
 
-/// Whether an entry's time is an interval ago. One that is ahead by less is no older: a file's clock may step back a
-/// little.
+/// Whether the time of an entry is at least an interval ago. A time that is ahead by less than an interval is not: the
+/// clock of a file may step back a little.
 #[inline(always)]
 const fn is_old(word: u64, now: u32, interval: u32) -> bool {
     let age = (now as u64).wrapping_sub(word) & LAST_MASK;
     age >= interval as u64 && age <= LAST_MASK - interval as u64
 }
 
-/// As [`look`], for a table that tells a known sender again at each interval: nothing is counted or renewed.
+/// As [`look`], but nothing is counted or renewed: for a table whose known senders are reported again at each interval.
 pub fn peek(bucket: &Bucket, mark: &Mark, now: u32, interval: u32) -> Look {
     let mut copy = *bucket;
     look(&mut copy, mark, now, interval, 0)
 }
 
-/// Counts the frame of a sender that is back.
+/// Counts the frame of a sender that is back ([`Look::Back`]).
 #[inline(always)]
 pub fn renew(bucket: &mut Bucket, slot: usize, now: u32, len: u64) {
     count(bucket, (slot & (SLOTS - 1)) * SLOT_WORDS, now, len);
 }
 
-/// Where an entry went, and whether another one that was still in use had to go for it.
+/// Where an entry was made, and whether another one that was still in use was given up for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entered {
-    /// The slot.
+    /// The slot of the new entry.
     pub slot: usize,
-    /// An entry is lost: that station will be told again.
+    /// Whether an entry in use is lost: its station will be reported as new again.
     pub evicted: bool,
 }
 
-/// Remembers a sender that was [`Look::Absent`], with its first frame. An address outside (`!inside`) takes only a
-/// slot that no station needs; `None`: there was none.
+/// Makes an entry for a sender that was [`Look::Absent`], with its first frame. An address outside the watched prefixes
+/// (`!inside`) takes only a slot that no station needs; `None` when there is none.
 #[inline(always)]
 pub fn enter(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64, inside: bool) -> Option<Entered> {
     let mut victim = SLOTS;
     let mut victim_rank = 0;
     for turn in 0..SLOTS {
-        // Its own first, which wins where others are as good.
+        // The own slot comes first, and wins against others of the same rank.
         let slot = turn ^ mark.slot as usize & (SLOTS - 1);
         let word = bucket[slot * SLOT_WORDS];
         let age = u64::from(now).wrapping_sub(word) & LAST_MASK;
-        // Itself outside and out of date, then empty, then others outside, then the station heard longest ago.
+        // The best slot: the old entry of the same key, an empty one, the oldest entry outside, the oldest of a
+        // station.
         let rank = if word >> KEY_AT == mark.fingerprint {
             4 << 32
         } else if word == 0 {
@@ -256,24 +263,24 @@ pub fn enter(bucket: &mut Bucket, mark: &Mark, now: u32, interval: u32, len: u64
     Some(Entered { slot: victim, evicted })
 }
 
-/// Forgets an entry whose news could not be told, so that the sender's next frame is news again.
+/// Removes an entry whose record could not be sent, so that the next frame of the sender is new again.
 #[inline(always)]
 pub fn forget(bucket: &mut Bucket, slot: usize) {
     bucket[(slot & (SLOTS - 1)) * SLOT_WORDS] = 0;
 }
 
-/// What a slot tells of a station.
+/// What a slot says about a station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// As in [`Mark`].
+    /// The fingerprint of the key, as in [`Mark`].
     pub fingerprint: u64,
-    /// When it was last seen, ticks, up to [`LAST_MASK`].
+    /// When the station was last seen, in ticks, up to [`LAST_MASK`].
     pub last: u32,
-    /// Since the entry was made.
+    /// Frames and bytes since the entry was made.
     pub count: Count,
 }
 
-/// The station of a slot; `None` when it is empty, or an address outside.
+/// The entry in a slot; `None` when the slot is empty or holds an address outside.
 pub fn entry(slot: &[u64; SLOT_WORDS]) -> Option<Entry> {
     let [word, count] = *slot;
     let is_station = word >> KEY_AT != 0 && word & OUTSIDE == 0;
@@ -300,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_station_is_news_once_and_again_after_a_gap() {
+    fn a_station_is_new_once_and_back_after_an_interval() {
         let mut bucket = [0; _];
         assert_eq!(look(&mut bucket, &key(7), 10, INTERVAL, 60), Look::Absent);
         assert_eq!(enter(&mut bucket, &key(7), 10, INTERVAL, 60, true), Some(Entered { slot: 0, evicted: false }));
@@ -309,9 +316,9 @@ mod tests {
         assert_eq!(look(&mut bucket, &key(7), 207, INTERVAL, 60), Look::Known, "another CPU's clock is behind");
         assert_eq!(look(&mut bucket, &key(7), 308, INTERVAL, 60), Look::Back(0));
         renew(&mut bucket, 0, 308, 60);
-        let told = entries(&bucket);
-        assert_eq!(told.len(), 1);
-        let Entry { fingerprint, last, count } = told[0];
+        let entries = entries(&bucket);
+        assert_eq!(entries.len(), 1);
+        let Entry { fingerprint, last, count } = entries[0];
         assert_eq!((fingerprint, last, count.frames(), count.bytes()), (7, 308, 5, 300));
     }
 
@@ -327,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_far_back_is_no_reason_to_be_silent() {
+    fn a_clock_that_steps_far_back_makes_a_sender_back() {
         let mut bucket = [0; _];
         enter(&mut bucket, &key(7), 5_000, INTERVAL, 60, true);
         assert_eq!(look(&mut bucket, &key(7), 4_950, INTERVAL, 60), Look::Known);
@@ -336,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_differences_that_may_wrap() {
+    fn differences_of_counts_are_right_when_they_wrap() {
         let added = |before: u64, after: u64| {
             let count = Count(after).since(Count(before));
             (count.frames(), count.bytes())
@@ -344,12 +351,12 @@ mod tests {
         assert_eq!(added(0, Count::of(60)), (1, 60));
         let many = (0..1_000).fold(u64::MAX - 50_000, |word, _| word.wrapping_add(Count::of(1500)));
         assert_eq!(added(u64::MAX - 50_000, many), (1_000, 1_500_000));
-        // Made anew: it has less than before.
+        // The entry was made anew: it has less than before.
         assert_eq!(added(Count::of(60) * 9, Count::of(60)), (1, 60));
     }
 
     #[test]
-    fn what_is_outside_is_looked_up_once_an_interval_and_is_no_entry() {
+    fn an_address_outside_is_looked_up_once_an_interval_and_is_no_station() {
         let mut bucket = [0; _];
         enter(&mut bucket, &key(7), 10, INTERVAL, 60, false);
         assert_eq!(look(&mut bucket, &key(7), 50, INTERVAL, 60), Look::Outside);
@@ -360,18 +367,21 @@ mod tests {
     }
 
     #[test]
-    fn strangers_never_push_a_station_out() {
+    fn addresses_outside_never_push_out_a_station() {
         let mut bucket = [0; _];
         for n in 1..=16 {
             enter(&mut bucket, &key(n), 10, INTERVAL, 60, true).unwrap();
         }
         assert_eq!(enter(&mut bucket, &key(99), 11, INTERVAL, 60, false), None);
         assert_eq!(entries(&bucket).len(), 16);
-        assert!(enter(&mut bucket, &key(99), 200, INTERVAL, 60, false).is_some(), "a station that went");
+        assert!(
+            enter(&mut bucket, &key(99), 200, INTERVAL, 60, false).is_some(),
+            "the slot of a station not heard for an interval"
+        );
     }
 
     #[test]
-    fn a_station_takes_a_strangers_slot_before_anothers() {
+    fn a_station_takes_the_slot_of_an_address_outside_before_that_of_a_station() {
         let mut bucket = [0; _];
         for n in 1..=15 {
             enter(&mut bucket, &key(n), 10, INTERVAL, 60, true).unwrap();
@@ -380,11 +390,11 @@ mod tests {
         assert_eq!(enter(&mut bucket, &key(16), 12, INTERVAL, 60, true), Some(Entered { slot: 15, evicted: false }));
         let another = enter(&mut bucket, &key(17), 13, INTERVAL, 60, true).unwrap();
         assert!(another.evicted);
-        assert!(!enter(&mut bucket, &key(18), 500, INTERVAL, 60, true).unwrap().evicted, "long unheard");
+        assert!(!enter(&mut bucket, &key(18), 500, INTERVAL, 60, true).unwrap().evicted, "not heard for an interval");
     }
 
     #[test]
-    fn what_could_not_be_told_is_news_again() {
+    fn a_forgotten_sender_is_new_again() {
         let mut bucket = [0; _];
         let entered = enter(&mut bucket, &key(7), 10, INTERVAL, 60, true).unwrap();
         forget(&mut bucket, entered.slot);
@@ -392,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_of_the_key_counts() {
+    fn each_part_of_the_key_changes_the_fingerprint() {
         let keys = keys(0x5eed);
         let base = mark(&keys, 1, [10, 0], 20);
         let others = [
@@ -405,9 +415,9 @@ mod tests {
         assert!(others.iter().all(|other| other.fingerprint != base.fingerprint));
     }
 
-    /// Whatever the secret: a network whose addresses are in a row fits, up to half of the table.
+    /// A network of consecutive addresses fits, up to half of the table, whatever the seed.
     #[test]
-    fn addresses_in_a_row_share_buckets_by_four_and_fill_the_table_evenly() {
+    fn consecutive_addresses_share_buckets_by_four_and_fill_the_table_evenly() {
         for seed in 0..40 {
             let keys = keys(seed);
             let mut rows = std::vec![0_u8; BUCKETS];
@@ -418,13 +428,13 @@ mod tests {
                 assert_eq!(slots.len(), 4);
                 rows[marks[0].bucket as usize] += 1;
             }
-            // A bucket has room for four rows; by chance, one of twenty would have more.
+            // A bucket has room for four rows; with random numbers, one bucket in twenty would have more.
             assert!(rows.iter().all(|&rows| rows <= 4), "seed {seed}");
         }
     }
 
     #[test]
-    fn a_station_takes_its_own_slot_where_it_is_free() {
+    fn a_station_takes_its_own_slot_when_it_is_free() {
         let mut bucket = [0; _];
         let own = Mark { slot: 5, ..key(7) };
         assert_eq!(enter(&mut bucket, &own, 10, INTERVAL, 60, true), Some(Entered { slot: 5, evicted: false }));

@@ -1,70 +1,76 @@
-//! Who looks around: a station that asks for very many addresses, or tries very many ports of one address, within a
-//! minute. The gate holds back what repeats its sender's claim, whatever it asks for, so this is counted before it.
+//! Scan detection: a station that asks for very many addresses, or tries very many ports of one address, within a
+//! minute. It is counted before the gate, because the gate compares only what a frame claims about its sender, not what
+//! it asks for.
 //!
-//! An entry counts distinct things by linear counting: a bit of 64 for each, by a secret hash. Neighbours asked for are
-//! counted by (segment, station), ports tried by (segment, station, destination), so that a scan of many hosts at once
-//! counts each apart. Neighbours only where a group is asked: whether one that is known is still there is asked of itself
-//! (RFC 4861, section 7.3.3; ARP as Linux and Windows do it), and whoever watches over hundreds of hosts does that all the
-//! time. The table is 4-way set-associative; who is asked for again and again costs one look-up.
+//! A slot counts distinct targets by linear counting: each sets one of 64 bits, chosen by a secret hash.
+//! - Neighbours are counted by (segment, station), and only in frames to a group. A station that checks whether a known
+//!   neighbour is still there asks that neighbour alone (RFC 4861, section 7.3.3; Linux and Windows do the same for
+//!   ARP), and a monitoring server does so all the time for hundreds of hosts.
+//! - Ports are counted by (segment, station, destination), so that a scan of many hosts at once is counted for each
+//!   host.
 //!
-//! Two CPUs that count one station at once may lose a bit: a scan is told a few targets later.
+//! The table is 4-way set-associative; a target that was counted before costs one look-up.
+//!
+//! Two CPUs that count for one station at the same time may lose a bit: a scan is then detected a few targets later.
 
 use crate::abi::Class;
-use crate::classify::Found;
+use crate::found::Found;
 use crate::packet::Packet;
 use crate::presence::{self, Keys};
 
-/// How many buckets the map has.
+/// Buckets of the map. A power of two.
 pub const BUCKETS: usize = 4_096;
-/// One bucket: four slots of two words, one cache line. Word 0: 48 bits of the key's hash, the tick in which its window
-/// began. Word 1: what was asked for in it, as bits; all of them once it was told.
+/// One bucket: four slots of two words, one cache line. Word 0: 48 bits of the key's hash, and the tick in which its
+/// window began (16 bits). Word 1: a bit for each target counted in the window; all bits once the scan was detected.
 pub type Bucket = [u64; 8];
 
-/// So many of 64 bits tell a scan of neighbours: 97 of them on average. Of 64 neighbours one station in 4,000 sets as
-/// many; of 126 (a /25) 99 in 100 do, of 254 (a /24) all.
+/// A scan of neighbours is detected at so many of 64 bits: after 97 neighbours on average. Among stations that ask for
+/// 64 neighbours one in 4,000 sets as many bits; of 126 neighbours (a /25) 99 in 100 do, of 254 (a /24) all.
 pub const BITS_NEIGHBORS: u32 = 50;
-/// So many tell a scan of ports: 63 on average. No honest client knows half as many services of one host.
+/// A scan of ports is detected at so many of 64 bits: after 63 ports on average. No honest client uses half as many
+/// services of one host.
 pub const BITS_PORTS: u32 = 40;
-/// How long targets are counted together, ticks of 2^30 ns (1.07 s): 64 s from the first.
+/// How long targets are counted together, in ticks of 2^30 ns (1.07 s): 64 s from the first.
 pub const WINDOW: u64 = 60;
-/// Ports from here on are not counted: what a service of many ports hands out by itself (passive FTP, remote procedure
-/// calls) lies above, by IANA's range (RFC 6335, section 6) and by Linux's.
+/// Ports from this one on are not counted. Services that open ports as they need them (passive FTP, remote procedure
+/// calls) take them from above, both in IANA's range (RFC 6335, section 6) and in Linux's.
 pub const PORTS_END: u16 = 32_768;
 
 const TICK_BITS: u32 = 30;
 const TIME_MASK: u64 = 0xffff;
-const TOLD: u64 = u64::MAX;
+/// The bits of a slot whose scan was detected in this window.
+const DETECTED: u64 = u64::MAX;
 
-/// What a frame asks for, where that is counted.
+/// A target that a frame asks for and that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Of whom: the destination whose port is tried, as one word; 0 where a neighbour is asked for.
+    /// The destination whose port is tried, as one word; 0 where a neighbour is asked for.
     pub of: u64,
-    /// For what: an address as one word, or a port.
+    /// The address of the neighbour as one word, or the port.
     pub item: u64,
 }
 
-/// What a frame asks for: the classifier found the neighbour or port.
+/// What a frame asks for, as the classifier found it. `None` when nothing is counted.
 #[inline(always)]
 pub fn asked<P: Packet>(packet: &P, found: &Found) -> Option<Asked> {
     if found.asks == 0 {
         return None;
     }
-    // Numbers, because LLVM compares the enums of a match by way of a table that BPF has not.
+    // Compared as numbers: LLVM would compare the enums of a `match` by a table, which BPF does not support.
     let of = if found.class as u8 == Class::Syn as u8 { fold(found.destination(packet)?) } else { 0 };
     Some(Asked { of, item: found.asks })
 }
 
-/// An address as one word. Two that come to the same count as one.
+/// An address as one word. Two addresses may give the same word; they are then counted as one target.
 #[inline(always)]
 pub(crate) fn fold(address: [u64; 2]) -> u64 {
     address[0].rotate_left(32) ^ address[1]
 }
 
-/// What a frame asks for, as the table knows it.
+/// A target in the form in which the table counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Which bucket, below [`BUCKETS`].
+    /// The number of the bucket, below [`BUCKETS`].
     pub bucket: u32,
     fingerprint: u64,
     item: u64,
@@ -72,16 +78,17 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// One bit of 64. Made where it is needed: in the kernel whatever lives across a look-up goes through the stack.
+    /// The bit of the target, one of 64. It is computed where it is needed: in the kernel everything that is kept
+    /// across a look-up goes through the stack.
     #[inline(always)]
     fn bit(&self) -> u64 {
-        // Addresses in a row, multiplied once, fall on few bits for some secrets.
+        // Multiplied only once, consecutive addresses would fall on few bits for some secrets.
         let hash = self.item.wrapping_mul(0xbf58_476d_1ce4_e5b9);
         1 << ((hash ^ hash >> 32).wrapping_mul(0x94d0_49bb_1331_11eb) >> 58)
     }
 }
 
-/// Hashes with secrets: `place` is [`crate::gate::place`], `mac` the frame's source.
+/// The mark of a target, hashed with secret keys. `place` is [`crate::gate::place`], `mac` the Ethernet source.
 #[inline(always)]
 pub fn mark(keys: &Keys, place: u64, mac: u64, asked: &Asked) -> Mark {
     let key = presence::hash(keys, place, [asked.of, 0], mac);
@@ -89,20 +96,21 @@ pub fn mark(keys: &Keys, place: u64, mac: u64, asked: &Asked) -> Mark {
     Mark { bucket: (key >> 48) as u32 & (BUCKETS as u32 - 1), fingerprint: key >> 16 | 1, item, is_port }
 }
 
-/// Counts what a frame asks for; whether it makes a scan: once a window.
+/// Counts a target. Answers whether this one makes it a scan, which it does once a window. `now_ns` is in
+/// nanoseconds of any clock.
 #[inline(always)]
 pub fn is_scan(bucket: &mut Bucket, mark: &Mark, now_ns: u64) -> bool {
     let now = now_ns >> TICK_BITS & TIME_MASK;
     let bit = mark.bit();
-    let mut place = 0;
-    let mut place_age = 0;
+    let mut oldest = 0;
+    let mut oldest_age = 0;
     for slot in 0..4 {
         let at = slot * 2;
         let known = bucket[at];
         let age = now.wrapping_sub(known) & TIME_MASK;
         if known >> 16 == mark.fingerprint {
             if age >= WINDOW {
-                place = at;
+                oldest = at;
                 break;
             }
             let bits = bucket[at + 1];
@@ -110,22 +118,22 @@ pub fn is_scan(bucket: &mut Bucket, mark: &Mark, now_ns: u64) -> bool {
                 return false;
             }
             let is_scan = ones(bits | bit) >= if mark.is_port { BITS_PORTS } else { BITS_NEIGHBORS };
-            bucket[at + 1] = if is_scan { TOLD } else { bits | bit };
+            bucket[at + 1] = if is_scan { DETECTED } else { bits | bit };
             return is_scan;
         }
-        // An empty slot is older than any other.
+        // An empty slot counts as older than any other.
         let age = if known == 0 { TIME_MASK + 1 } else { age };
-        if age >= place_age {
-            place_age = age;
-            place = at;
+        if age >= oldest_age {
+            oldest_age = age;
+            oldest = at;
         }
     }
-    bucket[place & 6] = mark.fingerprint << 16 | now;
-    bucket[(place & 6) + 1] = bit;
+    bucket[oldest & 6] = mark.fingerprint << 16 | now;
+    bucket[(oldest & 6) + 1] = bit;
     false
 }
 
-/// How many bits are set, without the instruction that BPF has not.
+/// How many bits are set. BPF has no instruction for it.
 #[inline(always)]
 const fn ones(bits: u64) -> u32 {
     let pairs = bits - (bits >> 1 & 0x5555_5555_5555_5555);
@@ -146,7 +154,7 @@ mod tests {
     const NOW: u64 = 1 << 50;
     const SECOND: u64 = 1_000_000_000;
 
-    /// Bits are a secret's choice: what is said of a sketch is said of many secrets.
+    /// A table and its secret keys. Which bits targets set depends on the keys, so the tests try many seeds.
     struct Table(Vec<Bucket>, Keys);
 
     impl Table {
@@ -159,8 +167,8 @@ mod tests {
             is_scan(&mut self.0[mark.bucket as usize], &mark, now_ns)
         }
 
-        /// How many of these questions of one station, `apart_ns` from each other, tell a scan.
-        fn told(&mut self, items: impl Iterator<Item = u64>, apart_ns: u64) -> usize {
+        /// How many scans are detected while one station asks for these neighbours, one every `apart_ns`.
+        fn detected(&mut self, items: impl Iterator<Item = u64>, apart_ns: u64) -> usize {
             (0..).zip(items).filter(|&(n, item)| self.ask(7, 0, item, NOW + n * apart_ns)).count()
         }
     }
@@ -170,63 +178,67 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_is_told_once_in_any_order() {
+    fn a_sweep_is_detected_once_in_any_order() {
         for seed in 10..210 {
-            assert_eq!(Table::new(seed).told((1..255).map(address), SECOND / 100), 1, "upwards, seed {seed}");
-            assert_eq!(Table::new(seed).told((1..255).rev().map(address), SECOND / 100), 1, "downwards, seed {seed}");
+            assert_eq!(Table::new(seed).detected((1..255).map(address), SECOND / 100), 1, "upwards, seed {seed}");
+            assert_eq!(
+                Table::new(seed).detected((1..255).rev().map(address), SECOND / 100),
+                1,
+                "downwards, seed {seed}"
+            );
             let mixed = (0..256).map(|n| address((n * 77 + 5) & 0xff));
-            assert_eq!(Table::new(seed).told(mixed, SECOND / 100), 1, "mixed, seed {seed}");
+            assert_eq!(Table::new(seed).detected(mixed, SECOND / 100), 1, "mixed, seed {seed}");
         }
     }
 
     #[test]
-    fn neighbours_of_an_ordinary_host_are_no_scan() {
+    fn asking_for_a_few_neighbours_is_no_scan() {
         let alarms = |neighbours: u64| {
             (10..1_010).filter(move |&seed| {
                 let rounds = (0..neighbours * 20).map(|n| address(n % neighbours));
-                Table::new(seed).told(rounds, SECOND / 50) > 0
+                Table::new(seed).detected(rounds, SECOND / 50) > 0
             })
         };
         assert_eq!(alarms(40).count(), 0);
         let of_64 = alarms(64).count();
-        assert!(of_64 <= 3, "{of_64} of 1000 secrets");
+        assert!(of_64 <= 3, "{of_64} of 1000 seeds");
     }
 
     #[test]
     fn a_window_ends() {
         let mut table = Table::new(5);
-        // Twelve a window, for an hour.
-        assert_eq!(table.told((0..700).map(address), 5 * SECOND), 0);
+        // Twelve neighbours a window, for an hour.
+        assert_eq!(table.detected((0..700).map(address), 5 * SECOND), 0);
         let mut table = Table::new(5);
-        assert_eq!(table.told((0..254).map(address), 0), 1);
-        assert_eq!(table.told((0..254).map(address), 0), 0, "it was told in this window");
+        assert_eq!(table.detected((0..254).map(address), 0), 1);
+        assert_eq!(table.detected((0..254).map(address), 0), 0, "it was detected in this window already");
         let later = (0..254).filter(|&n| table.ask(7, 0, address(n), NOW + 70 * SECOND)).count();
         assert_eq!(later, 1);
     }
 
     #[test]
-    fn a_clock_that_steps_back_begins_anew() {
+    fn a_clock_that_steps_back_starts_a_new_window() {
         let mut table = Table::new(5);
-        assert_eq!(table.told((0..40).map(address), 0), 0);
+        assert_eq!(table.detected((0..40).map(address), 0), 0);
         assert_eq!((0..254).filter(|&n| table.ask(7, 0, address(n), NOW - 100 * SECOND)).count(), 1);
     }
 
     #[test]
-    fn ports_count_by_destination() {
+    fn ports_are_counted_by_destination() {
         let mut table = Table::new(5);
         // A busy client: two ports of many hosts.
         for host in 0..2_000 {
             assert!(!table.ask(7, address(host), 80, NOW) && !table.ask(7, address(host), 443, NOW));
         }
-        // A scan of four hosts by turns.
-        let told: Vec<u64> = (1..1_001)
+        // A scan of four hosts, a port of each in turn.
+        let detected: Vec<u64> = (1..1_001)
             .flat_map(|port| (0..4).map(move |host| (host, port)))
             .filter(|&(host, port)| table.ask(8, address(host), port, NOW))
             .map(|(host, _)| host)
             .collect();
         assert_eq!(
             {
-                let mut hosts = told.clone();
+                let mut hosts = detected.clone();
                 hosts.sort_unstable();
                 hosts
             },
@@ -245,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_are_counted() {
+    fn ones_counts_the_bits() {
         for bits in [0, 1, u64::MAX, 0x8000_0000_0000_0001, 0xdead_beef_0bad_cafe] {
             assert_eq!(ones(bits), bits.count_ones());
         }

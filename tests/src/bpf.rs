@@ -7,7 +7,7 @@ use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues, RingBuf};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Counters, Header};
-use sensor_ebpf::watch::{self, Watch};
+use sensor_ebpf::watched::{self, Watch};
 use sensor_ebpf::{gate, presence};
 use sha2::{Digest, Sha256};
 
@@ -185,7 +185,7 @@ impl Kernel {
     /// Sets the watched prefixes and the sensor's own addresses.
     pub fn watch(&mut self, watches: &[Watch], own: &[[u64; 2]]) {
         let map = self.ebpf.map_mut("WATCH").expect("the object has watched prefixes");
-        Array::<_, watch::Table>::try_from(map).unwrap().set(0, watch::table(watches, own), 0).unwrap();
+        Array::<_, watched::Table>::try_from(map).unwrap().set(0, watched::table(watches, own), 0).unwrap();
     }
 
     /// What the program takes for the time of the last frame that it looked at closely, nanoseconds.

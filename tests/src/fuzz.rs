@@ -23,7 +23,7 @@ use sensor_core::wire::{
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
 use sensor_ebpf::classify::{Harvest, Opens, classify};
 use sensor_ebpf::packet::Captured;
-use sensor_ebpf::watch;
+use sensor_ebpf::watched;
 
 use crate::operations::correlate;
 
@@ -73,7 +73,7 @@ pub fn classifier(data: &[u8]) {
     check_harvest(&closed, frame);
 }
 
-static NOBODY: LazyLock<watch::Table> = LazyLock::new(|| watch::table(&[], &[]));
+static NOBODY: LazyLock<watched::Table> = LazyLock::new(|| watched::table(&[], &[]));
 
 fn check_harvest(harvest: &Harvest, frame: &[u8]) {
     let end = harvest.body_at + usize::from(harvest.header.body_len);

@@ -2,13 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use sensor_ebpf::abi::{Class, FLAG_SCAN, Header, TunnelKind};
-use sensor_ebpf::classify::{Claim, Harvest, Opens, classify, kind};
+use sensor_ebpf::classify::{Harvest, Opens, classify};
+use sensor_ebpf::found::{Claim, kind};
 use sensor_ebpf::gate::{self, Decision};
 use sensor_ebpf::message;
 use sensor_ebpf::packet::Captured;
 use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::scan;
-use sensor_ebpf::watch::{self, Watch};
+use sensor_ebpf::watched::{self, Watch};
 use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
 use sensor_tests::frames::{Random, arp, captures, hand_made, ipv4, ipv6, link_local, mutant, ndp, read_capture};
 
@@ -45,7 +46,7 @@ impl Port {
 }
 
 fn harvest(frame: &[u8], port: Port) -> Harvest {
-    let nobody = watch::table(&[], &[]);
+    let nobody = watched::table(&[], &[]);
     let opens = match port {
         Port::Host => Opens::Own(&nobody),
         Port::Mirror => Opens::All,
@@ -55,7 +56,7 @@ fn harvest(frame: &[u8], port: Port) -> Harvest {
 
 /// What the kernel decides beside the class, done natively.
 struct Model {
-    table: watch::Table,
+    table: watched::Table,
     presence: Vec<presence::Bucket>,
     keys: presence::Keys,
     gate: Vec<gate::Bucket>,
@@ -69,7 +70,7 @@ struct Model {
 impl Model {
     fn new(options: Options) -> Self {
         Self {
-            table: watch::table(&WATCHES, &[]),
+            table: watched::table(&WATCHES, &[]),
             presence: vec![[0; _]; presence::BUCKETS],
             keys: presence::keys(options.seed),
             gate: vec![[0; _]; gate::BUCKETS],
@@ -140,7 +141,7 @@ impl Model {
         let bucket = &mut self.presence[mark.bucket as usize];
         match presence::look(bucket, &mark, 1, self.options.interval, 1) {
             Look::Absent => {
-                let inside = watch::is_watched(&self.table, place, address);
+                let inside = watched::is_watched(&self.table, place, address);
                 let entered = presence::enter(bucket, &mark, 1, self.options.interval, 1, inside);
                 if inside && entered.is_some() { Look::Absent } else { Look::Outside }
             }

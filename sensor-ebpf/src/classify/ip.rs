@@ -1,8 +1,10 @@
-//! IPv4 and IPv6, down to their transport.
+//! IPv4 and IPv6, up to the transport header.
 
-use super::{EXTENSIONS_MAX, Found, HEADERS_MAX, neighbor, transport, tunnel, u16_at, u32_at, u64_at};
+use super::bounds::{EXTENSIONS_MAX, HEADERS_MAX};
+use super::{neighbor, transport, tunnel};
 use crate::abi::{Class, FLAG_IPV4, FLAG_IPV6};
-use crate::packet::Packet;
+use crate::found::Found;
+use crate::packet::{Packet, u16_at, u32_at, u64_at};
 
 pub(super) const IGMP: u8 = 2;
 pub(super) const TCP: u8 = 6;
@@ -27,7 +29,7 @@ pub(super) fn ipv4<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
     found.ip_at = ip_at;
     found.source = [u64::from(u32_at(&ip, 12)), 0];
     found.protocol = ip[9];
-    // More fragments, or an offset.
+    // The flag "more fragments", or an offset.
     if u16_at(&ip, 6) & 0x3fff != 0 {
         if may_be_harvested(ip[9]) {
             return Err(Class::Fragment);
@@ -78,7 +80,7 @@ pub(super) fn ipv6<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
     if next == ICMPV6 { neighbor::icmpv6(packet, found, at, end) } else { above(packet, found, at, end) }
 }
 
-/// What stands at `at`, after the IP headers, in a packet that ends at `end`.
+/// Reads the protocol above IP, whose header starts at `at`, in a packet that ends at `end`.
 #[inline(always)]
 fn above<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
     match found.protocol {

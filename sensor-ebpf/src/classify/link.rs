@@ -1,12 +1,13 @@
-//! What is not IP: ARP, LLDP, and what LLC carries (spanning tree, CDP).
+//! Protocols without IP: ARP, LLDP, and those over LLC (spanning tree, CDP).
 
-use super::{Claim, Found, kind, mac_word, slice, u16_at, u32_at, u64_at};
 use crate::abi::{ARP_BODY, Class};
-use crate::packet::Packet;
+use crate::found::{Claim, Found, kind};
+use crate::packet::{Packet, mac_word, slice, u16_at, u32_at, u64_at};
 
-/// LLC of the spanning tree: both service access points 0x42, unnumbered information (IEEE 802.1D, section 7.12.3).
+/// The LLC header of spanning tree: both service access points 0x42, unnumbered information (IEEE 802.1D, section
+/// 7.12.3).
 const LLC_SPANNING_TREE: [u8; 3] = [0x42, 0x42, 3];
-/// LLC and SNAP (IEEE 802, section 9) with Cisco's organisation code.
+/// The LLC and SNAP headers (IEEE 802, section 9) with Cisco's organisation code.
 const SNAP_CISCO: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0x0c];
 const SNAP_CDP: u16 = 0x2000;
 const SNAP_PVST: u16 = 0x010b;
@@ -47,7 +48,7 @@ pub(super) fn lldp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Resul
     Ok(())
 }
 
-/// A frame of `len` bytes behind its length field.
+/// A frame whose length field says that `len` bytes follow, from `at` on.
 #[inline(always)]
 pub(super) fn llc<P: Packet>(packet: &P, found: &mut Found, at: usize, len: usize) -> Result<(), Class> {
     let Some(head) = packet.bytes::<8>(at) else { return Err(Class::Other) };
@@ -74,7 +75,7 @@ pub(super) fn llc<P: Packet>(packet: &P, found: &mut Found, at: usize, len: usiz
     Ok(())
 }
 
-/// Flags, root, its distance and the bridge: what a configuration message repeats every two seconds.
+/// Flags, root, root path cost and bridge: what a configuration message repeats every two seconds.
 #[inline(always)]
 fn spanning_tree<P: Packet>(packet: &P, found: &Found, at: usize) -> Option<Claim> {
     let body: [u8; 28] = packet.bytes(at)?;

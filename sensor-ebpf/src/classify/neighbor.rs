@@ -1,8 +1,9 @@
 //! ICMPv6 and IGMP: neighbour messages and group membership.
 
-use super::{Claim, Found, OPTIONS_MAX, address_at, kind, mac_word, slice};
+use super::bounds::OPTIONS_MAX;
 use crate::abi::{Class, SMALL_BODY};
-use crate::packet::Packet;
+use crate::found::{Claim, Found, kind};
+use crate::packet::{Packet, address_at, mac_word, slice};
 use crate::scan;
 
 const ROUTER_SOLICITATION: u8 = 133;
@@ -10,10 +11,10 @@ const ROUTER_ADVERTISEMENT: u8 = 134;
 const NEIGHBOR_SOLICITATION: u8 = 135;
 const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 const REDIRECT: u8 = 137;
-/// MLD: query, report and done of version 1 (RFC 2710), report of version 2 (RFC 3810).
+/// MLD: query, report and done of version 1 (RFC 2710); report of version 2 (RFC 3810).
 const MLD: [u8; 4] = [130, 131, 132, 143];
 
-/// An ICMPv6 message: `at` is where it starts, `end` where the IP packet ends.
+/// An ICMPv6 message that starts at `at`, in an IP packet that ends at `end`.
 #[inline(always)]
 pub(super) fn icmpv6<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
     let icmp: [u8; 8] = packet.bytes(at).ok_or(Class::Malformed)?;
@@ -30,7 +31,7 @@ pub(super) fn icmpv6<P: Packet>(packet: &P, found: &mut Found, at: usize, end: u
     }
 }
 
-/// An IGMP message, as [`icmpv6`].
+/// An IGMP message that starts at `at`, in an IP packet that ends at `end`.
 #[inline(always)]
 pub(super) fn igmp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
     membership(packet, found, at, end)
@@ -46,7 +47,7 @@ fn membership<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -
     Ok(())
 }
 
-/// A neighbour message: `at` is where its ICMPv6 header starts, `end` where the IP packet ends.
+/// A neighbour message whose ICMPv6 header starts at `at`, in an IP packet that ends at `end`.
 #[inline(always)]
 fn ndp<P: Packet>(packet: &P, found: &mut Found, at: usize, icmp: &[u8; 8], end: usize) -> Result<(), Class> {
     let message = icmp[0];
@@ -64,7 +65,8 @@ fn ndp<P: Packet>(packet: &P, found: &mut Found, at: usize, icmp: &[u8; 8], end:
         return Ok(());
     }
     found.take_body_until(packet, at, end, at + SMALL_BODY);
-    // Solicitations name their sender's link-layer address (option 1), the others their target's (option 2).
+    // Solicitations carry the link-layer address of their sender (option 1), other messages that of their target
+    // (option 2).
     let wanted = if message == ROUTER_SOLICITATION || message == NEIGHBOR_SOLICITATION { 1 } else { 2 };
     let options_end = end.min(at + SMALL_BODY);
     let frame_mac = found.frame_mac;
@@ -92,10 +94,11 @@ fn ndp<P: Packet>(packet: &P, found: &mut Found, at: usize, icmp: &[u8; 8], end:
     Ok(())
 }
 
-/// What a neighbour message's options say of a link-layer address.
+/// The link-layer address in the options of a neighbour message.
 enum LinkLayer {
     Absent,
     Is(u64),
+    /// The options were not captured that far.
     NotCaptured,
 }
 

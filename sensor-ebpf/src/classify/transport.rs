@@ -1,8 +1,9 @@
-//! UDP by its ports, TCP by its flags, and VRRP.
+//! UDP, whose ports tell the protocol; TCP, of which only SYN and SYN-ACK are harvested; and VRRP.
 
-use super::{Claim, Found, kind, tunnel, u16_at, u32_at};
+use super::tunnel;
 use crate::abi::{Class, FLAG_IPV4, SERVED_BODY};
-use crate::packet::Packet;
+use crate::found::{Claim, Found, kind};
+use crate::packet::{Packet, u16_at, u32_at};
 use crate::scan;
 
 const FIN: u8 = 1;
@@ -10,7 +11,7 @@ const SYN: u8 = 2;
 const RST: u8 = 4;
 const ACK: u8 = 16;
 
-/// The harvested class whose messages one of a datagram's ports tells.
+/// The harvested class of datagrams from or to a port; `Traffic` for any other port.
 #[inline(always)]
 fn class_of(port: u16, is_ipv4: bool) -> Class {
     match port {
@@ -18,7 +19,7 @@ fn class_of(port: u16, is_ipv4: bool) -> Class {
         137 => Class::Nbns,
         546 | 547 if !is_ipv4 => Class::Dhcpv6,
         1900 => Class::Ssdp,
-        // HSRP of IPv4, of IPv6, and GLBP.
+        // HSRP over IPv4, HSRP over IPv6, GLBP.
         1985 | 2029 | 3222 => Class::Redundancy,
         3702 => Class::Wsd,
         5353 => Class::Mdns,
@@ -27,13 +28,13 @@ fn class_of(port: u16, is_ipv4: bool) -> Class {
     }
 }
 
-/// Whether a port is that of a service whose answers are told.
+/// Whether a port is that of a service whose answers are harvested.
 #[inline(always)]
 fn serves(port: u16) -> bool {
     matches!(port, 53 | 123 | 161)
 }
 
-/// Whether a datagram with these ports is none of a harvested class, nor a tunnel's.
+/// Whether a datagram with these ports is neither of a harvested class nor part of a tunnel.
 #[inline(always)]
 pub(super) fn is_plain(source: u16, destination: u16, is_ipv4: bool) -> bool {
     class_of(source, is_ipv4) as u8 == Class::Traffic as u8
@@ -42,13 +43,13 @@ pub(super) fn is_plain(source: u16, destination: u16, is_ipv4: bool) -> bool {
         && !tunnel::is_port(destination)
 }
 
-/// Whether a TCP segment's flags are those of no SYN.
+/// Whether TCP flags are those of neither a SYN nor a SYN-ACK.
 #[inline(always)]
 pub(super) fn is_no_syn(flags: u8) -> bool {
     flags & (SYN | RST | FIN) != SYN
 }
 
-/// A datagram: `at` is where its UDP header starts, `end` where the IP packet ends.
+/// A datagram whose UDP header starts at `at`, in an IP packet that ends at `end`.
 #[inline(always)]
 pub(super) fn udp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
     let udp: [u8; 8] = packet.bytes(at).ok_or(Class::Malformed)?;
@@ -56,7 +57,7 @@ pub(super) fn udp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usiz
     let is_ipv4 = found.flags & FLAG_IPV4 != 0;
     found.ports = [source, destination];
     let mut class = class_of(destination, is_ipv4);
-    // Numbers, because LLVM compares the enums of a match by way of a table that BPF has not.
+    // Compared as numbers: LLVM would compare the enums of a `match` by a table, which BPF does not support.
     if class as u8 == Class::Traffic as u8 || class_of(source, is_ipv4) as u8 == Class::Dhcp as u8 {
         class = class_of(source, is_ipv4);
     }
@@ -82,7 +83,7 @@ pub(super) fn udp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usiz
     Ok(())
 }
 
-/// A datagram from a service's port: enough of it to tell an answer from a question.
+/// A datagram from the port of a service: the body is enough of it to tell an answer from a question.
 #[inline(always)]
 fn served<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize, udp: &[u8; 8]) -> Result<(), Class> {
     let len = usize::from(u16_at(udp, 4));
@@ -97,8 +98,8 @@ fn served<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize, udp: 
     Ok(())
 }
 
-/// A segment: `at` is where its TCP header starts, `end` where the IP packet ends. The body of a SYN starts with the
-/// IP header, for its words are part of a fingerprint.
+/// A segment whose TCP header starts at `at`, in an IP packet that ends at `end`. The body of a SYN starts with the IP
+/// header, because fields of it are part of the fingerprint.
 #[inline(always)]
 pub(super) fn tcp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
     found.class = Class::Traffic;
@@ -124,7 +125,7 @@ pub(super) fn tcp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usiz
     Ok(())
 }
 
-/// VRRP and CARP: `at` is where the message starts.
+/// A VRRP or CARP message that starts at `at`, in an IP packet that ends at `end`.
 #[inline(always)]
 pub(super) fn vrrp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
     if end < at + 8 || end > packet.wire_len() {
@@ -136,8 +137,8 @@ pub(super) fn vrrp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usi
     Ok(())
 }
 
-/// The first words of every such protocol: its version, group, state and priority. What counts up or is signed stands
-/// behind them.
+/// The claim is made of the first four bytes: in each of these protocols they hold version, group, state and priority.
+/// Counters and signatures, which differ in each message, come later.
 #[inline(always)]
 fn redundancy<P: Packet>(packet: &P, found: &Found, at: usize) -> Option<Claim> {
     let said = u64::from(u32_at(&packet.bytes::<4>(at)?, 0));

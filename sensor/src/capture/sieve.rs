@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 
 use sensor_ebpf::abi::{Class, Counters, FLAG_FLOOD, FLAG_SCAN};
-use sensor_ebpf::classify::{Claim, Harvest, Opens, kind};
+use sensor_ebpf::classify::{Harvest, Opens};
+use sensor_ebpf::found::{Claim, kind};
 use sensor_ebpf::gate::{self, Decision};
 use sensor_ebpf::presence::{self, Look};
-use sensor_ebpf::watch::{self, Table};
+use sensor_ebpf::watched::{Table, is_watched, table};
 use sensor_ebpf::{message, police, scan};
 
 use crate::capture::options::Options;
@@ -57,7 +58,7 @@ const PLACE: u32 = 1;
 impl Sieve {
     /// Hears everybody, and looks into every tunnel.
     pub(super) fn of_file() -> Self {
-        Self::new(Box::new(watch::table(&watched::EVERYTHING, &[])), true, SEED, None)
+        Self::new(Box::new(table(&watched::EVERYTHING, &[])), true, SEED, None)
     }
 
     /// Hears nobody until [`Sieve::watch`] says whom; `is_mirror`: looks into every tunnel. `seed` is a secret, and a
@@ -68,7 +69,7 @@ impl Sieve {
         let refresh = (refresh > 0).then(|| gate::ticks(refresh));
         let police = options.policing.then(|| vec![[0; _]; police::BUCKETS]);
         let live = Live { police, refresh, now_ns: 0 };
-        Self::new(Box::new(watch::table(&[], &[])), is_mirror, seed, Some(live))
+        Self::new(Box::new(table(&[], &[])), is_mirror, seed, Some(live))
     }
 
     fn new(watch: Box<Table>, opens_all: bool, seed: u64, live: Option<Live>) -> Self {
@@ -129,7 +130,7 @@ impl Sieve {
             });
             return self.weigh(harvest, !is_repeat, is_scan, None);
         }
-        let Some(address) = harvest.sender.filter(|address| watch::is_watched(&self.watch, place, *address)) else {
+        let Some(address) = harvest.sender.filter(|address| is_watched(&self.watch, place, *address)) else {
             self.counters.seen[Class::Other as usize] += 1;
             return false;
         };
@@ -249,7 +250,7 @@ mod tests {
 
         fn of_port(options: &Options) -> Self {
             let mut sieve = Sieve::of_port(false, 7, options);
-            *sieve.watch = watch::table(&watched::EVERYTHING, &[]);
+            *sieve.watch = table(&watched::EVERYTHING, &[]);
             Self::of(sieve)
         }
 

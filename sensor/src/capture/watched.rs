@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use sensor_ebpf::classify::Tunnel;
-use sensor_ebpf::watch::{self, Table, WATCHES_MAX, Watch};
+use sensor_ebpf::found::Tunnel;
+use sensor_ebpf::watched::{self, Table, WATCHES_MAX, Watch};
 use sensor_ebpf::{abi::TunnelKind, gate};
 
 use sensor_core::types::{Iface, Segment};
@@ -34,7 +34,7 @@ pub(super) fn table(watched: &[Watched], own: &[[u64; 2]], ifindex: &dyn Fn(Ifac
             Some(Watch { place, address, mask })
         })
         .collect();
-    watch::table(&watches, own)
+    watched::table(&watches, own)
 }
 
 /// Every address: IPv4, and the two halves of IPv6, because a mask that is empty is IPv4's.

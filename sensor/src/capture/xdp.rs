@@ -11,10 +11,10 @@ use aya::programs::xdp::XdpLinkId;
 use aya::programs::{ProgramError, Xdp as Program, XdpMode};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Class, Counters, Header};
-use sensor_ebpf::classify::{Claim, kind};
+use sensor_ebpf::found::{Claim, kind};
 use sensor_ebpf::gate::{self, Bucket};
 use sensor_ebpf::presence::{LAST_MASK, TICK_BITS};
-use sensor_ebpf::watch::Table;
+use sensor_ebpf::watched::Table;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 

@@ -1,15 +1,17 @@
-//! The watched prefixes, and the sensor's own addresses: one map value, written by user space, walked in the kernel
-//! only for an address that the presence table does not know.
+//! The watched prefixes and the sensor's own addresses: one map value, written by user space. The kernel searches it
+//! only for addresses that the presence table does not know.
 
-/// Prefixes that are watched at most.
+/// Watched prefixes that the table has room for.
 pub const WATCHES_MAX: usize = 64;
-/// Own addresses that are known at most.
+/// Own addresses that the table has room for.
 pub const OWN_MAX: usize = 16;
-/// Words of a watched prefix.
+/// Words of one watched prefix: place, address, mask.
 const WATCH_WORDS: usize = 5;
-/// One bit for each IPv4 /16: whether any of it is watched. Most of what is not is told by it at once.
+/// Words of a bitmap that has one bit for each IPv4 /16: whether any address of it is watched. Most addresses that are
+/// not watched are recognised by it alone.
 const COARSE_WORDS: usize = 0x1_0000 / 64;
-/// Words of the map's value: the bits, a count and the prefixes, a count and the addresses.
+/// Words of the map's value: the bitmap, the number of prefixes and the prefixes, the number of own addresses and
+/// those.
 pub const WORDS: usize = COARSE_WORDS + 2 + WATCHES_MAX * WATCH_WORDS + OWN_MAX * 2;
 /// The map's value.
 pub type Table = [u64; WORDS];
@@ -17,18 +19,18 @@ pub type Table = [u64; WORDS];
 const WATCHES_AT: usize = COARSE_WORDS;
 const OWN_AT: usize = WATCHES_AT + 1 + WATCHES_MAX * WATCH_WORDS;
 
-/// A prefix on a segment.
+/// A watched prefix, on one segment or on all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Watch {
-    /// [`crate::gate::place`], or 0 for every segment.
+    /// The segment ([`crate::gate::place`]), or 0 for all segments.
     pub place: u64,
-    /// Its address, two words in network order, an IPv4 address the first word; host bits are zero.
+    /// The address of the prefix as two words ([`crate::found`]); its host bits are zero.
     pub address: [u64; 2],
-    /// Its mask, likewise.
+    /// The mask of the prefix, as two words likewise.
     pub mask: [u64; 2],
 }
 
-/// The map's value for these prefixes and own addresses; what does not fit is left out.
+/// The map's value for these prefixes and own addresses. Those that do not fit are left out.
 pub fn table(watches: &[Watch], own: &[[u64; 2]]) -> Table {
     let mut table = [0; WORDS];
     table[WATCHES_AT] = watches.len().min(WATCHES_MAX) as u64;
@@ -48,12 +50,12 @@ pub fn table(watches: &[Watch], own: &[[u64; 2]]) -> Table {
     table
 }
 
-/// A mask over the second word, or over the first one's upper half, is IPv6's.
+/// Whether a prefix is IPv6: its mask then covers the upper half of the first word, which an IPv4 address leaves empty.
 const fn is_ipv6(watch: &Watch) -> bool {
     watch.mask[0] >> 32 != 0
 }
 
-/// Whether an IPv4 address may be watched: `false` is certain.
+/// Whether an IPv4 address may be watched, by the bitmap alone: `false` is certain, `true` is not.
 #[inline(always)]
 pub fn may_be_watched(table: &Table, address: u32) -> bool {
     let net = address >> 16;
@@ -79,7 +81,7 @@ pub fn is_watched(table: &Table, place: u64, address: [u64; 2]) -> bool {
     false
 }
 
-/// Whether an address is the sensor's own.
+/// Whether an address is one of the sensor's own.
 #[inline(always)]
 pub fn is_own(table: &Table, address: [u64; 2]) -> bool {
     for n in 0..OWN_MAX {
@@ -103,7 +105,7 @@ mod tests {
     const LOCAL: Watch = Watch { place: 0, address: [0xfe80 << 48, 0], mask: [0xffc0 << 48, 0] };
 
     #[test]
-    fn prefixes_are_watched_on_their_segment() {
+    fn a_prefix_is_watched_on_its_segment_only() {
         let table = table(&[NET_10, THERE, LOCAL], &[]);
         assert!(is_watched(&table, 1, [0x0a01_0203, 0]));
         assert!(!is_watched(&table, 1, [0x0b01_0203, 0]));
@@ -113,11 +115,11 @@ mod tests {
         assert!(!is_watched(&table, 8, [0xc0a8_0105, 0]));
         assert!(is_watched(&table, 1, [0xfe80 << 48, 5]));
         assert!(!is_watched(&table, 1, [0xfd00 << 48, 5]));
-        assert!(!is_watched(&table, 1, [0x0a01_0203 | 1 << 40, 0]), "IPv6 addresses are not IPv4's");
+        assert!(!is_watched(&table, 1, [0x0a01_0203 | 1 << 40, 0]), "an IPv6 address is in no IPv4 prefix");
     }
 
     #[test]
-    fn the_table_has_an_end() {
+    fn entries_that_do_not_fit_are_left_out() {
         let full = table(&[NET_10; 100], &[[7, 0]; 20]);
         assert!(is_watched(&full, 1, [0x0a01_0203, 0]) && !is_watched(&full, 1, [0x0b01_0203, 0]));
         assert!(is_own(&full, [7, 0]) && !is_own(&full, [8, 0]));
