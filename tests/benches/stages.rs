@@ -11,7 +11,7 @@ use sensor::export::record::of_rows::address_records;
 use sensor::vendor::Vendors;
 use sensor_core::inventory::correlator::{Correlator, Settings};
 use sensor_core::inventory::fingerprint::Fingerprints;
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::sighting::sightings;
 use sensor_core::wire;

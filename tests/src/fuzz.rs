@@ -9,7 +9,7 @@ use sensor::export::sightings::sighting_line;
 use sensor::probe::banner::readings;
 use sensor_core::inventory::correlator::{Correlator, Settings};
 use sensor_core::inventory::fingerprint::p0f;
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::sighting::sightings;
 use sensor_core::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};

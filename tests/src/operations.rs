@@ -10,7 +10,7 @@ use sensor_core::inventory::correlator::answer::Missed;
 use sensor_core::inventory::correlator::{Correlator, Settings};
 use sensor_core::inventory::event::{Event, Kind, Reason};
 use sensor_core::inventory::fingerprint::p0f;
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::evidence::Evidence;
 use sensor_core::inventory::model::host::HostId;
 use sensor_core::inventory::model::role::Neighbour;

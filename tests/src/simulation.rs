@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sensor_core::inventory::correlator::{Correlator, Settings};
 use sensor_core::inventory::event::{Event, Kind, Reason};
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::host::HostRole;
 use sensor_core::inventory::model::role::Role;
 use sensor_core::inventory::model::rows::Rows;

@@ -20,7 +20,7 @@ use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::judge::fold::Fold;
 use sensor_core::inventory::judge::renotify::{AGAIN, Again};
 use sensor_core::inventory::judge::{Judge, Verdict};
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::planner::probe::Probe;
 use sensor_core::inventory::planner::{Answers, Planner};
 use sensor_core::inventory::sighting::{Sighting, sightings};

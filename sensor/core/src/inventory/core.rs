@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::inventory::correlator::answer::Missed;
 use crate::inventory::correlator::{Correlator, Settings};
 use crate::inventory::event::Event;
-use crate::inventory::memory::limits::Limits;
+use crate::inventory::model::rows::Limits;
 use crate::inventory::model::rows::Rows;
 use crate::inventory::planner::policy::Policy;
 use crate::inventory::planner::probe::Probe;

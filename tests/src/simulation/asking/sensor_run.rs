@@ -7,7 +7,7 @@ use std::time::Duration;
 use sensor_core::inventory::core::Desk;
 use sensor_core::inventory::correlator::Settings;
 use sensor_core::inventory::event::Event;
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::planner::probe::{Probe, Question};
 use sensor_core::inventory::planner::{Answers, Planner};

@@ -9,7 +9,7 @@ use sensor_core::inventory::correlator::{Allow, Members, Settings};
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
 use sensor_core::inventory::judge::policy::{Kin, Subjects, Telling};
 use sensor_core::inventory::judge::{Judge, Verdict as Judged};
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::planner::Planner;
 use sensor_core::inventory::planner::policy::{Network, Policy};

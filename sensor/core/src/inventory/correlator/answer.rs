@@ -9,7 +9,7 @@ use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::memory::asked;
 use crate::inventory::memory::asked::PortNews;
 use crate::inventory::memory::host;
-use crate::inventory::memory::table::Mark;
+use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::address::SnmpFacts;
 use crate::inventory::model::host::HostId;
 use crate::inventory::model::source::Source;
@@ -74,7 +74,7 @@ impl Correlator {
         self.memory.update_asked(segment, ip, now, |asked| {
             let is_new = asked.silent_at.is_none();
             asked.silent_at = Some(now);
-            (Mark::changed_if(is_new), ())
+            (RowChange::changed_if(is_new), ())
         });
         let unheard = now.since(last_seen.max(self.deaf_until.unwrap_or(last_seen)));
         if !announced || unheard < missed.gone_after || !self.memory.lose(id, now) {
@@ -101,11 +101,11 @@ impl Correlator {
                 let rtt_us = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX);
                 self.memory.answer(segment, ip, source, at, |asked| {
                     let is_first = asked.rtt_us.replace(rtt_us).is_none();
-                    (Mark::changed_if(is_first), ())
+                    (RowChange::changed_if(is_first), ())
                 });
             }
             Answer::Nbns { name, .. } => {
-                self.memory.answer(segment, ip, source, at, |_| (Mark::Same, ()));
+                self.memory.answer(segment, ip, source, at, |_| (RowChange::Same, ()));
                 self.learn_asked_name(s, ip, name.as_ref(), source, events);
             }
             Answer::Port { port, state, banner, rtt } => {
@@ -121,7 +121,7 @@ impl Correlator {
                     let new = name.map(Text::escaped);
                     let changed = asked.reverse_dns != new;
                     asked.reverse_dns = new;
-                    (Mark::changed_if(changed), ())
+                    (RowChange::changed_if(changed), ())
                 });
                 self.learn_asked_name(s, ip, name, source, events);
             }
@@ -131,7 +131,7 @@ impl Correlator {
                 self.memory.answer(segment, ip, source, at, |asked| {
                     let changed = asked.snmp.as_deref() != Some(&facts);
                     asked.snmp = Some(Box::new(facts));
-                    (Mark::changed_if(changed), ())
+                    (RowChange::changed_if(changed), ())
                 });
                 self.learn_asked_name(s, ip, name.as_ref(), source, events);
                 self.learn_system(s, ip, [name, object_id, description]);
@@ -188,7 +188,7 @@ impl Correlator {
     /// mDNS answers to a question that went to one address: they name it, whoever holds it.
     pub(super) fn observe_mdns_answer(&mut self, s: &Sighting, claim: &MdnsClaim, events: &mut Vec<Event>) {
         let Some(ip) = s.ip else { return };
-        self.memory.answer(s.segment, ip, Source::Mdns, s.at, |_| (Mark::Same, ()));
+        self.memory.answer(s.segment, ip, Source::Mdns, s.at, |_| (RowChange::Same, ()));
         match claim {
             MdnsClaim::Address { name, addr } if *addr == ip => {
                 self.learn_asked_name(s, ip, Some(name), Source::Mdns, events);

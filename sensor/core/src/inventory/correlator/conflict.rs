@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::inventory::correlator::Correlator;
 use crate::inventory::correlator::dispute::MANY;
 use crate::inventory::event::{Detail, Event, Kind, Reason};
-use crate::inventory::memory::binding::Previous;
+use crate::inventory::memory::binding::PreviousHolder;
 use crate::inventory::model::address::Holder;
 use crate::inventory::model::host::{Host, HostRole};
-use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::prefix;
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::arp::ArpOperation;
@@ -219,7 +219,7 @@ impl Correlator {
         &mut self,
         s: &Sighting,
         ip: IpAddr,
-        previous: &Previous,
+        previous: &PreviousHolder,
         events: &mut Vec<Event>,
     ) -> bool {
         if self.memory.lease(s.segment, ip, s.mac, s.at).is_some() || !self.is_only_promised(s, ip, previous.mac) {
@@ -234,7 +234,13 @@ impl Correlator {
     }
 
     /// An address goes back from a station that has a lease of it, and was heard with it of late, to one that has none.
-    pub(super) fn tell_given_back(&mut self, s: &Sighting, ip: IpAddr, previous: &Previous, events: &mut Vec<Event>) {
+    pub(super) fn tell_given_back(
+        &mut self,
+        s: &Sighting,
+        ip: IpAddr,
+        previous: &PreviousHolder,
+        events: &mut Vec<Event>,
+    ) {
         let lease = |mac| self.memory.lease(s.segment, ip, mac, s.at);
         let Some(of_client) = lease(previous.mac).filter(|_| lease(s.mac).is_none()) else { return };
         let is_used = s.at.since(previous.last_seen) <= IN_USE && previous.last_seen >= of_client.at;
@@ -288,7 +294,7 @@ impl Correlator {
     pub(super) fn is_known_conflict(&self, s: &Sighting, ip: IpAddr, other: Mac) -> bool {
         let (mac, frame_mac) = (s.mac.min(other), s.mac.max(other));
         let oddity = Oddity::IpConflict;
-        let told = Told { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at };
+        let told = ReportedOddity { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at };
         self.memory.odd_at(&told).is_some_and(|at| s.at.since(at) < DAY)
     }
 
@@ -296,7 +302,8 @@ impl Correlator {
     pub(super) fn is_conflict_anew(&mut self, segment: Segment, ip: IpAddr, macs: [Mac; 2], at: Timestamp) -> bool {
         let (mac, frame_mac) = (macs[0].min(macs[1]), macs[0].max(macs[1]));
         let oddity = Oddity::IpConflict;
-        self.memory.is_odd_again(Told { segment, oddity, ip, mac, frame_mac, first_seen: at, last_seen: at }, DAY)
+        self.memory
+            .is_odd_again(ReportedOddity { segment, oddity, ip, mac, frame_mac, first_seen: at, last_seen: at }, DAY)
     }
 }
 

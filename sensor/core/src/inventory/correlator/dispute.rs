@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::inventory::correlator::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason};
-use crate::inventory::memory::binding::{Weight, Word};
-use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::memory::binding::{HolderClaim, Weight};
+use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, MacKind, Segment, Timestamp};
@@ -281,12 +281,12 @@ impl Correlator {
 }
 
 /// A quarrel as it is saved.
-fn told_feud((segment, ip): (Segment, IpAddr), [mac, frame_mac]: [Mac; 2], at: Timestamp) -> Told {
-    Told { segment, oddity: Oddity::Feud, ip, mac, frame_mac, first_seen: at, last_seen: at }
+fn told_feud((segment, ip): (Segment, IpAddr), [mac, frame_mac]: [Mac; 2], at: Timestamp) -> ReportedOddity {
+    ReportedOddity { segment, oddity: Oddity::Feud, ip, mac, frame_mac, first_seen: at, last_seen: at }
 }
 
 /// The quarrels of before a restart: those that are over say so at the next claim.
-pub(super) fn restore(told: &[Told]) -> BTreeMap<(Segment, IpAddr), Feud> {
+pub(super) fn restore(told: &[ReportedOddity]) -> BTreeMap<(Segment, IpAddr), Feud> {
     let feuds = told.iter().filter(|told| told.oddity == Oddity::Feud);
     feuds
         .map(|told| ((told.segment, told.ip), Feud { macs: [told.mac, told.frame_mac], last: [told.last_seen; 2] }))
@@ -294,6 +294,6 @@ pub(super) fn restore(told: &[Told]) -> BTreeMap<(Segment, IpAddr), Feud> {
 }
 
 /// What a word of the sighting's station is worth.
-pub(super) fn word(s: &Sighting, source: Source, weight: Weight) -> Word {
-    Word { mac: s.mac, at: s.at, source, weight }
+pub(super) fn word(s: &Sighting, source: Source, weight: Weight) -> HolderClaim {
+    HolderClaim { mac: s.mac, at: s.at, source, weight }
 }

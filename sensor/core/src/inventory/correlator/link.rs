@@ -9,7 +9,6 @@ use crate::inventory::correlator::Correlator;
 use crate::inventory::event::Event;
 use crate::inventory::memory::binding::Weight;
 use crate::inventory::memory::host;
-use crate::inventory::memory::neighbours::is_mention;
 use crate::inventory::model::host::{HostId, HostRole};
 use crate::inventory::model::identity::{unit_id, words_id};
 use crate::inventory::model::prefix;
@@ -213,8 +212,8 @@ impl Correlator {
     /// that machine, which holds it.
     pub(super) fn is_own_mention(&self, s: &Sighting, ip: IpAddr, source: Source) -> bool {
         let Some(holder) = self.memory.holder(s.segment, ip).filter(|holder| holder.mac != s.mac) else { return false };
-        let is_word = holder.sources.iter().all(is_mention);
-        is_word && !is_mention(source) && self.is_one_host(s.segment, holder.mac, s.mac)
+        let is_word = holder.sources.iter().all(Source::is_mention);
+        is_word && !source.is_mention() && self.is_one_host(s.segment, holder.mac, s.mac)
     }
 
     /// Whether the message says of a group's address no more than that the group's station has it. Any of its routers may

@@ -11,19 +11,18 @@ use ipnet::IpNet;
 use crate::inventory::correlator::dispute::{Dispute, Feud};
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::fingerprint;
-use crate::inventory::memory::Memory;
-use crate::inventory::memory::binding::{How, Previous, Verdict, Weight};
+use crate::inventory::memory::binding::{ClaimOutcome, MoveKind, PreviousHolder, Weight};
 use crate::inventory::memory::host;
 use crate::inventory::memory::host::Renamed;
-use crate::inventory::memory::limits::Limits;
-use crate::inventory::memory::neighbours::is_mention;
-use crate::inventory::memory::table::Mark;
+use crate::inventory::memory::state::Memory;
+use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::address::Lease;
 use crate::inventory::model::evidence::Evidence;
 use crate::inventory::model::host::HostId;
-use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::prefix;
 use crate::inventory::model::role::{Role, RoleHolder};
+use crate::inventory::model::rows::Limits;
 use crate::inventory::model::rows::{Changes, Presence, Rows, View};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::arp::ArpOperation;
@@ -483,7 +482,7 @@ impl Correlator {
     }
 
     fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
-        if !is_mention(source) && !self.is_own_mention(s, ip, source) {
+        if !source.is_mention() && !self.is_own_mention(s, ip, source) {
             self.memory.unmention(s.segment, ip, s.mac);
         }
         let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
@@ -505,7 +504,7 @@ impl Correlator {
         // Before the address is bound: a host that was known by it only, and told, may become this one.
         let host = self.memory.host_of(s.segment, s.mac).map(|host| (host.id, host.announced));
         let verdict = self.memory.hold(s.segment, ip, &dispute::word(s, source, weight));
-        if verdict == Verdict::Kept {
+        if verdict == ClaimOutcome::Kept {
             return;
         }
         self.assign_roles(s.segment, ip);
@@ -518,22 +517,29 @@ impl Correlator {
             self.tell_rotation(s.segment, s.mac, s.at, events);
         }
         match verdict {
-            Verdict::Bound if was_announced && !is_untold && !is_told && !self.is_one_more(id, ip) => {
+            ClaimOutcome::Bound if was_announced && !is_untold && !is_told && !self.is_one_more(id, ip) => {
                 let event = Event { ip: Some(ip), ..self.about_host(Kind::NewAddress, s.at, s.segment, s.mac) };
                 self.push(event, events);
             }
-            Verdict::Bound | Verdict::Kept => {}
-            Verdict::Moved(_, previous) if self.tell_promised(s, ip, &previous, events) => {}
-            Verdict::Moved(how, previous) => self.tell_move(s, ip, how, &previous, events),
+            ClaimOutcome::Bound | ClaimOutcome::Kept => {}
+            ClaimOutcome::Moved(_, previous) if self.tell_promised(s, ip, &previous, events) => {}
+            ClaimOutcome::Moved(how, previous) => self.tell_move(s, ip, how, &previous, events),
         }
     }
 
-    fn tell_move(&mut self, s: &Sighting, ip: IpAddr, how: How, previous: &Previous, events: &mut Vec<Event>) {
+    fn tell_move(
+        &mut self,
+        s: &Sighting,
+        ip: IpAddr,
+        how: MoveKind,
+        previous: &PreviousHolder,
+        events: &mut Vec<Event>,
+    ) {
         let is_within = self.is_one_host(s.segment, previous.mac, s.mac);
         let kind = match how {
-            How::Back => Kind::FlipFlop,
-            How::New => Kind::ChangedMac,
-            How::Older => Kind::ReusedMac,
+            MoveKind::Back => Kind::FlipFlop,
+            MoveKind::New => Kind::ChangedMac,
+            MoveKind::Older => Kind::ReusedMac,
         };
         let mut event = self.about_host(kind, s.at, s.segment, s.mac);
         event.ip = Some(ip);
@@ -571,7 +577,15 @@ impl Correlator {
             _ => (Kind::MacMismatch, s.frame_mac),
         };
         let (segment, mac) = (s.segment, s.mac);
-        if self.memory.is_odd_anew(Told { segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }) {
+        if self.memory.is_odd_anew(ReportedOddity {
+            segment,
+            oddity,
+            ip,
+            mac,
+            frame_mac,
+            first_seen: s.at,
+            last_seen: s.at,
+        }) {
             let mut event = self.about_host(kind, s.at, segment, s.frame_mac);
             event.ip = Some(ip);
             event.mac = Some(mac);
@@ -589,7 +603,7 @@ impl Correlator {
             // A capture file read again brings back names that a full list lost; they are no news.
             let is_listed = known.names.iter().any(|n| n.source == source && n.name.eq_ignore_ascii_case(&name));
             if is_known_history && !is_listed && host::names_are_full(&known.names, source, names_max) {
-                return (Mark::Same, Renamed::No);
+                return (RowChange::Same, Renamed::No);
             }
             host::learn_name(&mut known.names, name.clone(), source, s.at, names_max)
         });

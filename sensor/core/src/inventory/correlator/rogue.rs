@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv6Net};
 use crate::inventory::correlator::{Correlator, Members, holder_of, link};
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::model::host::HostRole;
-use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::prefix;
 use crate::inventory::model::role::{Role, RoleHolder, RouterFacts};
 use crate::inventory::sighting::Sighting;
@@ -352,6 +352,6 @@ fn identifier(address: Ipv6Addr) -> u64 {
 }
 
 /// What is remembered of an oddity of this moment.
-pub(super) fn told(s: &Sighting, oddity: Oddity, ip: IpAddr, mac: Mac, frame_mac: Mac) -> Told {
-    Told { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }
+pub(super) fn told(s: &Sighting, oddity: Oddity, ip: IpAddr, mac: Mac, frame_mac: Mac) -> ReportedOddity {
+    ReportedOddity { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }
 }

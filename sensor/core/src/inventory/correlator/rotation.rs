@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use crate::inventory::correlator::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::memory::host;
-use crate::inventory::memory::kinship;
+use crate::inventory::memory::merge_keys;
 use crate::inventory::model::evidence::Evidence;
 use crate::inventory::model::host::HostId;
+use crate::inventory::model::join;
 use crate::inventory::model::join::Join;
-use crate::inventory::model::join::Kinship;
+use crate::inventory::model::join::JoinEvidence;
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, Segment, Text, Timestamp};
 use crate::wire::{dhcpv6, ssdp};
@@ -22,7 +23,7 @@ impl Correlator {
             _ if a == b => Err("they are one host already"),
             (None, _) | (_, None) => Err("no such host"),
             (Some(x), Some(y)) if x != y => Err("they live on different segments"),
-            _ => self.memory.join_kin(a, b, [Kinship::Owner].into()).ok_or("one of them has no station"),
+            _ => self.memory.join_kin(a, b, [JoinEvidence::Owner].into()).ok_or("one of them has no station"),
         }
     }
 
@@ -56,7 +57,7 @@ impl Correlator {
     /// What every client of DHCPv6 has, and keeps when its MAC changes (RFC 8415, section 11).
     pub(super) fn learn_duid(&mut self, id: HostId, message: &dhcpv6::Message) {
         let Some(duid) = message.client_duid.as_ref().filter(|duid| duid.as_bytes().len() >= 6) else { return };
-        self.learn_mark(id, Evidence::Duid, kinship::hex(duid.as_bytes()));
+        self.learn_mark(id, Evidence::Duid, merge_keys::hex(duid.as_bytes()));
     }
 
     /// The device that a message is of (UPnP Device Architecture, section 1.2.2).
@@ -74,7 +75,7 @@ impl Correlator {
         let words = words.map(|word| word.as_ref().map(Text::escaped).unwrap_or_default());
         let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
         let id = holder.and_then(|mac| self.memory.host_of(s.segment, mac)).map(|host| host.id);
-        if let Some(id) = id.filter(|_| !kinship::is_generic(&words[0].to_ascii_lowercase())) {
+        if let Some(id) = id.filter(|_| !merge_keys::is_generic(&words[0].to_ascii_lowercase())) {
             self.learn_mark(id, Evidence::SnmpSystem, words.join(" "));
         }
     }
@@ -102,7 +103,7 @@ impl Correlator {
         let mut event = self.about_host(Kind::MacRotated, at, segment, mac);
         event.ip = self.memory.best_address_of(segment, mac);
         event.old_mac = Some(old_mac);
-        event.confidence = Some(kinship::score(&evidence));
+        event.confidence = Some(join::score(&evidence));
         let words = evidence.iter().map(|kinship| kinship.name().to_owned()).collect();
         event.details = vec![("evidence", Detail::Texts(words))];
         self.push(event, events);
@@ -134,7 +135,7 @@ impl Correlator {
             six.is_unicast_link_local() && !is_made_of_mac && new.is_random() && !self.is_one_host(segment, old, new);
         let of = |mac| self.memory.host_of(segment, mac).map(|host| host.id);
         if let (true, Some(old), Some(new)) = (is_kept, of(old), of(new)) {
-            self.memory.join_kin(old, new, [Kinship::InterfaceId].into());
+            self.memory.join_kin(old, new, [JoinEvidence::InterfaceId].into());
         }
     }
 

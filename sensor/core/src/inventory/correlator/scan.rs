@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::inventory::correlator::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::inventory::model::host::{Host, HostRole};
-use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::types::{Mac, Segment, Timestamp};
 
 /// A scan is over when the station did not scan again for so long.
@@ -28,7 +28,7 @@ impl Correlator {
         }
         let oddity = if reason == Reason::PortScan { Oddity::PortScan } else { Oddity::ArpScan };
         let ip = Ipv4Addr::UNSPECIFIED.into();
-        let told = Told { segment, oddity, ip, mac, frame_mac: mac, first_seen: at, last_seen: at };
+        let told = ReportedOddity { segment, oddity, ip, mac, frame_mac: mac, first_seen: at, last_seen: at };
         if !self.memory.is_odd_again(told, SCAN_OVER) {
             return;
         }

@@ -1,12 +1,13 @@
 //! What addresses answered to probes.
 
-use crate::inventory::memory::Memory;
 use crate::inventory::memory::asked;
-use crate::inventory::memory::empty_host;
-use crate::inventory::memory::table::{Mark, Row, see};
+use crate::inventory::memory::host::empty_host;
+use crate::inventory::memory::state::Memory;
+use crate::inventory::memory::table::{RowChange, see};
 use crate::inventory::model::address::Asked;
 use crate::inventory::model::host::{Host, HostId};
 use crate::inventory::model::identity::distant_host_id;
+use crate::inventory::model::row::TableRow;
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
 use std::collections::BTreeSet;
@@ -21,25 +22,25 @@ impl Memory {
         ip: IpAddr,
         source: Source,
         at: Timestamp,
-        change: impl FnOnce(&mut Asked) -> (Mark, T),
+        change: impl FnOnce(&mut Asked) -> (RowChange, T),
     ) -> Option<T> {
         let key = (segment, ip);
         self.know_asked(key, at);
-        let known = self.asked.update(&key, |asked, waits_since| {
+        let known = self.tables.asked.update(&key, |asked, waits_since| {
             let learned =
-                Mark::changed_if(asked.sources.insert(source) | asked.silent_at.take_if(|s| *s < at).is_some());
+                RowChange::changed_if(asked.sources.insert(source) | asked.silent_at.take_if(|s| *s < at).is_some());
             let seen = see(&mut asked.first_seen, &mut asked.last_seen, at);
             let (mark, answer) = change(asked);
             (mark.max(learned).max(seen), (asked.host, asked.first_seen, *waits_since, answer))
         });
         let (own_host, first_seen, waits_since, answer) = known?;
-        let holder = self.bindings.update(&key, |binding, _| {
+        let holder = self.tables.bindings.update(&key, |binding, _| {
             let holder = &mut binding.holders[0];
             // An answer from before the holder's time may be another's.
             let at = at.max(holder.first_seen);
             (see(&mut holder.first_seen, &mut holder.last_seen, at), holder.mac)
         });
-        match holder.map_or(own_host, |mac| self.stations.get(&(segment, mac)).map(|station| station.host)) {
+        match holder.map_or(own_host, |mac| self.tables.stations.get(&(segment, mac)).map(|station| station.host)) {
             Some(host) => {
                 self.see_host(host, at);
             }
@@ -54,7 +55,7 @@ impl Memory {
 
     pub(crate) fn let_wait(&mut self, key: (Segment, IpAddr), first_seen: Timestamp) {
         self.homeless.entry(first_seen).or_default().push(key);
-        if let Some(waits_since) = self.asked.note_mut(&key) {
+        if let Some(waits_since) = self.tables.asked.note_mut(&key) {
             *waits_since = Some(first_seen);
         }
     }
@@ -75,23 +76,23 @@ impl Memory {
         segment: Segment,
         ip: IpAddr,
         at: Timestamp,
-        change: impl FnOnce(&mut Asked) -> (Mark, T),
+        change: impl FnOnce(&mut Asked) -> (RowChange, T),
     ) -> Option<T> {
         self.know_asked((segment, ip), at);
-        self.asked.update(&(segment, ip), |asked, _| change(asked))
+        self.tables.asked.update(&(segment, ip), |asked, _| change(asked))
     }
 
     pub(crate) fn know_asked(&mut self, key: (Segment, IpAddr), at: Timestamp) {
-        if self.asked.get(&key).is_none() {
-            let over = self.asked.make_room();
+        if self.tables.asked.get(&key).is_none() {
+            let over = self.tables.asked.make_room();
             self.drop_asked(over);
-            self.asked.insert(asked::unknown(key.0, key.1, at), None);
+            self.tables.asked.insert(asked::unknown(key.0, key.1, at), None);
         }
     }
 
     /// What probes know of an address.
     pub(crate) fn asked(&self, segment: Segment, ip: IpAddr) -> Option<&Asked> {
-        self.asked.get(&(segment, ip))
+        self.tables.asked.get(&(segment, ip))
     }
 
     /// Addresses that answered until `until` and still have no station: each is a host of its own from now on.
@@ -109,43 +110,43 @@ impl Memory {
 
     /// The address waits no more, and is a host of its own if it has no station.
     pub(crate) fn settle(&mut self, segment: Segment, ip: IpAddr, first_seen: Timestamp) -> Option<HostId> {
-        let has_station = self.bindings.get(&(segment, ip)).is_some();
+        let has_station = self.tables.bindings.get(&(segment, ip)).is_some();
         let id = distant_host_id(segment, ip);
-        let last_seen = self.asked.update(&(segment, ip), |asked, waits_since| {
+        let last_seen = self.tables.asked.update(&(segment, ip), |asked, waits_since| {
             *waits_since = None;
             let is_new = !has_station && asked.host.is_none();
             if is_new {
                 asked.host = Some(id);
             }
-            (Mark::changed_if(is_new), is_new.then_some(asked.last_seen))
+            (RowChange::changed_if(is_new), is_new.then_some(asked.last_seen))
         });
         let last_seen = last_seen.flatten()?;
-        let over = self.hosts.make_room();
+        let over = self.tables.hosts.make_room();
         self.drop_hosts(over);
         let host = Host { announced: true, ..empty_host(id, segment, first_seen, last_seen) };
-        self.hosts.insert(host, BTreeSet::new());
+        self.tables.hosts.insert(host, BTreeSet::new());
         self.distant.insert(id, ip);
         Some(id)
     }
 
     /// A host that was known by its address only turns out to be a station's: it was told already, and is one host.
     pub(crate) fn adopt(&mut self, segment: Segment, ip: IpAddr, mac: Mac) {
-        let asked = self.asked.update(&(segment, ip), |asked, waits_since| {
+        let asked = self.tables.asked.update(&(segment, ip), |asked, waits_since| {
             let distant = asked.host.take();
-            (Mark::changed_if(distant.is_some()), (distant, waits_since.take()))
+            (RowChange::changed_if(distant.is_some()), (distant, waits_since.take()))
         });
         let Some((distant, waits_since)) = asked else { return };
         self.stop_waiting((segment, ip), waits_since);
         let Some(distant) = distant else { return };
         self.distant.remove(&distant);
-        self.kin.forget(segment, distant);
-        let Some(distant) = self.hosts.remove(&distant) else { return };
-        let Some(id) = self.stations.get(&(segment, mac)).map(|station| station.host) else { return };
-        let waited = self.hosts.update(&id, |host, _| {
+        self.merges.forget(segment, distant);
+        let Some(distant) = self.tables.hosts.remove(&distant) else { return };
+        let Some(id) = self.tables.stations.get(&(segment, mac)).map(|station| station.host) else { return };
+        let waited = self.tables.hosts.update(&id, |host, _| {
             let waited = (!host.announced).then_some(host.first_seen);
             host.announced = true;
             host.first_seen = host.first_seen.min(distant.0.first_seen);
-            (Mark::Changed, waited)
+            (RowChange::Changed, waited)
         });
         if let Some(Some(first_seen)) = waited {
             self.pending.remove(&(first_seen, id));
@@ -154,11 +155,13 @@ impl Memory {
 
     /// A host spoke: what it left unanswered before says nothing any more.
     pub(crate) fn break_silence(&mut self, id: HostId) {
-        let Some(segment) = self.hosts.get(&id).map(|host| host.segment) else { return };
-        let held = |mac: &Mac| self.stations.note(&(segment, *mac)).into_iter().flatten().copied();
-        let addresses: Vec<IpAddr> = self.hosts.note(&id).into_iter().flatten().flat_map(held).collect();
+        let Some(segment) = self.tables.hosts.get(&id).map(|host| host.segment) else { return };
+        let held = |mac: &Mac| self.tables.stations.note(&(segment, *mac)).into_iter().flatten().copied();
+        let addresses: Vec<IpAddr> = self.tables.hosts.note(&id).into_iter().flatten().flat_map(held).collect();
         for ip in addresses {
-            self.asked.update(&(segment, ip), |asked, _| (Mark::changed_if(asked.silent_at.take().is_some()), ()));
+            self.tables
+                .asked
+                .update(&(segment, ip), |asked, _| (RowChange::changed_if(asked.silent_at.take().is_some()), ()));
         }
     }
 
@@ -168,8 +171,8 @@ impl Memory {
             self.stop_waiting(asked.key(), waits_since);
             if let Some(id) = asked.host {
                 self.distant.remove(&id);
-                self.kin.forget(asked.segment, id);
-                self.hosts.remove(&id);
+                self.merges.forget(asked.segment, id);
+                self.tables.hosts.remove(&id);
             }
         }
     }

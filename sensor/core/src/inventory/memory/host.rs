@@ -1,13 +1,33 @@
 //! What a host says of itself: names, services, what it tells DHCP servers. Only compares and stores.
 
-use crate::inventory::memory::limits::Limits;
-use crate::inventory::memory::table::Mark;
+use std::collections::BTreeMap;
+
+use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::evidence::Evidence;
-use crate::inventory::model::host::{DhcpFacts, Host, HostRole, Name, Print, Service};
+use crate::inventory::model::host::{DhcpFacts, Host, HostId, HostRole, Name, Print, Service};
+use crate::inventory::model::rows::Limits;
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::dhcp::DhcpClaim;
-use crate::types::{Text, Timestamp};
+use crate::types::{Segment, Text, Timestamp};
 use crate::wire::dhcpv6;
+
+/// A host of which nothing is known but that it was there.
+pub(crate) fn empty_host(id: HostId, segment: Segment, first_seen: Timestamp, last_seen: Timestamp) -> Host {
+    Host {
+        id,
+        segment,
+        first_seen,
+        last_seen,
+        announced: false,
+        here_since: first_seen,
+        gone_since: None,
+        names: Vec::new(),
+        services: Vec::new(),
+        dhcp: None,
+        roles: BTreeMap::new(),
+        prints: Vec::new(),
+    }
+}
 
 /// The best of these names ([`Source::name_rank`]): the first label of the most recent one.
 pub(crate) fn hostname<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
@@ -57,7 +77,7 @@ pub(crate) fn learn_name(
     source: Source,
     at: Timestamp,
     names_max: usize,
-) -> (Mark, Renamed) {
+) -> (RowChange, Renamed) {
     let of_source = |names: &[Name]| names.iter().position(|name| name.source == source);
     let front = of_source(names);
     let same = |known: &Name| known.source == source && known.name.eq_ignore_ascii_case(&name);
@@ -66,12 +86,12 @@ pub(crate) fn learn_name(
         known.first_seen = known.first_seen.min(at);
         known.last_seen = known.last_seen.max(at);
         if front == Some(position) {
-            return (Mark::Same, Renamed::No);
+            return (RowChange::Same, Renamed::No);
         }
         // Other sources' names stay where they are: a capture file read again must leave the list as it was.
         let places: Vec<usize> = (0..=position).filter(|place| names[*place].source == source).collect();
         places.windows(2).rev().for_each(|pair| names.swap(pair[0], pair[1]));
-        return (Mark::Changed, Renamed::No);
+        return (RowChange::Changed, Renamed::No);
     }
     let renamed = front.map_or(Renamed::No, |position| Renamed::From(names[position].name.clone()));
     names.insert(0, Name { name, source, first_seen: at, last_seen: at });
@@ -81,7 +101,7 @@ pub(crate) fn learn_name(
     {
         names.remove(oldest);
     }
-    (Mark::Changed, renamed)
+    (RowChange::Changed, renamed)
 }
 
 /// Whether one more name of `source` would push out another.
@@ -97,8 +117,8 @@ pub(crate) fn open_service(
     port: u16,
     at: Timestamp,
     services_max: usize,
-) -> Mark {
-    let Some(protocol) = protocol(instance) else { return Mark::Same };
+) -> RowChange {
+    let Some(protocol) = protocol(instance) else { return RowChange::Same };
     // A capture file read again knows names that were not known yet then; they must not change what it says.
     let is_own = |name: &&Name| name.source == Source::Mdns && name.first_seen <= at;
     let mut own_names = host.names.iter().filter(is_own).peekable();
@@ -106,7 +126,7 @@ pub(crate) fn open_service(
         && let Some(target) = mdns_name(target)
         && !own_names.any(|name| name.name.eq_ignore_ascii_case(&target))
     {
-        return Mark::Same;
+        return RowChange::Same;
     }
     let instance = instance.escaped();
     if let Some(service) = host.services.iter_mut().find(|service| service.instance == instance) {
@@ -115,11 +135,11 @@ pub(crate) fn open_service(
         service.closed = false;
         service.first_seen = service.first_seen.min(at);
         service.last_seen = service.last_seen.max(at);
-        return Mark::changed_if(changed);
+        return RowChange::changed_if(changed);
     }
     let (first_seen, last_seen, source) = (at, at, Source::Mdns);
     add_service(host, Service { port, protocol, instance, source, closed: false, first_seen, last_seen }, services_max);
-    Mark::Changed
+    RowChange::Changed
 }
 
 /// Takes in that a port was heard to answer.
@@ -130,18 +150,18 @@ pub(crate) fn serve(
     source: Source,
     at: Timestamp,
     services_max: usize,
-) -> Mark {
+) -> RowChange {
     let is_it = |service: &&mut Service| {
         service.instance.is_empty() && (service.source, service.port, service.protocol) == (source, port, protocol)
     };
     if let Some(service) = host.services.iter_mut().find(is_it) {
         service.first_seen = service.first_seen.min(at);
         service.last_seen = service.last_seen.max(at);
-        return Mark::Same;
+        return RowChange::Same;
     }
     let (first_seen, last_seen, instance) = (at, at, String::new());
     add_service(host, Service { port, protocol, instance, source, closed: false, first_seen, last_seen }, services_max);
-    Mark::Changed
+    RowChange::Changed
 }
 
 fn add_service(host: &mut Host, service: Service, services_max: usize) {
@@ -153,17 +173,17 @@ fn add_service(host: &mut Host, service: Service, services_max: usize) {
 }
 
 /// Takes in the goodbye of an SRV record.
-pub(crate) fn close_service(host: &mut Host, instance: &Text) -> Mark {
+pub(crate) fn close_service(host: &mut Host, instance: &Text) -> RowChange {
     let instance = instance.escaped();
     let open = host.services.iter_mut().find(|service| service.instance == instance && !service.closed);
-    Mark::changed_if(open.map(|service| service.closed = true).is_some())
+    RowChange::changed_if(open.map(|service| service.closed = true).is_some())
 }
 
 /// Takes in what says that the host has a role. Further evidence for a role of which enough is known changes nothing.
-pub(crate) fn learn_role(host: &mut Host, role: HostRole, evidence: &str) -> Mark {
+pub(crate) fn learn_role(host: &mut Host, role: HostRole, evidence: &str) -> RowChange {
     let known = host.roles.entry(role).or_default();
     let is_new = known.len() < EVIDENCE_MAX && known.insert(evidence.chars().take(EVIDENCE_LEN_MAX).collect());
-    Mark::changed_if(is_new)
+    RowChange::changed_if(is_new)
 }
 
 /// Evidence that is kept for one role: who reads it needs no more.
@@ -211,15 +231,15 @@ pub(crate) fn merge(host: &mut Host, other: Host, limits: &Limits) {
 }
 
 /// Takes in what the host shows of its system. When there is no more room for its sort, what is known stays.
-pub(crate) fn learn_print(host: &mut Host, evidence: Evidence, value: String, prints_max: usize) -> Mark {
+pub(crate) fn learn_print(host: &mut Host, evidence: Evidence, value: String, prints_max: usize) -> RowChange {
     let print = Print { evidence, value };
     let of_sort = host.prints.iter().filter(|known| known.evidence == evidence).count();
     match host.prints.binary_search(&print) {
         Err(place) if of_sort < prints_max.max(1) && !print.value.is_empty() => {
             host.prints.insert(place, print);
-            Mark::Changed
+            RowChange::Changed
         }
-        _ => Mark::Same,
+        _ => RowChange::Same,
     }
 }
 
@@ -233,7 +253,7 @@ pub(crate) fn model(owner: &Text, txt: &[Text]) -> Option<String> {
 const DEVICE_INFO: &[u8] = b"._device-info._tcp";
 
 /// Takes in a DHCP client's message: the last value of each option stands.
-pub(crate) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> Mark {
+pub(crate) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> RowChange {
     let mut facts = host.dhcp.as_deref().cloned().unwrap_or_default();
     if let Some(name) = dhcp_name(claim) {
         facts.hostname = Some(name);
@@ -251,15 +271,15 @@ pub(crate) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> Mark {
 }
 
 /// Takes in the end of the host's lease, and its server where that is known.
-pub(crate) fn learn_lease(host: &mut Host, server: Option<std::net::Ipv4Addr>, until: Option<Timestamp>) -> Mark {
+pub(crate) fn learn_lease(host: &mut Host, server: Option<std::net::Ipv4Addr>, until: Option<Timestamp>) -> RowChange {
     let facts = host.dhcp.as_deref().cloned().unwrap_or_default();
     keep(host, DhcpFacts { server: server.or(facts.server), lease_until: until, ..facts })
 }
 
-fn keep(host: &mut Host, facts: DhcpFacts) -> Mark {
+fn keep(host: &mut Host, facts: DhcpFacts) -> RowChange {
     let changed = host.dhcp.as_deref() != Some(&facts);
     host.dhcp = Some(Box::new(facts));
-    Mark::changed_if(changed)
+    RowChange::changed_if(changed)
 }
 
 /// The transport in a service's name (RFC 6763, section 7). The instance's own label may hold dots: search from the end.

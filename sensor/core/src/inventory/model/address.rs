@@ -1,6 +1,7 @@
 //! Who holds or held an address, and what it answered to probes.
 
 use crate::inventory::model::host::{HostId, Name};
+use crate::inventory::model::row::TableRow;
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
 use enumset::EnumSet;
@@ -17,6 +18,22 @@ pub struct Binding {
     pub holders: Vec<Holder>,
 }
 
+impl TableRow for Binding {
+    type Key = (Segment, IpAddr);
+    /// With `Settings::history`: its holders as restored.
+    type Note = Vec<RestoredHolder>;
+    const HAS_PRESENCE: bool = true;
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.holders[0].last_seen
+    }
+}
+
 /// A station's time with an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
@@ -28,6 +45,17 @@ pub struct Holder {
     pub last_seen: Timestamp,
     /// The protocols by which it did.
     pub sources: EnumSet<Source>,
+}
+
+/// A holder's time with an address as it was restored: what a capture file read again says of it is known already.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoredHolder {
+    /// The station.
+    pub mac: Mac,
+    /// `first_seen` as restored.
+    pub from: Timestamp,
+    /// `last_seen` as restored.
+    pub until: Timestamp,
 }
 
 /// A DHCP server's promise.
@@ -45,6 +73,20 @@ pub struct Lease {
     pub at: Timestamp,
     /// When it ends; `None`: not said.
     pub until: Option<Timestamp>,
+}
+
+impl TableRow for Lease {
+    type Key = (Segment, Ipv4Addr);
+    /// With `Settings::history`: the moment up to which it was known when it was restored.
+    type Note = Option<Timestamp>;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.at
+    }
 }
 
 /// What probes found out about an address.
@@ -76,6 +118,21 @@ pub struct Asked {
     pub closed_ports: Vec<u16>,
     /// What SNMP said.
     pub snmp: Option<Box<SnmpFacts>>,
+}
+
+impl TableRow for Asked {
+    type Key = (Segment, IpAddr);
+    /// Its place among the addresses that wait for a host, while it has one.
+    type Note = Option<Timestamp>;
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }
 
 /// A TCP port that is or was open.

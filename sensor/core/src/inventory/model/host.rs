@@ -1,11 +1,12 @@
 //! A host and what it says of itself: its stations, names, services and roles.
 
 use crate::inventory::model::evidence::Evidence;
+use crate::inventory::model::row::TableRow;
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
 use enumset::EnumSet;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A host's stable number: a hash of the segment and MAC it was first seen with, so that the order in which
 /// segments are heard does not change it.
@@ -39,6 +40,22 @@ pub struct Host {
     pub roles: BTreeMap<HostRole, BTreeSet<String>>,
     /// What it showed of its system besides, by sort and text.
     pub prints: Vec<Print>,
+}
+
+impl TableRow for Host {
+    type Key = HostId;
+    /// Its stations.
+    type Note = BTreeSet<Mac>;
+    const HAS_PRESENCE: bool = true;
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        self.id
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }
 
 /// Something that a host showed of its system.
@@ -205,4 +222,20 @@ pub struct Station {
     pub last_seen: Timestamp,
     /// The protocols it was heard by.
     pub sources: EnumSet<Source>,
+}
+
+impl TableRow for Station {
+    type Key = (Segment, Mac);
+    /// The addresses that it holds at present.
+    type Note = BTreeSet<IpAddr>;
+    const HAS_PRESENCE: bool = true;
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.mac)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }

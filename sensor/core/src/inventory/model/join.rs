@@ -1,6 +1,7 @@
 //! Which station belongs to which host, and on what evidence.
 
 use crate::inventory::model::host::HostId;
+use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, Segment, Timestamp};
 use std::collections::BTreeSet;
 
@@ -18,7 +19,7 @@ pub struct Join {
     /// That host's station before.
     pub old_mac: Mac,
     /// Why.
-    pub evidence: BTreeSet<Kinship>,
+    pub evidence: BTreeSet<JoinEvidence>,
     /// When.
     pub at: Timestamp,
     /// `mac-rotated` need not be told any more.
@@ -31,9 +32,22 @@ pub struct Join {
     pub turned_at: Timestamp,
 }
 
+impl TableRow for Join {
+    type Key = (Segment, Mac);
+    type Note = ();
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.mac)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.turned_at
+    }
+}
+
 /// A piece of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kinship {
+pub enum JoinEvidence {
     /// DHCP option 61, where it is not the MAC.
     ClientId,
     /// A DUID, of DHCPv6 or in option 61 (RFC 4361).
@@ -54,7 +68,7 @@ pub enum Kinship {
     SsdpUuid,
 }
 
-impl Kinship {
+impl JoinEvidence {
     /// Every sort, in alphabetical order of its written name.
     pub const ALL: [Self; 9] = [
         Self::ClientId,
@@ -83,7 +97,7 @@ impl Kinship {
         }
     }
 
-    /// The reverse of [`Kinship::name`].
+    /// The reverse of [`JoinEvidence::name`].
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kinship| kinship.name() == name)
     }
@@ -101,5 +115,37 @@ impl Kinship {
     /// Whether it is made to tell machines apart.
     pub const fn is_hard(self) -> bool {
         matches!(self, Self::ClientId | Self::Duid | Self::Owner | Self::SsdpUuid)
+    }
+}
+
+/// What evidence must be worth to join two hosts, percent.
+pub const JOIN_MIN: u8 = 80;
+
+/// What several pieces of evidence are worth together: each takes its share of the doubt that the others leave.
+pub fn score(evidence: &BTreeSet<JoinEvidence>) -> u8 {
+    let doubt = evidence.iter().fold(100, |doubt, kinship| doubt * (100 - u32::from(kinship.weight())) / 100);
+    u8::try_from(100 - doubt).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_come_back() {
+        for kinship in JoinEvidence::ALL {
+            assert_eq!(JoinEvidence::parse(kinship.name()), Some(kinship));
+        }
+        assert!(JoinEvidence::ALL.is_sorted_by_key(|kinship| kinship.name()));
+    }
+
+    #[test]
+    fn pieces_of_evidence_add_up() {
+        let check =
+            |evidence: &[JoinEvidence], expected| assert_eq!(score(&evidence.iter().copied().collect()), expected);
+        check(&[], 0);
+        check(&[JoinEvidence::HostnameAndDhcp], 85);
+        check(&[JoinEvidence::HostnameAndDhcp, JoinEvidence::HostnameAndModel], 98);
+        check(&[JoinEvidence::Owner], 100);
     }
 }

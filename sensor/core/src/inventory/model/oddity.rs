@@ -1,5 +1,6 @@
 //! Oddities that were reported, so that they are not reported again at once.
 
+use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, Segment, Timestamp};
 use std::net::IpAddr;
 
@@ -10,9 +11,9 @@ pub enum Oddity {
     ArpScan,
     /// Sender foreign to the segment.
     Bogon,
-    /// Two stations that quarrel about an address: the holder is `Told::mac`, the other one `Told::frame_mac`.
+    /// Two stations that quarrel about an address: the holder is `ReportedOddity::mac`, the other one `ReportedOddity::frame_mac`.
     Feud,
-    /// A router announces a prefix that is not the segment's: `Told::ip` is the prefix.
+    /// A router announces a prefix that is not the segment's: `ReportedOddity::ip` is the prefix.
     ForeignPrefix,
     /// The address of a gateway is claimed by another station: both stations, the smaller one first.
     Gateway,
@@ -20,7 +21,7 @@ pub enum Oddity {
     IpConflict,
     /// Payload's MAC is not the frame's.
     MacMismatch,
-    /// Not odd by itself: `Told::ip` is a name server that a router announced. MACs are zeros.
+    /// Not odd by itself: `ReportedOddity::ip` is a name server that a router announced. MACs are zeros.
     NameServer,
     /// A station tries very many ports. Its `ip` as of `ArpScan`.
     PortScan,
@@ -28,7 +29,7 @@ pub enum Oddity {
     RogueDhcpServer,
     /// A router that does not belong there.
     RogueRouter,
-    /// `Told::mac` spoke by the address of the router `Told::frame_mac`.
+    /// `ReportedOddity::mac` spoke by the address of the router `ReportedOddity::frame_mac`.
     SpoofedRouter,
     /// A default router said that it is none any more.
     ZeroLifetime,
@@ -74,7 +75,7 @@ impl Oddity {
 
 /// An oddity's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct ReportedOddity {
     /// Where.
     pub segment: Segment,
     /// What.
@@ -89,4 +90,17 @@ pub struct Told {
     pub first_seen: Timestamp,
     /// Last time.
     pub last_seen: Timestamp,
+}
+
+impl TableRow for ReportedOddity {
+    type Key = (Segment, Oddity, IpAddr, Mac, Mac);
+    type Note = ();
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.oddity, self.ip, self.mac, self.frame_mac)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }

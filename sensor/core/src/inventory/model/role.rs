@@ -1,5 +1,6 @@
 //! What a station is for others: router, DHCP server, name server; and its neighbours on the link.
 
+use crate::inventory::model::row::TableRow;
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
 use ipnet::IpNet;
@@ -38,6 +39,20 @@ pub struct Neighbour {
     pub last_seen: Timestamp,
 }
 
+impl TableRow for Neighbour {
+    type Key = (Segment, u64);
+    type Note = ();
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.id)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
+}
+
 /// A role that an address on a segment plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
@@ -70,6 +85,19 @@ pub struct RoleHolder {
     pub prefixes: Vec<IpNet>,
     /// Router: what else it advertises; `None` in a database of before.
     pub router: Option<RouterFacts>,
+}
+
+impl TableRow for RoleHolder {
+    type Key = (Segment, Role, IpAddr);
+    type Note = ();
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.role, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }
 
 /// What a router's last advertisement said, besides prefixes.

@@ -94,6 +94,11 @@ impl Source {
         EnumSet::all().iter().find(|source: &Self| source.name() == name)
     }
 
+    /// Whether the protocol names addresses that its frame's station need not hold, such as a switch's management address.
+    pub const fn is_mention(self) -> bool {
+        matches!(self, Self::Cdp | Self::Lldp)
+    }
+
     /// How far a name from here is trusted, the smallest most: what a host says of itself before what others say of it.
     pub const fn name_rank(self) -> u8 {
         match self {

@@ -82,7 +82,7 @@ fn who_speaks_by_a_routers_address_is_a_liar() {
     check_router(&["9 ra fe80::1 bb 0", "10 ra fe80::1 bb 0", "11 restart", "12 ra fe80::1 bb 0"], &spoofed);
     // It moved nothing: the router's own word is no news.
     check_router(&["9 ra fe80::1 bb 1800", "10 ra fe80::1 aa 1800 2001:db8::/64", "10 ns fe80::1 aa"], &spoofed);
-    // Told again when it comes back after an hour.
+    // ReportedOddity again when it comes back after an hour.
     let lasting: Vec<String> = (1..=20).map(|n| format!("{}0 ra fe80::1 aa 1800", n * 60)).collect();
     let lasting: Vec<&str> = lasting.iter().map(String::as_str).collect();
     check_router(

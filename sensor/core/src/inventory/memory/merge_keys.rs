@@ -10,53 +10,44 @@ use std::collections::BTreeSet;
 use crate::inventory::model::evidence::Evidence;
 use crate::inventory::model::host::{Host, Name};
 use crate::inventory::model::identity::words_id;
-use crate::inventory::model::join::Kinship;
+use crate::inventory::model::join::JoinEvidence;
 use crate::inventory::model::source::Source;
 use crate::types::Mac;
 
-/// What evidence must be worth to join two hosts, percent.
-pub const JOIN_MIN: u8 = 80;
-
-/// What several pieces of evidence are worth together: each takes its share of the doubt that the others leave.
-pub fn score(evidence: &BTreeSet<Kinship>) -> u8 {
-    let doubt = evidence.iter().fold(100, |doubt, kinship| doubt * (100 - u32::from(kinship.weight())) / 100);
-    u8::try_from(100 - doubt).unwrap_or(100)
-}
-
 /// Something that hosts may share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key {
+pub(crate) struct MergeKey {
     /// `None`: likeness that is not worth joining by (a name that many bear), but worth a remark.
-    pub(crate) kinship: Option<Kinship>,
+    pub(crate) kinship: Option<JoinEvidence>,
     /// Of the sort and the words.
     pub(crate) hash: u64,
 }
 
 /// What a host of these stations may share with another.
-pub(crate) fn keys(host: &Host, macs: &BTreeSet<Mac>) -> Vec<Key> {
+pub(crate) fn keys(host: &Host, macs: &BTreeSet<Mac>) -> Vec<MergeKey> {
     let mut keys = Vec::new();
-    let mut add = |kinship: Option<Kinship>, words: &[&[u8]]| {
-        let sort = kinship.map_or("like", Kinship::name).as_bytes();
+    let mut add = |kinship: Option<JoinEvidence>, words: &[&[u8]]| {
+        let sort = kinship.map_or("like", JoinEvidence::name).as_bytes();
         let words: Vec<&[u8]> = [sort].into_iter().chain(words.iter().copied()).collect();
-        keys.push(Key { kinship, hash: words_id(&words) });
+        keys.push(MergeKey { kinship, hash: words_id(&words) });
     };
     let prints = |evidence| host.prints.iter().filter(move |p| p.evidence == evidence).map(|p| p.value.as_bytes());
-    prints(Evidence::Duid).for_each(|duid| add(Some(Kinship::Duid), &[duid]));
-    prints(Evidence::SnmpSystem).for_each(|system| add(Some(Kinship::Snmp), &[system]));
-    prints(Evidence::SsdpUuid).for_each(|uuid| add(Some(Kinship::SsdpUuid), &[uuid]));
+    prints(Evidence::Duid).for_each(|duid| add(Some(JoinEvidence::Duid), &[duid]));
+    prints(Evidence::SnmpSystem).for_each(|system| add(Some(JoinEvidence::Snmp), &[system]));
+    prints(Evidence::SsdpUuid).for_each(|uuid| add(Some(JoinEvidence::SsdpUuid), &[uuid]));
     if let Some(dhcp) = &host.dhcp {
         match client(&dhcp.client_id, macs) {
-            Client::Duid(duid) => add(Some(Kinship::Duid), &[hex(duid).as_bytes()]),
-            Client::Id(id) => add(Some(Kinship::ClientId), &[id]),
+            Client::Duid(duid) => add(Some(JoinEvidence::Duid), &[hex(duid).as_bytes()]),
+            Client::Id(id) => add(Some(JoinEvidence::ClientId), &[id]),
             Client::None => {}
         }
         if !dhcp.parameters.is_empty() {
             let class = dhcp.vendor_class.as_deref().unwrap_or_default().as_bytes();
             let name = dhcp.hostname.as_deref().unwrap_or_default().to_ascii_lowercase();
-            let kinship = (!is_generic(&name)).then_some(Kinship::HostnameAndDhcp);
+            let kinship = (!is_generic(&name)).then_some(JoinEvidence::HostnameAndDhcp);
             add(kinship, &[name.as_bytes(), &dhcp.parameters, class]);
             if let Some(name) = name_by(host, Source::Nbns).filter(|name| !is_generic(name)) {
-                add(Some(Kinship::NetbiosAndDhcp), &[name.as_bytes(), &dhcp.parameters, class]);
+                add(Some(JoinEvidence::NetbiosAndDhcp), &[name.as_bytes(), &dhcp.parameters, class]);
             }
         }
     }
@@ -65,7 +56,7 @@ pub(crate) fn keys(host: &Host, macs: &BTreeSet<Mac>) -> Vec<Key> {
     if let (Some(model), None) = (models.next(), models.next())
         && let Some(name) = name_by(host, Source::Mdns).filter(|name| !is_generic(name))
     {
-        add(Some(Kinship::HostnameAndModel), &[name.as_bytes(), model]);
+        add(Some(JoinEvidence::HostnameAndModel), &[name.as_bytes(), model]);
     }
     keys.sort_unstable();
     keys.dedup();
@@ -156,23 +147,6 @@ pub(crate) fn is_generic(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_come_back() {
-        for kinship in Kinship::ALL {
-            assert_eq!(Kinship::parse(kinship.name()), Some(kinship));
-        }
-        assert!(Kinship::ALL.is_sorted_by_key(|kinship| kinship.name()));
-    }
-
-    #[test]
-    fn pieces_of_evidence_add_up() {
-        let check = |evidence: &[Kinship], expected| assert_eq!(score(&evidence.iter().copied().collect()), expected);
-        check(&[], 0);
-        check(&[Kinship::HostnameAndDhcp], 85);
-        check(&[Kinship::HostnameAndDhcp, Kinship::HostnameAndModel], 98);
-        check(&[Kinship::Owner], 100);
-    }
 
     #[test]
     fn client_ids() {
