@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::report::bare;
+use crate::inventory::correlator::state::{Correlator, PortDoubt};
 use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::memory::asked;
 use crate::inventory::memory::asked::PortNews;
@@ -19,17 +20,6 @@ use crate::inventory::sighting::answer::{Answer, PortState};
 use crate::inventory::sighting::mdns::MdnsClaim;
 use crate::types::{Segment, Text, Timestamp};
 use crate::wire::dns;
-
-/// A port that was open and was found closed: to be asked again soon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doubt {
-    /// Where.
-    pub segment: Segment,
-    /// The address.
-    pub ip: IpAddr,
-    /// The port.
-    pub port: u16,
-}
 
 /// Nothing was heard of an address since it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,17 +42,6 @@ const TECHNIQUES_MIN: usize = 2;
 const STEADY: Duration = Duration::from_hours(24);
 
 impl Correlator {
-    /// Ports to be asked again soon, since the last call.
-    pub fn take_doubts(&mut self) -> Vec<Doubt> {
-        std::mem::take(&mut self.doubts)
-    }
-
-    /// Until `at` not everything was heard: the sensor was stopped, frames were lost, an interface was down.
-    /// Nobody is gone who was not silent since then for `gone_after`.
-    pub fn set_deaf(&mut self, at: Timestamp) {
-        self.deaf_until = self.deaf_until.max(Some(at));
-    }
-
     /// A round of questions stayed without any answer.
     pub fn miss(&mut self, missed: &Missed<'_>, now: Timestamp, events: &mut Vec<Event>) {
         let Missed { segment, ip, .. } = *missed;
@@ -171,7 +150,7 @@ impl Correlator {
             Some(PortNews::Closed) => Kind::ServiceClosed,
             Some(PortNews::Opened) => Kind::ServiceOpened,
             Some(PortNews::Doubt) => {
-                self.doubts.push(Doubt { segment, ip, port });
+                self.doubts.push(PortDoubt { segment, ip, port });
                 return;
             }
             Some(PortNews::Same) | None => return,
@@ -241,7 +220,7 @@ impl Correlator {
     pub(super) fn settle_answers(&mut self, settled: Option<Timestamp>, events: &mut Vec<Event>) {
         let Some(until) = settled else { return };
         for (first_seen, segment, ip, id) in self.memory.settle_homeless(until) {
-            if self.tells_nobody {
+            if self.is_silent {
                 continue;
             }
             let mut event = self.about(Kind::NewHost, first_seen, segment, ip, id);
@@ -250,17 +229,15 @@ impl Correlator {
         }
     }
 
-    pub(super) fn tell_returned(&mut self, events: &mut Vec<Event>) {
+    pub(super) fn emit_returned(&mut self, events: &mut Vec<Event>) {
         for returned in self.memory.take_returned() {
             self.memory.break_silence(returned.host);
             let Some(segment) = self.memory.host(returned.host).map(|host| host.segment) else { continue };
             let mut event = match self.memory.first_mac(returned.host) {
                 Some(mac) => self.about_host(Kind::HostBack, returned.at, segment, mac),
-                None => Event {
-                    host: Some(returned.host),
-                    segment: Some(segment),
-                    ..crate::inventory::correlator::bare(Kind::HostBack, returned.at)
-                },
+                None => {
+                    Event { host: Some(returned.host), segment: Some(segment), ..bare(Kind::HostBack, returned.at) }
+                }
             };
             event.ip = self.memory.best_address(returned.host);
             event.details.push(("gone_s", Detail::Number(returned.at.since(returned.gone_since).as_secs())));
@@ -279,7 +256,7 @@ impl Correlator {
             mac: self.memory.holder(segment, ip).map(|holder| holder.mac),
             hostname: host::hostname(names),
             host: Some(id),
-            ..crate::inventory::correlator::bare(kind, at)
+            ..bare(kind, at)
         }
     }
 }

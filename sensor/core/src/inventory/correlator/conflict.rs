@@ -1,12 +1,11 @@
 //! Two stations, one address: a check that is defended, a lease that is declined, an address that DHCP gave to one while
 //! another one uses it. Each pair of stations is told once an hour, whatever shows it.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::inventory::correlator::Correlator;
 use crate::inventory::correlator::dispute::MANY;
+use crate::inventory::correlator::state::{Conflicts, Correlator, Details};
 use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::inventory::memory::binding::PreviousHolder;
 use crate::inventory::model::address::Holder;
@@ -19,22 +18,6 @@ use crate::inventory::sighting::dhcp::DhcpClaim;
 use crate::inventory::sighting::ndp::NdpClaim;
 use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Mac, Segment, Timestamp};
-
-/// Who asked for an address before taking it, and who answered. Not saved: it is of a few seconds.
-#[derive(Debug, Default)]
-pub(super) struct Conflicts {
-    /// Conflict checks of the last seconds.
-    checks: Vec<Sighting>,
-    /// Which addresses a station checked of late.
-    checkers: BTreeMap<(Segment, Mac), Vec<(Timestamp, IpAddr)>>,
-    /// Checks that were answered, by whom and when, and are not told yet.
-    defences: Vec<(Sighting, Mac, Timestamp)>,
-    /// Addresses that were given away, and who was heard with them shortly before.
-    given: Vec<Given>,
-}
-
-/// The client's lease, the user, and what an event would tell beside.
-type Given = (Sighting, Mac, Vec<(&'static str, Detail)>);
 
 /// An answer to a check comes within that time (RFC 5227, section 1.1: three probes, two seconds apart at most; RFC 4862,
 /// section 5.1: one second).
@@ -112,7 +95,7 @@ impl Correlator {
             (other.segment, other.ip, other.mac) == (check.segment, check.ip, check.mac)
         };
         if self.memory.lease(s.segment, ip, check.mac, s.at).is_some() {
-            self.tell_defence(&check, s.mac, s.at, events);
+            self.emit_defence(&check, s.mac, s.at, events);
         } else if self.conflicts.defences.len() < KEPT_MAX && !self.conflicts.defences.iter().any(is_known) {
             self.conflicts.defences.push((check, s.mac, s.at));
         }
@@ -128,36 +111,37 @@ impl Correlator {
         self.conflicts.defences = wait;
         for (check, defender, at) in due {
             if !check.ip.is_some_and(|ip| self.only_asks(&check, ip)) {
-                self.tell_defence(&check, defender, at, events);
+                self.emit_defence(&check, defender, at, events);
             }
         }
     }
 
-    fn tell_defence(&mut self, check: &Sighting, defender: Mac, at: Timestamp, events: &mut Vec<Event>) {
+    fn emit_defence(&mut self, check: &Sighting, defender: Mac, at: Timestamp, events: &mut Vec<Event>) {
         let after_ms = u64::try_from(at.since(check.at).as_millis()).unwrap_or(u64::MAX);
         let s = Sighting { at, ..check.clone() };
-        self.tell_conflict(&s, Some(defender), Reason::Defended, vec![("after_ms", Detail::Number(after_ms))], events);
+        self.emit_conflict(&s, Some(defender), Reason::Defended, vec![("after_ms", Detail::Number(after_ms))], events);
     }
 
     /// A client declines what it was given.
-    pub(super) fn tell_declined(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
+    pub(super) fn emit_declined(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
         let Some(ip) = claim.requested_ip.filter(|ip| prefix::is_holdable(IpAddr::V4(*ip))) else { return };
         self.memory.release(s.segment, ip, s.mac, s.at);
         let s = Sighting { ip: Some(ip.into()), ..s.clone() };
         let holder = self.memory.holder(s.segment, ip.into()).map(|holder| holder.mac).filter(|mac| *mac != s.mac);
-        self.tell_conflict(&s, holder, Reason::Declined, of_server(claim.server), events);
+        self.emit_conflict(&s, holder, Reason::Declined, of_server(claim.server), events);
     }
 
     /// Who had an address that was given away goes on using it: without that, it may have left.
     fn note_use(&mut self, s: &Sighting, ip: IpAddr, events: &mut Vec<Event>) {
-        let is_his =
-            |(given, user, _): &Given| (given.segment, given.ip, *user) == (s.segment, s.ip, s.mac) && s.at > given.at;
+        let is_his = |(given, user, _): &(Sighting, Mac, Details)| {
+            (given.segment, given.ip, *user) == (s.segment, s.ip, s.mac) && s.at > given.at
+        };
         let Some(found) = self.conflicts.given.iter().position(is_his) else { return };
         let (given, user, details) = self.conflicts.given.swap_remove(found);
         // Where the client has claimed it by now, the move was told.
         let is_holder = self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == user);
         if is_holder && is_within(given.at, s.at, IN_USE) {
-            self.tell_conflict(&Sighting { at: s.at, ..given }, Some(user), Reason::Leased, details, events);
+            self.emit_conflict(&Sighting { at: s.at, ..given }, Some(user), Reason::Leased, details, events);
         }
     }
 
@@ -215,7 +199,7 @@ impl Correlator {
     }
 
     /// An address that a server has just promised to one passes to another who uses it: that is no move.
-    pub(super) fn tell_promised(
+    pub(super) fn emit_promised(
         &mut self,
         s: &Sighting,
         ip: IpAddr,
@@ -229,12 +213,12 @@ impl Correlator {
         let lease = self.memory.lease(s.segment, ip, previous.mac, s.at);
         let mut details = vec![("previous_age_s", Detail::Number(0))];
         details.extend(of_server(lease.and_then(|lease| lease.server)));
-        self.tell_conflict(&given, Some(s.mac), Reason::Leased, details, events);
+        self.emit_conflict(&given, Some(s.mac), Reason::Leased, details, events);
         true
     }
 
     /// An address goes back from a station that has a lease of it, and was heard with it of late, to one that has none.
-    pub(super) fn tell_given_back(
+    pub(super) fn emit_given_back(
         &mut self,
         s: &Sighting,
         ip: IpAddr,
@@ -250,7 +234,7 @@ impl Correlator {
         }
         let details = of_server(of_client.server);
         let given = Sighting { ip: Some(ip), mac: previous.mac, frame_mac: previous.mac, ..s.clone() };
-        self.tell_conflict(&given, Some(s.mac), Reason::Leased, details, events);
+        self.emit_conflict(&given, Some(s.mac), Reason::Leased, details, events);
     }
 
     /// Who answers for many, or forwards, answers for others too: proxy ARP (RFC 1027). Not where the address is its own
@@ -274,7 +258,7 @@ impl Correlator {
     }
 
     /// `s.mac` wants the address that `other` has.
-    fn tell_conflict(
+    fn emit_conflict(
         &mut self,
         s: &Sighting,
         other: Option<Mac>,

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::related::is_same_balancer;
+use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::Event;
 use crate::inventory::memory::binding::Weight;
 use crate::inventory::memory::host;
@@ -16,7 +17,11 @@ use crate::inventory::model::role::{Neighbour, Role, RoleHolder};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, MacKind, Segment, Text};
-use crate::wire::{cdp, lldp, membership, redundancy, stp};
+use crate::wire::cdp;
+use crate::wire::lldp;
+use crate::wire::membership;
+use crate::wire::redundancy;
+use crate::wire::stp;
 
 /// Addresses of one machine's word that are believed.
 const MENTIONS_MAX: usize = 4;
@@ -231,24 +236,6 @@ impl Correlator {
             self.weigh(s, ip, source, Weight::Hint, events);
         }
     }
-
-    /// Whether a station is a router of some redundancy group.
-    pub(super) fn is_in_group(&self, segment: Segment, mac: Mac) -> bool {
-        let roles = self.memory.host_of(segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
-        roles.is_some_and(|evidence| evidence.iter().any(|evidence| evidence.contains(" group ")))
-    }
-
-    /// Whether both stations are routers of one redundancy group.
-    pub(super) fn share_group(&self, s: &Sighting, old: Mac) -> bool {
-        let groups = |mac: Mac| self.memory.host_of(s.segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
-        let (Some(old), Some(new)) = (groups(old), groups(s.mac)) else { return false };
-        old.intersection(new).any(|evidence| evidence.contains(" group "))
-    }
-}
-
-/// GLBP answers for one address by several virtual stations in turn (`00:07:b4:00:GG:FF`): none takes it from another.
-pub(super) fn is_same_balancer(one: Mac, other: Mac) -> bool {
-    one.0[..3] == [0, 7, 0xb4] && one.kind() == MacKind::Virtual && one.0[..5] == other.0[..5]
 }
 
 /// The group whose virtual station this is; CARP's stations are VRRP's, but it tells no addresses.

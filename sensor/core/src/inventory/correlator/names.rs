@@ -5,18 +5,26 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::correlator::{Correlator, evidence};
-use crate::inventory::event::{Detail, Event};
+use crate::inventory::correlator::announced_roles;
+use crate::inventory::correlator::announced_roles::AnnouncedRole;
+use crate::inventory::correlator::state::Correlator;
+use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::memory::host;
+use crate::inventory::memory::host::Renamed;
+use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::evidence::Evidence;
-use crate::inventory::model::host::HostId;
+use crate::inventory::model::host::{HostId, Name};
 use crate::inventory::model::prefix;
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
+use crate::inventory::sighting::dhcpv6::Dhcpv6Claim;
+use crate::inventory::sighting::heard::Heard;
 use crate::inventory::sighting::mdns::MdnsClaim;
-use crate::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim, onvif_name};
+use crate::inventory::sighting::nbns::NbnsClaim;
+use crate::inventory::sighting::wsd::{WsdClaim, onvif_name};
 use crate::types::{Mac, Text};
-use crate::wire::{ssdp, wsd};
+use crate::wire::ssdp;
+use crate::wire::wsd;
 
 /// RFC 6762, section 2.
 pub(super) const MDNS_PORT: u16 = 5353;
@@ -118,7 +126,7 @@ impl Correlator {
             self.memory.update_host(id, learn);
         }
         self.learn_uuid(id, &heard.said);
-        self.learn_announced_role(id, evidence::of_ssdp(&heard.said));
+        self.learn_announced_role(id, announced_roles::of_ssdp(&heard.said));
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Ssdp, events);
         }
@@ -134,14 +142,14 @@ impl Correlator {
         if let Some(name) = onvif_name(&target.scopes).filter(|_| is_target) {
             self.learn_own_name(s, id, name.escaped(), Source::Wsd, events);
         }
-        self.learn_announced_role(id, evidence::of_wsd(&heard.said));
+        self.learn_announced_role(id, announced_roles::of_wsd(&heard.said));
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Wsd, events);
         }
     }
 
     /// What a host announces says of its role.
-    pub(super) fn learn_announced_role(&mut self, id: HostId, found: Option<evidence::Evidence>) {
+    pub(super) fn learn_announced_role(&mut self, id: HostId, found: Option<AnnouncedRole>) {
         if let Some((role, text)) = found {
             self.add_role(id, role, &text);
         }
@@ -175,8 +183,7 @@ impl Correlator {
 
     /// A name that a host gives itself; an alias, and one that a probe heard as well, is no news.
     fn learn_own_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
-        let front =
-            |names: &[crate::inventory::model::host::Name]| names.iter().find(|known| known.source == source).cloned();
+        let front = |names: &[Name]| names.iter().find(|known| known.source == source).cloned();
         let before = self.memory.host(id).and_then(|host| front(&host.names));
         let is_alias = before.is_some_and(|before| s.at.since(before.last_seen) < ALIASES);
         let asked = s.ip.and_then(|ip| self.memory.asked(s.segment, ip)).and_then(|asked| front(&asked.names));
@@ -189,6 +196,36 @@ impl Correlator {
             });
         } else {
             self.learn_name(s, id, name, source, events);
+        }
+    }
+
+    pub(super) fn learn_name(
+        &mut self,
+        s: &Sighting,
+        id: HostId,
+        name: String,
+        source: Source,
+        events: &mut Vec<Event>,
+    ) {
+        let names_max = self.limits.names_max;
+        let is_known_history = self.memory.is_known_history(id, s.at);
+        let renamed = self.memory.update_host(id, |known| {
+            // A capture file read again brings back names that a full list lost; they are no news.
+            let is_listed = known.names.iter().any(|n| n.source == source && n.name.eq_ignore_ascii_case(&name));
+            if is_known_history && !is_listed && host::names_are_full(&known.names, source, names_max) {
+                return (RowChange::Same, Renamed::No);
+            }
+            host::learn_name(&mut known.names, name.clone(), source, s.at, names_max)
+        });
+        if let Some(Renamed::From(old_name)) = renamed {
+            let mut event = self.about_host(Kind::NameChanged, s.at, s.segment, s.mac);
+            event.ip = self.memory.best_address(id);
+            event.details = vec![
+                ("new_name", Detail::Text(name)),
+                ("old_name", Detail::Text(old_name)),
+                ("source", Detail::Text(source.name().to_owned())),
+            ];
+            self.push(event, events);
         }
     }
 }

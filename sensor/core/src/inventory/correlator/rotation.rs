@@ -2,18 +2,18 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::memory::host;
 use crate::inventory::memory::merge_keys;
 use crate::inventory::model::evidence::Evidence;
 use crate::inventory::model::host::HostId;
 use crate::inventory::model::join;
-use crate::inventory::model::join::Join;
-use crate::inventory::model::join::JoinEvidence;
+use crate::inventory::model::join::{Join, JoinEvidence};
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, Segment, Text, Timestamp};
-use crate::wire::{dhcpv6, ssdp};
+use crate::wire::dhcpv6;
+use crate::wire::ssdp;
 
 impl Correlator {
     /// The owner says that two hosts are one; the host that stays, or why not.
@@ -50,7 +50,7 @@ impl Correlator {
         let has_address = self.memory.join_of(s.segment, s.mac).is_some_and(|join| !join.told)
             && self.memory.ipv4_count(s.segment, s.mac) > 0;
         if has_address {
-            self.tell_rotation(s.segment, s.mac, s.at, events);
+            self.emit_rotation(s.segment, s.mac, s.at, events);
         }
     }
 
@@ -91,13 +91,13 @@ impl Correlator {
         for (segment, mac) in self.memory.untold(until, after) {
             let at = self.memory.join_of(segment, mac).map(|join| join.at);
             if let Some(at) = at {
-                self.tell_rotation(segment, mac, at, events);
+                self.emit_rotation(segment, mac, at, events);
             }
         }
     }
 
     /// Tells that a station is a known host's new one, when that is to be told.
-    pub(super) fn tell_rotation(&mut self, segment: Segment, mac: Mac, at: Timestamp, events: &mut Vec<Event>) {
+    pub(super) fn emit_rotation(&mut self, segment: Segment, mac: Mac, at: Timestamp, events: &mut Vec<Event>) {
         let Some(join) = self.memory.take_untold(segment, mac) else { return };
         let Join { old_mac, evidence, .. } = join;
         let mut event = self.about_host(Kind::MacRotated, at, segment, mac);
@@ -109,14 +109,8 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// Whether two stations are one host's.
-    pub(super) fn is_one_host(&self, segment: Segment, a: Mac, b: Mac) -> bool {
-        let of = |mac| self.memory.host_of(segment, mac).map(|host| host.id);
-        of(a).is_some() && of(a) == of(b)
-    }
-
     /// A move between stations of one host is told for the record, and not at all where the one replaced the other.
-    pub(super) fn tell_move_within(&mut self, s: &Sighting, old: Mac, mut event: Event, events: &mut Vec<Event>) {
+    pub(super) fn emit_move_within(&mut self, s: &Sighting, old: Mac, mut event: Event, events: &mut Vec<Event>) {
         let rotated = |mac| self.memory.join_of(s.segment, mac).is_some_and(|join| !join.apart);
         if rotated(s.mac) || rotated(old) {
             return;

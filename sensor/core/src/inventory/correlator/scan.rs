@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::inventory::model::host::{Host, HostRole};
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};

@@ -1,30 +1,16 @@
 //! DHCP starvation: addresses asked of DHCP servers by so many clients that none are left. Either one station speaks for
 //! all of them, or each is a station that does nothing else.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::state::{Clients, Correlator};
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::model::host::HostId;
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
 use crate::types::{Mac, Segment, Timestamp};
-
-/// Who asked for addresses of late. Not saved: it is of a minute.
-#[derive(Debug, Default)]
-pub(super) struct Starving {
-    /// For whom a station asks, besides itself.
-    senders: BTreeMap<(Segment, Mac), Asked>,
-    /// Stations that were never heard before they asked.
-    crowds: BTreeMap<Segment, Asked>,
-    /// What was told, and when it was last seen; no MAC where each client was a station.
-    told: Vec<(Segment, Option<Mac>, Timestamp)>,
-}
-
-/// Clients and when they asked, oldest first.
-type Asked = VecDeque<(Timestamp, Mac)>;
 
 /// What counts together.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -49,18 +35,18 @@ impl Correlator {
             return;
         }
         if s.mac != s.frame_mac {
-            let clients = note(&mut self.starving.senders, (s.segment, s.frame_mac), s, CLIENTS + 1);
+            let clients = note(&mut self.starvation.senders, (s.segment, s.frame_mac), s, CLIENTS + 1);
             if clients > CLIENTS {
-                self.tell_starvation(s, Some(s.frame_mac), clients, events);
+                self.emit_starvation(s, Some(s.frame_mac), clients, events);
             }
         } else if self.memory.host_of(s.segment, s.mac).is_none() {
-            if note(&mut self.starving.crowds, s.segment, s, CROWD_MAX) <= CROWD {
+            if note(&mut self.starvation.crowds, s.segment, s, CROWD_MAX) <= CROWD {
                 return;
             }
-            let asked = self.starving.crowds.get(&s.segment);
+            let asked = self.starvation.crowds.get(&s.segment);
             let silent = asked.into_iter().flatten().filter(|(_, mac)| self.only_asked(s.segment, *mac)).count();
             if silent > CROWD {
-                self.tell_starvation(s, None, silent, events);
+                self.emit_starvation(s, None, silent, events);
             }
         }
     }
@@ -70,8 +56,8 @@ impl Correlator {
         self.memory.sources(segment, mac).is_none_or(|sources| sources.iter().all(|source| source == Source::Dhcp))
     }
 
-    fn tell_starvation(&mut self, s: &Sighting, mac: Option<Mac>, clients: usize, events: &mut Vec<Event>) {
-        let told = &mut self.starving.told;
+    fn emit_starvation(&mut self, s: &Sighting, mac: Option<Mac>, clients: usize, events: &mut Vec<Event>) {
+        let told = &mut self.starvation.reported;
         told.retain(|(.., last)| s.at.since(*last) < STARVING);
         if let Some((.., last)) = told.iter_mut().find(|(at, by, _)| (*at, *by) == (s.segment, mac)) {
             *last = s.at.max(*last);
@@ -99,14 +85,14 @@ impl Correlator {
     /// Whether a host is one of those that starve a server's clients: first heard while it lasts, and by DHCP only.
     pub(super) fn is_starved(&self, id: HostId, segment: Segment, mac: Mac, first_seen: Timestamp) -> bool {
         let lasts = |last: &Timestamp| first_seen.since(*last) < STARVING;
-        self.starving.told.iter().any(|(at, _, last)| *at == segment && lasts(last))
+        self.starvation.reported.iter().any(|(at, _, last)| *at == segment && lasts(last))
             && self.memory.first_mac(id) == Some(mac)
             && self.only_asked(segment, mac)
     }
 }
 
 /// Notes the client; how many different ones there were within the window, at most `max`.
-fn note<K: Copy + Ord>(watched: &mut BTreeMap<K, Asked>, key: K, s: &Sighting, max: usize) -> usize {
+fn note<K: Copy + Ord>(watched: &mut BTreeMap<K, Clients>, key: K, s: &Sighting, max: usize) -> usize {
     if !watched.contains_key(&key) && watched.len() >= WATCHED_MAX {
         let oldest = watched.iter().min_by_key(|(_, asked)| asked.back().map(|(at, _)| *at)).map(|(key, _)| *key);
         oldest.map(|oldest| watched.remove(&oldest));

@@ -3,52 +3,26 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::state::{Correlator, Paths};
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::memory::host;
 use crate::inventory::model::address::Holder;
+use crate::inventory::model::evidence::Evidence;
 use crate::inventory::model::prefix;
-use crate::inventory::model::role::{Role, RoleHolder};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::dhcp::DhcpClaim;
 use crate::inventory::sighting::ndp::RouterAdvert;
 use crate::inventory::sighting::traffic::{ServedClaim, TrafficClaim};
-use crate::types::{Class, Mac, MacKind, Segment, Timestamp};
+use crate::types::{Class, Iface, Mac, MacKind, Segment, Timestamp};
+use crate::wire::syn::Syn;
 
-/// What was learned about who forwards and which prefixes are on a segment. Not saved: the next frames say it again.
-#[derive(Debug, Default)]
-pub(super) struct Paths {
-    /// Stations that sent on what others sent.
-    forwarders: BTreeSet<(Segment, Mac)>,
-    /// Routers by their own word.
-    routers: BTreeSet<(Segment, Mac)>,
-    /// Default routers by DHCP.
-    gateways: BTreeSet<(Segment, IpAddr)>,
-    /// Prefixes that DHCP servers and routers said are on the link.
-    prefixes: BTreeSet<(Segment, IpNet)>,
-    /// Who was told to send too much, of what, and when it was last heard of.
-    floods: Vec<(Segment, Mac, Class, Timestamp)>,
-}
-
-/// Entries of each kind that are kept; a network has a handful.
-const PATHS_MAX: usize = 256;
 /// A flood is over when nothing more was held back for so long.
-const FLOOD_OVER: std::time::Duration = std::time::Duration::from_secs(600);
-impl Paths {
-    /// Starts from the roles that were saved.
-    pub(super) fn restore(roles: &[RoleHolder]) -> Self {
-        let routers = roles.iter().filter(|holder| holder.role == Role::Router);
-        let routers = routers.map(|holder| (holder.segment, holder.mac)).take(PATHS_MAX).collect();
-        let gateways = roles.iter().filter(|holder| holder.role == Role::DhcpRouter);
-        let gateways = gateways.map(|holder| (holder.segment, holder.ip)).take(PATHS_MAX).collect();
-        Self { routers, gateways, ..Self::default() }
-    }
-}
-
+const FLOOD_OVER: Duration = Duration::from_secs(600);
 impl Correlator {
     /// Prefixes that DHCP (option 1) and router advertisements say are on a segment, in order.
     pub fn learned_prefixes(&self) -> impl Iterator<Item = (Segment, IpNet)> + '_ {
@@ -57,13 +31,13 @@ impl Correlator {
 
     /// A station sends so much of a class that the kernel holds its surplus back.
     pub fn flood(&mut self, segment: Segment, mac: Mac, class: Class, at: Timestamp, events: &mut Vec<Event>) {
-        let floods = &mut self.paths.floods;
+        let floods = &mut self.floods;
         floods.retain(|(.., last)| at.since(*last) < FLOOD_OVER);
         if let Some(known) = floods.iter_mut().find(|known| (known.0, known.1, known.2) == (segment, mac, class)) {
             known.3 = at;
             return;
         }
-        if floods.len() >= PATHS_MAX {
+        if floods.len() >= Paths::MAX {
             return;
         }
         floods.push((segment, mac, class, at));
@@ -138,7 +112,7 @@ impl Correlator {
     fn is_near(&self, segment: Segment, ip: IpAddr) -> bool {
         let learned = self.paths.prefixes.iter().any(|(at, net)| *at == segment && net.contains(&ip));
         learned || prefix::is_local(ip) && !prefix::is_foreign(&self.settings.prefixes, segment, ip) || {
-            let applies = |at: &Option<crate::types::Iface>| at.is_none_or(|iface| Segment::untagged(iface) == segment);
+            let applies = |at: &Option<Iface>| at.is_none_or(|iface| Segment::untagged(iface) == segment);
             self.settings.prefixes.iter().any(|(at, net)| applies(at) && net.contains(&ip))
         }
     }
@@ -158,10 +132,20 @@ impl Correlator {
             || self.paths.routers.contains(&(segment, mac))
             || self.paths.gateways.iter().any(|(at, ip)| *at == segment && holds(ip))
     }
+
+    /// A segment tells of its station's system only where the address is known to be that station's: a router's MAC
+    /// stands on everybody's.
+    pub(super) fn observe_syn(&mut self, s: &Sighting, syn: &Syn) {
+        let host = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
+        let Some(id) = host.filter(|id| s.ip.is_some_and(|ip| self.memory.holds(*id, ip, s.at))) else { return };
+        let evidence = if syn.is_answer { Evidence::SynAck } else { Evidence::Syn };
+        let (text, prints_max) = (format!("{syn:#}"), self.limits.prints_max);
+        self.memory.update_host(id, |host| (host::learn_print(host, evidence, text, prints_max), ()));
+    }
 }
 
 fn keep<T: Ord>(set: &mut BTreeSet<T>, item: T) {
-    if set.len() < PATHS_MAX {
+    if set.len() < Paths::MAX {
         set.insert(item);
     }
 }

@@ -1,6 +1,8 @@
 //! What a DHCPv4 message claims (RFC 2131).
 
-use crate::types::Text;
+use crate::inventory::sighting::heard::source;
+use crate::types::{Frame, Mac, Text};
+use crate::wire::dhcp;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// What a DHCPv4 message says (RFC 2131, RFC 2132); `Sighting::mac` is `chaddr`,
@@ -81,4 +83,67 @@ pub enum DhcpMessage {
     Inform,
     /// Any other number.
     Unknown(u8),
+}
+
+/// What the message claims, and of which client and address. `None` where it names no client.
+pub(super) fn claim(frame: &Frame<'_>, message: &dhcp::Message) -> Option<(Mac, Option<Ipv4Addr>, DhcpClaim)> {
+    let client = message.client.filter(|mac| mac.is_station())?;
+    let nonzero = |ip: Ipv4Addr| (!ip.is_unspecified()).then_some(ip);
+    let number = message.option(dhcp::MESSAGE_TYPE);
+    let kind = match number {
+        None => DhcpMessage::Bootp,
+        Some(&[number]) => kind_of(number),
+        // A type that is not one byte is no type (RFC 2132, section 9.6).
+        Some(_) => DhcpMessage::Unknown(0),
+    };
+    let (ciaddr, yiaddr) = (nonzero(message.ciaddr), nonzero(message.yiaddr));
+    let ip = yiaddr.filter(|_| kind == DhcpMessage::Ack).or(ciaddr);
+    let claim = DhcpClaim {
+        message: kind,
+        from_server: message.from_server,
+        // On a relay's other leg the frame goes between relay and server, and the client is elsewhere.
+        client_is_here: match message.from_server {
+            true => frame.destination_mac == client || frame.destination_mac == Mac::BROADCAST,
+            false => frame.source_mac == client,
+        },
+        options: message.numbers(),
+        hostname: message.text(dhcp::HOST_NAME),
+        fqdn: message.fqdn(),
+        vendor_class: message.text(dhcp::VENDOR_CLASS),
+        user_class: message.text(dhcp::USER_CLASS),
+        vendor_specific: message.option(dhcp::VENDOR_SPECIFIC).map(Text::new),
+        parameters: message.option(dhcp::PARAMETERS).map(<[u8]>::to_vec),
+        client_id: message.option(dhcp::CLIENT_ID).map(Text::new),
+        relay_info: message.option(dhcp::RELAY_INFO).map(Text::new),
+        netmask: message.ipv4(dhcp::SUBNET_MASK),
+        router: message.ipv4(dhcp::ROUTERS),
+        requested_ip: message.ipv4(dhcp::REQUESTED_ADDRESS),
+        server: message.ipv4(dhcp::SERVER),
+        lease_s: message.option(dhcp::LEASE_TIME).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes)),
+        max_message_size: message
+            .option(dhcp::MAX_MESSAGE_SIZE)
+            .and_then(<[u8]>::first_chunk)
+            .map(|bytes| u16::from_be_bytes(*bytes)),
+        ciaddr,
+        yiaddr,
+        giaddr: nonzero(message.giaddr),
+        hop_limit: frame.packet.map(|packet| packet.hop_limit),
+        source: source(frame),
+        truncated: message.is_truncated || frame.cut,
+    };
+    Some((client, ip, claim))
+}
+
+fn kind_of(number: u8) -> DhcpMessage {
+    match number {
+        1 => DhcpMessage::Discover,
+        2 => DhcpMessage::Offer,
+        3 => DhcpMessage::Request,
+        4 => DhcpMessage::Decline,
+        5 => DhcpMessage::Ack,
+        6 => DhcpMessage::Nak,
+        7 => DhcpMessage::Release,
+        8 => DhcpMessage::Inform,
+        number => DhcpMessage::Unknown(number),
+    }
 }

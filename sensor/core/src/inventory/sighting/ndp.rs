@@ -1,6 +1,6 @@
 //! What a neighbour discovery message claims (RFC 4861).
 
-use crate::types::Text;
+use crate::types::{Frame, Mac, Text};
 use crate::wire::ndp;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -59,4 +59,47 @@ pub struct RouterAdvert {
     pub rdnss: Vec<Ipv6Addr>,
     /// Search domains (RFC 8106).
     pub dnssl: Vec<Text>,
+}
+
+/// What the message claims, and of which station and address. `None` where it binds nothing and names nobody.
+pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, IpAddr, NdpClaim)> {
+    let source = message.source;
+    let station = |mac: Option<Mac>| mac.filter(|mac| mac.is_station());
+    let holdable = |address: Ipv6Addr| !address.is_unspecified() && !address.is_multicast();
+    let (mac, ip, claim) = match message.kind {
+        ndp::Kind::Solicit { target } if source.is_unspecified() => (Some(frame.source_mac), target, NdpClaim::Dad),
+        ndp::Kind::Solicit { target } => {
+            (station(message.source_mac), source, NdpClaim::Solicit { target: target.into() })
+        }
+        ndp::Kind::Advert { target, router, solicited } => {
+            // Without the option the frame's own source answers, if it answers for itself (RFC 4861, section 4.4).
+            let own = (target == source).then_some(frame.source_mac);
+            (station(message.target_mac).or(own), target, NdpClaim::Advert { router, solicited, asked: false })
+        }
+        ndp::Kind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
+        ndp::Kind::RouterAdvert(router) => {
+            let advert = RouterAdvert {
+                lifetime_s: router.lifetime_s,
+                hop_limit: router.hop_limit,
+                managed: router.managed,
+                other: router.other,
+                preference: router.preference,
+                prefixes: message.prefixes.clone(),
+                mtu: message.mtu,
+                routes: message.routes.clone(),
+                rdnss: message.rdnss.clone(),
+                dnssl: message.dnssl.clone(),
+            };
+            let mac = station(message.source_mac).or(Some(frame.source_mac));
+            (mac, source, NdpClaim::RouterAdvert(Box::new(advert)))
+        }
+        // Its link-layer option is the target's, so the frame alone speaks for the router that sends it.
+        ndp::Kind::Redirect { target, destination } => (
+            Some(frame.source_mac),
+            source,
+            NdpClaim::Redirect { target: target.into(), destination: destination.into() },
+        ),
+    };
+    let mac = mac.filter(|_| holdable(ip))?;
+    Some((mac, ip.into(), claim))
 }

@@ -14,6 +14,11 @@ pub struct TrafficClaim {
 }
 
 impl TrafficClaim {
+    /// One frame that was heard.
+    pub(super) fn one_frame(hop_limit: u8) -> Self {
+        Self { hop_limit: Some(hop_limit), frames: 1, bytes: 0 }
+    }
+
     /// Whether a router sent it on.
     pub fn is_forwarded(&self) -> bool {
         self.hop_limit.is_some_and(is_forwarded)

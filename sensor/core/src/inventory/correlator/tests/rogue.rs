@@ -296,3 +296,30 @@ fn a_gateways_alarm_says_so() {
     let details = format!("{:?}", events.last().unwrap().details);
     assert_eq!(details, r#"[("previous_age_s", Number(9)), ("role", Text("gateway"))]"#);
 }
+
+#[test]
+fn a_dhcp_server_is_reported_once() {
+    let offer = "0 dhcp offer aa/fe server=10.0.0.254";
+    check(&[offer, "1 dhcp ack bb/fe server=10.0.0.254"], &["new-dhcp-server 10.0.0.254 fe"]);
+    check(&[offer, "1 dhcp ack bb/fd server=10.0.0.254"], &["new-dhcp-server 10.0.0.254 fe"]);
+    check(
+        &[offer, "1 dhcp nak bb/fd source=10.0.0.253"],
+        &["new-dhcp-server 10.0.0.254 fe", "new-dhcp-server 10.0.0.253 fd"],
+    );
+    check(&["0 dhcp offer aa/fe source=0.0.0.0", "0 dhcp request aa server=10.0.0.254"], &[]);
+    // Beyond a relay the client is not here, but the server (or the relay's leg) is.
+    check(
+        &["0 dhcp ack aa/fe server=10.0.0.254 yiaddr=10.1.0.1 here=no", "9 finish"],
+        &["new-dhcp-server 10.0.0.254 fe", "new-host fe"],
+    );
+    check(&["0 dhcp request aa/fd name=pc ciaddr=10.1.0.1 here=no", "9 finish"], &[]);
+}
+
+#[test]
+fn a_router_is_reported_once() {
+    let ra = "0 ra fe80::1 aa 1800 2001:db8::/64";
+    check(&[ra, "1 ra fe80::1 aa 1800", "9 wait"], &["new-router fe80::1 aa", "new-host fe80::1 aa"]);
+    check(&["0 ra fe80::1 aa 0", "9 wait"], &["new-host fe80::1 aa"]);
+    check(&[ra, "1 ra fe80::2 bb 9"], &["new-router fe80::1 aa", "new-router fe80::2 bb"]);
+    check(&[ra, "1 @eth2 ra fe80::1 aa 9"], &["new-router fe80::1 aa", "new-router @eth2 fe80::1 aa"]);
+}

@@ -2,12 +2,13 @@
 //! nothing and are not here. No role is better than a wrong one.
 
 use crate::inventory::model::host::HostRole;
-use crate::inventory::sighting::names::WsdClaim;
+use crate::inventory::sighting::wsd::WsdClaim;
 use crate::types::Text;
-use crate::wire::{ssdp, wsd};
+use crate::wire::ssdp;
+use crate::wire::wsd;
 
 /// A role and why: the word that the host announced, escaped.
-pub type Evidence = (HostRole, String);
+pub type AnnouncedRole = (HostRole, String);
 
 /// DNS-SD service types (RFC 6763; names of the IANA registry and of their vendors), without `.local`.
 const MDNS: [(&str, HostRole); 18] = [
@@ -52,7 +53,7 @@ const WSD: [(&str, HostRole); 5] = [
 ];
 
 /// By a DNS-SD service type or instance: `_ipp._tcp.local`, `Office._ipp._tcp.local`.
-pub fn of_mdns(service: &Text) -> Option<Evidence> {
+pub fn of_mdns(service: &Text) -> Option<AnnouncedRole> {
     let bytes = service.as_bytes();
     let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
     let at = bytes.len().checked_sub(LOCAL.len()).filter(|at| bytes[*at..].eq_ignore_ascii_case(LOCAL))?;
@@ -61,7 +62,7 @@ pub fn of_mdns(service: &Text) -> Option<Evidence> {
 }
 
 /// By what a device says that it is; not by what somebody looks for, nor by what goes.
-pub fn of_ssdp(message: &ssdp::Message) -> Option<Evidence> {
+pub fn of_ssdp(message: &ssdp::Message) -> Option<AnnouncedRole> {
     let is_leaving = message.nts.as_ref().is_some_and(|nts| nts.as_bytes() == b"ssdp:byebye");
     let kind = match message.kind {
         ssdp::Kind::Notify if !is_leaving => message.nt.as_ref(),
@@ -76,7 +77,7 @@ pub fn of_ssdp(message: &ssdp::Message) -> Option<Evidence> {
 }
 
 /// By the types of a target that speaks for itself; the first that says something.
-pub fn of_wsd(claim: &WsdClaim) -> Option<Evidence> {
+pub fn of_wsd(claim: &WsdClaim) -> Option<AnnouncedRole> {
     if !matches!(claim.kind, wsd::Kind::Hello | wsd::Kind::ProbeMatches | wsd::Kind::ResolveMatches) {
         return None;
     }
@@ -99,7 +100,7 @@ fn ends_with_labels(name: &[u8], labels: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn check(found: Option<Evidence>, expected: Option<(&str, &str)>) {
+    fn check(found: Option<AnnouncedRole>, expected: Option<(&str, &str)>) {
         assert_eq!(found.as_ref().map(|(role, evidence)| (role.name(), evidence.as_str())), expected);
     }
 
@@ -117,7 +118,7 @@ mod tests {
         check_mdns("", None);
     }
 
-    fn ssdp(head: &str) -> Option<Evidence> {
+    fn ssdp(head: &str) -> Option<AnnouncedRole> {
         let parsed = ssdp::parse(format!("{head}\r\n\r\n").as_bytes()).expect("text");
         of_ssdp(&parsed.expect("ours"))
     }
@@ -134,7 +135,7 @@ mod tests {
         check(ssdp("NOTIFY * HTTP/1.1\r\nNT: upnp:rootdevice"), None);
     }
 
-    fn wsd(kind: wsd::Kind, types: &[&str]) -> Option<Evidence> {
+    fn wsd(kind: wsd::Kind, types: &[&str]) -> Option<AnnouncedRole> {
         let types = types.iter().map(|kind| Text::new(kind.as_bytes())).collect();
         of_wsd(&WsdClaim { kind, target: wsd::Target { types, ..wsd::Target::default() } })
     }
