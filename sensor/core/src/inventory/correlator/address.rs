@@ -29,7 +29,7 @@ impl Correlator {
 
     pub(super) fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
         if !source.is_mention() && !self.is_own_mention(s, ip, source) {
-            self.memory.unmention(s.segment, ip, s.mac);
+            self.memory.drop_mention(s.segment, ip, s.mac);
         }
         let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
         if holder.is_some_and(|holder| holder != s.mac && is_same_balancer(holder, s.mac)) {
@@ -52,11 +52,11 @@ impl Correlator {
         // Where a machine is managed was told with the machine, by the station of one of its ports.
         let is_told = self.is_own_mention(s, ip, source);
         if is_told {
-            self.memory.unmention(s.segment, ip, s.mac);
+            self.memory.drop_mention(s.segment, ip, s.mac);
         }
         // Before the address is bound: a host that was known by it only, and told, may become this one.
         let host = self.memory.host_of(s.segment, s.mac).map(|host| (host.id, host.announced));
-        let verdict = self.memory.hold(s.segment, ip, &dispute::word(s, source, weight));
+        let verdict = self.memory.claim_address(s.segment, ip, &dispute::word(s, source, weight));
         if verdict == ClaimOutcome::Kept {
             return;
         }

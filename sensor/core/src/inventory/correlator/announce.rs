@@ -21,7 +21,7 @@ impl Correlator {
         let mut event = self.about_host(Kind::NewHost, at, segment, mac);
         event.ip = ip;
         event.severity = self.severity_of_new(Kind::NewHost, first_seen);
-        let alike = self.memory.alike(id);
+        let alike = self.memory.similar_predecessors(id);
         if alike > 0 {
             event.severity = Severity::Info;
             event.details = vec![("alike", Detail::Number(alike as u64))];

@@ -8,7 +8,7 @@ use crate::wire::ssdp;
 use crate::wire::wsd;
 
 /// A role and why: the word that the host announced, escaped.
-pub type AnnouncedRole = (HostRole, String);
+pub(super) type AnnouncedRole = (HostRole, String);
 
 /// DNS-SD service types (RFC 6763; names of the IANA registry and of their vendors), without `.local`.
 const MDNS: [(&str, HostRole); 18] = [
@@ -53,7 +53,7 @@ const WSD: [(&str, HostRole); 5] = [
 ];
 
 /// By a DNS-SD service type or instance: `_ipp._tcp.local`, `Office._ipp._tcp.local`.
-pub fn of_mdns(service: &Text) -> Option<AnnouncedRole> {
+pub(super) fn of_mdns(service: &Text) -> Option<AnnouncedRole> {
     let bytes = service.as_bytes();
     let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
     let at = bytes.len().checked_sub(LOCAL.len()).filter(|at| bytes[*at..].eq_ignore_ascii_case(LOCAL))?;
@@ -62,7 +62,7 @@ pub fn of_mdns(service: &Text) -> Option<AnnouncedRole> {
 }
 
 /// By what a device says that it is; not by what somebody looks for, nor by what goes.
-pub fn of_ssdp(message: &ssdp::Message) -> Option<AnnouncedRole> {
+pub(super) fn of_ssdp(message: &ssdp::Message) -> Option<AnnouncedRole> {
     let is_leaving = message.nts.as_ref().is_some_and(|nts| nts.as_bytes() == b"ssdp:byebye");
     let kind = match message.kind {
         ssdp::Kind::Notify if !is_leaving => message.nt.as_ref(),
@@ -77,7 +77,7 @@ pub fn of_ssdp(message: &ssdp::Message) -> Option<AnnouncedRole> {
 }
 
 /// By the types of a target that speaks for itself; the first that says something.
-pub fn of_wsd(claim: &WsdClaim) -> Option<AnnouncedRole> {
+pub(super) fn of_wsd(claim: &WsdClaim) -> Option<AnnouncedRole> {
     if !matches!(claim.kind, wsd::Kind::Hello | wsd::Kind::ProbeMatches | wsd::Kind::ResolveMatches) {
         return None;
     }

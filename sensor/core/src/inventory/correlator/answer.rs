@@ -56,7 +56,7 @@ impl Correlator {
             (RowChange::changed_if(is_new), ())
         });
         let unheard = now.since(last_seen.max(self.deaf_until.unwrap_or(last_seen)));
-        if !announced || unheard < missed.gone_after || !self.memory.lose(id, now) {
+        if !announced || unheard < missed.gone_after || !self.memory.mark_gone(id, now) {
             return;
         }
         let mut event = self.about(Kind::HostGone, now, segment, ip, id);

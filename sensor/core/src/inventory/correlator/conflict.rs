@@ -125,7 +125,7 @@ impl Correlator {
     /// A client declines what it was given.
     pub(super) fn emit_declined(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
         let Some(ip) = claim.requested_ip.filter(|ip| prefix::is_holdable(IpAddr::V4(*ip))) else { return };
-        self.memory.release(s.segment, ip, s.mac, s.at);
+        self.memory.release_lease(s.segment, ip, s.mac, s.at);
         let s = Sighting { ip: Some(ip.into()), ..s.clone() };
         let holder = self.memory.holder(s.segment, ip.into()).map(|holder| holder.mac).filter(|mac| *mac != s.mac);
         self.emit_conflict(&s, holder, Reason::Declined, of_server(claim.server), events);
@@ -279,15 +279,17 @@ impl Correlator {
         let (mac, frame_mac) = (s.mac.min(other), s.mac.max(other));
         let oddity = Oddity::IpConflict;
         let told = ReportedOddity { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at };
-        self.memory.odd_at(&told).is_some_and(|at| s.at.since(at) < DAY)
+        self.memory.oddity_last_seen(&told).is_some_and(|at| s.at.since(at) < DAY)
     }
 
     /// Whether the conflict of two stations is news.
     pub(super) fn is_conflict_anew(&mut self, segment: Segment, ip: IpAddr, macs: [Mac; 2], at: Timestamp) -> bool {
         let (mac, frame_mac) = (macs[0].min(macs[1]), macs[0].max(macs[1]));
         let oddity = Oddity::IpConflict;
-        self.memory
-            .is_odd_again(ReportedOddity { segment, oddity, ip, mac, frame_mac, first_seen: at, last_seen: at }, DAY)
+        self.memory.is_new_oddity_after(
+            ReportedOddity { segment, oddity, ip, mac, frame_mac, first_seen: at, last_seen: at },
+            DAY,
+        )
     }
 }
 

@@ -32,7 +32,7 @@ impl Correlator {
                     self.watch_given(s, claim, ip);
                     let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
                     let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);
-                    self.memory.grant(Lease { segment, ip, mac, server, at, until });
+                    self.memory.grant_lease(Lease { segment, ip, mac, server, at, until });
                     self.memory.update_host(id, |host| (host::learn_lease(host, server, until), ()));
                     self.hint(s, IpAddr::V4(ip), Source::Dhcp, events);
                 }
@@ -52,7 +52,7 @@ impl Correlator {
                     (DhcpMessage::Decline, _) => self.emit_declined(s, claim, events),
                     (_, None) => {}
                     (DhcpMessage::Release, Some(ip)) => {
-                        self.memory.release(s.segment, ip, s.mac, s.at);
+                        self.memory.release_lease(s.segment, ip, s.mac, s.at);
                         self.memory.update_host(id, |host| (host::learn_lease(host, None, Some(s.at)), ()));
                     }
                     (_, Some(ip)) => self.hint(s, IpAddr::V4(ip), Source::Dhcp, events),

@@ -103,7 +103,7 @@ impl Correlator {
             return false;
         }
         let macs = feud.macs;
-        self.memory.is_odd_again(feud_row(key, macs, s.at), FEUD);
+        self.memory.is_new_oddity_after(feud_row(key, macs, s.at), FEUD);
         // The one who has the address may go on being heard with it.
         self.memory.holder(key.0, key.1).is_some_and(|holder| holder.mac != s.mac)
     }
@@ -162,7 +162,7 @@ impl Correlator {
             self.hear(&later, later.mac, source);
             self.weigh(&later, ip, source, Weight::Claim, events);
         }
-        self.memory.recognise();
+        self.memory.merge_changed();
     }
 
     fn remember_feud(&mut self, key: (Segment, IpAddr), macs: [Mac; 2], at: Timestamp) {
@@ -171,7 +171,7 @@ impl Correlator {
         {
             self.feuds.remove(&oldest);
         }
-        self.memory.is_odd_again(feud_row(key, macs, at), FEUD);
+        self.memory.is_new_oddity_after(feud_row(key, macs, at), FEUD);
         self.feuds.insert(key, Feud { macs, last: [at; 2] });
     }
 

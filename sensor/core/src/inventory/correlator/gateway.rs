@@ -14,7 +14,7 @@ use crate::types::{Mac, Segment};
 impl Correlator {
     /// Whether an address is known to be a gateway's: allowed, advertised, told by DHCP, or a redundancy group's.
     pub(super) fn is_gateway(&self, segment: Segment, ip: IpAddr) -> bool {
-        let plays = |role| self.memory.plays(segment, role, ip);
+        let plays = |role| self.memory.has_role(segment, role, ip);
         [Role::Router, Role::DhcpRouter, Role::VirtualRouter].into_iter().any(plays)
             || self.lists(segment, Role::Router).any(|list| list.ips.contains(&ip))
     }
@@ -47,7 +47,7 @@ impl Correlator {
             return;
         }
         let is_anew =
-            self.memory.is_odd_again(oddity_of(&s, Oddity::Gateway, ip, mac.min(other), mac.max(other)), OVER);
+            self.memory.is_new_oddity_after(oddity_of(&s, Oddity::Gateway, ip, mac.min(other), mac.max(other)), OVER);
         let is_back = matches!(event.kind, Kind::FlipFlop | Kind::ReusedMac);
         if is_anew || !is_back {
             event.severity = Severity::Alert;

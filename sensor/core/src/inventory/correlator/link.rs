@@ -40,7 +40,7 @@ impl Correlator {
         let (chassis, port) = (message.chassis.value.text(), message.port.value.text());
         let id = words_id(&[b"lldp", &[message.chassis.subtype], chassis.as_bytes(), port.as_bytes()]);
         if message.ttl_s == 0 {
-            self.memory.part(s.segment, id, s.at);
+            self.memory.neighbour_left(s.segment, id, s.at);
             return;
         }
         let does = message.capabilities.map_or(0, |capabilities| capabilities.enabled);
@@ -75,7 +75,7 @@ impl Correlator {
         let (Some(device), Some(port)) = (&message.device_id, &message.port) else { return };
         let id = words_id(&[b"cdp", device.as_bytes(), port.as_bytes()]);
         if message.ttl_s == 0 {
-            self.memory.part(s.segment, id, s.at);
+            self.memory.neighbour_left(s.segment, id, s.at);
             return;
         }
         let does = message.capabilities.unwrap_or(0);
@@ -163,7 +163,7 @@ impl Correlator {
     /// Somebody says what an address is: its host has that role, now or when it becomes known.
     pub(super) fn note_role(&mut self, s: &Sighting, role: Role, ip: IpAddr, mac: Mac) {
         let (segment, first_seen, last_seen) = (s.segment, s.at, s.at);
-        self.memory.play(RoleHolder {
+        self.memory.note_role(RoleHolder {
             segment,
             role,
             ip,
@@ -198,9 +198,9 @@ impl Correlator {
     /// Notes who spoke, and makes one host of the stations that are one machine; that host.
     fn meet(&mut self, s: &Sighting, neighbour: Neighbour, base: Option<Mac>) -> Option<HostId> {
         let unit = neighbour.unit;
-        self.memory.meet(neighbour);
+        self.memory.note_neighbour(neighbour);
         match unit {
-            Some(unit) => self.memory.join(s.segment, s.mac, unit, base),
+            Some(unit) => self.memory.join_unit(s.segment, s.mac, unit, base),
             None => self.memory.host_of(s.segment, s.mac).map(|host| host.id),
         }
     }

@@ -7,48 +7,48 @@ pub mod settings;
 /// What the correlator remembers between sightings.
 pub mod state;
 /// Events in the making.
-pub mod report;
+mod report;
 /// What an announced service says of its host's role.
-pub mod announced_roles;
+mod announced_roles;
 
 /// Stations that may speak for each other.
-pub mod related;
+mod related;
 /// A gateway's address in other hands.
-pub mod gateway;
+mod gateway;
 /// Claims and hints that a station holds an address.
-pub mod address;
+mod address;
 /// An address claimed by another MAC, while both stations are asked.
-pub mod dispute;
+mod dispute;
 /// Two stations that want one address.
-pub mod conflict;
+mod conflict;
 /// New hosts.
-pub mod announce;
+mod announce;
 /// Stations that turn out to be a known host's.
-pub mod rotation;
+mod rotation;
 
 /// ARP and NDP.
-pub mod neighbour;
+mod neighbour;
 /// DHCPv4.
-pub mod dhcp;
+mod dhcp;
 /// DHCP starvation.
-pub mod starvation;
+mod starvation;
 /// Multicast DNS that was heard.
-pub mod mdns;
+mod mdns;
 /// DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery.
-pub mod names;
+mod names;
 /// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
-pub mod link;
+mod link;
 /// DHCP servers and routers: new ones, and those that do not belong there.
-pub mod rogue;
+mod rogue;
 /// Frames of any kind.
-pub mod traffic;
+mod traffic;
 /// Scans.
-pub mod scan;
+mod scan;
 /// Answers to probes, and answers that did not come.
 pub mod answer;
 
 /// The way of a sighting, and what is due when time passes.
-pub mod observe;
+mod observe;
 
 #[cfg(test)]
 mod tests;

@@ -83,7 +83,7 @@ impl Correlator {
             _ => (Kind::MacMismatch, s.frame_mac),
         };
         let (segment, mac) = (s.segment, s.mac);
-        if self.memory.is_odd_anew(ReportedOddity {
+        if self.memory.is_new_oddity(ReportedOddity {
             segment,
             oddity,
             ip,

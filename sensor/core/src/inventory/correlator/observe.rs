@@ -40,7 +40,7 @@ impl Correlator {
 
     /// Does what is due at `now`; appends what it tells.
     pub fn handle_timeout(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        self.memory.expire(now);
+        self.memory.expire_neighbours(now);
         self.memory.forget_old(now);
         self.settle_defences(Some(now), events);
         // A verdict may give a new host its address, so it comes before the host is told.
@@ -57,13 +57,13 @@ impl Correlator {
         }
         self.settle_rotations(settled, now.after(CLOCK_STEP_MIN), events);
         self.settle_answers(settled, events);
-        self.memory.recognise();
+        self.memory.merge_changed();
     }
 
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let settled = self.memory.first_waiting().map(|first_seen| first_seen.after(self.settings.settle));
-        [settled, self.next_verdict(), self.memory.first_expiry()].into_iter().flatten().min()
+        [settled, self.next_verdict(), self.memory.first_neighbour_expiry()].into_iter().flatten().min()
     }
 
     /// Tells everything that still waits for more evidence: the input has ended.
@@ -77,6 +77,6 @@ impl Correlator {
         let end = Timestamp::from_nanos(i64::MAX);
         self.settle_rotations(Some(end), end, events);
         self.settle_answers(Some(end), events);
-        self.memory.recognise();
+        self.memory.merge_changed();
     }
 }

@@ -32,7 +32,7 @@ impl Correlator {
 
     /// Two virtual stations take turns, or a group's and that of a router which is in the group or forwards at all. Anybody
     /// may write a virtual MAC, and take the address of one.
-    pub(super) fn is_failover(&self, segment: Segment, old: Mac, new: Mac) -> bool {
+    fn is_failover(&self, segment: Segment, old: Mac, new: Mac) -> bool {
         let router = match (old.kind(), new.kind()) {
             (MacKind::Virtual, MacKind::Virtual) => return true,
             (MacKind::Virtual, _) => new,
@@ -61,7 +61,7 @@ impl Correlator {
     }
 
     /// Whether a station is a router of some redundancy group.
-    pub(super) fn is_in_group(&self, segment: Segment, mac: Mac) -> bool {
+    fn is_in_group(&self, segment: Segment, mac: Mac) -> bool {
         let roles = self.memory.host_of(segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
         roles.is_some_and(|evidence| evidence.iter().any(|evidence| evidence.contains(" group ")))
     }

@@ -50,7 +50,7 @@ impl Correlator {
         let holder = holder_of(s, Role::DhcpServer, ip);
         let mac = Some(s.frame_mac).filter(|_| relay.is_none());
         details.extend(relay.map(|relay| ("relay", Detail::Text(relay))));
-        let is_new = self.memory.play(holder);
+        let is_new = self.memory.note_role(holder);
         self.assign_roles(s.segment, ip);
         if self.is_unlisted(s.segment, Role::DhcpServer, ip, mac) {
             self.emit_unlisted(s, ip, Oddity::RogueDhcpServer, details, events);
@@ -75,10 +75,10 @@ impl Correlator {
         let told = oddity_of(s, Oddity::SpoofedRouter, ip, s.frame_mac, victim);
         // A capture file that is read again speaks of a time before the router that is known last.
         if self.settings.history && s.at <= heard {
-            return self.memory.was_odd(&told);
+            return self.memory.has_oddity(&told);
         }
         self.hear(s, s.frame_mac, Source::Ndp);
-        if self.memory.is_odd_again(told, OVER) {
+        if self.memory.is_new_oddity_after(told, OVER) {
             let mut event = self.rogue(s, ip, Reason::Spoofed, advert_details(advert));
             event.old_mac = Some(victim);
             self.push(event, events);
@@ -114,8 +114,8 @@ impl Correlator {
         };
         let holder = RoleHolder { prefixes: nets(advert), router: Some(router), ..holder_of(s, Role::Router, ip) };
         // Routers of a group take turns in speaking by its station, each by its own address.
-        let is_known_group = s.frame_mac.kind() == MacKind::Virtual && self.memory.routes(s.segment, s.frame_mac);
-        let is_new = self.memory.play(holder) && !is_known_group;
+        let is_known_group = s.frame_mac.kind() == MacKind::Virtual && self.memory.is_router(s.segment, s.frame_mac);
+        let is_new = self.memory.note_role(holder) && !is_known_group;
         if is_unlisted {
             self.emit_unlisted(s, ip, Oddity::RogueRouter, advert_details(advert), events);
         } else if self.brings_foreign_prefix(s, ip, advert, is_new) {
@@ -138,7 +138,7 @@ impl Correlator {
         let was_default = known.router.as_ref().is_some_and(|facts| facts.lifetime_s > 0);
         let is_group = s.frame_mac.kind() == MacKind::Virtual || self.share_group(s, s.mac);
         let told = oddity_of(s, Oddity::ZeroLifetime, ip, s.frame_mac, s.frame_mac);
-        if was_default && !is_group && self.memory.is_odd_again(told, OVER) {
+        if was_default && !is_group && self.memory.is_new_oddity_after(told, OVER) {
             let mut event = self.rogue(s, ip, Reason::ZeroLifetime, advert_details(advert));
             event.severity = if self.is_learning(s.at) { Severity::Info } else { Severity::Warning };
             self.push(event, events);
@@ -166,7 +166,7 @@ impl Correlator {
             let announces =
                 |known: &RoleHolder| known.router.as_ref().is_some_and(|facts| facts.rdnss.contains(&server));
             let is_announced = self.memory.find_router(s.segment, announces).is_some();
-            let is_anew = self.memory.is_odd_anew(oddity_of(s, Oddity::NameServer, address, Mac::ZERO, Mac::ZERO));
+            let is_anew = self.memory.is_new_oddity(oddity_of(s, Oddity::NameServer, address, Mac::ZERO, Mac::ZERO));
             let held_by = self.memory.holder(s.segment, address).map(|holder| holder.mac);
             let is_its_own = address == ip || held_by.is_some_and(|mac| mac == s.frame_mac || self.are_one(s, mac));
             // A renumbered network keeps its name server's interface identifier, in the prefix that is announced with it.
@@ -194,7 +194,7 @@ impl Correlator {
             let mut is_anew = false;
             for net in foreign {
                 let told = oddity_of(s, Oddity::ForeignPrefix, net.addr(), s.frame_mac, s.frame_mac);
-                is_anew |= self.memory.is_odd_anew(told);
+                is_anew |= self.memory.is_new_oddity(told);
             }
             return is_anew && !renumbers && !is_learning;
         }
@@ -213,7 +213,7 @@ impl Correlator {
     }
 
     fn emit_unlisted(&mut self, s: &Sighting, ip: IpAddr, oddity: Oddity, details: Details, events: &mut Vec<Event>) {
-        if self.memory.is_odd_anew(oddity_of(s, oddity, ip, s.frame_mac, s.frame_mac)) {
+        if self.memory.is_new_oddity(oddity_of(s, oddity, ip, s.frame_mac, s.frame_mac)) {
             let kind = if oddity == Oddity::RogueRouter { Kind::RogueRouter } else { Kind::RogueDhcpServer };
             let event = Event { kind, ..self.rogue(s, ip, Reason::Unlisted, details) };
             self.push(event, events);

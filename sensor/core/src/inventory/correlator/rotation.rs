@@ -23,7 +23,7 @@ impl Correlator {
             _ if a == b => Err("they are one host already"),
             (None, _) | (_, None) => Err("no such host"),
             (Some(x), Some(y)) if x != y => Err("they live on different segments"),
-            _ => self.memory.join_kin(a, b, [JoinEvidence::Owner].into()).ok_or("one of them has no station"),
+            _ => self.memory.merge_hosts(a, b, [JoinEvidence::Owner].into()).ok_or("one of them has no station"),
         }
     }
 
@@ -32,7 +32,7 @@ impl Correlator {
         let segment = self.memory.host(id).map(|host| host.segment).ok_or("no such host")?;
         match self.memory.host_of(segment, mac) {
             Some(host) if host.id == id => {
-                self.memory.part_kin(segment, mac, true).ok_or("it is the host's only station")
+                self.memory.split_station(segment, mac, true).ok_or("it is the host's only station")
             }
             _ => Err("the host has no such station"),
         }
@@ -40,10 +40,10 @@ impl Correlator {
 
     /// Looks whether what was just learned makes two hosts one, or shows that one is two.
     pub(super) fn recognise(&mut self, s: &Sighting, events: &mut Vec<Event>) {
-        self.memory.recognise();
+        self.memory.merge_changed();
         for mac in [s.frame_mac, s.mac] {
-            if let Some(other) = self.memory.takes_turns(s.segment, mac, s.at) {
-                self.memory.part_kin(s.segment, other, false);
+            if let Some(other) = self.memory.alternating_station(s.segment, mac, s.at) {
+                self.memory.split_station(s.segment, other, false);
             }
         }
         // Evidence that came after the address has nothing more to wait for.
@@ -88,7 +88,7 @@ impl Correlator {
     /// Joins that have waited long enough for an address.
     pub(super) fn settle_rotations(&mut self, settled: Option<Timestamp>, after: Timestamp, events: &mut Vec<Event>) {
         let until = settled.unwrap_or(Timestamp::from_nanos(i64::MIN));
-        for (segment, mac) in self.memory.untold(until, after) {
+        for (segment, mac) in self.memory.unreported_joins(until, after) {
             let at = self.memory.join_of(segment, mac).map(|join| join.at);
             if let Some(at) = at {
                 self.emit_rotation(segment, mac, at, events);
@@ -98,7 +98,7 @@ impl Correlator {
 
     /// Tells that a station is a known host's new one, when that is to be told.
     pub(super) fn emit_rotation(&mut self, segment: Segment, mac: Mac, at: Timestamp, events: &mut Vec<Event>) {
-        let Some(join) = self.memory.take_untold(segment, mac) else { return };
+        let Some(join) = self.memory.take_unreported_join(segment, mac) else { return };
         let Join { old_mac, evidence, .. } = join;
         let mut event = self.about_host(Kind::MacRotated, at, segment, mac);
         event.ip = self.memory.best_address_of(segment, mac);
@@ -129,7 +129,7 @@ impl Correlator {
             six.is_unicast_link_local() && !is_made_of_mac && new.is_random() && !self.is_one_host(segment, old, new);
         let of = |mac| self.memory.host_of(segment, mac).map(|host| host.id);
         if let (true, Some(old), Some(new)) = (is_kept, of(old), of(new)) {
-            self.memory.join_kin(old, new, [JoinEvidence::InterfaceId].into());
+            self.memory.merge_hosts(old, new, [JoinEvidence::InterfaceId].into());
         }
     }
 

@@ -29,7 +29,7 @@ impl Correlator {
         let oddity = if reason == Reason::PortScan { Oddity::PortScan } else { Oddity::ArpScan };
         let ip = Ipv4Addr::UNSPECIFIED.into();
         let told = ReportedOddity { segment, oddity, ip, mac, frame_mac: mac, first_seen: at, last_seen: at };
-        if !self.memory.is_odd_again(told, SCAN_OVER) {
+        if !self.memory.is_new_oddity_after(told, SCAN_OVER) {
             return;
         }
         let mut event = self.about_host(Kind::ScanDetected, at, segment, mac);

@@ -15,7 +15,7 @@ use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
 impl Memory {
-    /// An address answered a question: its row is known from now on, and whoever holds it was heard.
+    /// An address answered a probe: its row is known from now on, and the station that holds it was seen.
     pub(crate) fn answer<T>(
         &mut self,
         segment: Segment,
@@ -36,7 +36,7 @@ impl Memory {
         let (own_host, first_seen, waits_since, answer) = known?;
         let holder = self.tables.bindings.update(&key, |binding, _| {
             let holder = &mut binding.holders[0];
-            // An answer from before the holder's time may be another's.
+            // An answer from before the holder's time may have come from the holder before.
             let at = at.max(holder.first_seen);
             (see(&mut holder.first_seen, &mut holder.last_seen, at), holder.mac)
         });
@@ -53,14 +53,16 @@ impl Memory {
         Some(answer)
     }
 
-    pub(crate) fn let_wait(&mut self, key: (Segment, IpAddr), first_seen: Timestamp) {
+    /// An address that answered waits for a station.
+    pub(super) fn let_wait(&mut self, key: (Segment, IpAddr), first_seen: Timestamp) {
         self.homeless.entry(first_seen).or_default().push(key);
         if let Some(waits_since) = self.tables.asked.note_mut(&key) {
             *waits_since = Some(first_seen);
         }
     }
 
-    pub(crate) fn stop_waiting(&mut self, key: (Segment, IpAddr), since: Option<Timestamp>) {
+    /// An address waits no more.
+    fn stop_waiting(&mut self, key: (Segment, IpAddr), since: Option<Timestamp>) {
         let Some(since) = since else { return };
         if let Entry::Occupied(mut waiting) = self.homeless.entry(since) {
             waiting.get_mut().retain(|other| *other != key);
@@ -70,7 +72,7 @@ impl Memory {
         }
     }
 
-    /// Changes what is known of an address without its having answered, such as a name that a name server gave.
+    /// Changes what is known of an address that did not answer itself, such as the name that a name server gave for it.
     pub(crate) fn update_asked<T>(
         &mut self,
         segment: Segment,
@@ -82,7 +84,8 @@ impl Memory {
         self.tables.asked.update(&(segment, ip), |asked, _| change(asked))
     }
 
-    pub(crate) fn know_asked(&mut self, key: (Segment, IpAddr), at: Timestamp) {
+    /// Adds a row for an address that has none.
+    fn know_asked(&mut self, key: (Segment, IpAddr), at: Timestamp) {
         if self.tables.asked.get(&key).is_none() {
             let over = self.tables.asked.make_room();
             self.drop_asked(over);
@@ -95,7 +98,7 @@ impl Memory {
         self.tables.asked.get(&(segment, ip))
     }
 
-    /// Addresses that answered until `until` and still have no station: each is a host of its own from now on.
+    /// Addresses that first answered until `until` and still have no station become hosts of their own; returned in order.
     pub(crate) fn settle_homeless(&mut self, until: Timestamp) -> Vec<(Timestamp, Segment, IpAddr, HostId)> {
         let mut settled = Vec::new();
         while let Some(due) = self.homeless.first_entry().filter(|due| *due.key() <= until) {
@@ -108,8 +111,8 @@ impl Memory {
         settled
     }
 
-    /// The address waits no more, and is a host of its own if it has no station.
-    pub(crate) fn settle(&mut self, segment: Segment, ip: IpAddr, first_seen: Timestamp) -> Option<HostId> {
+    /// An address waits no more; it becomes a host of its own if it has no station.
+    fn settle(&mut self, segment: Segment, ip: IpAddr, first_seen: Timestamp) -> Option<HostId> {
         let has_station = self.tables.bindings.get(&(segment, ip)).is_some();
         let id = distant_host_id(segment, ip);
         let last_seen = self.tables.asked.update(&(segment, ip), |asked, waits_since| {
@@ -129,8 +132,9 @@ impl Memory {
         Some(id)
     }
 
-    /// A host that was known by its address only turns out to be a station's: it was told already, and is one host.
-    pub(crate) fn adopt(&mut self, segment: Segment, ip: IpAddr, mac: Mac) {
+    /// The station of a host that was known by its address only has become known: both are one host, which was reported
+    /// already.
+    pub(super) fn adopt(&mut self, segment: Segment, ip: IpAddr, mac: Mac) {
         let asked = self.tables.asked.update(&(segment, ip), |asked, waits_since| {
             let distant = asked.host.take();
             (RowChange::changed_if(distant.is_some()), (distant, waits_since.take()))
@@ -153,7 +157,7 @@ impl Memory {
         }
     }
 
-    /// A host spoke: what it left unanswered before says nothing any more.
+    /// A host was heard again: that it left probes unanswered before says nothing any more.
     pub(crate) fn break_silence(&mut self, id: HostId) {
         let Some(segment) = self.tables.hosts.get(&id).map(|host| host.segment) else { return };
         let held = |mac: &Mac| self.tables.stations.note(&(segment, *mac)).into_iter().flatten().copied();
@@ -165,7 +169,8 @@ impl Memory {
         }
     }
 
-    pub(crate) fn drop_asked(&mut self, rows: Vec<(Asked, Option<Timestamp>)>) {
+    /// Forgets what belonged to rows that were removed.
+    pub(super) fn drop_asked(&mut self, rows: Vec<(Asked, Option<Timestamp>)>) {
         self.count(rows.len());
         for (asked, waits_since) in rows {
             self.stop_waiting(asked.key(), waits_since);

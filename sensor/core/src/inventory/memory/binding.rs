@@ -5,40 +5,40 @@ use crate::inventory::model::address::{Binding, Holder, RestoredHolder};
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Timestamp};
 
-/// A station's word that it holds an address.
+/// A station claims an address, or a protocol hints that it holds it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HolderClaim {
-    /// Who.
+    /// The station.
     pub(crate) mac: Mac,
-    /// When.
+    /// When it was heard.
     pub(crate) at: Timestamp,
-    /// By which protocol.
+    /// The protocol.
     pub(crate) source: Source,
-    /// What it is worth.
+    /// What it is worth against another holder.
     pub(crate) weight: Weight,
 }
 
-/// What a word is worth against another holder.
+/// What a claim is worth against another holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weight {
-    /// ARP, NDP: neighbours will believe it, so the address moves.
+    /// ARP, NDP: neighbours take it into their caches, so the address moves.
     Claim,
-    /// DHCP, mDNS: says where an address is, takes it from nobody.
+    /// DHCP, mDNS: binds a free address or refreshes a binding, and never moves one.
     Hint,
 }
 
-/// What a word did to a binding.
+/// What a claim did to a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimOutcome {
     /// Nobody held it.
     Bound,
-    /// The present holder said so again, or the word was not worth a move, or was known.
+    /// The present holder claimed it again, or the claim was a hint, or it was known from before a restart.
     Kept,
-    /// It passed to the word's station.
+    /// It passed to the claim's station.
     Moved(MoveKind, PreviousHolder),
 }
 
-/// The way in which an address passed.
+/// To whom an address passed, seen from its history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MoveKind {
     /// To the holder before the present one.
@@ -52,15 +52,15 @@ pub(crate) enum MoveKind {
 /// The holder before a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PreviousHolder {
-    /// Who.
+    /// The station.
     pub(crate) mac: Mac,
-    /// When it last said so.
+    /// When it was last heard with the address.
     pub(crate) last_seen: Timestamp,
 }
 
-/// The time with an address that begins with `word`.
-pub(crate) fn holder(word: &HolderClaim) -> Holder {
-    Holder { mac: word.mac, first_seen: word.at, last_seen: word.at, sources: word.source.into() }
+/// The time with an address that begins with this claim.
+pub(crate) fn holder(claim: &HolderClaim) -> Holder {
+    Holder { mac: claim.mac, first_seen: claim.at, last_seen: claim.at, sources: claim.source.into() }
 }
 
 /// The binding's holders as they are restored.
@@ -70,32 +70,32 @@ pub(super) fn restored_holders(binding: &Binding) -> Vec<RestoredHolder> {
     binding.holders.iter().map(restored).collect()
 }
 
-/// Weighs `word` against the binding's history and changes it accordingly.
+/// Weighs a claim against the binding's history and changes the binding accordingly.
 pub(crate) fn weigh(
     binding: &mut Binding,
     known: &[RestoredHolder],
-    word: &HolderClaim,
+    claim: &HolderClaim,
     holders_max: usize,
 ) -> (RowChange, ClaimOutcome) {
-    if known.iter().any(|k| k.mac == word.mac && (k.from..=k.until).contains(&word.at)) {
+    if known.iter().any(|k| k.mac == claim.mac && (k.from..=k.until).contains(&claim.at)) {
         return (RowChange::Same, ClaimOutcome::Kept);
     }
     let present = &mut binding.holders[0];
-    if present.mac == word.mac {
-        return (refresh(present, word), ClaimOutcome::Kept);
+    if present.mac == claim.mac {
+        return (refresh(present, claim), ClaimOutcome::Kept);
     }
-    if word.weight == Weight::Hint {
+    if claim.weight == Weight::Hint {
         return (RowChange::Same, ClaimOutcome::Kept);
     }
     let previous = PreviousHolder { mac: present.mac, last_seen: present.last_seen };
-    let how = match binding.holders.iter().position(|holder| holder.mac == word.mac) {
+    let how = match binding.holders.iter().position(|holder| holder.mac == claim.mac) {
         Some(position) => {
             binding.holders[..=position].rotate_right(1);
-            refresh(&mut binding.holders[0], word);
+            refresh(&mut binding.holders[0], claim);
             if position == 1 { MoveKind::Back } else { MoveKind::Older }
         }
         None => {
-            binding.holders.insert(0, holder(word));
+            binding.holders.insert(0, holder(claim));
             binding.holders.truncate(holders_max.max(1));
             MoveKind::New
         }
@@ -103,11 +103,11 @@ pub(crate) fn weigh(
     (RowChange::Changed, ClaimOutcome::Moved(how, previous))
 }
 
-/// A hint from before the holder's time says nothing: somebody else may have held the address then.
-fn refresh(holder: &mut Holder, word: &HolderClaim) -> RowChange {
-    if word.weight == Weight::Hint && word.at < holder.first_seen {
+/// The holder was heard again. A hint from before its time says nothing: another station may have held the address then.
+fn refresh(holder: &mut Holder, claim: &HolderClaim) -> RowChange {
+    if claim.weight == Weight::Hint && claim.at < holder.first_seen {
         return RowChange::Same;
     }
-    let learned = RowChange::changed_if(holder.sources.insert(word.source));
-    learned.max(see(&mut holder.first_seen, &mut holder.last_seen, word.at))
+    let learned = RowChange::changed_if(holder.sources.insert(claim.source));
+    learned.max(see(&mut holder.first_seen, &mut holder.last_seen, claim.at))
 }

@@ -1,6 +1,7 @@
 //! What a host says of itself: names, services, what it tells DHCP servers. Only compares and stores.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::evidence::Evidence;
@@ -11,7 +12,7 @@ use crate::inventory::sighting::dhcp::DhcpClaim;
 use crate::types::{Segment, Text, Timestamp};
 use crate::wire::dhcpv6;
 
-/// A host of which nothing is known but that it was there.
+/// A host of which nothing is known but when it was seen.
 pub(crate) fn empty_host(id: HostId, segment: Segment, first_seen: Timestamp, last_seen: Timestamp) -> Host {
     Host {
         id,
@@ -64,9 +65,9 @@ const LOCAL: &[u8] = b".local";
 /// What learning a name did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Renamed {
-    /// The source never gave this name before, and gave this other one last.
+    /// The source never gave this name before; the last one that it gave was this.
     From(String),
-    /// First name of its source, the present one again, or an earlier one that came back.
+    /// The source's first name, its present one again, or an earlier one that came back.
     No,
 }
 
@@ -88,7 +89,7 @@ pub(crate) fn learn_name(
         if front == Some(position) {
             return (RowChange::Same, Renamed::No);
         }
-        // Other sources' names stay where they are: a capture file read again must leave the list as it was.
+        // Other sources' names keep their places: a capture file that is read again must leave the list as it was.
         let places: Vec<usize> = (0..=position).filter(|place| names[*place].source == source).collect();
         places.windows(2).rev().for_each(|pair| names.swap(pair[0], pair[1]));
         return (RowChange::Changed, Renamed::No);
@@ -109,7 +110,7 @@ pub(crate) fn names_are_full(names: &[Name], source: Source, names_max: usize) -
     names.iter().filter(|name| name.source == source).count() >= names_max.max(1)
 }
 
-/// Takes in an SRV record that the host sent. One that points to another name than the host's own is another host's.
+/// Takes in an SRV record that the host sent. One that points to another name than the host's own belongs to another host.
 pub(crate) fn open_service(
     host: &mut Host,
     instance: &Text,
@@ -119,7 +120,7 @@ pub(crate) fn open_service(
     services_max: usize,
 ) -> RowChange {
     let Some(protocol) = protocol(instance) else { return RowChange::Same };
-    // A capture file read again knows names that were not known yet then; they must not change what it says.
+    // When a capture file is read again, names that were learned later must not change the result.
     let is_own = |name: &&Name| name.source == Source::Mdns && name.first_seen <= at;
     let mut own_names = host.names.iter().filter(is_own).peekable();
     if own_names.peek().is_some()
@@ -142,7 +143,7 @@ pub(crate) fn open_service(
     RowChange::Changed
 }
 
-/// Takes in that a port was heard to answer.
+/// Takes in that a port answered somebody.
 pub(crate) fn serve(
     host: &mut Host,
     protocol: &'static str,
@@ -179,19 +180,19 @@ pub(crate) fn close_service(host: &mut Host, instance: &Text) -> RowChange {
     RowChange::changed_if(open.map(|service| service.closed = true).is_some())
 }
 
-/// Takes in what says that the host has a role. Further evidence for a role of which enough is known changes nothing.
+/// Takes in evidence that the host has a role. When the role has enough evidence already, nothing changes.
 pub(crate) fn learn_role(host: &mut Host, role: HostRole, evidence: &str) -> RowChange {
     let known = host.roles.entry(role).or_default();
     let is_new = known.len() < EVIDENCE_MAX && known.insert(evidence.chars().take(EVIDENCE_LEN_MAX).collect());
     RowChange::changed_if(is_new)
 }
 
-/// Evidence that is kept for one role: who reads it needs no more.
+/// Pieces of evidence that are kept for one role.
 const EVIDENCE_MAX: usize = 8;
-/// Characters of one piece of evidence.
+/// Characters that are kept of one piece of evidence.
 const EVIDENCE_LEN_MAX: usize = 128;
 
-/// Makes `host` of what two hosts were that turn out to be one.
+/// Adds to `host` what is known of another host that turned out to be the same machine.
 pub(crate) fn merge(host: &mut Host, other: Host, limits: &Limits) {
     host.first_seen = host.first_seen.min(other.first_seen);
     host.last_seen = host.last_seen.max(other.last_seen);
@@ -230,7 +231,7 @@ pub(crate) fn merge(host: &mut Host, other: Host, limits: &Limits) {
     }
 }
 
-/// Takes in what the host shows of its system. When there is no more room for its sort, what is known stays.
+/// Takes in what the host shows of its system. When there is no room for more of this sort, what is known stays.
 pub(crate) fn learn_print(host: &mut Host, evidence: Evidence, value: String, prints_max: usize) -> RowChange {
     let print = Print { evidence, value };
     let of_sort = host.prints.iter().filter(|known| known.evidence == evidence).count();
@@ -252,7 +253,7 @@ pub(crate) fn model(owner: &Text, txt: &[Text]) -> Option<String> {
 
 const DEVICE_INFO: &[u8] = b"._device-info._tcp";
 
-/// Takes in a DHCP client's message: the last value of each option stands.
+/// Takes in a DHCP client's message: the last value of each option is kept.
 pub(crate) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> RowChange {
     let mut facts = host.dhcp.as_deref().cloned().unwrap_or_default();
     if let Some(name) = dhcp_name(claim) {
@@ -271,7 +272,7 @@ pub(crate) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> RowChange {
 }
 
 /// Takes in the end of the host's lease, and its server where that is known.
-pub(crate) fn learn_lease(host: &mut Host, server: Option<std::net::Ipv4Addr>, until: Option<Timestamp>) -> RowChange {
+pub(crate) fn learn_lease(host: &mut Host, server: Option<Ipv4Addr>, until: Option<Timestamp>) -> RowChange {
     let facts = host.dhcp.as_deref().cloned().unwrap_or_default();
     keep(host, DhcpFacts { server: server.or(facts.server), lease_until: until, ..facts })
 }
@@ -291,7 +292,7 @@ fn protocol(instance: &Text) -> Option<&'static str> {
     })
 }
 
-/// Some clients count their string's end as part of it; RFC 2132, section 2: trailing NULs are to be removed.
+/// Some clients send the NUL that ends a string; RFC 2132, section 2: trailing NULs are to be removed.
 fn without_final_nuls(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
     &bytes[..end]

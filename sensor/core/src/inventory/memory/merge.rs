@@ -14,26 +14,27 @@ use crate::inventory::model::join::{JOIN_MIN, Join, JoinEvidence};
 use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 
-/// The earlier host may have been heard by so much after the later one's first word: frames cross.
+/// The earlier host may be heard until so long after the later one's first frame: frames cross on their way.
 const OVERLAP: Duration = Duration::from_secs(2);
-/// Both are there at the same time.
+/// Two stations that are heard in turn within this time are there at the same time.
 const TOGETHER: Duration = Duration::from_secs(600);
-/// Words that pass so often from one station to the other, each within [`TOGETHER`] of the last, are two machines'.
+/// Stations that alternate so often, each time within [`TOGETHER`] of the last, are two machines.
 const TURNS_MAX: u8 = 3;
-/// A newcomer's `new-host` that is this old does not go without saying.
+/// A host that was reported and seen for longer than this is no newcomer: its merge is not reported as a MAC rotation.
 const FRESH: Duration = Duration::from_secs(60);
 
 impl Memory {
-    /// What every host shares, from the rows.
+    /// Builds the index from the rows.
     pub(super) fn restore_merge_index(&mut self) {
         for id in self.tables.hosts.keys() {
             self.index(id);
         }
         for join in self.tables.joins.rows().into_iter().filter(|join| !join.told) {
-            self.merges.untold.insert((join.at, join.segment, join.mac));
+            self.merges.unreported.insert((join.at, join.segment, join.mac));
         }
     }
 
+    /// Notes in the index what a host shares.
     fn index(&mut self, id: HostId) {
         if let (Some(host), Some(macs)) = (self.tables.hosts.get(&id), self.tables.hosts.note(&id)) {
             let (segment, keys) = (host.segment, merge_keys::keys(host, macs));
@@ -41,73 +42,73 @@ impl Memory {
         }
     }
 
-    /// Joins the hosts that changed since the last call to those that they share enough with.
-    pub(crate) fn recognise(&mut self) {
+    /// Merges the hosts that changed since the last call with those that they share enough evidence with.
+    pub(crate) fn merge_changed(&mut self) {
         while let Some(id) = self.merges.next_changed() {
             self.index(id);
-            if let Some((other, evidence)) = self.kindred(id) {
-                self.join_kin(id, other, evidence);
+            if let Some((other, evidence)) = self.merge_candidate(id) {
+                self.merge_hosts(id, other, evidence);
             }
         }
     }
 
-    /// The host that another is the same machine as, by what they share.
-    fn kindred(&self, id: HostId) -> Option<(HostId, BTreeSet<JoinEvidence>)> {
+    /// The host that is the same machine as this one, by the evidence that they share.
+    fn merge_candidate(&self, id: HostId) -> Option<(HostId, BTreeSet<JoinEvidence>)> {
         let segment = self.tables.hosts.get(&id)?.segment;
         let mut shared: BTreeMap<HostId, BTreeSet<JoinEvidence>> = BTreeMap::new();
         for key in self.merges.keys(id) {
             let mut others = self.merges.others(segment, id, key);
-            // What several bear tells none of them apart.
-            if let (Some(kinship), Some(other), None) = (key.kinship, others.next(), others.next()) {
-                shared.entry(other).or_default().insert(kinship);
+            // Evidence that more than two hosts share tells none of them apart.
+            if let (Some(evidence), Some(other), None) = (key.evidence, others.next(), others.next()) {
+                shared.entry(other).or_default().insert(evidence);
             }
         }
         let mut found: Vec<_> = shared.into_iter().filter(|(_, evidence)| join::score(evidence) >= JOIN_MIN).collect();
         found.sort_by_key(|(other, evidence)| (std::cmp::Reverse(join::score(evidence)), *other));
-        found.into_iter().find(|(other, evidence)| self.may_be_one(id, *other, evidence))
+        found.into_iter().find(|(other, evidence)| self.may_merge(id, *other, evidence))
     }
 
-    fn may_be_one(&self, a: HostId, b: HostId, evidence: &BTreeSet<JoinEvidence>) -> bool {
+    /// Whether nothing speaks against two hosts being one machine.
+    fn may_merge(&self, a: HostId, b: HostId, evidence: &BTreeSet<JoinEvidence>) -> bool {
         let (earlier, later) = self.by_age(a, b);
         let (Some(old), Some(new)) = (self.tables.hosts.get(&earlier), self.tables.hosts.get(&later)) else {
             return false;
         };
         let macs = |id| self.tables.hosts.note(&id).into_iter().flatten().copied();
         let all = |holds: fn(Mac) -> bool| macs(earlier).chain(macs(later)).all(holds);
-        let was_parted = |mac, host| {
+        let was_split = |mac, host| {
             let join = self.tables.joins.get(&(old.segment, mac));
             join.is_some_and(|join| join.apart && join.host == host)
         };
-        let is_apart =
-            macs(earlier).any(|mac| was_parted(mac, later)) || macs(later).any(|mac| was_parted(mac, earlier));
+        let is_apart = macs(earlier).any(|mac| was_split(mac, later)) || macs(later).any(|mac| was_split(mac, earlier));
         let is_shared = macs(earlier).chain(macs(later)).any(|mac| mac.kind() == MacKind::Virtual);
         if is_apart || is_shared || macs(later).next().is_none() || macs(earlier).next().is_none() {
             return false;
         }
         let took_turns = old.last_seen <= new.first_seen.after(OVERLAP);
-        if evidence.iter().any(|kinship| kinship.is_hard()) {
-            // Copies of a virtual machine have its identifiers; so have copies of an image.
+        if evidence.iter().any(|piece| piece.is_hard()) {
+            // Copies of a virtual machine, or of a disk image, have the same identifiers.
             return took_turns || !all(Mac::is_virtual_machine) && !is_named_otherwise(old, new);
         }
         let is_random = macs(later).any(Mac::is_random) || macs(earlier).any(Mac::is_random);
         took_turns && is_random
     }
 
-    /// The one that was seen first comes first.
+    /// The two, the one that was seen first in front.
     fn by_age(&self, a: HostId, b: HostId) -> (HostId, HostId) {
         let age = |id| self.tables.hosts.get(&id).map(|host| (host.first_seen, id));
         if age(a) <= age(b) { (a, b) } else { (b, a) }
     }
 
-    /// Makes one host of two; the one that stays is the one that was seen first.
-    pub(crate) fn join_kin(&mut self, a: HostId, b: HostId, evidence: BTreeSet<JoinEvidence>) -> Option<HostId> {
+    /// Makes one host of two. The one that was seen first stays, and is returned.
+    pub(crate) fn merge_hosts(&mut self, a: HostId, b: HostId, evidence: BTreeSet<JoinEvidence>) -> Option<HostId> {
         let (kept, gone) = self.by_age(a, b);
         let (first_seen, announced) = self.tables.hosts.get(&gone).map(|host| (host.first_seen, host.announced))?;
         let last_seen = self.tables.hosts.get(&gone)?.last_seen;
         let segment = self.tables.hosts.get(&kept)?.segment;
         let old_mac = self.latest_mac(kept)?;
         let newcomers: Vec<Mac> = self.tables.hosts.note(&gone)?.iter().copied().collect();
-        // What is known by its address only is its row's host, and stays it.
+        // A host that is known by its address only has no station to join.
         if newcomers.is_empty() {
             return None;
         }
@@ -115,7 +116,7 @@ impl Memory {
         let is_news = is_known && (!announced || last_seen.since(first_seen) <= FRESH);
         let by_owner = evidence.contains(&JoinEvidence::Owner);
         let gone_since = self.tables.hosts.get(&kept)?.gone_since;
-        self.unite(kept, gone)?;
+        self.absorb(kept, gone)?;
         if let Some(gone_since) = gone_since {
             self.tables.hosts.update(&kept, |host, _| {
                 host.gone_since = None;
@@ -152,42 +153,43 @@ impl Memory {
         self.tables.hosts.note(&id)?.iter().max_by_key(latest).copied()
     }
 
+    /// Saves a join in place of the station's last one.
     fn put_join(&mut self, join: Join) {
         let key = join.key();
         if let Some((old, ())) = self.tables.joins.remove(&key) {
-            self.merges.untold.remove(&(old.at, old.segment, old.mac));
+            self.merges.unreported.remove(&(old.at, old.segment, old.mac));
         }
         let over = self.tables.joins.make_room();
         self.count(over.len());
         for (old, ()) in over {
-            self.merges.untold.remove(&(old.at, old.segment, old.mac));
+            self.merges.unreported.remove(&(old.at, old.segment, old.mac));
         }
         if !join.told {
-            self.merges.untold.insert((join.at, join.segment, join.mac));
+            self.merges.unreported.insert((join.at, join.segment, join.mac));
         }
         self.tables.joins.insert(join, ());
     }
 
-    /// How a station came to its host, or what it was parted from.
+    /// How a station came to its host, or what it was split from.
     pub(crate) fn join_of(&self, segment: Segment, mac: Mac) -> Option<&Join> {
         self.tables.joins.get(&(segment, mac))
     }
 
-    /// Joins that are to be told since `until` or before.
-    pub(crate) fn untold(&self, until: Timestamp, after: Timestamp) -> Vec<(Segment, Mac)> {
-        let due = self.merges.untold.iter().filter(|(at, ..)| *at <= until || *at > after);
+    /// Joins that are to be reported: those until `until`, or after `after`.
+    pub(crate) fn unreported_joins(&self, until: Timestamp, after: Timestamp) -> Vec<(Segment, Mac)> {
+        let due = self.merges.unreported.iter().filter(|(at, ..)| *at <= until || *at > after);
         due.map(|&(_, segment, mac)| (segment, mac)).collect()
     }
 
-    /// The earliest join that is to be told.
-    pub(super) fn first_untold(&self) -> Option<Timestamp> {
-        self.merges.untold.first().map(|(at, ..)| *at)
+    /// The time of the earliest join that is to be reported.
+    pub(super) fn first_unreported_join(&self) -> Option<Timestamp> {
+        self.merges.unreported.first().map(|(at, ..)| *at)
     }
 
-    /// A join is told now; what it was, unless it was told before.
-    pub(crate) fn take_untold(&mut self, segment: Segment, mac: Mac) -> Option<Join> {
+    /// Marks a join as reported; the join, unless it was reported before.
+    pub(crate) fn take_unreported_join(&mut self, segment: Segment, mac: Mac) -> Option<Join> {
         let join = self.tables.joins.get(&(segment, mac)).filter(|join| !join.told)?.clone();
-        self.merges.untold.remove(&(join.at, segment, mac));
+        self.merges.unreported.remove(&(join.at, segment, mac));
         self.tables.joins.update(&(segment, mac), |join, ()| {
             join.told = true;
             (RowChange::Changed, ())
@@ -195,9 +197,9 @@ impl Memory {
         Some(join)
     }
 
-    /// A station of a host that was joined by likeness was heard. When both speak in turns they are two machines: whether
-    /// this word shows it, and whom to part.
-    pub(crate) fn takes_turns(&mut self, segment: Segment, mac: Mac, at: Timestamp) -> Option<Mac> {
+    /// A station was heard whose host was merged by soft evidence. When the two stations alternate they are two machines:
+    /// the station to split off, if this shows it.
+    pub(crate) fn alternating_station(&mut self, segment: Segment, mac: Mac, at: Timestamp) -> Option<Mac> {
         let id = self.tables.stations.get(&(segment, mac))?.host;
         if self.tables.hosts.note(&id).is_none_or(|macs| macs.len() < 2) {
             return None;
@@ -206,7 +208,7 @@ impl Memory {
         for joined in macs {
             let turned = self.tables.joins.update(&(segment, joined), |join, ()| {
                 let is_side = join.mac == mac || join.old_mac == mac;
-                let is_soft = !join.apart && !join.evidence.iter().any(|kinship| kinship.is_hard());
+                let is_soft = !join.apart && !join.evidence.iter().any(|piece| piece.is_hard());
                 let is_here = join.mac == mac;
                 if !is_soft || !is_side || is_here == join.here || at <= join.turned_at.after(OVERLAP) {
                     return (RowChange::Same, false);
@@ -223,9 +225,9 @@ impl Memory {
         None
     }
 
-    /// Takes a station out of its host, as a host of its own, and remembers it. Who said what is not kept: what is known of
-    /// the whole is known of both.
-    pub(crate) fn part_kin(&mut self, segment: Segment, mac: Mac, announced: bool) -> Option<HostId> {
+    /// Takes a station out of its host, as a host of its own, and remembers that. Which station showed what is not known, so
+    /// both hosts keep all that was known of the one.
+    pub(crate) fn split_station(&mut self, segment: Segment, mac: Mac, announced: bool) -> Option<HostId> {
         let station = self.tables.stations.get(&(segment, mac))?.clone();
         let whole = station.host;
         if self.tables.hosts.note(&whole)?.len() < 2 {
@@ -234,7 +236,7 @@ impl Memory {
         let join = self.tables.joins.get(&(segment, mac)).cloned();
         let over = self.tables.hosts.make_room();
         self.drop_hosts(over);
-        // Eviction may have taken this very host.
+        // Making room may have evicted this very host.
         self.tables.hosts.note_mut(&whole)?.remove(&mac);
         let own = host_id(segment, mac);
         let id = if self.tables.hosts.get(&own).is_some() { parted_host_id(segment, mac) } else { own };
@@ -270,8 +272,8 @@ impl Memory {
         Some(id)
     }
 
-    /// Hosts with changing MACs that went before this one came, and look like it as far as can be said.
-    pub(crate) fn alike(&self, id: HostId) -> usize {
+    /// How many hosts with random MACs fell silent before this one came and share evidence with it.
+    pub(crate) fn similar_predecessors(&self, id: HostId) -> usize {
         let Some(host) = self.tables.hosts.get(&id) else { return 0 };
         let is_random =
             |id| self.tables.hosts.note(&id).is_some_and(|macs| !macs.is_empty() && macs.iter().all(|m| m.is_random()));
@@ -287,15 +289,15 @@ impl Memory {
         likes.iter().filter(|other| went_before(other)).count()
     }
 
-    /// Drops what was remembered of how a station came to its host.
-    pub(super) fn forget_join(&mut self, segment: Segment, mac: Mac) {
+    /// Drops how a station came to its host.
+    pub(super) fn drop_join(&mut self, segment: Segment, mac: Mac) {
         if let Some((join, ())) = self.tables.joins.remove(&(segment, mac)) {
-            self.merges.untold.remove(&(join.at, join.segment, join.mac));
+            self.merges.unreported.remove(&(join.at, join.segment, join.mac));
         }
     }
 
-    /// Makes one host of two: `gone` becomes a part of `kept`, which is returned; `None` when there is no such host.
-    pub(super) fn unite(&mut self, kept: HostId, gone: HostId) -> Option<HostId> {
+    /// Makes `gone` a part of `kept`, which is returned; `None` when one of them does not exist.
+    pub(super) fn absorb(&mut self, kept: HostId, gone: HostId) -> Option<HostId> {
         self.tables.hosts.get(&kept)?;
         let (lost, macs) = self.tables.hosts.remove(&gone)?;
         self.pending.remove(&(lost.first_seen, gone));

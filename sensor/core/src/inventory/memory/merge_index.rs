@@ -8,15 +8,17 @@ use crate::inventory::memory::merge_keys::MergeKey;
 use crate::inventory::model::host::HostId;
 use crate::types::{Mac, Segment, Timestamp};
 
-/// Who shares what. Made of the hosts' rows alone, and so not saved.
+/// Which hosts share which evidence. Made of the rows alone, and so not saved.
 #[derive(Debug, Default)]
 pub(super) struct MergeIndex {
+    /// The hosts of a segment that share a piece of evidence, by its hash.
     sharers: HashMap<(Segment, u64), BTreeSet<HostId>, RandomState>,
+    /// The evidence of each host.
     keys: HashMap<HostId, Vec<MergeKey>, RandomState>,
-    /// Hosts whose rows changed since they were last looked at.
+    /// Hosts whose rows changed since they were last compared with others.
     changed: Vec<HostId>,
     /// Joins whose `mac-rotated` is not reported yet, by their time.
-    pub(super) untold: BTreeSet<(Timestamp, Segment, Mac)>,
+    pub(super) unreported: BTreeSet<(Timestamp, Segment, Mac)>,
 }
 
 impl MergeIndex {
@@ -37,7 +39,7 @@ impl MergeIndex {
         self.keys.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    /// A host is no more.
+    /// Removes a host.
     pub(super) fn forget(&mut self, segment: Segment, id: HostId) {
         for key in self.keys.remove(&id).unwrap_or_default() {
             let place = (segment, key.hash);

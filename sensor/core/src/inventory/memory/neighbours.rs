@@ -1,4 +1,5 @@
-//! Ports of switches and routers that speak on a segment, and the joining of several stations that are one machine.
+//! Ports of switches and routers that announce themselves, and the merging of several stations that are one machine by
+//! their announcements.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,18 +12,18 @@ use crate::inventory::model::role::Neighbour;
 use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, Segment, Timestamp};
 
-/// Stations of one host that are joined; a machine has fewer ports on one segment.
+/// Most stations that one host is merged of; a machine has fewer ports on one segment.
 const STATIONS_MAX: usize = 256;
 
 impl Memory {
-    /// A neighbour spoke. What an older message says does not replace what is known.
-    pub(crate) fn meet(&mut self, neighbour: Neighbour) {
+    /// A neighbour announced itself. An older message does not replace what a later one said.
+    pub(crate) fn note_neighbour(&mut self, neighbour: Neighbour) {
         let key = neighbour.key();
         self.forget_expiry(&key);
         let history = self.history;
         let known = self.tables.neighbours.update(&key, |known, ()| {
             let at = neighbour.last_seen;
-            // A capture file read again tells nothing new of the moment that is known best.
+            // A capture file that is read again tells nothing new of the last moment that is known.
             let is_old = if history { at <= known.last_seen } else { at < known.last_seen };
             let mut mark = see(&mut known.first_seen, &mut known.last_seen, at);
             let renewed = Neighbour { first_seen: known.first_seen, last_seen: known.last_seen, ..neighbour.clone() };
@@ -40,8 +41,8 @@ impl Memory {
         self.note_expiry(&key);
     }
 
-    /// A neighbour takes its word back.
-    pub(crate) fn part(&mut self, segment: Segment, id: u64, at: Timestamp) {
+    /// A neighbour withdrew its announcement.
+    pub(crate) fn neighbour_left(&mut self, segment: Segment, id: u64, at: Timestamp) {
         let key = (segment, id);
         self.forget_expiry(&key);
         let history = self.history;
@@ -55,8 +56,8 @@ impl Memory {
         self.note_expiry(&key);
     }
 
-    /// Neighbours that did not renew their word until `now` are gone.
-    pub(crate) fn expire(&mut self, now: Timestamp) {
+    /// Neighbours whose announcement has expired are gone.
+    pub(crate) fn expire_neighbours(&mut self, now: Timestamp) {
         while let Some(&(end, key)) = self.expiries.first().filter(|(end, _)| *end <= now) {
             self.expiries.remove(&(end, key));
             self.tables.neighbours.update(&key, |known, ()| {
@@ -66,8 +67,8 @@ impl Memory {
         }
     }
 
-    /// When the first neighbour's word ends.
-    pub(crate) fn first_expiry(&self) -> Option<Timestamp> {
+    /// When the first announcement expires.
+    pub(crate) fn first_neighbour_expiry(&self) -> Option<Timestamp> {
         self.expiries.first().map(|(end, _)| *end)
     }
 
@@ -86,19 +87,21 @@ impl Memory {
         }
     }
 
+    /// Adds a neighbour to the queue of expiries.
     fn note_expiry(&mut self, key: &(Segment, u64)) {
         self.expiries.extend(self.tables.neighbours.get(key).and_then(end).map(|end| (end, *key)));
     }
 
+    /// Takes a neighbour out of the queue of expiries.
     fn forget_expiry(&mut self, key: &(Segment, u64)) {
         if let Some(end) = self.tables.neighbours.get(key).and_then(end) {
             self.expiries.remove(&(end, *key));
         }
     }
 
-    /// A station is a part of the machine that `unit` tells from all others, and that may have `base` as its own
-    /// station: they are one host. The host that the station now belongs to.
-    pub(crate) fn join(&mut self, segment: Segment, mac: Mac, unit: u64, base: Option<Mac>) -> Option<HostId> {
+    /// A station is a port of the machine that `unit` identifies and that may have `base` as its own station: all of them
+    /// are one host. Returns the host that the station belongs to now.
+    pub(crate) fn join_unit(&mut self, segment: Segment, mac: Mac, unit: u64, base: Option<Mac>) -> Option<HostId> {
         let own = self.host_of(segment, mac)?.id;
         let is_part = |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac;
         let of_unit =
@@ -113,8 +116,8 @@ impl Memory {
         Some(joined)
     }
 
-    /// A new station that a neighbour named as its machine's own belongs to that machine.
-    pub(super) fn join_base(&mut self, segment: Segment, mac: Mac, own: HostId) -> HostId {
+    /// A new station belongs to the machine that announced it as its own. Returns the host that it belongs to now.
+    pub(super) fn join_base_station(&mut self, segment: Segment, mac: Mac, own: HostId) -> HostId {
         let unit = unit_id(mac);
         let is_part = |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac;
         let of_unit =
@@ -123,8 +126,8 @@ impl Memory {
         machine.map_or(own, |machine| self.merge(own, machine))
     }
 
-    /// Two hosts become one, unless both hold addresses: then one of them may be forged, and both stay what they are.
-    /// The host that stays is the one with addresses, else the one that is known for longer.
+    /// Makes one host of two, unless both hold addresses: then one announcement may be forged, and both stay as they are.
+    /// The host with addresses stays, else the one that was seen first.
     fn merge(&mut self, own: HostId, other: HostId) -> HostId {
         let [own_holds, other_holds] = [own, other].map(|id| self.best_address(id).is_some());
         let age = |id| self.tables.hosts.get(&id).map(|host| (host.first_seen, id));
@@ -134,11 +137,11 @@ impl Memory {
         }
         let keeps_own = own_holds || !other_holds && age(own) <= age(other);
         let (kept, gone) = if keeps_own { (own, other) } else { (other, own) };
-        self.unite(kept, gone).unwrap_or(own)
+        self.absorb(kept, gone).unwrap_or(own)
     }
 }
 
-/// When a neighbour's word ends, if it does.
+/// When a neighbour's announcement expires, if it does.
 fn end(neighbour: &Neighbour) -> Option<Timestamp> {
     let ends = !neighbour.gone && neighbour.ttl_s > 0;
     ends.then(|| neighbour.last_seen.after(Duration::from_secs(neighbour.ttl_s.into())))

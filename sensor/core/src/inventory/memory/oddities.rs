@@ -1,4 +1,4 @@
-//! Oddities that are told again when they come back after a while, and the roles that they are judged by.
+//! Oddities that were reported: they are not reported again while they last.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::inventory::model::oddity::ReportedOddity;
 use crate::inventory::model::row::TableRow;
 use crate::types::Timestamp;
 
-/// How far the saved `last_seen` of an oddity that goes on may be behind: a restart must not make it look over.
+/// How far the saved `last_seen` of an oddity that goes on may be behind: after a restart it must not seem to be over.
 const STALE_MAX: Duration = Duration::from_secs(60);
 
 impl Memory {
-    /// An oddity was seen; whether for the first time, or for the first time since `over`.
-    pub(crate) fn is_odd_again(&mut self, told: ReportedOddity, over: Duration) -> bool {
+    /// Notes that an oddity was seen; whether for the first time, or for the first time after `over` without it.
+    pub(crate) fn is_new_oddity_after(&mut self, told: ReportedOddity, over: Duration) -> bool {
         let at = told.last_seen;
         let again = self.tables.told.update(&told.key(), |known, ()| {
             let is_again = at.since(known.last_seen) >= over;
@@ -22,21 +22,21 @@ impl Memory {
             let mark = see(&mut known.first_seen, &mut known.last_seen, at);
             (mark.max(RowChange::changed_if(is_stale && mark != RowChange::Same)), is_again)
         });
-        again.unwrap_or_else(|| self.is_odd_anew(told))
+        again.unwrap_or_else(|| self.is_new_oddity(told))
     }
 
     /// When an oddity that is remembered was last seen.
-    pub(crate) fn odd_at(&self, told: &ReportedOddity) -> Option<Timestamp> {
+    pub(crate) fn oddity_last_seen(&self, told: &ReportedOddity) -> Option<Timestamp> {
         self.tables.told.get(&told.key()).map(|known| known.last_seen)
     }
 
     /// Whether an oddity is remembered.
-    pub(crate) fn was_odd(&self, told: &ReportedOddity) -> bool {
+    pub(crate) fn has_oddity(&self, told: &ReportedOddity) -> bool {
         self.tables.told.get(&told.key()).is_some()
     }
 
-    /// An oddity was seen; whether for the first time.
-    pub(crate) fn is_odd_anew(&mut self, told: ReportedOddity) -> bool {
+    /// Notes that an oddity was seen; whether for the first time.
+    pub(crate) fn is_new_oddity(&mut self, told: ReportedOddity) -> bool {
         let at = told.last_seen;
         let known = self
             .tables

@@ -8,7 +8,7 @@ use crate::inventory::model::host::HostId;
 use crate::types::{Mac, Timestamp};
 
 impl Memory {
-    /// The hosts that wait to be told and for which `due(first_seen)` holds at either end of the queue, in order.
+    /// The hosts that wait to be reported and were first seen until `seen_until` or after `seen_after`, in order.
     pub(crate) fn due(&self, seen_until: Option<Timestamp>, seen_after: Timestamp) -> Vec<HostId> {
         let past = self.pending.iter().take_while(|(first, _)| seen_until.is_some_and(|until| *first <= until));
         let mut due: Vec<_> = past.copied().collect();
@@ -18,19 +18,20 @@ impl Memory {
         due.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// The first sighting of what waits longest to be told: a host, an address that answered, a station joined to a host.
+    /// The first sighting of what has waited longest to be reported: a host, an address that answered, a joined station.
     pub(crate) fn first_waiting(&self) -> Option<Timestamp> {
         let pending = self.pending.first().map(|(first_seen, _)| *first_seen);
         let homeless = self.homeless.first_key_value().map(|(at, _)| *at);
-        [pending, homeless, self.first_untold()].into_iter().flatten().min()
+        [pending, homeless, self.first_unreported_join()].into_iter().flatten().min()
     }
 
-    /// Every host that waits, in order.
+    /// Every host that waits to be reported, in order.
     pub(crate) fn pending(&self) -> Vec<HostId> {
         self.pending.iter().map(|&(_, id)| id).collect()
     }
 
-    /// Marks a host as told; its best address and that one's MAC, or its first. `None` when it was told already.
+    /// Marks a host as reported. Returns the MAC that holds its best address (its first MAC where it has none) and that
+    /// address; `None` when it was reported already.
     pub(crate) fn announce(&mut self, id: HostId) -> Option<(Mac, Option<IpAddr>)> {
         let first_seen = self.tables.hosts.update(&id, |host, _| {
             let first = (!host.announced).then_some(host.first_seen);

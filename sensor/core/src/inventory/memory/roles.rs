@@ -9,8 +9,8 @@ use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, Segment};
 
 impl Memory {
-    /// A role was played; whether for the first time.
-    pub(crate) fn play(&mut self, holder: RoleHolder) -> bool {
+    /// Notes that an address plays a role; whether for the first time.
+    pub(crate) fn note_role(&mut self, holder: RoleHolder) -> bool {
         let known = self.tables.roles.update(&holder.key(), |known, ()| {
             let mut mark = see(&mut known.first_seen, &mut known.last_seen, holder.last_seen);
             if (known.mac, &known.prefixes, &known.router) != (holder.mac, &holder.prefixes, &holder.router) {
@@ -30,22 +30,22 @@ impl Memory {
     }
 
     /// Whether the address is known to play the role.
-    pub(crate) fn plays(&self, segment: Segment, role: Role, ip: IpAddr) -> bool {
+    pub(crate) fn has_role(&self, segment: Segment, role: Role, ip: IpAddr) -> bool {
         self.tables.roles.get(&(segment, role, ip)).is_some()
     }
 
-    /// The first router of a segment, by address, of which this holds.
+    /// The first router of a segment, by address, for which `holds` is true.
     pub(crate) fn find_router(&self, segment: Segment, holds: impl Fn(&RoleHolder) -> bool) -> Option<&RoleHolder> {
         self.tables.roles.find(|known| known.segment == segment && known.role == Role::Router && holds(known))
     }
 
-    /// Who plays a role by that address.
+    /// Who plays a role by this address.
     pub(crate) fn role(&self, segment: Segment, role: Role, ip: IpAddr) -> Option<&RoleHolder> {
         self.tables.roles.get(&(segment, role, ip))
     }
 
-    /// Whether a station already routes there: one that speaks for a group has several addresses.
-    pub(crate) fn routes(&self, segment: Segment, mac: Mac) -> bool {
+    /// Whether a station is known as a router by any address: a group's virtual station has several.
+    pub(crate) fn is_router(&self, segment: Segment, mac: Mac) -> bool {
         self.tables
             .roles
             .find(|known| known.segment == segment && known.role == Role::Router && known.mac == mac)

@@ -14,7 +14,7 @@ use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
 
 impl Memory {
-    /// A station was heard: it and its host are known from now on.
+    /// A station was heard: it and its host are known from now on. Returns the host.
     pub(crate) fn hear(&mut self, segment: Segment, mac: Mac, source: Source, at: Timestamp) -> HostId {
         let seen = self.tables.stations.update(&(segment, mac), |station, _| {
             let learned = RowChange::changed_if(station.sources.insert(source));
@@ -24,11 +24,12 @@ impl Memory {
             Some(id) => self.see_host(id, at),
             None => {
                 let own = self.admit(segment, mac, source, at);
-                self.join_base(segment, mac, own)
+                self.join_base_station(segment, mac, own)
             }
         }
     }
 
+    /// A host was seen at `at`; it is gone no more.
     pub(super) fn see_host(&mut self, id: HostId, at: Timestamp) -> HostId {
         let waited = self.tables.hosts.update(&id, |host, _| {
             let before = host.first_seen;
@@ -50,12 +51,13 @@ impl Memory {
         id
     }
 
+    /// Adds a station that is not known, as a host of its own.
     fn admit(&mut self, segment: Segment, mac: Mac, source: Source, at: Timestamp) -> HostId {
         if self.tables.hosts.is_full() {
             let oldest = self.tables.hosts.make_room();
             self.drop_hosts(oldest);
         }
-        // Hosts of several stations may fill the one table and not the other.
+        // Where hosts have several stations, the stations' table fills first.
         if self.tables.stations.is_full() {
             self.drop_oldest_station();
         }
@@ -85,7 +87,7 @@ impl Memory {
         self.tables.hosts.get(&id)
     }
 
-    /// Changes a host.
+    /// Changes a host. What changed may show that it is the same machine as another.
     pub(crate) fn update_host<T>(&mut self, id: HostId, change: impl FnOnce(&mut Host) -> (RowChange, T)) -> Option<T> {
         let changed = self.tables.hosts.update(&id, |host, _| {
             let (mark, answer) = change(host);
@@ -106,8 +108,8 @@ impl Memory {
         }
     }
 
-    /// Marks a host as gone; whether it was not before.
-    pub(crate) fn lose(&mut self, id: HostId, at: Timestamp) -> bool {
+    /// Marks a host as gone; whether it was not marked before.
+    pub(crate) fn mark_gone(&mut self, id: HostId, at: Timestamp) -> bool {
         let lost = self.tables.hosts.update(&id, |host, _| {
             let is_new = host.gone_since.is_none();
             host.gone_since.get_or_insert(at);
@@ -116,7 +118,7 @@ impl Memory {
         lost == Some(true)
     }
 
-    /// Hosts that were gone and were heard since the last call.
+    /// Hosts that were gone and were heard again since the last call.
     pub(crate) fn take_returned(&mut self) -> Vec<Returned> {
         std::mem::take(&mut self.returned)
     }
@@ -144,7 +146,7 @@ impl Memory {
         held.flatten().copied()
     }
 
-    /// The first of a host's stations; none when it is known by an address only.
+    /// The lowest MAC of a host's stations; `None` when it is known by an address only.
     pub(crate) fn first_mac(&self, id: HostId) -> Option<Mac> {
         self.tables.hosts.note(&id)?.first().copied()
     }
@@ -160,7 +162,7 @@ impl Memory {
             .is_some_and(|holder| holder.first_seen <= at && macs.is_some_and(|macs| macs.contains(&holder.mac)))
     }
 
-    /// A host that goes takes its stations with it, and a station the addresses that it holds.
+    /// Forgets what belonged to hosts that were removed: their stations, with the addresses that these hold.
     pub(super) fn drop_hosts(&mut self, hosts: Vec<(Host, BTreeSet<Mac>)>) {
         self.count(hosts.len());
         for (host, macs) in hosts {
@@ -177,10 +179,10 @@ impl Memory {
         }
     }
 
-    /// A station that goes takes the addresses that it holds with it.
+    /// Removes a station, and the addresses that it holds.
     fn drop_station(&mut self, segment: Segment, mac: Mac) {
         let Some((_, held)) = self.tables.stations.remove(&(segment, mac)) else { return };
-        self.forget_join(segment, mac);
+        self.drop_join(segment, mac);
         let gone = held.iter().filter(|ip| self.tables.bindings.remove(&(segment, **ip)).is_some()).count();
         let asked = held.iter().filter(|ip| self.tables.asked.remove(&(segment, **ip)).is_some()).count();
         self.count(gone + asked + 1);
@@ -191,8 +193,8 @@ impl Memory {
         self.tables.stations.get(&(segment, mac)).map(|station| station.sources)
     }
 
-    /// Forgets the station unseen for longest, and its host with its last one.
-    pub(super) fn drop_oldest_station(&mut self) {
+    /// Removes the station unseen for longest, and its host where that was the last one.
+    fn drop_oldest_station(&mut self) {
         let Some((id, mac)) = self.tables.stations.oldest().map(|station| (station.host, station.mac)) else { return };
         let is_last = self.tables.hosts.note(&id).is_none_or(|macs| macs.len() <= 1);
         if is_last {

@@ -1,5 +1,5 @@
-//! A bounded table of rows that knows which of them changed since somebody last asked. Rows leave it only by eviction
-//! (the ones unseen for longest, several at once so that a flood pays a constant price each) or when told to.
+//! A bounded table of rows that knows which of them changed since somebody last asked. Rows leave it when they are removed,
+//! or by eviction: the ones unseen for longest, several at once so that a flood costs a constant time for each row.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -44,16 +44,16 @@ pub(crate) fn see(first_seen: &mut Timestamp, last_seen: &mut Timestamp, at: Tim
 #[derive(Debug)]
 pub(crate) struct BoundedTable<R: TableRow> {
     rows_max: usize,
-    /// Seeded at random like the standard library's, and several times as fast for keys of this size.
-    /// Boxed: a table that grows moves what it holds, and most of what was there is rows.
+    /// The hash is seeded at random like the standard library's, and several times as fast for keys of this size. Slots are
+    /// boxed: a table that grows moves what it holds.
     slots: HashMap<R::Key, Box<Slot<R>>, RandomState>,
     /// Keys of rows marked `Changed`; may hold stale and double keys.
     changed: Vec<R::Key>,
     /// Keys of rows marked `Touched`; may hold stale and double keys.
     touched: Vec<R::Key>,
-    /// Keys of rows that somebody was given and that are gone.
+    /// Keys of rows that the store has and that are gone.
     removed: BTreeSet<R::Key>,
-    /// Whether anybody asks what changed.
+    /// Whether anybody asks for changes.
     is_saved: bool,
 }
 
@@ -62,11 +62,11 @@ struct Slot<R: TableRow> {
     row: R,
     note: R::Note,
     mark: RowChange,
-    /// `last_seen` as it was last given away; `None` when the row never was.
+    /// `last_seen` as the store has it; `None` when it does not have the row.
     given: Option<Timestamp>,
 }
 
-/// How far `last_seen` of a row without presence may run ahead of the store.
+/// How far the `last_seen` of a row without presence may be ahead of the store's.
 const STALE_MAX: Duration = Duration::from_hours(1);
 
 impl<R: TableRow> BoundedTable<R> {
@@ -82,7 +82,7 @@ impl<R: TableRow> BoundedTable<R> {
         }
     }
 
-    /// From now on nobody asks what changed.
+    /// From now on nobody asks for changes.
     pub(crate) fn save_nothing(&mut self) {
         self.is_saved = false;
     }
@@ -107,7 +107,7 @@ impl<R: TableRow> BoundedTable<R> {
         self.slots.get_mut(key).map(|slot| &mut slot.note)
     }
 
-    /// Changes a row where there is one, with one look-up; the closure says what it did.
+    /// Changes a row, if there is one, with one look-up; the closure says what it did.
     pub(crate) fn update<T>(
         &mut self,
         key: &R::Key,
@@ -157,7 +157,7 @@ impl<R: TableRow> BoundedTable<R> {
         Some((slot.row, slot.note))
     }
 
-    /// Notes that the store has a row that is not wanted.
+    /// The store has a row of this key that is not wanted.
     pub(crate) fn refuse(&mut self, key: R::Key) {
         self.removed.insert(key);
     }
@@ -197,13 +197,13 @@ impl<R: TableRow> BoundedTable<R> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// The first row, by key, of which this holds.
+    /// The first row, by key, for which `holds` is true.
     pub(crate) fn find(&self, holds: impl Fn(&R) -> bool) -> Option<&R> {
         self.slots.values().map(|slot| &slot.row).filter(|row| holds(row)).min_by_key(|row| row.key())
     }
 
-    /// The keys of all rows of which this holds, in order.
-    pub(crate) fn rows_where(&self, holds: impl Fn(&R) -> bool) -> Vec<R::Key> {
+    /// The keys of all rows for which `holds` is true, in order.
+    pub(crate) fn keys_where(&self, holds: impl Fn(&R) -> bool) -> Vec<R::Key> {
         let mut keys: Vec<_> = self.slots.values().map(|slot| &slot.row).filter(|row| holds(row)).map(R::key).collect();
         keys.sort_unstable();
         keys
@@ -251,12 +251,12 @@ impl<R: TableRow> BoundedTable<R> {
         keys
     }
 
-    /// Keys of rows that were given away and are gone, in order.
+    /// Keys of rows that the store has and that are gone, in order.
     pub(crate) fn take_removed(&mut self) -> Vec<R::Key> {
         std::mem::take(&mut self.removed).into_iter().collect()
     }
 
-    /// Nobody may be asking for changes (a replay without a database): the lists stay within twice the table.
+    /// Keeps the lists within twice the table's size where nobody takes the changes (a replay without a database).
     fn forget_stale_keys(&mut self) {
         let keys_max = self.rows_max.saturating_mul(2).max(64);
         for (list, mark) in [(&mut self.changed, RowChange::Changed), (&mut self.touched, RowChange::Touched)] {

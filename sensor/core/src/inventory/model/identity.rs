@@ -12,7 +12,7 @@ pub fn host_id(segment: Segment, mac: Mac) -> HostId {
 }
 
 /// The id of a host that is known by an address only, because a router stands before it; never zero.
-pub fn distant_host_id(segment: Segment, ip: IpAddr) -> HostId {
+pub(crate) fn distant_host_id(segment: Segment, ip: IpAddr) -> HostId {
     match ip {
         IpAddr::V4(ip) => stirred(segment, &ip.octets()),
         IpAddr::V6(ip) => stirred(segment, &ip.octets()),
@@ -20,7 +20,7 @@ pub fn distant_host_id(segment: Segment, ip: IpAddr) -> HostId {
 }
 
 /// The id of a host made of a station that another host began with; never zero.
-pub fn parted_host_id(segment: Segment, mac: Mac) -> HostId {
+pub(crate) fn parted_host_id(segment: Segment, mac: Mac) -> HostId {
     let [a, b, c, d, e, f] = mac.0;
     stirred(segment, &[a, b, c, d, e, f, 1])
 }
@@ -42,7 +42,7 @@ pub fn unit_id(base: Mac) -> u64 {
 }
 
 /// A number for these words, each of which ends where it ends; for keys, not against forgers.
-pub fn words_id(words: &[&[u8]]) -> u64 {
+pub(crate) fn words_id(words: &[&[u8]]) -> u64 {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     for word in words {
         hash.add(&word.len().to_be_bytes());

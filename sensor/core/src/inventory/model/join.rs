@@ -103,7 +103,7 @@ impl JoinEvidence {
     }
 
     /// What it is worth, percent; [`JOIN_MIN`] joins.
-    pub const fn weight(self) -> u8 {
+    const fn weight(self) -> u8 {
         match self {
             Self::Owner => 100,
             Self::ClientId | Self::Duid => 95,
@@ -113,13 +113,13 @@ impl JoinEvidence {
     }
 
     /// Whether it is made to tell machines apart.
-    pub const fn is_hard(self) -> bool {
+    pub(crate) const fn is_hard(self) -> bool {
         matches!(self, Self::ClientId | Self::Duid | Self::Owner | Self::SsdpUuid)
     }
 }
 
 /// What evidence must be worth to join two hosts, percent.
-pub const JOIN_MIN: u8 = 80;
+pub(crate) const JOIN_MIN: u8 = 80;
 
 /// What several pieces of evidence are worth together: each takes its share of the doubt that the others leave.
 pub fn score(evidence: &BTreeSet<JoinEvidence>) -> u8 {

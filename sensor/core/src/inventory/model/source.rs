@@ -95,7 +95,7 @@ impl Source {
     }
 
     /// Whether the protocol names addresses that its frame's station need not hold, such as a switch's management address.
-    pub const fn is_mention(self) -> bool {
+    pub(crate) const fn is_mention(self) -> bool {
         matches!(self, Self::Cdp | Self::Lldp)
     }
 

@@ -24,7 +24,7 @@ pub(super) fn claims(message: &wsd::Message) -> Vec<WsdClaim> {
 
 /// The name that an ONVIF device gives itself in its scopes (ONVIF Core Specification, section 7.3.2.2), percent signs
 /// decoded.
-pub fn onvif_name(scopes: &[Text]) -> Option<Text> {
+pub(crate) fn onvif_name(scopes: &[Text]) -> Option<Text> {
     let prefix = b"onvif://www.onvif.org/name/";
     let name = scopes.iter().find_map(|scope| scope.as_bytes().strip_prefix(prefix))?;
     let mut decoded = Vec::with_capacity(name.len());
