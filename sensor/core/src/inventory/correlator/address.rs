@@ -14,19 +14,21 @@ use crate::inventory::sighting::Sighting;
 use crate::types::Mac;
 
 impl Correlator {
+    /// A station was heard.
     pub(super) fn hear(&mut self, s: &Sighting, mac: Mac, source: Source) {
         if mac.is_station() {
             self.memory.hear(s.segment, mac, source, s.at);
         }
     }
 
-    /// DHCP and mDNS say where an address is. What lies behind a router is not on this segment, whoever speaks for it.
+    /// DHCP, mDNS and the like hint at who holds an address. A foreign address lies behind a router, whatever they say.
     pub(super) fn hint(&mut self, s: &Sighting, ip: IpAddr, source: Source, events: &mut Vec<Event>) {
         if !prefix::is_foreign(&self.settings.prefixes, s.segment, ip) {
             self.weigh(s, ip, source, Weight::Hint, events);
         }
     }
 
+    /// Weighs a claim or a hint against the binding of its address; a claim that another station contests may have to wait.
     pub(super) fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
         if !source.is_mention() && !self.is_own_mention(s, ip, source) {
             self.memory.drop_mention(s.segment, ip, s.mac);
@@ -41,6 +43,7 @@ impl Correlator {
         }
     }
 
+    /// Weighs a claim that no other station contests, or whose verdict has been reached.
     pub(super) fn weigh_undisputed(
         &mut self,
         s: &Sighting,
@@ -49,15 +52,15 @@ impl Correlator {
         weight: Weight,
         events: &mut Vec<Event>,
     ) {
-        // Where a machine is managed was told with the machine, by the station of one of its ports.
-        let is_told = self.is_own_mention(s, ip, source);
-        if is_told {
+        // The address was known as the machine's management address, by the announcement of one of its ports.
+        let is_mentioned = self.is_own_mention(s, ip, source);
+        if is_mentioned {
             self.memory.drop_mention(s.segment, ip, s.mac);
         }
-        // Before the address is bound: a host that was known by it only, and told, may become this one.
+        // Looked up before the address is bound: a host that was known by the address only, and was reported, may become this one.
         let host = self.memory.host_of(s.segment, s.mac).map(|host| (host.id, host.announced));
-        let verdict = self.memory.claim_address(s.segment, ip, &dispute::word(s, source, weight));
-        if verdict == ClaimOutcome::Kept {
+        let outcome = self.memory.claim_address(s.segment, ip, &dispute::holder_claim(s, source, weight));
+        if outcome == ClaimOutcome::Kept {
             return;
         }
         self.assign_roles(s.segment, ip);
@@ -65,12 +68,12 @@ impl Correlator {
         if !was_announced && ip.is_ipv4() {
             self.announce_at(id, s.at, events);
         }
-        let is_untold = self.memory.join_of(s.segment, s.mac).is_some_and(|join| !join.told);
-        if is_untold && ip.is_ipv4() {
+        let is_unreported = self.memory.join_of(s.segment, s.mac).is_some_and(|join| !join.told);
+        if is_unreported && ip.is_ipv4() {
             self.emit_rotation(s.segment, s.mac, s.at, events);
         }
-        match verdict {
-            ClaimOutcome::Bound if was_announced && !is_untold && !is_told && !self.is_one_more(id, ip) => {
+        match outcome {
+            ClaimOutcome::Bound if was_announced && !is_unreported && !is_mentioned && !self.is_one_more(id, ip) => {
                 let event = Event { ip: Some(ip), ..self.about_host(Kind::NewAddress, s.at, s.segment, s.mac) };
                 self.push(event, events);
             }
@@ -110,13 +113,13 @@ impl Correlator {
         } else {
             self.emit_given_back(s, ip, previous, events);
             let goes_on = self.is_known_conflict(s, ip, previous.mac).then_some(Reason::Conflict);
-            // It passes back for a reason that is known: then it is for the record.
+            // It passes back for a known reason: nobody has to look.
             if let Some(reason) = explained.or(goes_on) {
                 self.give_reason(&mut event, reason);
                 event.severity = Severity::Info;
             }
         }
-        // What sleeps is a proxy's for a while, and nobody has to look.
+        // A sleep proxy holds the address while its host sleeps: nobody has to look.
         if explained == Some(Reason::ProxyArp) {
             event.severity = Severity::Info;
         }

@@ -6,7 +6,7 @@ use crate::inventory::model::host::HostId;
 use crate::types::Timestamp;
 
 impl Correlator {
-    /// Tells a host that settled: when it was first seen.
+    /// Reports a host that has waited long enough; the event is of its first sighting.
     pub(super) fn announce(&mut self, id: HostId, events: &mut Vec<Event>) {
         if let Some(first_seen) = self.memory.host(id).map(|host| host.first_seen) {
             self.announce_at(id, first_seen, events);

@@ -1,4 +1,4 @@
-//! What an announced service says of its host's role. One table a protocol; words that many kinds of machines use say
+//! What an announced service says of its host's role. One table a protocol; names that many kinds of machines use say
 //! nothing and are not here. No role is better than a wrong one.
 
 use crate::inventory::model::host::HostRole;
@@ -7,7 +7,7 @@ use crate::types::Text;
 use crate::wire::ssdp;
 use crate::wire::wsd;
 
-/// A role and why: the word that the host announced, escaped.
+/// A role, and the announced text that shows it, escaped.
 pub(super) type AnnouncedRole = (HostRole, String);
 
 /// DNS-SD service types (RFC 6763; names of the IANA registry and of their vendors), without `.local`.
@@ -52,7 +52,7 @@ const WSD: [(&str, HostRole); 5] = [
     ("VideoConferencing", HostRole::Conference),
 ];
 
-/// By a DNS-SD service type or instance: `_ipp._tcp.local`, `Office._ipp._tcp.local`.
+/// The role of a host with this DNS-SD service type or instance: `_ipp._tcp.local`, `Office._ipp._tcp.local`.
 pub(super) fn of_mdns(service: &Text) -> Option<AnnouncedRole> {
     let bytes = service.as_bytes();
     let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
@@ -61,7 +61,7 @@ pub(super) fn of_mdns(service: &Text) -> Option<AnnouncedRole> {
     MDNS.iter().find(known).map(|(kind, role)| (*role, format!("mdns {kind}")))
 }
 
-/// By what a device says that it is; not by what somebody looks for, nor by what goes.
+/// The role of a device that announces itself or answers; not of one that searches or leaves.
 pub(super) fn of_ssdp(message: &ssdp::Message) -> Option<AnnouncedRole> {
     let is_leaving = message.nts.as_ref().is_some_and(|nts| nts.as_bytes() == b"ssdp:byebye");
     let kind = match message.kind {
@@ -76,7 +76,7 @@ pub(super) fn of_ssdp(message: &ssdp::Message) -> Option<AnnouncedRole> {
     SSDP.iter().find(known).map(|(urn, role)| (*role, format!("ssdp {urn}")))
 }
 
-/// By the types of a target that speaks for itself; the first that says something.
+/// The role of a target that announces itself, by the first of its types that shows one.
 pub(super) fn of_wsd(claim: &WsdClaim) -> Option<AnnouncedRole> {
     if !matches!(claim.kind, wsd::Kind::Hello | wsd::Kind::ProbeMatches | wsd::Kind::ResolveMatches) {
         return None;

@@ -1,4 +1,5 @@
-//! Answers that came through sockets, and answers that did not come: what they tell of addresses, services and hosts.
+//! Answers to probes that came through sockets, and answers that did not come: what they show of addresses, services and
+//! hosts.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,28 +22,29 @@ use crate::inventory::sighting::mdns::MdnsClaim;
 use crate::types::{Segment, Text, Timestamp};
 use crate::wire::dns;
 
-/// Nothing was heard of an address since it was asked.
+/// A round of probes to an address that nothing answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed<'a> {
-    /// Where.
+    /// The segment.
     pub segment: Segment,
     /// The address.
     pub ip: IpAddr,
-    /// By what it was asked.
+    /// The techniques that it was asked by.
     pub techniques: &'a BTreeSet<Technique>,
-    /// When the first question went out.
+    /// When the first probe was sent.
     pub since: Timestamp,
-    /// The network's setting.
+    /// How long a host of the network must be silent to be gone.
     pub gone_after: Duration,
 }
 
-/// A host is gone when this many techniques went unanswered: one proves nothing.
+/// A host is gone only when this many techniques went unanswered.
 const TECHNIQUES_MIN: usize = 2;
-/// A host that was here for so long without having been gone is one that stays: what comes and goes is no news when it goes.
+/// A host that was here for this long without a break usually stays: that it is gone is `notice`. Of hosts that come and go
+/// it is `info`.
 const STEADY: Duration = Duration::from_hours(24);
 
 impl Correlator {
-    /// A round of questions stayed without any answer.
+    /// Takes in that a round of probes stayed unanswered.
     pub fn miss(&mut self, missed: &Missed<'_>, now: Timestamp, events: &mut Vec<Event>) {
         let Missed { segment, ip, .. } = *missed;
         let host = self.memory.host_at(segment, ip).map(|host| (host.id, host.announced, host.last_seen));
@@ -136,7 +138,7 @@ impl Correlator {
         let greeting = banner.clone();
         let learn = |asked: &mut _| asked::hear_port(asked, port, state, greeting, at, heard_ago, ports_max);
         let news = match state {
-            // Nobody spoke; of an address that never did there is nothing to remember.
+            // Nothing answered, and nothing ever did from this address: there is nothing to remember.
             PortState::Silent if self.memory.asked(segment, ip).is_none() => None,
             PortState::Silent => self.memory.update_asked(segment, ip, at, learn),
             PortState::Closed | PortState::Open => self.memory.answer(segment, ip, Source::Tcp, at, |asked| {
@@ -164,7 +166,7 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// mDNS answers to a question that went to one address: they name it, whoever holds it.
+    /// An mDNS answer to a probe that was sent to one address: it names the address, whoever holds it.
     pub(super) fn observe_mdns_answer(&mut self, s: &Sighting, claim: &MdnsClaim, events: &mut Vec<Event>) {
         let Some(ip) = s.ip else { return };
         self.memory.answer(s.segment, ip, Source::Mdns, s.at, |_| (RowChange::Same, ()));
@@ -202,7 +204,7 @@ impl Correlator {
         });
         let Some(host::Renamed::From(old_name)) = renamed else { return };
         let Some(host) = self.memory.host_at(s.segment, ip) else { return };
-        // The answer's frame was heard as well, and told it.
+        // The answer's frame was heard as well, and the change was reported.
         if host.names.iter().any(|known| known.source == source && known.name.eq_ignore_ascii_case(&name)) {
             return;
         }
@@ -216,7 +218,7 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// Tells addresses that answered and whose station stays unknown, and hosts that came back.
+    /// Reports addresses that answered and whose station stays unknown, as hosts.
     pub(super) fn settle_answers(&mut self, settled: Option<Timestamp>, events: &mut Vec<Event>) {
         let Some(until) = settled else { return };
         for (first_seen, segment, ip, id) in self.memory.settle_homeless(until) {
@@ -229,6 +231,7 @@ impl Correlator {
         }
     }
 
+    /// Reports hosts that were gone and were heard again.
     pub(super) fn emit_returned(&mut self, events: &mut Vec<Event>) {
         for returned in self.memory.take_returned() {
             self.memory.break_silence(returned.host);
@@ -261,7 +264,7 @@ impl Correlator {
     }
 }
 
-/// Whether a name is the address's own below `in-addr.arpa` or `ip6.arpa`.
+/// Whether a name is the reverse name of the address, below `in-addr.arpa` or `ip6.arpa`.
 fn is_reverse_of(name: &Text, ip: IpAddr) -> bool {
     name.as_bytes().eq_ignore_ascii_case(dns::reverse_name(ip).as_bytes())
 }

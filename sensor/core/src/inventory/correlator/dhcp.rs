@@ -29,7 +29,7 @@ impl Correlator {
             (true, DhcpMessage::Ack) => {
                 self.learn_lease_paths(s, claim);
                 if let Some(ip) = claim.yiaddr {
-                    self.watch_given(s, claim, ip);
+                    self.watch_lease(s, claim, ip);
                     let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
                     let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);
                     self.memory.grant_lease(Lease { segment, ip, mac, server, at, until });
@@ -62,7 +62,7 @@ impl Correlator {
     }
 }
 
-/// RFC 2131, section 3.3: all ones is infinity, which is far enough away.
+/// When a lease ends. All ones means never (RFC 2131, section 3.3); that is 136 years.
 fn lease_end(at: Timestamp, lease_s: u32) -> Timestamp {
     at.after(Duration::from_secs(u64::from(lease_s)))
 }

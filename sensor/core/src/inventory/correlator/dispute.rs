@@ -1,5 +1,5 @@
-//! An address is claimed by another MAC: who has it? Both stations are asked, and for a few seconds their claims wait.
-//! And a quarrel that was found out is told once, however long it goes on.
+//! An address is claimed by another MAC. Both stations are asked whether they hold it, and for a few seconds their claims
+//! wait. A feud (two stations that both hold on to an address) is reported once, however long it goes on.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,26 +12,26 @@ use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, Segment, Timestamp};
 
-/// Claims that wait behind one that is being explained. More of them would be the two sides alternating.
+/// Most claims that wait behind one that is being explained. More of them would be the two stations alternating.
 const LATER_MAX: usize = 8;
-/// A quarrel is over when one side was silent for this long.
+/// A feud is over when one side was silent for this long.
 const FEUD: Duration = Duration::from_secs(600);
 /// A station that holds this many IPv4 addresses answers for others (a router with proxy ARP, or one that hosts them).
 pub(super) const MANY: usize = 4;
 
 impl Correlator {
-    /// Nobody may be asked there: what is known has to do.
+    /// Neither station may be asked: the verdict is reached by what is known.
     pub fn refuse_check(&mut self, check: &HolderCheck, events: &mut Vec<Event>) {
         self.decide((check.segment, check.ip), false, events);
     }
 
-    /// When the earliest verdict is due.
+    /// When the next verdict is due.
     pub(super) fn next_verdict(&self) -> Option<Timestamp> {
         let explain = self.settings.explain?;
         self.disputes.values().map(|dispute| dispute.sighting.at).min().map(|at| at.after(explain))
     }
 
-    /// Reaches the verdicts that are due; all of them at the end of the input.
+    /// Reaches the verdicts that are due; without `now` all of them.
     pub(super) fn decide_due(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
         let Some(explain) = self.settings.explain else { return };
         let is_due = |dispute: &Dispute| {
@@ -44,7 +44,7 @@ impl Correlator {
         }
     }
 
-    /// A claim that has to wait, or that belongs to a known quarrel; false when it may move the address.
+    /// Whether a claim has to wait, or belongs to a known feud; if not, it may move the address.
     pub(super) fn is_disputed(&mut self, s: &Sighting, ip: IpAddr, source: Source, events: &mut Vec<Event>) -> bool {
         let key = (s.segment, ip);
         if self.disputes.contains_key(&key) {
@@ -104,7 +104,7 @@ impl Correlator {
         }
         let macs = feud.macs;
         self.memory.is_new_oddity_after(feud_row(key, macs, s.at), FEUD);
-        // The one who has the address may go on being heard with it.
+        // The holder's claims refresh the binding as before.
         self.memory.holder(key.0, key.1).is_some_and(|holder| holder.mac != s.mac)
     }
 
@@ -127,19 +127,19 @@ impl Correlator {
         };
         let mut evidence = Vec::new();
         if was_asked {
-            let word = |answered| Detail::Text(if answered { "yes" } else { "no" }.to_owned());
+            let answer = |answered| Detail::Text(if answered { "yes" } else { "no" }.to_owned());
             evidence = vec![
-                ("old_answered", word(old_answered)),
-                ("new_answered", word(new_answered)),
+                ("old_answered", answer(old_answered)),
+                ("new_answered", answer(new_answered)),
                 ("new_addresses", Detail::Number(new_addresses as u64)),
             ];
         }
-        // A proxy that answers for a host that is there quarrels with it at every question.
+        // A proxy that answers for a host which is there contends with it at every question.
         let is_feud = old_answered && matches!(reason, Reason::Conflict | Reason::ProxyArp | Reason::SpoofSuspected);
         if is_feud {
             self.remember_feud(key, [old, sighting.mac], sighting.at);
         }
-        if reason == Reason::Conflict && self.is_conflict_anew(segment, ip, [old, sighting.mac], sighting.at) {
+        if reason == Reason::Conflict && self.is_new_conflict(segment, ip, [old, sighting.mac], sighting.at) {
             let mut event = self.moved_event(Kind::IpConflict, &sighting, ip, old);
             event.reason = Some(reason);
             event.confidence = reason.confidence();
@@ -209,12 +209,12 @@ impl Correlator {
     }
 }
 
-/// A quarrel as it is saved.
+/// A feud as it is saved.
 fn feud_row((segment, ip): (Segment, IpAddr), [mac, frame_mac]: [Mac; 2], at: Timestamp) -> ReportedOddity {
     ReportedOddity { segment, oddity: Oddity::Feud, ip, mac, frame_mac, first_seen: at, last_seen: at }
 }
 
-/// What a word of the sighting's station is worth.
-pub(super) fn word(s: &Sighting, source: Source, weight: Weight) -> HolderClaim {
+/// The sighting as a claim of its address.
+pub(super) fn holder_claim(s: &Sighting, source: Source, weight: Weight) -> HolderClaim {
     HolderClaim { mac: s.mac, at: s.at, source, weight }
 }

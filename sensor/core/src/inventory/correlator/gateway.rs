@@ -12,15 +12,15 @@ use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Mac, Segment};
 
 impl Correlator {
-    /// Whether an address is known to be a gateway's: allowed, advertised, told by DHCP, or a redundancy group's.
+    /// Whether an address is known to be a gateway's: allowed, advertised, announced by DHCP, or a redundancy group's.
     pub(super) fn is_gateway(&self, segment: Segment, ip: IpAddr) -> bool {
         let plays = |role| self.memory.has_role(segment, role, ip);
         [Role::Router, Role::DhcpRouter, Role::VirtualRouter].into_iter().any(plays)
             || self.lists(segment, Role::Router).any(|list| list.ips.contains(&ip))
     }
 
-    /// A gateway's address in other hands is an alarm, unless a lease or fail-over explains it, or the gateway itself says
-    /// so. An address that flips back and forth alarms once.
+    /// Raises an event about a gateway's address to an alert, unless a lease or a fail-over explains it, or the gateway itself
+    /// caused it. An address that flips back and forth raises the alert once.
     pub(super) fn raise_for_gateway(&mut self, event: &mut Event) {
         let (Some(segment), Some(ip), Some(mac)) = (event.segment, event.ip, event.mac) else { return };
         let text = |key| match event.details.iter().find(|(name, _)| *name == key) {
@@ -30,7 +30,7 @@ impl Correlator {
         let holder = self.memory.holder(segment, ip).map(|holder| holder.mac);
         let other = match event.kind {
             Kind::ChangedMac | Kind::FlipFlop | Kind::ReusedMac | Kind::IpConflict => event.old_mac,
-            // What the gateway's own station sends, or says where the gateway is, takes nothing from it.
+            // A frame from the gateway's own station, or one that names the gateway's MAC, takes nothing from it.
             Kind::MacMismatch => text("frame_mac")
                 .and_then(Mac::parse)
                 .filter(|frame_mac| holder.is_none_or(|holder| holder != *frame_mac && holder != mac)),

@@ -17,10 +17,10 @@ impl Correlator {
             return;
         }
         let id = self.memory.hear(s.segment, s.mac, Source::Mdns, s.at);
-        if self.is_sent_on(s) {
+        if self.may_be_forwarded(s) {
             return;
         }
-        // Only what serves a name answers; a goodbye is an answer too, but of one that goes.
+        // Only a responder sends records; a goodbye is one too, but its service ends.
         if !matches!(claim, MdnsClaim::Query { .. } | MdnsClaim::Goodbye { .. }) {
             self.hear_service(s, id, names::MDNS_PORT, Source::Mdns);
         }
@@ -41,7 +41,7 @@ impl Correlator {
                 let services_max = self.limits.services_max;
                 self.memory
                     .update_host(id, |host| (host::open_service(host, name, target, *port, s.at, services_max), ()));
-                // Not what another host is said to serve.
+                // Not for a service of another host.
                 let instance = name.escaped();
                 let is_own = |host: &Host| host.services.iter().any(|own| own.instance == instance);
                 if self.memory.host(id).is_some_and(is_own) {
@@ -60,7 +60,7 @@ impl Correlator {
             | MdnsClaim::Service { .. }
             | MdnsClaim::Type { .. } => {}
         }
-        // Last, so that a host that is told for its address is told with its name.
+        // Last, so that a host that is reported because it has an address is reported with its name.
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Mdns, events);
         }

@@ -11,7 +11,7 @@ mod report;
 /// What an announced service says of its host's role.
 mod announced_roles;
 
-/// Stations that may speak for each other.
+/// Stations that may answer for each other.
 mod related;
 /// A gateway's address in other hands.
 mod gateway;

@@ -1,6 +1,6 @@
-//! Names and announcements: DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery. What somebody says of himself names him; what he
-//! says of others does not. An address is filled in or refreshed, never moved, and nothing that a router may have
-//! forwarded is held to be the router's.
+//! Names and announcements: DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery. A host is named by what it says of itself, not by
+//! what others say of it. An address is bound or refreshed, never moved, and nothing that a router may have forwarded is taken
+//! to be the router's.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -38,8 +38,8 @@ const SSDP_PORT: u16 = 1900;
 const WSD_PORT: u16 = 3702;
 /// The suffix of a computer's own name, and of its domain's.
 const WORKSTATION: u8 = 0;
-/// A name that was claimed so shortly before another one is an alias of it, not the old name: hosts repeat their names
-/// when they start, one after the other.
+/// Two names that a host claims within this time are aliases, not an old and a new name: a host that starts announces all
+/// its names, one after the other.
 const ALIASES: Duration = Duration::from_secs(60);
 
 impl Correlator {
@@ -47,7 +47,7 @@ impl Correlator {
         if !s.frame_mac.is_station() {
             return;
         }
-        // On a relay's other leg, and with unicast, a router's MAC may stand for somebody far away.
+        // Between relay and server, and with unicast, the frame's MAC may be a router's.
         let Some(id) = self.neighbour(s, claim.is_near, Source::Dhcpv6) else { return };
         let message = &claim.message;
         if claim.from_server {
@@ -148,27 +148,27 @@ impl Correlator {
         }
     }
 
-    /// What a host announces says of its role.
+    /// Notes the role that an announcement shows, if any.
     pub(super) fn learn_announced_role(&mut self, id: HostId, found: Option<AnnouncedRole>) {
         if let Some((role, text)) = found {
             self.add_role(id, role, &text);
         }
     }
 
-    /// A well-known port that a host speaks from.
+    /// A host sent from a protocol's well-known port: it offers that service.
     pub(super) fn hear_service(&mut self, s: &Sighting, id: HostId, port: u16, source: Source) {
         let services_max = self.limits.services_max;
         self.memory.update_host(id, |host| (host::serve(host, "udp", port, source, s.at, services_max), ()));
     }
 
-    /// The sender's host, when it is a neighbour: near by what the frame says, and not of a foreign prefix; or known to
-    /// hold its address.
+    /// The sender's host, if the sender is a neighbour: its frame was not forwarded and its address is not foreign, or it is
+    /// known to hold the address.
     fn neighbour(&mut self, s: &Sighting, is_near: bool, source: Source) -> Option<HostId> {
         if !s.mac.is_station() {
             return None;
         }
         let is_foreign = |ip| prefix::is_foreign(&self.settings.prefixes, s.segment, ip);
-        let is_neighbour = is_near && !s.ip.is_some_and(is_foreign) && !self.is_sent_on(s);
+        let is_neighbour = is_near && !s.ip.is_some_and(is_foreign) && !self.may_be_forwarded(s);
         let known = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
         let holds = |ip| known.is_some_and(|id| self.memory.holds(id, ip, s.at));
         if !is_neighbour && !s.ip.is_some_and(holds) {
@@ -181,7 +181,7 @@ impl Correlator {
         s.ip == Some(addr) || self.memory.holds(id, addr, s.at)
     }
 
-    /// A name that a host gives itself; an alias, and one that a probe heard as well, is no news.
+    /// Takes in a name that a host gives itself. An alias, and a name that a probe learned as well, is not reported.
     fn learn_own_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
         let front = |names: &[Name]| names.iter().find(|known| known.source == source).cloned();
         let before = self.memory.host(id).and_then(|host| front(&host.names));

@@ -31,7 +31,7 @@ impl Correlator {
         }
         let meaning = match claim {
             NdpClaim::Dad => Meaning::Question,
-            // A redirect whose link-layer address is not its sender's speaks of another station.
+            // A redirect whose link-layer address is not its sender's is about another station.
             NdpClaim::Redirect { .. } if s.mac != s.frame_mac => {
                 self.hear(s, s.frame_mac, Source::Ndp);
                 return;
@@ -60,7 +60,7 @@ impl Correlator {
         }
         self.watch_conflict(s, events);
         let is_foreign = |ip| meaning == Meaning::Claim && prefix::is_foreign(&self.settings.prefixes, s.segment, ip);
-        let is_mismatch = s.mac != s.frame_mac && !is_virtual_router(s, source) && !self.is_groups_word(s);
+        let is_mismatch = s.mac != s.frame_mac && !is_virtual_router(s, source) && !self.is_of_group(s);
         match s.ip {
             Some(ip) if is_foreign(ip) => self.emit_oddity(s, ip, Oddity::Bogon, events),
             Some(ip) if is_mismatch => self.emit_oddity(s, ip, Oddity::MacMismatch, events),
@@ -78,7 +78,7 @@ impl Correlator {
 
     fn emit_oddity(&mut self, s: &Sighting, ip: IpAddr, oddity: Oddity, events: &mut Vec<Event>) {
         let (kind, frame_mac) = match oddity {
-            // A bogon is told once for its address and MAC, whoever carries it.
+            // A bogon is reported once for its address and MAC, whoever sent the frame.
             Oddity::Bogon => (Kind::Bogon, s.mac),
             _ => (Kind::MacMismatch, s.frame_mac),
         };
@@ -103,16 +103,16 @@ impl Correlator {
     }
 }
 
-/// What an ARP or NDP message wants with its address.
+/// What an ARP or NDP message says of its address.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Meaning {
-    /// "I hold it."
+    /// "I hold this address."
     Claim,
-    /// "Does anybody hold it?" (RFC 5227, RFC 4862)
+    /// "Does anybody hold this address?" (RFC 5227, RFC 4862)
     Question,
 }
 
-/// A router's own MAC may carry the word of the virtual router that it stands for (RFC 9568, section 8.2), or the reverse.
+/// Whether the message and its frame are of a router and of the virtual router that it stands for (RFC 9568, section 8.2).
 fn is_virtual_router(s: &Sighting, source: Source) -> bool {
     matches!(source, Source::Ndp | Source::NdpProbe)
         && (s.mac.kind() == MacKind::Virtual || s.frame_mac.kind() == MacKind::Virtual)

@@ -1,4 +1,4 @@
-//! The way of a sighting: which rule applies, by its claim; and what is due when time passes.
+//! What happens to a sighting, by its claim; and what is due when time passes.
 
 use crate::inventory::correlator::state::{CLOCK_STEP_MIN, Correlator};
 use crate::inventory::event::Event;
@@ -6,7 +6,7 @@ use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Mac, Timestamp};
 
 impl Correlator {
-    /// Takes in one sighting; appends what it tells.
+    /// Takes in one sighting; appends the events that it causes.
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp, events: &mut Vec<Event>) {
         self.handle_timeout(now, events);
         let own = &self.settings.own_macs;
@@ -38,12 +38,12 @@ impl Correlator {
         self.emit_returned(events);
     }
 
-    /// Does what is due at `now`; appends what it tells.
+    /// Does what is due at `now`; appends the events that it causes.
     pub fn handle_timeout(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         self.memory.expire_neighbours(now);
         self.memory.forget_old(now);
         self.settle_defences(Some(now), events);
-        // A verdict may give a new host its address, so it comes before the host is told.
+        // A verdict may give a new host its address, so it comes before the host is reported.
         if !self.disputes.is_empty() {
             self.decide_due(Some(now), events);
         }
@@ -60,13 +60,13 @@ impl Correlator {
         self.memory.merge_changed();
     }
 
-    /// When `handle_timeout` wants to be called next.
+    /// When `handle_timeout` has something to do next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let settled = self.memory.first_waiting().map(|first_seen| first_seen.after(self.settings.settle));
         [settled, self.next_verdict(), self.memory.first_neighbour_expiry()].into_iter().flatten().min()
     }
 
-    /// Tells everything that still waits for more evidence: the input has ended.
+    /// The input has ended: reports everything that still waits for more evidence.
     pub fn finish(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         self.decide_due(None, events);
         self.settle_defences(None, events);

@@ -1,5 +1,5 @@
-//! Stations that may speak for each other, so that an address which passes between them is nobody's attack: stations of one
-//! host, routers of one redundancy group, virtual stations, balancers, sleep proxies.
+//! Stations that may answer for each other, so that an address which passes between them is no attack: stations of one host,
+//! routers of one redundancy group, virtual stations, load balancers, sleep proxies.
 
 use std::net::IpAddr;
 
@@ -9,11 +9,11 @@ use crate::inventory::model::host::HostRole;
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, MacKind, Segment};
 
-/// Bonjour Sleep Proxy.
+/// The service of a Bonjour Sleep Proxy, as instances end in it.
 const SLEEP_PROXY: &str = "._sleep-proxy._udp";
 
 impl Correlator {
-    /// Whether the sighting's station and another one may speak for each other: stations of one host, of one group of
+    /// Whether the sighting's station and another one may answer for each other: stations of one host, of one group of
     /// routers or balancers, or virtual ones.
     pub(super) fn are_one(&self, s: &Sighting, other: Mac) -> bool {
         [s.mac, s.frame_mac].contains(&other)
@@ -24,14 +24,14 @@ impl Correlator {
             || is_same_balancer(s.mac, other)
     }
 
-    /// Whether two stations are one host's.
+    /// Whether two stations belong to one host.
     pub(super) fn is_one_host(&self, segment: Segment, a: Mac, b: Mac) -> bool {
         let of = |mac| self.memory.host_of(segment, mac).map(|host| host.id);
         of(a).is_some() && of(a) == of(b)
     }
 
-    /// Two virtual stations take turns, or a group's and that of a router which is in the group or forwards at all. Anybody
-    /// may write a virtual MAC, and take the address of one.
+    /// Whether an address may pass between two stations by fail-over: both are virtual, or one is and the other is a router
+    /// (of the group, or one that forwards). A virtual MAC alone is no reason: anybody can send with one.
     fn is_failover(&self, segment: Segment, old: Mac, new: Mac) -> bool {
         let router = match (old.kind(), new.kind()) {
             (MacKind::Virtual, MacKind::Virtual) => return true,
@@ -42,9 +42,9 @@ impl Correlator {
         self.forwards(segment, router) || self.is_in_group(segment, router)
     }
 
-    /// Whether one of two stations is a sleep proxy, which answers for hosts that sleep (its service is
-    /// `_sleep-proxy._udp`): the host takes its address back when it wakes. A gateway does not sleep.
-    pub(super) fn sleeps(&self, segment: Segment, ip: IpAddr, macs: [Mac; 2]) -> bool {
+    /// Whether one of two stations is a sleep proxy, which answers for hosts that sleep: the host takes its address back when
+    /// it wakes. A gateway does not sleep.
+    pub(super) fn is_sleep_proxied(&self, segment: Segment, ip: IpAddr, macs: [Mac; 2]) -> bool {
         let serves = |mac| {
             let host = self.memory.host_of(segment, mac);
             host.is_some_and(|host| host.services.iter().any(|service| service.instance.contains(SLEEP_PROXY)))
@@ -52,12 +52,12 @@ impl Correlator {
         macs.into_iter().any(serves) && !self.is_gateway(segment, ip)
     }
 
-    /// Two stations that take turns with an address, as routers of a group do, and a sleep proxy with whom it speaks for.
+    /// Why two stations take turns with an address, where that is normal: routers of a group, or a sleep proxy and its host.
     pub(super) fn explained_turn(&self, s: &Sighting, ip: IpAddr, old: Mac) -> Option<Reason> {
         if self.is_failover(s.segment, old, s.mac) || self.share_group(s, old) {
             return Some(Reason::Failover);
         }
-        self.sleeps(s.segment, ip, [old, s.mac]).then_some(Reason::ProxyArp)
+        self.is_sleep_proxied(s.segment, ip, [old, s.mac]).then_some(Reason::ProxyArp)
     }
 
     /// Whether a station is a router of some redundancy group.
@@ -74,7 +74,7 @@ impl Correlator {
     }
 }
 
-/// GLBP answers for one address by several virtual stations in turn (`00:07:b4:00:GG:FF`): none takes it from another.
+/// Whether both are virtual stations of one GLBP group, which answer for one address in turn (`00:07:b4:00:GG:FF`).
 pub(super) fn is_same_balancer(one: Mac, other: Mac) -> bool {
     one.0[..3] == [0, 7, 0xb4] && one.kind() == MacKind::Virtual && one.0[..5] == other.0[..5]
 }

@@ -1,4 +1,4 @@
-//! Events in the making: what every event says of its host, how severe it is while the network is learned, and its number.
+//! How events are made: what every event says of its host, how severe it is during the learning period, and its id.
 
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Severity};
@@ -11,7 +11,7 @@ impl Correlator {
         self.push(Event { details, ..bare(kind, at) }, events);
     }
 
-    /// As [`Correlator::emit`], of one of the sensor's ports.
+    /// As [`Correlator::emit`], about one of the sensor's ports.
     pub fn emit_of(
         &mut self,
         segment: Segment,
@@ -23,6 +23,7 @@ impl Correlator {
         self.push(Event { segment: Some(segment), details, ..bare(kind, at) }, events);
     }
 
+    /// An event about a station and its host.
     pub(super) fn about_host(&self, kind: Kind, at: Timestamp, segment: Segment, mac: Mac) -> Event {
         let host = self.memory.host_of(segment, mac);
         Event {
@@ -34,6 +35,7 @@ impl Correlator {
         }
     }
 
+    /// Gives an event the next id and appends it.
     pub(super) fn push(&mut self, mut event: Event, events: &mut Vec<Event>) {
         if self.is_silent {
             return;
@@ -43,18 +45,19 @@ impl Correlator {
         self.next_event_id += 1;
     }
 
-    /// While the network is learned, what is new is for the record only.
+    /// The severity of an event about something new: `info` during the learning period.
     pub(super) fn severity_of_new(&self, kind: Kind, first_seen: Timestamp) -> Severity {
         let learning = self.settings.learning_until.is_some_and(|until| first_seen < until);
         if learning { Severity::Info } else { kind.severity() }
     }
 
+    /// Whether a moment is in the learning period.
     pub(super) fn is_learning(&self, at: Timestamp) -> bool {
         self.settings.learning_until.is_some_and(|until| at < until)
     }
 }
 
-/// An event of which nothing is known but what happened and when.
+/// An event of a kind, without any facts yet.
 pub(super) fn bare(kind: Kind, at: Timestamp) -> Event {
     Event {
         id: 0,

@@ -1,5 +1,4 @@
-//! Who serves and who routes: DHCP servers and routers that are new, and such as do not belong there or speak as if they
-//! were another. And what concerns a gateway's address is an alarm.
+//! DHCP servers and routers: those that are new, those that do not belong there, and those that forge another one's messages.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -20,7 +19,7 @@ use crate::inventory::sighting::ndp::RouterAdvert;
 use crate::types::{Mac, MacKind, Segment, Text, is_forwarded};
 use crate::wire::ndp;
 
-/// What has not been seen for so long is told again when it comes back.
+/// What has not been seen for this long is reported again when it comes back.
 pub(super) const OVER: Duration = Duration::from_hours(1);
 
 impl Correlator {
@@ -38,7 +37,7 @@ impl Correlator {
         }
     }
 
-    /// A DHCP server spoke, through a relay or router where one is named: then the frame's MAC says nothing of the server.
+    /// A DHCP server answered. Through a relay or a router, where one is named, the frame's MAC is not the server's.
     pub(super) fn serve(
         &mut self,
         s: &Sighting,
@@ -59,8 +58,8 @@ impl Correlator {
         }
     }
 
-    /// A router's word by the address of another one that is alive: it is told, and moves nothing. Once the address has
-    /// passed to the station by claims of its own, that was told, and the station is the router.
+    /// Whether a router advertisement comes from the address of another router that is alive: it is reported, and moves
+    /// nothing. Once the address has passed to the station by claims (which was reported), the station is the router.
     pub(super) fn is_forged_advert(&mut self, s: &Sighting, advert: &RouterAdvert, events: &mut Vec<Event>) -> bool {
         let Some(ip) = s.ip.filter(|_| s.frame_mac.is_station()) else { return false };
         let Some(known) = self.memory.role(s.segment, Role::Router, ip) else { return false };
@@ -73,7 +72,7 @@ impl Correlator {
             return false;
         }
         let told = oddity_of(s, Oddity::SpoofedRouter, ip, s.frame_mac, victim);
-        // A capture file that is read again speaks of a time before the router that is known last.
+        // A capture file that is read again is of a time before the router that is known last.
         if self.settings.history && s.at <= heard {
             return self.memory.has_oddity(&told);
         }
@@ -96,7 +95,7 @@ impl Correlator {
             event.details.push(("name_servers", Detail::Texts(foreign_dns.iter().map(Ipv6Addr::to_string).collect())));
             self.push(event, events);
         }
-        // Who says that it is no default router plays no role, unless it says so for the first time.
+        // A lifetime of 0 says that it is no default router: that matters only of one that was known.
         if advert.lifetime_s == 0 {
             let Some(known) = &known else { return };
             self.emit_end(s, ip, known, advert, events);
@@ -113,7 +112,7 @@ impl Correlator {
             dnssl: advert.dnssl.iter().map(Text::escaped).collect(),
         };
         let holder = RoleHolder { prefixes: nets(advert), router: Some(router), ..holder_of(s, Role::Router, ip) };
-        // Routers of a group take turns in speaking by its station, each by its own address.
+        // Routers of a group take turns in sending with the group's MAC, each from its own address.
         let is_known_group = s.frame_mac.kind() == MacKind::Virtual && self.memory.is_router(s.segment, s.frame_mac);
         let is_new = self.memory.note_role(holder) && !is_known_group;
         if is_unlisted {
@@ -126,7 +125,7 @@ impl Correlator {
         }
     }
 
-    /// A default router says that it is none any more. Of a group's routers another one goes on.
+    /// A default router says that it is none any more. In a redundancy group another router takes over, and nothing is wrong.
     fn emit_end(
         &mut self,
         s: &Sighting,
@@ -145,8 +144,8 @@ impl Correlator {
         }
     }
 
-    /// Remembers the name servers; gives those that no router announced before, where that is odd: from a router that
-    /// is known, or from one that wants nothing but that.
+    /// Notes the name servers of an advertisement. Returns those that no router announced before, where that is odd: from a
+    /// known router, or from one that announces nothing but name servers.
     fn foreign_name_servers(
         &mut self,
         s: &Sighting,
@@ -155,7 +154,7 @@ impl Correlator {
         known: Option<&RoleHolder>,
     ) -> Vec<Ipv6Addr> {
         let is_odd = match known {
-            // A database of before does not know what it announced.
+            // An older database does not say what the router announced.
             Some(known) => known.router.is_some(),
             None => advert.lifetime_s == 0 && self.memory.find_router(s.segment, |_| true).is_some(),
         };
@@ -179,15 +178,16 @@ impl Correlator {
         foreign
     }
 
-    /// Against the configured prefixes any router is judged, once for each prefix; without them a new one against those
-    /// that are known. Prefixes that are withdrawn or deprecated bring nobody an address.
+    /// Whether a router announces a prefix that is not the segment's. Where prefixes are configured, every router is compared
+    /// with them, once for each prefix; else a new one is compared with the known ones. Withdrawn and deprecated prefixes do
+    /// not count: no host makes an address of them.
     fn brings_foreign_prefix(&mut self, s: &Sighting, ip: IpAddr, advert: &RouterAdvert, is_new: bool) -> bool {
         let is_learning = self.is_learning(s.at);
         let is_used = |prefix: &ndp::Prefix| prefix.valid_s > 0 && prefix.preferred_s > 0;
         let configured = |net: &IpNet| !prefix::is_foreign(&self.settings.prefixes, s.segment, net.addr());
         let (used, old): (Vec<_>, Vec<_>) = advert.prefixes.iter().partition(|prefix| is_used(prefix));
         let used: Vec<IpNet> = used.into_iter().filter_map(net_of).collect();
-        // A router that renumbers takes back the segment's prefix while it gives the next one.
+        // A router that renumbers withdraws the segment's prefix while it announces the next one.
         let renumbers = old.into_iter().filter_map(net_of).any(|net| configured(&net));
         let foreign: Vec<IpNet> = used.iter().filter(|net| !configured(net)).copied().collect();
         if !foreign.is_empty() {
@@ -246,14 +246,14 @@ impl Correlator {
         self.lists(segment, role).any(|list| list.has(ip, mac))
     }
 
-    /// Whether somebody is allowed to play the role there, and this one is not. Of whose MAC is not known, lists of MACs
-    /// say nothing.
+    /// Whether the role is restricted on the segment and this station is not on a list. Where its MAC is not known, lists of
+    /// MACs do not count.
     fn is_unlisted(&self, segment: Segment, role: Role, ip: IpAddr, mac: Option<Mac>) -> bool {
         let Some(mac) = mac else {
             let mut lists = self.lists(segment, role).peekable();
             return lists.peek().is_some() && !lists.any(|list| list.ips.contains(&ip) || !list.macs.is_empty());
         };
-        // A DHCPv6 server is known by a link-local address, which its owner seldom lists beside the other one.
+        // A DHCPv6 server sends from a link-local address, while its owner lists the other one.
         let is_listed_otherwise = |list: &Members| {
             let holds = |known: &IpAddr| self.memory.holder(segment, *known).is_some_and(|holder| holder.mac == mac);
             role == Role::DhcpServer && ip.is_ipv6() && list.ips.iter().any(holds)
@@ -287,7 +287,7 @@ fn identifier(address: Ipv6Addr) -> u64 {
     address.to_bits() as u64
 }
 
-/// What is remembered of an oddity of this moment.
+/// The row of an oddity that was seen now.
 pub(super) fn oddity_of(s: &Sighting, oddity: Oddity, ip: IpAddr, mac: Mac, frame_mac: Mac) -> ReportedOddity {
     ReportedOddity { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }
 }

@@ -1,4 +1,5 @@
-//! Stations that turn out to be a known host's, and what is told of it; and the owner's word on who belongs together.
+//! Stations that turn out to belong to a known host, and what is reported of that; and the owner's decisions on which
+//! stations are one host.
 
 use std::net::IpAddr;
 
@@ -16,7 +17,7 @@ use crate::wire::dhcpv6;
 use crate::wire::ssdp;
 
 impl Correlator {
-    /// The owner says that two hosts are one; the host that stays, or why not.
+    /// The owner says that two hosts are one. Returns the host that stays, or why they cannot be joined.
     pub fn join(&mut self, a: HostId, b: HostId) -> Result<HostId, &'static str> {
         let segment = |id| self.memory.host(id).map(|host| host.segment);
         match (segment(a), segment(b)) {
@@ -27,7 +28,7 @@ impl Correlator {
         }
     }
 
-    /// The owner says that a station is not its host's; the host that it is now, or why not.
+    /// The owner says that a station does not belong to its host. Returns the station's new host, or why it cannot be split.
     pub fn split(&mut self, id: HostId, mac: Mac) -> Result<HostId, &'static str> {
         let segment = self.memory.host(id).map(|host| host.segment).ok_or("no such host")?;
         match self.memory.host_of(segment, mac) {
@@ -38,7 +39,7 @@ impl Correlator {
         }
     }
 
-    /// Looks whether what was just learned makes two hosts one, or shows that one is two.
+    /// Checks whether what was just learned shows that two hosts are one, or that one is two.
     pub(super) fn recognise(&mut self, s: &Sighting, events: &mut Vec<Event>) {
         self.memory.merge_changed();
         for mac in [s.frame_mac, s.mac] {
@@ -46,7 +47,7 @@ impl Correlator {
                 self.memory.split_station(s.segment, other, false);
             }
         }
-        // Evidence that came after the address has nothing more to wait for.
+        // The station has an address already: evidence that came later has nothing more to wait for.
         let has_address = self.memory.join_of(s.segment, s.mac).is_some_and(|join| !join.told)
             && self.memory.ipv4_count(s.segment, s.mac) > 0;
         if has_address {
@@ -54,23 +55,23 @@ impl Correlator {
         }
     }
 
-    /// What every client of DHCPv6 has, and keeps when its MAC changes (RFC 8415, section 11).
+    /// Takes in the DUID, which a DHCPv6 client keeps when its MAC changes (RFC 8415, section 11).
     pub(super) fn learn_duid(&mut self, id: HostId, message: &dhcpv6::Message) {
         let Some(duid) = message.client_duid.as_ref().filter(|duid| duid.as_bytes().len() >= 6) else { return };
         self.learn_mark(id, Evidence::Duid, merge_keys::hex(duid.as_bytes()));
     }
 
-    /// The device that a message is of (UPnP Device Architecture, section 1.2.2).
+    /// Takes in the uuid of the device that sent the message (UPnP Device Architecture, section 1.2.2).
     pub(super) fn learn_uuid(&mut self, id: HostId, message: &ssdp::Message) {
         let Some(usn) = message.usn.as_ref().and_then(|usn| usn.as_bytes().strip_prefix(b"uuid:")) else { return };
         let uuid = usn.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
-        // Makers that did not care wrote the same short word into all of them.
+        // Shorter ones are a maker's constant, the same in all its devices.
         if uuid.len() >= 32 {
             self.learn_mark(id, Evidence::SsdpUuid, Text::new(&uuid).escaped());
         }
     }
 
-    /// What SNMP says of a machine, where its administrator named it.
+    /// Takes in what SNMP says of a machine that its administrator gave a name.
     pub(super) fn learn_system(&mut self, s: &Sighting, ip: IpAddr, words: [&Option<Text>; 3]) {
         let words = words.map(|word| word.as_ref().map(Text::escaped).unwrap_or_default());
         let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
@@ -85,7 +86,7 @@ impl Correlator {
         self.memory.update_host(id, |host| (host::learn_print(host, evidence, value, prints_max), ()));
     }
 
-    /// Joins that have waited long enough for an address.
+    /// Reports joins that have waited long enough for an address.
     pub(super) fn settle_rotations(&mut self, settled: Option<Timestamp>, after: Timestamp, events: &mut Vec<Event>) {
         let until = settled.unwrap_or(Timestamp::from_nanos(i64::MIN));
         for (segment, mac) in self.memory.unreported_joins(until, after) {
@@ -96,7 +97,7 @@ impl Correlator {
         }
     }
 
-    /// Tells that a station is a known host's new one, when that is to be told.
+    /// Reports that a known host has a new MAC, unless that is reported already or need not be.
     pub(super) fn emit_rotation(&mut self, segment: Segment, mac: Mac, at: Timestamp, events: &mut Vec<Event>) {
         let Some(join) = self.memory.take_unreported_join(segment, mac) else { return };
         let Join { old_mac, evidence, .. } = join;
@@ -109,7 +110,7 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// A move between stations of one host is told for the record, and not at all where the one replaced the other.
+    /// Reports a move between stations of one host as `info`, and not at all where one replaced the other.
     pub(super) fn emit_move_within(&mut self, s: &Sighting, old: Mac, mut event: Event, events: &mut Vec<Event>) {
         let rotated = |mac| self.memory.join_of(s.segment, mac).is_some_and(|join| !join.apart);
         if rotated(s.mac) || rotated(old) {
@@ -120,8 +121,8 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// A station with a changing MAC took over another's address that no network gave it and nobody defends: it is that
-    /// machine (RFC 7217: an interface identifier that stays while the MAC changes).
+    /// A station with a random MAC took over a link-local address that is not made of a MAC and that nobody defends: it is the
+    /// machine that had the address (RFC 7217: the interface identifier stays while the MAC changes).
     pub(super) fn join_by_address(&mut self, segment: Segment, ip: IpAddr, old: Mac, new: Mac) {
         let IpAddr::V6(six) = ip else { return };
         let is_made_of_mac = six.octets()[11..13] == [0xff, 0xfe];
@@ -133,8 +134,7 @@ impl Correlator {
         }
     }
 
-    /// Whether an address is one more of a prefix in which the station's host has one already: temporary addresses
-    /// (RFC 8981) come and go.
+    /// Whether the host has another address in the same IPv6 prefix: temporary addresses (RFC 8981) come and go.
     pub(super) fn is_one_more(&self, id: HostId, ip: IpAddr) -> bool {
         let IpAddr::V6(ip) = ip else { return false };
         let prefix = |ip: u128| ip >> 64;

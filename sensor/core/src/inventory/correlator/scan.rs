@@ -1,4 +1,5 @@
-//! Who looks around: what the classifier counted (`sensor_ebpf::scan`), told once, and not of those who ask for others.
+//! Scans that the classifier counted (`sensor_ebpf::scan`): reported once each, and not of stations that ask on behalf of
+//! others.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use crate::inventory::model::host::{Host, HostRole};
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::types::{Mac, Segment, Timestamp};
 
-/// A scan is over when the station did not scan again for so long.
+/// A scan is over when the station has not scanned for this long.
 const SCAN_OVER: Duration = Duration::from_secs(600);
 
 impl Correlator {
@@ -39,7 +40,7 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// Whether what a station asks for may be what others look for behind it.
+    /// Whether a station may ask on behalf of others: a router or one that forwards.
     fn asks_for_others(&self, segment: Segment, mac: Mac) -> bool {
         let forwards = |host: &Host| host.roles.contains_key(&HostRole::Router);
         self.forwards(segment, mac) || self.memory.host_of(segment, mac).is_some_and(forwards)

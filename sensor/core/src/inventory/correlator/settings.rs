@@ -11,26 +11,27 @@ use crate::types::{Iface, Mac, Segment, Timestamp};
 /// What the owner or the world decided about correlating.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Until when new hosts are `info`: the learning period's end.
+    /// The end of the learning period: until then what is new is `info`.
     pub learning_until: Option<Timestamp>,
-    /// How long a new host without an IPv4 address may wait for one before `new-host` is told.
+    /// How long a new host without an IPv4 address may wait for one before it is reported.
     pub settle: Duration,
     /// The sensor's own stations: they make no host and no event.
     pub own_macs: BTreeSet<Mac>,
-    /// Prefixes that live on an interface (untagged segment), or on every segment where none is named.
+    /// Prefixes of an interface's untagged segment, or of every segment where no interface is named.
     pub prefixes: Vec<(Option<Iface>, IpNet)>,
-    /// Who may serve and route, where the owner said so.
+    /// Which DHCP servers and routers are allowed, where the owner said so.
     pub allow: Vec<Allow>,
-    /// How long a claim by another MAC may wait for the answers of both stations; `None`: nobody can be asked.
+    /// How long a claim of an address by another MAC waits for the answers of both stations; `None`: nobody can be asked.
     pub explain: Option<Duration>,
-    /// Sightings may be older than what is known (a capture file): an old claim that is already known tells nothing.
+    /// Sightings may be older than what is known, as those of a capture file that is read again: what is known already causes
+    /// no event.
     pub history: bool,
 }
 
-/// Who may serve and route on a segment. An empty list allows everybody.
+/// Which DHCP servers and routers are allowed on a segment. An empty list allows all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allow {
-    /// The segment; every one, where none is named.
+    /// The segment; `None`: every segment.
     pub segment: Option<Segment>,
     /// DHCP servers.
     pub dhcp_servers: Members,

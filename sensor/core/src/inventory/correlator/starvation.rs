@@ -1,5 +1,5 @@
-//! DHCP starvation: addresses asked of DHCP servers by so many clients that none are left. Either one station speaks for
-//! all of them, or each is a station that does nothing else.
+//! DHCP starvation: so many clients ask for addresses that the server has none left. Either one station sends for all of
+//! them, or each is a station that sends nothing else.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,24 +12,24 @@ use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
 use crate::types::{Mac, Segment, Timestamp};
 
-/// What counts together.
+/// Clients within this time count together.
 const WINDOW: Duration = Duration::from_secs(60);
-/// More clients than this one station does not speak for.
+/// No honest station sends for more clients than this.
 const CLIENTS: usize = 32;
-/// More stations than this do not come at once and then do nothing.
+/// More new stations than this do not come at once and then send nothing but DHCP.
 const CROWD: usize = 100;
-/// It is over when nothing was seen of it for so long.
+/// It is over when nothing was seen of it for this long.
 const STARVING: Duration = Duration::from_secs(600);
-/// Stations, and segments, that are watched.
+/// Most stations, and segments, that are watched.
 const WATCHED_MAX: usize = 256;
-/// Stations of one segment that are counted.
+/// Most stations of one segment that are counted.
 const CROWD_MAX: usize = 512;
 
 impl Correlator {
     /// A client without an address asks for one.
     pub(super) fn watch_starvation(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
         let asks = !claim.from_server && matches!(claim.message, DhcpMessage::Discover | DhcpMessage::Request);
-        // Who renews has an address, and its frame may come through a router; a relay says that it is one.
+        // A client that renews has an address, and its frame may come through a router; a relay sets `giaddr`.
         let is_first = claim.source.is_none() && claim.ciaddr.is_none() && claim.giaddr.is_none();
         if !asks || !is_first || !s.mac.is_station() || !s.frame_mac.is_station() {
             return;
@@ -51,7 +51,7 @@ impl Correlator {
         }
     }
 
-    /// Whether nothing but DHCP was heard of a station; of one that is forgotten already, or that speaks now, neither.
+    /// Whether nothing but DHCP was heard of a station. True as well of one that is forgotten already.
     fn only_asked(&self, segment: Segment, mac: Mac) -> bool {
         self.memory.sources(segment, mac).is_none_or(|sources| sources.iter().all(|source| source == Source::Dhcp))
     }
@@ -82,7 +82,7 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// Whether a host is one of those that starve a server's clients: first heard while it lasts, and by DHCP only.
+    /// Whether a host is part of a starvation: first heard while it lasts, and by DHCP only.
     pub(super) fn is_starved(&self, id: HostId, segment: Segment, mac: Mac, first_seen: Timestamp) -> bool {
         let lasts = |last: &Timestamp| first_seen.since(*last) < STARVING;
         self.starvation.reported.iter().any(|(at, _, last)| *at == segment && lasts(last))
@@ -91,7 +91,7 @@ impl Correlator {
     }
 }
 
-/// Notes the client; how many different ones there were within the window, at most `max`.
+/// Notes the client. Returns how many different ones there were within the window, at most `max`.
 fn note<K: Copy + Ord>(watched: &mut BTreeMap<K, Clients>, key: K, s: &Sighting, max: usize) -> usize {
     if !watched.contains_key(&key) && watched.len() >= WATCHED_MAX {
         let oldest = watched.iter().min_by_key(|(_, asked)| asked.back().map(|(at, _)| *at)).map(|(key, _)| *key);

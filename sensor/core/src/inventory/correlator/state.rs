@@ -213,7 +213,7 @@ pub(super) struct Conflicts {
     pub(super) given: Vec<(Sighting, Mac, Details)>,
 }
 
-/// Who forwards, and which prefixes are on a segment. The next frames tell it again.
+/// Which stations forward, and which prefixes are on a segment. After a restart the next frames show it again.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     /// Stations that forwarded what others sent.

@@ -11,7 +11,7 @@ use crate::inventory::model::source::Source;
 use crate::inventory::sighting::answer::{Answer, PortState};
 use crate::types::{Segment, Timestamp};
 
-/// What the result of connecting to a port tells.
+/// What the result of connecting to a port shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PortNews {
     /// It was open, and was found closed often enough to be reported.

@@ -1,4 +1,4 @@
-//! What a host says of itself: names, services, what it tells DHCP servers. Only compares and stores.
+//! What a host says of itself: names, services, what it sends to DHCP servers. Only compares and stores.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

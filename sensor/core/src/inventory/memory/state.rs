@@ -90,7 +90,7 @@ impl Memory {
         self.tables.view()
     }
 
-    /// From now on nobody asks for changes: none are kept.
+    /// From now on no changes are kept: nobody takes them.
     pub(crate) fn save_nothing(&mut self) {
         self.tables.save_nothing();
     }

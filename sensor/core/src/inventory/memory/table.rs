@@ -82,7 +82,7 @@ impl<R: TableRow> BoundedTable<R> {
         }
     }
 
-    /// From now on nobody asks for changes.
+    /// From now on no changes are kept: nobody takes them.
     pub(crate) fn save_nothing(&mut self) {
         self.is_saved = false;
     }

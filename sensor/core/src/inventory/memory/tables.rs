@@ -51,7 +51,7 @@ macro_rules! tables {
                 View { $($table: self.$table.rows(),)* }
             }
 
-            /// From now on nobody asks for changes: none are kept.
+            /// From now on no changes are kept: nobody takes them.
             pub(super) fn save_nothing(&mut self) {
                 $(self.$table.save_nothing();)*
             }

@@ -7,10 +7,10 @@ use crate::types::{Mac, Segment, Timestamp};
 use enumset::EnumSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// An address on a segment, and the stations that held it.
+/// An address on a segment, and the stations that hold or held it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// Where.
+    /// The segment.
     pub segment: Segment,
     /// The address.
     pub ip: IpAddr,
@@ -39,11 +39,11 @@ impl TableRow for Binding {
 pub struct Holder {
     /// The station.
     pub mac: Mac,
-    /// First time it claimed the address.
+    /// When it first claimed the address.
     pub first_seen: Timestamp,
-    /// Last time.
+    /// When it was last heard with the address.
     pub last_seen: Timestamp,
-    /// The protocols by which it did.
+    /// The protocols that showed it.
     pub sources: EnumSet<Source>,
 }
 
@@ -58,20 +58,20 @@ pub struct RestoredHolder {
     pub until: Timestamp,
 }
 
-/// A DHCP server's promise.
+/// A DHCP lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Where the client is.
+    /// The client's segment.
     pub segment: Segment,
     /// The address.
     pub ip: Ipv4Addr,
-    /// The client.
+    /// The client's MAC.
     pub mac: Mac,
     /// The server identifier, where given.
     pub server: Option<Ipv4Addr>,
-    /// When it was given.
+    /// When the server gave it.
     pub at: Timestamp,
-    /// When it ends; `None`: not said.
+    /// When it ends; `None`: the server did not say.
     pub until: Option<Timestamp>,
 }
 
@@ -92,31 +92,31 @@ impl TableRow for Lease {
 /// What probes found out about an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Where.
+    /// The segment.
     pub segment: Segment,
     /// The address.
     pub ip: IpAddr,
-    /// The host that answers, when no station is known that holds the address (it lies behind a router).
+    /// The host that answers, where no station is known to hold the address (it lies behind a router).
     pub host: Option<HostId>,
-    /// First answer, or first time that one was missed.
+    /// When it first answered, or first did not.
     pub first_seen: Timestamp,
-    /// Last answer; the same as `first_seen` when there never was one.
+    /// When it last answered; `first_seen` when it never did.
     pub last_seen: Timestamp,
-    /// The techniques that were answered.
+    /// The techniques by which it answered.
     pub sources: EnumSet<Source>,
-    /// The end of the last round of questions that nobody answered.
+    /// The end of the last round of probes that stayed unanswered; `None` since it was heard again.
     pub silent_at: Option<Timestamp>,
     /// Last round-trip time, microseconds.
     pub rtt_us: Option<u32>,
     /// The name that DNS gives for the address, escaped.
     pub reverse_dns: Option<String>,
-    /// Names that were learned by asking, by source, most recent first within a source.
+    /// Names that probes learned, by source, most recent first within a source.
     pub names: Vec<Name>,
-    /// TCP ports that are or were open, rising.
+    /// TCP ports that are or were open, by number.
     pub ports: Vec<OpenPort>,
-    /// TCP ports that were asked and never open, rising.
+    /// TCP ports that were asked and never open, by number.
     pub closed_ports: Vec<u16>,
-    /// What SNMP said.
+    /// What SNMP said of the host.
     pub snmp: Option<Box<SnmpFacts>>,
 }
 
@@ -138,27 +138,27 @@ impl TableRow for Asked {
 /// A TCP port that is or was open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenPort {
-    /// Its number.
+    /// The port's number.
     pub port: u16,
-    /// `service-closed` was told, or the port was found closed as often as that needs.
+    /// It was found closed so often that `service-closed` is reported.
     pub closed: bool,
-    /// How often in succession it was found closed.
+    /// How often in succession it was found closed or silent.
     pub misses: u8,
-    /// What it greeted with, escaped.
+    /// The banner that it last sent, escaped.
     pub banner: Option<String>,
-    /// First time open.
+    /// When it was first open.
     pub first_seen: Timestamp,
-    /// Last time open.
+    /// When it was last open.
     pub last_seen: Timestamp,
 }
 
-/// What SNMP said (RFC 3418), escaped.
+/// What SNMP said of a host (RFC 3418), escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnmpFacts {
-    /// `sysName`.
+    /// `sysName`: the name that its administrator gave it.
     pub name: Option<String>,
-    /// `sysDescr`.
+    /// `sysDescr`: hardware and software.
     pub description: Option<String>,
-    /// `sysObjectID`, dotted.
+    /// `sysObjectID`: the maker's number for the model, dotted.
     pub object_id: Option<String>,
 }

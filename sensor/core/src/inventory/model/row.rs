@@ -10,7 +10,7 @@ pub trait TableRow: Clone + Debug {
     /// The row's key. Ordered, because rows leave a table in the order of their keys.
     type Key: Copy + Debug + Eq + Hash + Ord;
 
-    /// What the memory keeps beside the row and nobody saves; `()` where there is nothing.
+    /// What the memory keeps beside the row and does not save; `()` where there is nothing.
     type Note: Debug + Default;
 
     /// Whether a later `last_seen` is saved by itself, as a [`crate::inventory::model::rows::Presence`]. Where it is not,

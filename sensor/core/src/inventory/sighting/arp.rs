@@ -8,11 +8,11 @@ use crate::wire::arp;
 /// ARP's claim; `Sighting::ip` is the sender's address, or the one asked about in a conflict check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArpClaim {
-    /// What the message does.
+    /// The kind of message.
     pub operation: ArpOperation,
-    /// The address asked for or answered to.
+    /// The target address: the one asked for, or the one answered to.
     pub target: Ipv4Addr,
-    /// It answers a probe of ours.
+    /// Whether it answers a probe of the sensor.
     pub asked: bool,
 }
 
@@ -25,13 +25,13 @@ pub enum ArpOperation {
     Gratuitous,
     /// Sender 0.0.0.0, to one station: "do you still hold it?", as switches ask that track hosts. Binds nothing.
     PresenceCheck,
-    /// Answer.
+    /// An answer: the sender holds its address.
     Reply,
-    /// Question.
+    /// A request for the target's MAC.
     Request,
 }
 
-/// What the message claims, and of which station and address. `None` where it binds nothing and names nobody.
+/// What the message claims, and of which station and address. `None` where no station or address can be meant.
 pub(super) fn claim(frame: &Frame<'_>, message: &arp::Message) -> Option<(Mac, Ipv4Addr, ArpClaim)> {
     let (operation, ip) = match message.purpose {
         arp::Purpose::ConflictCheck if frame.destination_mac.is_station() => {

@@ -12,18 +12,18 @@ pub struct Dhcpv6Claim {
     pub message: dhcpv6::Message,
     /// Advertise, reply or reconfigure.
     pub from_server: bool,
-    /// The client, when the frame went from or to it and not over a relay's other leg.
+    /// The client's MAC, where the frame went from or to the client itself and not between relay and server.
     pub client: Option<Mac>,
-    /// The frame's sender speaks from a link-local address: no router stands before it.
+    /// The frame was sent from a link-local address: no router has forwarded it.
     pub is_near: bool,
 }
 
 impl Dhcpv6Claim {
-    /// Type 2.
+    /// The message type Advertise.
     pub const ADVERTISE: u8 = 2;
-    /// Type 7.
+    /// The message type Reply.
     pub const REPLY: u8 = 7;
-    /// Type 10.
+    /// The message type Reconfigure.
     pub const RECONFIGURE: u8 = 10;
 }
 
@@ -32,7 +32,7 @@ pub(super) fn claim(frame: &Frame<'_>, message: &dhcpv6::Message) -> Dhcpv6Claim
     let mut message = message.clone();
     message.is_truncated |= frame.cut;
     let from_server = matches!(message.kind, Dhcpv6Claim::ADVERTISE | Dhcpv6Claim::REPLY | Dhcpv6Claim::RECONFIGURE);
-    // A client speaks from its link-local address, unless a server allowed it unicast (RFC 8415, section 18.4): then a
+    // A client sends from its link-local address, unless a server allowed it unicast (RFC 8415, section 18.4): then a
     // router's MAC may be on the frame.
     let (end, station) = match from_server {
         true => (frame.packet.map(|packet| packet.destination), frame.destination_mac),

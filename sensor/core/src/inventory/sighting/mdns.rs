@@ -1,4 +1,4 @@
-//! What a record of multicast DNS claims (RFC 6762).
+//! What a record of multicast DNS (RFC 6762) or LLMNR (RFC 4795) claims.
 
 use crate::types::Text;
 use crate::wire::dns;
@@ -8,11 +8,11 @@ use std::net::IpAddr;
 /// Names are labels joined by `.`, nothing escaped, no final dot; the root is `.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MdnsClaim {
-    /// A or AAAA of a response.
+    /// An address record (A or AAAA) of a response.
     Address {
-        /// The owner.
+        /// The record's owner.
         name: Text,
-        /// Its address.
+        /// The owner's address.
         addr: IpAddr,
     },
     /// A record with TTL 0: what it was, and its owner.
@@ -25,21 +25,21 @@ pub enum MdnsClaim {
         /// The name asked for.
         name: Text,
     },
-    /// PTR below `in-addr.arpa` or `ip6.arpa`.
+    /// A reverse name: PTR below `in-addr.arpa` or `ip6.arpa`.
     Reverse {
-        /// The owner.
+        /// The record's owner.
         name: Text,
-        /// Where it points.
+        /// The name that it points to.
         target: Text,
     },
-    /// PTR of a service type to an instance.
+    /// An instance of a service type (PTR).
     Service {
         /// The service type.
         name: Text,
         /// The instance.
         instance: Text,
     },
-    /// SRV.
+    /// Host and port of an instance (SRV).
     Srv {
         /// The instance.
         name: Text,
@@ -48,14 +48,14 @@ pub enum MdnsClaim {
         /// The port.
         port: u16,
     },
-    /// TXT.
+    /// Attributes of an instance (TXT).
     Txt {
-        /// The owner.
+        /// The record's owner.
         name: Text,
         /// Its strings.
         txt: Vec<Text>,
     },
-    /// PTR of `_services._dns-sd._udp`.
+    /// A service type that exists (PTR of `_services._dns-sd._udp`).
     Type {
         /// The service type that exists.
         name: Text,

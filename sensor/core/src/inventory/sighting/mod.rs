@@ -18,7 +18,7 @@ pub mod mdns;
 pub mod nbns;
 /// What a WS-Discovery message claims.
 pub mod wsd;
-/// What frames of any kind tell of their sender.
+/// Frames of any kind: that their sender is there.
 pub mod traffic;
 /// Answers to probes that came through sockets.
 pub mod answer;
@@ -40,28 +40,28 @@ use crate::types::{Frame, Mac, Segment, Timestamp};
 use crate::wire::syn::Syn;
 use crate::wire::{Message, cdp, lldp, membership, redundancy, ssdp, stp};
 
-/// One fact.
+/// One fact: who, where, when, by which protocol, claiming what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// When it was seen.
+    /// When the frame or the answer was received.
     pub at: Timestamp,
-    /// Where.
+    /// The segment.
     pub segment: Segment,
-    /// Who sent the frame.
+    /// The source of the frame.
     pub frame_mac: Mac,
-    /// Whom the claim is about: ARP sender, NDP link-layer option, DHCP client; else the frame's source. All zeros, as
-    /// `frame_mac` is, for an answer that came through a socket, which does not tell the station.
+    /// The station that the claim is about: ARP sender, NDP link-layer option, DHCP client; else the frame's source. All
+    /// zeros, as `frame_mac` is, for an answer that came through a socket, which does not show the station.
     pub mac: Mac,
-    /// The address that the claim is about, where there is one.
+    /// The address that the claim is about, if there is one.
     pub ip: Option<IpAddr>,
     /// What is claimed.
     pub claim: Claim,
 }
 
-/// What a sighting claims, in its protocol's words.
+/// What a sighting claims, in the terms of its protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// What a host answered to a probe through a socket.
+    /// An answer to a probe, through a socket.
     Answer(Box<Answer>),
     /// ARP.
     Arp(ArpClaim),
@@ -87,7 +87,7 @@ pub enum Claim {
     Redundancy(Box<redundancy::Message>),
     /// Spanning tree.
     Stp(stp::Message),
-    /// A service answered somebody; `Sighting::ip` is its host's.
+    /// A service sent an answer to some host; `Sighting::ip` is the service's address.
     Served(ServedClaim),
     /// How a TCP connection is opened or accepted; boxed because it is large.
     Syn(Box<Syn>),
@@ -106,19 +106,19 @@ impl Sighting {
         Self { at, segment, frame_mac: Mac::ZERO, mac: Mac::ZERO, ip: Some(ip), claim }
     }
 
-    /// What the kernel counted of a station.
+    /// Frames of a station that the kernel counted.
     pub fn of_presence(segment: Segment, mac: Mac, ip: IpAddr, frames: u64, bytes: u64, at: Timestamp) -> Self {
         let claim = Claim::Traffic(TrafficClaim { hop_limit: None, frames, bytes });
         Self { at, segment, frame_mac: mac, mac, ip: Some(ip), claim }
     }
 
-    /// What the kernel learned of a neighbour when it asked for it by ARP.
+    /// A neighbour that the kernel resolved by ARP.
     pub fn of_neighbour(segment: Segment, ip: Ipv4Addr, mac: Mac, at: Timestamp) -> Self {
         let claim = ArpClaim { operation: ArpOperation::Reply, target: Ipv4Addr::UNSPECIFIED, asked: true };
         Self { at, segment, frame_mac: mac, mac, ip: Some(ip.into()), claim: Claim::Arp(claim) }
     }
 
-    /// The address that somebody has, by this; not one that is only asked about, or that a name server speaks of.
+    /// The address that is in use by this sighting; `None` for one that is only asked about or that a name server names.
     pub fn shows_life(&self) -> Option<IpAddr> {
         let is_alive = match &self.claim {
             Claim::Answer(answer) => {
@@ -129,7 +129,7 @@ impl Sighting {
             Claim::Cdp(_) | Claim::Lldp(_) | Claim::Stp(_) => false,
             Claim::Membership(_) | Claim::Redundancy(_) => true,
             Claim::Mdns(_) | Claim::Served(_) => true,
-            // Who is behind a router is nobody's neighbour.
+            // A forwarded packet's sender is behind a router.
             Claim::Traffic(claim) => !claim.is_forwarded(),
             Claim::Ndp(claim) => *claim != NdpClaim::Dad,
             // It may come from anywhere, through a router.
@@ -144,13 +144,12 @@ impl Sighting {
     }
 }
 
-/// Turns a message into sightings, appended to `out`. What binds nothing and names nobody makes none.
+/// Turns a message into sightings, appended to `out`. A message that neither binds an address nor shows a station makes none.
 pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) {
     let mut push = |mac, ip, claim| {
         out.push(Sighting { at: frame.at, segment: frame.segment, frame_mac: frame.source_mac, mac, ip, claim });
     };
     let (sender, source) = (frame.source_mac, heard::source(frame));
-    // Multicast is nobody's address.
     let unicast_source = source.filter(|ip| !ip.is_multicast());
     match message {
         Message::Arp(message) => {

@@ -11,32 +11,32 @@ pub enum NbnsClaim {
     Address {
         /// The name.
         name: nbns::Name,
-        /// It is a group's.
+        /// Whether it is a group name.
         group: bool,
         /// Its address.
         addr: Ipv4Addr,
     },
-    /// A name is given back.
+    /// A name is released.
     Goodbye {
         /// The name.
         name: nbns::Name,
-        /// It is a group's.
+        /// Whether it is a group name.
         group: bool,
         /// Its address.
         addr: Ipv4Addr,
     },
-    /// Somebody asks for a name.
+    /// A query for a name.
     Query {
         /// The name.
         name: nbns::Name,
     },
-    /// One of the names that a node lists as its own.
+    /// One of the names in a node's status.
     Status {
         /// The name.
         name: nbns::Name,
-        /// It is a group's.
+        /// Whether it is a group name.
         group: bool,
-        /// It is in use.
+        /// Whether it is in use.
         active: bool,
     },
 }

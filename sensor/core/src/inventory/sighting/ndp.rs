@@ -4,21 +4,21 @@ use crate::types::{Frame, Mac, Text};
 use crate::wire::ndp;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// NDP's claim; `Sighting::ip` is the address that the link-layer option (or, without one, the frame) speaks for.
+/// NDP's claim; `Sighting::ip` is the address that the link-layer option (or, without one, the frame's source) belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NdpClaim {
     /// Neighbour advertisement: the target is held by `Sighting::mac`.
     Advert {
-        /// The sender says that it routes.
+        /// The R flag: the sender says that it is a router.
         router: bool,
-        /// The sender says that somebody asked.
+        /// The S flag: the message answers a solicitation.
         solicited: bool,
-        /// It answers a probe of ours.
+        /// Whether it answers a probe of the sensor.
         asked: bool,
     },
     /// Solicitation from `::`: "does anybody hold this address?" (RFC 4862, section 5.4). Binds nothing.
     Dad,
-    /// Redirect (RFC 4861, section 4.5); the sighting speaks for the router that sent it and binds nothing else.
+    /// Redirect (RFC 4861, section 4.5); the sighting is about the router that sent it and binds nothing else.
     Redirect {
         /// The better first hop.
         target: IpAddr,
@@ -61,7 +61,7 @@ pub struct RouterAdvert {
     pub dnssl: Vec<Text>,
 }
 
-/// What the message claims, and of which station and address. `None` where it binds nothing and names nobody.
+/// What the message claims, and of which station and address. `None` where no station or address can be meant.
 pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, IpAddr, NdpClaim)> {
     let source = message.source;
     let station = |mac: Option<Mac>| mac.filter(|mac| mac.is_station());
@@ -72,7 +72,7 @@ pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, I
             (station(message.source_mac), source, NdpClaim::Solicit { target: target.into() })
         }
         ndp::Kind::Advert { target, router, solicited } => {
-            // Without the option the frame's own source answers, if it answers for itself (RFC 4861, section 4.4).
+            // Without the option the target is the frame's source, if it answers for itself (RFC 4861, section 4.4).
             let own = (target == source).then_some(frame.source_mac);
             (station(message.target_mac).or(own), target, NdpClaim::Advert { router, solicited, asked: false })
         }
@@ -93,7 +93,7 @@ pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, I
             let mac = station(message.source_mac).or(Some(frame.source_mac));
             (mac, source, NdpClaim::RouterAdvert(Box::new(advert)))
         }
-        // Its link-layer option is the target's, so the frame alone speaks for the router that sends it.
+        // Its link-layer option is the target's: the router that sends it is the frame's source.
         ndp::Kind::Redirect { target, destination } => (
             Some(frame.source_mac),
             source,

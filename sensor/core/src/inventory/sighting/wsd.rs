@@ -6,9 +6,9 @@ use crate::wire::wsd;
 /// What a WS-Discovery message says of one target, or asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WsdClaim {
-    /// Which message.
+    /// The kind of message.
     pub kind: wsd::Kind,
-    /// The target.
+    /// The target that it is about.
     pub target: wsd::Target,
 }
 
