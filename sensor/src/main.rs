@@ -34,7 +34,7 @@ use sensor::store::writer::Writer;
 use sensor::terminal::failure::Failure;
 use sensor::terminal::{notice, screen};
 use sensor::watch;
-use sensor_core::inventory::correlator::Settings;
+use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::planner::Planner;
 
 fn main() -> ExitCode {

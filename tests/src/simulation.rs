@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use sensor_core::inventory::correlator::{Correlator, Settings};
+use sensor_core::inventory::correlator::settings::Settings;
+use sensor_core::inventory::correlator::state::Correlator;
 use sensor_core::inventory::event::{Event, Kind, Reason};
-use sensor_core::inventory::memory::limits::Limits;
 use sensor_core::inventory::model::host::HostRole;
 use sensor_core::inventory::model::role::Role;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::model::source::Source;
 use sensor_core::inventory::sighting::arp::{ArpClaim, ArpOperation};

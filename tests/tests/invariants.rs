@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use sensor_core::inventory::correlator::{Correlator, Settings};
+use sensor_core::inventory::correlator::settings::Settings;
+use sensor_core::inventory::correlator::state::Correlator;
 use sensor_core::inventory::event::Event;
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::{Removed, Rows};
 use sensor_core::inventory::sighting::arp::{ArpClaim, ArpOperation};
 use sensor_core::inventory::sighting::ndp::NdpClaim;

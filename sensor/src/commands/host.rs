@@ -20,11 +20,12 @@ use crate::store::reader::Reader;
 use crate::store::writer::Writer;
 use crate::terminal::failure::Failure;
 use crate::terminal::screen;
-use sensor_core::inventory::correlator::{Correlator, Settings};
-use sensor_core::inventory::memory::kinship;
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::correlator::settings::Settings;
+use sensor_core::inventory::correlator::state::Correlator;
 use sensor_core::inventory::model::host::{Host, Station};
+use sensor_core::inventory::model::join;
 use sensor_core::inventory::model::join::Join;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::types::Mac;
 
@@ -142,7 +143,7 @@ fn reason(join: &Join) -> String {
     match join.apart {
         true => format!("parted from host {} at {at}", written(join.host)),
         false => {
-            let score = kinship::score(&join.evidence);
+            let score = join::score(&join.evidence);
             format!("joined after {} at {at}, {score} % by {}", join.old_mac, words.join(", "))
         }
     }

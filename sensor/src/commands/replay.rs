@@ -18,7 +18,7 @@ use crate::store::writer::Writer;
 use crate::terminal::failure::Failure;
 use crate::terminal::notice;
 use crate::terminal::screen;
-use sensor_core::inventory::correlator::Settings;
+use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::types::{Frame, Timestamp};
 
 /// Reads all files, in order, as one stream.

@@ -17,7 +17,7 @@ use crate::config::parse::{
     parse_members, parse_ports, parse_quiet, parse_segment, parse_server, parse_span, parse_technique,
 };
 use crate::probe::snmp::Credentials;
-use sensor_core::inventory::correlator::{Allow, Members};
+use sensor_core::inventory::correlator::settings::{Allow, Members};
 use sensor_core::inventory::model::quiet::Quiet;
 use sensor_core::inventory::planner::policy::DELICATE_PORTS;
 use sensor_core::inventory::planner::probe::Technique;

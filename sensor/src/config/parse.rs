@@ -5,7 +5,7 @@ use crate::capture::options::{Port, Role};
 use crate::config::error::ConfigError;
 use crate::config::shared::{self, Screen};
 use ipnet::IpNet;
-use sensor_core::inventory::correlator::Members;
+use sensor_core::inventory::correlator::settings::Members;
 use sensor_core::inventory::event::{Kind, Severity};
 use sensor_core::inventory::judge::mute::Target;
 use sensor_core::inventory::model::host::HostId;

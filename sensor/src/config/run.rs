@@ -12,7 +12,7 @@ use crate::config::parse::{parse_iface, parse_prefix, ports, prefixes, screen, t
 use crate::config::shared::{Inventory, Screen, Target};
 use crate::config::telling;
 use crate::export::syslog;
-use sensor_core::inventory::correlator::Allow;
+use sensor_core::inventory::correlator::settings::Allow;
 use sensor_core::inventory::judge::policy::Telling;
 use sensor_core::types::Iface;
 use std::path::{Path, PathBuf};

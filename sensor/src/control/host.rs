@@ -1,7 +1,7 @@
 //! Changes that the owner makes to a host.
 
 use crate::control::{Answer, Request};
-use sensor_core::inventory::correlator::Correlator;
+use sensor_core::inventory::correlator::state::Correlator;
 use sensor_core::inventory::model::host::HostId;
 use sensor_core::types::Mac;
 

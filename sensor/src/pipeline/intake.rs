@@ -13,14 +13,14 @@ use crate::pipeline::policy;
 use crate::store::batch::{Saved, StoredEvent};
 use crate::vendor::Vendors;
 use sensor_core::inventory::core;
-use sensor_core::inventory::core::Desk;
-use sensor_core::inventory::correlator::Settings;
+use sensor_core::inventory::core::Core;
+use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::judge::fold::Fold;
 use sensor_core::inventory::judge::renotify::{AGAIN, Again};
 use sensor_core::inventory::judge::{Judge, Verdict};
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::planner::probe::Probe;
 use sensor_core::inventory::planner::{Answers, Planner};
 use sensor_core::inventory::sighting::{Sighting, sightings};
@@ -30,7 +30,7 @@ use sensor_core::wire;
 /// Frames in, events out.
 pub struct Intake {
     /// The core.
-    pub desk: Desk,
+    pub desk: Core,
     /// Which events are told.
     pub judge: Judge,
     /// Vendors, for what is written.
@@ -75,7 +75,7 @@ impl Intake {
         let mut judge = Judge::default();
         policy::restore(&mut judge, &saved);
         Self {
-            desk: Desk::new(settings, Limits::default(), saved.rows, saved.next_event_id),
+            desk: Core::new(settings, Limits::default(), saved.rows, saved.next_event_id),
             judge,
             vendors,
             fingerprints: Fingerprints::builtin(),
@@ -191,13 +191,13 @@ impl Intake {
 
     /// Tells something about the sensor itself.
     pub fn tell(&mut self, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>) {
-        self.desk.correlator.tell(kind, at, details, &mut self.events);
+        self.desk.correlator.emit(kind, at, details, &mut self.events);
     }
 
     /// Tells something about one of the sensor's ports.
     pub fn tell_of(&mut self, port: Iface, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>) {
         let segment = Segment::untagged(port);
-        self.desk.correlator.tell_of(segment, kind, at, details, &mut self.events);
+        self.desk.correlator.emit_of(segment, kind, at, details, &mut self.events);
     }
 
     /// The sensor's own stations are these from now on.
@@ -232,7 +232,7 @@ impl Intake {
         for again in judge.renotify(now, || desk.correlator.snapshot()) {
             let Again { host, mac, ip, at, times } = again;
             let details = vec![(AGAIN, Detail::Number(times))];
-            desk.correlator.tell_of(host.segment, Kind::NewHost, at, details, events);
+            desk.correlator.emit_of(host.segment, Kind::NewHost, at, details, events);
             if let Some(event) = events.last_mut() {
                 (event.mac, event.ip, event.host) = (mac, ip, Some(host.id));
                 event.hostname = host.names.first().map(|name| name.name.clone());

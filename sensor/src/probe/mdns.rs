@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::probe::cookie::random_id;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
-use sensor_core::inventory::sighting::mdns_claims;
+use sensor_core::inventory::sighting::mdns::live_claims;
 use sensor_core::types::Text;
 use sensor_core::wire::dns;
 
@@ -61,13 +61,13 @@ async fn round(socket: &UdpSocket, questions: &[dns::Question<'_>], patience: Du
         // A legacy answer repeats the id; some responders leave it zero.
         let is_ours = datagram.first_chunk::<2>().is_some_and(|head| *head == id.to_be_bytes() || *head == [0, 0]);
         if let Some(message) = dns::parse(datagram).ok().filter(|message| is_ours && message.is_response) {
-            claims.extend(mdns_claims(&message));
+            claims.extend(live_claims(&message));
             // One host answers in one message, as a rule: what follows at once is read, and nothing is waited out for it.
             if !claims.is_empty() && claims.len() >= questions.len() {
                 let soon = until.min(Instant::now() + Duration::from_millis(50));
                 while let Ok(got) = timeout_at(soon, socket.recv(&mut buffer)).await {
                     let Ok(message) = dns::parse(&buffer[..got?]) else { continue };
-                    claims.extend(mdns_claims(&message));
+                    claims.extend(live_claims(&message));
                     if claims.len() >= CLAIMS_MAX {
                         break;
                     }

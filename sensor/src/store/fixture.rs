@@ -15,8 +15,8 @@ use sensor_core::inventory::model::address::{Asked, Binding, Holder, Lease, Open
 use sensor_core::inventory::model::evidence::Evidence;
 use sensor_core::inventory::model::host::{DhcpFacts, Host, HostId, HostRole, Name, Print, Service, Station};
 use sensor_core::inventory::model::join::Join;
-use sensor_core::inventory::model::join::Kinship;
-use sensor_core::inventory::model::oddity::{Oddity, Told};
+use sensor_core::inventory::model::join::JoinEvidence;
+use sensor_core::inventory::model::oddity::{Oddity, ReportedOddity};
 use sensor_core::inventory::model::role::{Neighbour, Role, RoleHolder, RouterFacts};
 use sensor_core::inventory::model::rows::{Changes, Presence, Removed, Rows};
 use sensor_core::inventory::model::source::Source;
@@ -318,7 +318,7 @@ impl Random {
             apart: self.coin(),
             old_mac: self.mac(),
             evidence: self
-                .some(|random| Kinship::ALL[(random.next() % Kinship::ALL.len() as u64) as usize])
+                .some(|random| JoinEvidence::ALL[(random.next() % JoinEvidence::ALL.len() as u64) as usize])
                 .into_iter()
                 .collect(),
             at: self.at(),
@@ -413,8 +413,8 @@ impl Random {
         }
     }
 
-    fn told(&mut self) -> Told {
-        Told {
+    fn told(&mut self) -> ReportedOddity {
+        ReportedOddity {
             segment: self.segment(),
             oddity: self.oddity(),
             ip: self.ip(),

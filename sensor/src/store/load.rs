@@ -10,7 +10,7 @@ use crate::store::value::{Ip, Ipv6s, Kinships, Lines, Ports, Protocol, Sources, 
 use sensor_core::inventory::model::address::{Asked, Binding, Holder, Lease, OpenPort, SnmpFacts};
 use sensor_core::inventory::model::host::{DhcpFacts, Host, HostId, HostRole, Name, Print, Service, Station};
 use sensor_core::inventory::model::join::Join;
-use sensor_core::inventory::model::oddity::Told;
+use sensor_core::inventory::model::oddity::ReportedOddity;
 use sensor_core::inventory::model::role::{Neighbour, RoleHolder, RouterFacts};
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::types::{Iface, Segment, Tunnel, Vlans};
@@ -236,11 +236,11 @@ impl Load<'_> {
         })
     }
 
-    fn told(&self) -> rusqlite::Result<Vec<Told>> {
+    fn told(&self) -> rusqlite::Result<Vec<ReportedOddity>> {
         self.all(
             "SELECT segment, oddity, ip, mac, frame_mac, first_seen, last_seen FROM told ORDER BY segment, oddity, ip",
             |row| {
-                Ok(Told {
+                Ok(ReportedOddity {
                     segment: self.segment(get(row, 0)?)?,
                     oddity: get(row, 1)?,
                     ip: get::<Ip>(row, 2)?.0,

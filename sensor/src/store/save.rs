@@ -10,7 +10,7 @@ use sensor_core::inventory::judge::fold::Fold;
 use sensor_core::inventory::model::address::{Asked, Binding, Lease, OpenPort};
 use sensor_core::inventory::model::host::{Host, HostId, Station};
 use sensor_core::inventory::model::join::Join;
-use sensor_core::inventory::model::oddity::Told;
+use sensor_core::inventory::model::oddity::ReportedOddity;
 use sensor_core::inventory::model::role::{Neighbour, RoleHolder};
 use sensor_core::inventory::model::rows::{Presence, Removed, Rows};
 use sensor_core::types::Segment;
@@ -261,8 +261,8 @@ impl Save<'_> {
         Ok(())
     }
 
-    fn told(&mut self, told: &Told) -> rusqlite::Result<()> {
-        let Told { segment, oddity, ip, mac, frame_mac, first_seen, last_seen } = told;
+    fn told(&mut self, told: &ReportedOddity) -> rusqlite::Result<()> {
+        let ReportedOddity { segment, oddity, ip, mac, frame_mac, first_seen, last_seen } = told;
         let segment = self.segment(*segment)?;
         self.run(
             "INSERT OR REPLACE INTO told (segment, oddity, ip, mac, frame_mac, first_seen, last_seen)

@@ -10,7 +10,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use sensor_core::inventory::model::evidence::Evidence;
 use sensor_core::inventory::model::host::{HostId, HostRole};
-use sensor_core::inventory::model::join::Kinship;
+use sensor_core::inventory::model::join::JoinEvidence;
 use sensor_core::inventory::model::oddity::Oddity;
 use sensor_core::inventory::model::role::Role;
 use sensor_core::inventory::model::source::Source;
@@ -26,7 +26,7 @@ pub(super) struct Protocol(pub(super) &'static str);
 pub(super) struct Sources(pub(super) EnumSet<Source>);
 
 /// What joined a station to a host, in alphabetical order with commas.
-pub(super) struct Kinships(pub(super) BTreeSet<Kinship>);
+pub(super) struct Kinships(pub(super) BTreeSet<JoinEvidence>);
 
 /// Port numbers, two bytes each, big-endian.
 pub(super) struct Ports(pub(super) Vec<u16>);
@@ -245,7 +245,7 @@ impl ToColumn for Kinships {
 impl FromColumn for Kinships {
     fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let words = value.as_str()?.split(',').filter(|word| !word.is_empty());
-        let all = words.map(|word| Kinship::parse(word).ok_or_else(|| unknown("evidence", word.as_bytes())));
+        let all = words.map(|word| JoinEvidence::parse(word).ok_or_else(|| unknown("evidence", word.as_bytes())));
         all.collect::<FromSqlResult<_>>().map(Self)
     }
 }

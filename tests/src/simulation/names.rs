@@ -11,9 +11,12 @@ use sensor_core::inventory::model::source::Source;
 use sensor_core::inventory::sighting::Claim;
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::DhcpClaim;
+use sensor_core::inventory::sighting::dhcpv6::Dhcpv6Claim;
+use sensor_core::inventory::sighting::heard::Heard;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
-use sensor_core::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
+use sensor_core::inventory::sighting::nbns::NbnsClaim;
 use sensor_core::inventory::sighting::traffic::{ServedClaim, TrafficClaim};
+use sensor_core::inventory::sighting::wsd::WsdClaim;
 use sensor_core::types::Text;
 use sensor_core::wire::{dhcpv6, membership, nbns, ssdp, wsd};
 

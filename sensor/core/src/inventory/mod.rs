@@ -10,7 +10,7 @@ pub mod event;
 /// What a host is, concluded from what it shows.
 pub mod fingerprint;
 /// The tables together, bounded.
-pub mod memory;
+mod memory;
 /// From sightings to events: which rule applies.
 pub mod correlator;
 /// Which events are reported, and how severe they are.

@@ -72,8 +72,6 @@ pub struct Capabilities {
     pub enabled: u16,
 }
 
-/// Repeater.
-pub const REPEATER: u16 = 1 << 1;
 /// MAC bridge.
 pub const BRIDGE: u16 = 1 << 2;
 /// WLAN access point.

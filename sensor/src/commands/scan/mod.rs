@@ -34,8 +34,8 @@ use crate::store::writer::Writer;
 use crate::terminal::failure::Failure;
 use crate::terminal::{notice, screen};
 use crate::vendor::Vendors;
-use sensor_core::inventory::core::Desk;
-use sensor_core::inventory::correlator::Settings;
+use sensor_core::inventory::core::Core;
+use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::planner::probe::{Probe, Technique};
 use sensor_core::inventory::sighting::Sighting;
@@ -132,7 +132,7 @@ impl Scanner {
         let vendors = crate::pipeline::open::open_vendors(config.inventory.oui.as_deref())?;
         let mut intake = Intake::new(settings, saved, vendors, &config.inventory, None);
         if writer.is_none() {
-            intake.desk.correlator.tell_nobody();
+            intake.desk.correlator.emit_nothing();
         }
         Ok(Self {
             intake,
@@ -402,7 +402,7 @@ async fn any_echo(sweeps: &[EchoSweep]) {
 /// What a scan found.
 struct Found {
     /// The process is about to end: taking tens of thousands of rows apart is the kernel's, and takes it no time.
-    desk: ManuallyDrop<Desk>,
+    desk: ManuallyDrop<Core>,
     vendors: Vendors,
     fingerprints: Fingerprints,
     addresses: HashSet<(Segment, IpAddr), RandomState>,

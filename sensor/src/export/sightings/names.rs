@@ -4,8 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::export::record::text::hex;
 use crate::export::sightings::{put, text};
-use sensor_core::inventory::sighting::names::{Dhcpv6Claim, NbnsClaim, WsdClaim};
+use sensor_core::inventory::sighting::dhcpv6::Dhcpv6Claim;
+use sensor_core::inventory::sighting::nbns::NbnsClaim;
 use sensor_core::inventory::sighting::ndp::RouterAdvert;
+use sensor_core::inventory::sighting::wsd::WsdClaim;
 use sensor_core::types::Text;
 use sensor_core::wire::ndp::Preference;
 use sensor_core::wire::{nbns as netbios, ssdp as discovery, wsd as targets};
@@ -139,8 +141,8 @@ mod tests {
 
     use super::*;
     use crate::export::hostile;
+    use sensor_core::inventory::sighting::heard::Heard;
     use sensor_core::inventory::sighting::mdns::MdnsClaim;
-    use sensor_core::inventory::sighting::names::Heard;
     use sensor_core::inventory::sighting::ndp::NdpClaim;
     use sensor_core::inventory::sighting::{Claim, Sighting};
     use sensor_core::types::{Iface, Mac, Segment, Timestamp};

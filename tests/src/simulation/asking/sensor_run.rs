@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sensor_core::inventory::core::Desk;
-use sensor_core::inventory::correlator::Settings;
+use sensor_core::inventory::core::Core;
+use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::event::Event;
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::planner::probe::{Probe, Question};
 use sensor_core::inventory::planner::{Answers, Planner};
@@ -57,7 +57,7 @@ struct World<'a> {
     now: Timestamp,
     queue: BTreeMap<(Timestamp, usize), Thing>,
     queued: usize,
-    desk: Option<Desk>,
+    desk: Option<Core>,
     /// Until when frames are lost.
     deaf_until: Timestamp,
     /// Addresses that were heard.
@@ -225,7 +225,7 @@ impl<'a> World<'a> {
         };
         let next_event_id = self.done.events.last().map_or(1, |event| event.id + 1);
         let rows = std::mem::take(&mut self.done.rows);
-        let mut desk = Desk::new(settings, Limits::default(), rows, next_event_id);
+        let mut desk = Core::new(settings, Limits::default(), rows, next_event_id);
         let key = self.script.seed.wrapping_mul(31).wrapping_add(self.done.starts as u64);
         desk.set_planner(Planner::new(self.script.policy.clone(), key, self.now), self.now);
         self.desk = Some(desk);

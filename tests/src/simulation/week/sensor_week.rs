@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use sensor_core::inventory::core::Desk;
-use sensor_core::inventory::correlator::{Allow, Members, Settings};
+use sensor_core::inventory::core::Core;
+use sensor_core::inventory::correlator::settings::{Allow, Members, Settings};
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
 use sensor_core::inventory::judge::policy::{Kin, Subjects, Telling};
 use sensor_core::inventory::judge::{Judge, Verdict as Judged};
-use sensor_core::inventory::memory::limits::Limits;
+use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::planner::Planner;
 use sensor_core::inventory::planner::policy::{Network, Policy};
@@ -95,7 +95,7 @@ struct Run {
     seed: u64,
     world: World,
     arpwatch: Arpwatch,
-    desk: Option<Desk>,
+    desk: Option<Core>,
     rows: Rows,
     /// What is told of what was found.
     judge: Judge,
@@ -166,7 +166,7 @@ impl Run {
             Deed::Flood(mac, class) => desk.correlator.flood(segment(), *mac, *class, now, &mut self.fresh),
             Deed::Loss(frames) => {
                 let details = vec![("frames", Detail::Number(*frames))];
-                desk.correlator.tell(Kind::SensorLoss, now, details, &mut self.fresh);
+                desk.correlator.emit(Kind::SensorLoss, now, details, &mut self.fresh);
                 desk.set_deaf(now);
             }
             Deed::Scan(mac, target) => {
@@ -203,7 +203,7 @@ impl Run {
     fn start(&mut self) {
         let settings = self.settings();
         let now = at(self.world.now_ms);
-        let mut desk = Desk::new(settings, Limits::default(), std::mem::take(&mut self.rows), self.next_event_id);
+        let mut desk = Core::new(settings, Limits::default(), std::mem::take(&mut self.rows), self.next_event_id);
         let key = self.seed.wrapping_mul(31).wrapping_add(self.starts);
         desk.set_planner(Planner::new(policy(), key, now), now);
         self.desk = Some(desk);

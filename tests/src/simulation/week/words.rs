@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sensor_core::inventory::sighting::arp::{ArpClaim, ArpOperation};
 use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::inventory::sighting::heard::Heard;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
-use sensor_core::inventory::sighting::names::{Heard, NbnsClaim};
+use sensor_core::inventory::sighting::nbns::NbnsClaim;
 use sensor_core::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
 use sensor_core::inventory::sighting::traffic::TrafficClaim;
 use sensor_core::inventory::sighting::{Claim, Sighting};

@@ -1,15 +1,17 @@
-//! Answers that came through sockets, and answers that did not come: what they tell of addresses, services and hosts.
+//! Answers to probes that came through sockets, and answers that did not come: what they show of addresses, services and
+//! hosts.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::report::bare;
+use crate::inventory::correlator::state::{Correlator, PortDoubt};
 use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::memory::asked;
 use crate::inventory::memory::asked::PortNews;
 use crate::inventory::memory::host;
-use crate::inventory::memory::table::Mark;
+use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::address::SnmpFacts;
 use crate::inventory::model::host::HostId;
 use crate::inventory::model::source::Source;
@@ -20,50 +22,29 @@ use crate::inventory::sighting::mdns::MdnsClaim;
 use crate::types::{Segment, Text, Timestamp};
 use crate::wire::dns;
 
-/// A port that was open and was found closed: to be asked again soon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doubt {
-    /// Where.
-    pub segment: Segment,
-    /// The address.
-    pub ip: IpAddr,
-    /// The port.
-    pub port: u16,
-}
-
-/// Nothing was heard of an address since it was asked.
+/// A round of probes to an address that nothing answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed<'a> {
-    /// Where.
+    /// The segment.
     pub segment: Segment,
     /// The address.
     pub ip: IpAddr,
-    /// By what it was asked.
+    /// The techniques that it was asked by.
     pub techniques: &'a BTreeSet<Technique>,
-    /// When the first question went out.
+    /// When the first probe was sent.
     pub since: Timestamp,
-    /// The network's setting.
+    /// How long a host of the network must be silent to be gone.
     pub gone_after: Duration,
 }
 
-/// A host is gone when this many techniques went unanswered: one proves nothing.
+/// A host is gone only when this many techniques went unanswered.
 const TECHNIQUES_MIN: usize = 2;
-/// A host that was here for so long without having been gone is one that stays: what comes and goes is no news when it goes.
+/// A host that was here for this long without a break usually stays: that it is gone is `notice`. Of hosts that come and go
+/// it is `info`.
 const STEADY: Duration = Duration::from_hours(24);
 
 impl Correlator {
-    /// Ports to be asked again soon, since the last call.
-    pub fn take_doubts(&mut self) -> Vec<Doubt> {
-        std::mem::take(&mut self.doubts)
-    }
-
-    /// Until `at` not everything was heard: the sensor was stopped, frames were lost, an interface was down.
-    /// Nobody is gone who was not silent since then for `gone_after`.
-    pub fn set_deaf(&mut self, at: Timestamp) {
-        self.deaf_until = self.deaf_until.max(Some(at));
-    }
-
-    /// A round of questions stayed without any answer.
+    /// Takes in that a round of probes stayed unanswered.
     pub fn miss(&mut self, missed: &Missed<'_>, now: Timestamp, events: &mut Vec<Event>) {
         let Missed { segment, ip, .. } = *missed;
         let host = self.memory.host_at(segment, ip).map(|host| (host.id, host.announced, host.last_seen));
@@ -74,10 +55,10 @@ impl Correlator {
         self.memory.update_asked(segment, ip, now, |asked| {
             let is_new = asked.silent_at.is_none();
             asked.silent_at = Some(now);
-            (Mark::changed_if(is_new), ())
+            (RowChange::changed_if(is_new), ())
         });
         let unheard = now.since(last_seen.max(self.deaf_until.unwrap_or(last_seen)));
-        if !announced || unheard < missed.gone_after || !self.memory.lose(id, now) {
+        if !announced || unheard < missed.gone_after || !self.memory.mark_gone(id, now) {
             return;
         }
         let mut event = self.about(Kind::HostGone, now, segment, ip, id);
@@ -101,11 +82,11 @@ impl Correlator {
                 let rtt_us = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX);
                 self.memory.answer(segment, ip, source, at, |asked| {
                     let is_first = asked.rtt_us.replace(rtt_us).is_none();
-                    (Mark::changed_if(is_first), ())
+                    (RowChange::changed_if(is_first), ())
                 });
             }
             Answer::Nbns { name, .. } => {
-                self.memory.answer(segment, ip, source, at, |_| (Mark::Same, ()));
+                self.memory.answer(segment, ip, source, at, |_| (RowChange::Same, ()));
                 self.learn_asked_name(s, ip, name.as_ref(), source, events);
             }
             Answer::Port { port, state, banner, rtt } => {
@@ -121,7 +102,7 @@ impl Correlator {
                     let new = name.map(Text::escaped);
                     let changed = asked.reverse_dns != new;
                     asked.reverse_dns = new;
-                    (Mark::changed_if(changed), ())
+                    (RowChange::changed_if(changed), ())
                 });
                 self.learn_asked_name(s, ip, name, source, events);
             }
@@ -131,7 +112,7 @@ impl Correlator {
                 self.memory.answer(segment, ip, source, at, |asked| {
                     let changed = asked.snmp.as_deref() != Some(&facts);
                     asked.snmp = Some(Box::new(facts));
-                    (Mark::changed_if(changed), ())
+                    (RowChange::changed_if(changed), ())
                 });
                 self.learn_asked_name(s, ip, name.as_ref(), source, events);
                 self.learn_system(s, ip, [name, object_id, description]);
@@ -157,7 +138,7 @@ impl Correlator {
         let greeting = banner.clone();
         let learn = |asked: &mut _| asked::hear_port(asked, port, state, greeting, at, heard_ago, ports_max);
         let news = match state {
-            // Nobody spoke; of an address that never did there is nothing to remember.
+            // Nothing answered, and nothing ever did from this address: there is nothing to remember.
             PortState::Silent if self.memory.asked(segment, ip).is_none() => None,
             PortState::Silent => self.memory.update_asked(segment, ip, at, learn),
             PortState::Closed | PortState::Open => self.memory.answer(segment, ip, Source::Tcp, at, |asked| {
@@ -171,7 +152,7 @@ impl Correlator {
             Some(PortNews::Closed) => Kind::ServiceClosed,
             Some(PortNews::Opened) => Kind::ServiceOpened,
             Some(PortNews::Doubt) => {
-                self.doubts.push(Doubt { segment, ip, port });
+                self.doubts.push(PortDoubt { segment, ip, port });
                 return;
             }
             Some(PortNews::Same) | None => return,
@@ -185,10 +166,10 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// mDNS answers to a question that went to one address: they name it, whoever holds it.
+    /// An mDNS answer to a probe that was sent to one address: it names the address, whoever holds it.
     pub(super) fn observe_mdns_answer(&mut self, s: &Sighting, claim: &MdnsClaim, events: &mut Vec<Event>) {
         let Some(ip) = s.ip else { return };
-        self.memory.answer(s.segment, ip, Source::Mdns, s.at, |_| (Mark::Same, ()));
+        self.memory.answer(s.segment, ip, Source::Mdns, s.at, |_| (RowChange::Same, ()));
         match claim {
             MdnsClaim::Address { name, addr } if *addr == ip => {
                 self.learn_asked_name(s, ip, Some(name), Source::Mdns, events);
@@ -223,7 +204,7 @@ impl Correlator {
         });
         let Some(host::Renamed::From(old_name)) = renamed else { return };
         let Some(host) = self.memory.host_at(s.segment, ip) else { return };
-        // The answer's frame was heard as well, and told it.
+        // The answer's frame was heard as well, and the change was reported.
         if host.names.iter().any(|known| known.source == source && known.name.eq_ignore_ascii_case(&name)) {
             return;
         }
@@ -237,11 +218,11 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// Tells addresses that answered and whose station stays unknown, and hosts that came back.
+    /// Reports addresses that answered and whose station stays unknown, as hosts.
     pub(super) fn settle_answers(&mut self, settled: Option<Timestamp>, events: &mut Vec<Event>) {
         let Some(until) = settled else { return };
         for (first_seen, segment, ip, id) in self.memory.settle_homeless(until) {
-            if self.tells_nobody {
+            if self.is_silent {
                 continue;
             }
             let mut event = self.about(Kind::NewHost, first_seen, segment, ip, id);
@@ -250,17 +231,16 @@ impl Correlator {
         }
     }
 
-    pub(super) fn tell_returned(&mut self, events: &mut Vec<Event>) {
+    /// Reports hosts that were gone and were heard again.
+    pub(super) fn emit_returned(&mut self, events: &mut Vec<Event>) {
         for returned in self.memory.take_returned() {
             self.memory.break_silence(returned.host);
             let Some(segment) = self.memory.host(returned.host).map(|host| host.segment) else { continue };
             let mut event = match self.memory.first_mac(returned.host) {
                 Some(mac) => self.about_host(Kind::HostBack, returned.at, segment, mac),
-                None => Event {
-                    host: Some(returned.host),
-                    segment: Some(segment),
-                    ..crate::inventory::correlator::bare(Kind::HostBack, returned.at)
-                },
+                None => {
+                    Event { host: Some(returned.host), segment: Some(segment), ..bare(Kind::HostBack, returned.at) }
+                }
             };
             event.ip = self.memory.best_address(returned.host);
             event.details.push(("gone_s", Detail::Number(returned.at.since(returned.gone_since).as_secs())));
@@ -279,12 +259,12 @@ impl Correlator {
             mac: self.memory.holder(segment, ip).map(|holder| holder.mac),
             hostname: host::hostname(names),
             host: Some(id),
-            ..crate::inventory::correlator::bare(kind, at)
+            ..bare(kind, at)
         }
     }
 }
 
-/// Whether a name is the address's own below `in-addr.arpa` or `ip6.arpa`.
+/// Whether a name is the reverse name of the address, below `in-addr.arpa` or `ip6.arpa`.
 fn is_reverse_of(name: &Text, ip: IpAddr) -> bool {
     name.as_bytes().eq_ignore_ascii_case(dns::reverse_name(ip).as_bytes())
 }

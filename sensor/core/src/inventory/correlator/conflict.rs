@@ -1,17 +1,17 @@
-//! Two stations, one address: a check that is defended, a lease that is declined, an address that DHCP gave to one while
-//! another one uses it. Each pair of stations is told once an hour, whatever shows it.
+//! Two stations that want one address: an address check that is answered, a lease that is declined, an address that a DHCP
+//! server leased to one station while another one uses it. A conflict of two stations is reported once, whatever shows it,
+//! and again only after a day without it.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::inventory::correlator::Correlator;
 use crate::inventory::correlator::dispute::MANY;
+use crate::inventory::correlator::state::{Conflicts, Correlator, Details};
 use crate::inventory::event::{Detail, Event, Kind, Reason};
-use crate::inventory::memory::binding::Previous;
+use crate::inventory::memory::binding::PreviousHolder;
 use crate::inventory::model::address::Holder;
 use crate::inventory::model::host::{Host, HostRole};
-use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::prefix;
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::arp::ArpOperation;
@@ -20,39 +20,23 @@ use crate::inventory::sighting::ndp::NdpClaim;
 use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Mac, Segment, Timestamp};
 
-/// Who asked for an address before taking it, and who answered. Not saved: it is of a few seconds.
-#[derive(Debug, Default)]
-pub(super) struct Conflicts {
-    /// Conflict checks of the last seconds.
-    checks: Vec<Sighting>,
-    /// Which addresses a station checked of late.
-    checkers: BTreeMap<(Segment, Mac), Vec<(Timestamp, IpAddr)>>,
-    /// Checks that were answered, by whom and when, and are not told yet.
-    defences: Vec<(Sighting, Mac, Timestamp)>,
-    /// Addresses that were given away, and who was heard with them shortly before.
-    given: Vec<Given>,
-}
-
-/// The client's lease, the user, and what an event would tell beside.
-type Given = (Sighting, Mac, Vec<(&'static str, Detail)>);
-
-/// An answer to a check comes within that time (RFC 5227, section 1.1: three probes, two seconds apart at most; RFC 4862,
+/// An answer to a check comes within this time (RFC 5227, section 1.1: three probes, two seconds apart at most; RFC 4862,
 /// section 5.1: one second).
 const ANSWER: Duration = Duration::from_secs(3);
-/// Who checks this many addresses within [`TRACKING`] does not want them: it tracks hosts.
+/// A station that checks this many addresses within [`TRACKING`] does not want them: it tracks hosts.
 const TRACKED: usize = 4;
-/// As [`TRACKED`], of IPv6, where a station takes several addresses at once.
+/// As [`TRACKED`], for IPv6, where a station takes several addresses at once.
 const TRACKED_SIX: usize = 16;
 const TRACKING: Duration = Duration::from_secs(600);
-/// A defence waits for so long to be told: until then a station that tracks hosts has checked the next one.
+/// An answered check waits for this long to be reported: by then a station that tracks hosts has checked the next address.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A station heard with an address within that time uses it.
+/// A station that was heard with an address within this time uses it.
 const IN_USE: Duration = Duration::from_secs(1800);
-/// Whose lease is over may be a little late with noticing.
+/// A station may use its address for this long after its lease has ended.
 const LATE: Duration = Duration::from_secs(60);
-/// A conflict is over when nothing was heard of it for so long; until then its going on is no news.
-const DAY: Duration = Duration::from_hours(24);
-/// Checks, checkers and defences that are kept, of each.
+/// A conflict is over when nothing was heard of it for this long.
+const OVER: Duration = Duration::from_hours(24);
+/// Most checks, checkers, defences and leased addresses that are kept, of each.
 const KEPT_MAX: usize = 256;
 
 impl Correlator {
@@ -75,6 +59,7 @@ impl Correlator {
         }
     }
 
+    /// A station asks whether anybody holds an address.
     fn note_check(&mut self, s: &Sighting, ip: IpAddr) {
         let Conflicts { checks, checkers, .. } = &mut self.conflicts;
         checks.retain(|check| {
@@ -98,6 +83,7 @@ impl Correlator {
         }
     }
 
+    /// A station says that it holds an address; that may answer another station's check.
     fn note_answer(&mut self, s: &Sighting, ip: IpAddr, asked: bool, events: &mut Vec<Event>) {
         let is_answered = |check: &Sighting| {
             (check.segment, check.ip) == (s.segment, s.ip) && check.mac != s.mac && is_within(check.at, s.at, ANSWER)
@@ -112,13 +98,13 @@ impl Correlator {
             (other.segment, other.ip, other.mac) == (check.segment, check.ip, check.mac)
         };
         if self.memory.lease(s.segment, ip, check.mac, s.at).is_some() {
-            self.tell_defence(&check, s.mac, s.at, events);
+            self.emit_defence(&check, s.mac, s.at, events);
         } else if self.conflicts.defences.len() < KEPT_MAX && !self.conflicts.defences.iter().any(is_known) {
             self.conflicts.defences.push((check, s.mac, s.at));
         }
     }
 
-    /// Tells the defences that have waited, or all of them.
+    /// Reports the defences that have waited long enough; without `now` all of them.
     pub(super) fn settle_defences(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
         if self.conflicts.defences.is_empty() {
             return;
@@ -128,41 +114,42 @@ impl Correlator {
         self.conflicts.defences = wait;
         for (check, defender, at) in due {
             if !check.ip.is_some_and(|ip| self.only_asks(&check, ip)) {
-                self.tell_defence(&check, defender, at, events);
+                self.emit_defence(&check, defender, at, events);
             }
         }
     }
 
-    fn tell_defence(&mut self, check: &Sighting, defender: Mac, at: Timestamp, events: &mut Vec<Event>) {
+    fn emit_defence(&mut self, check: &Sighting, defender: Mac, at: Timestamp, events: &mut Vec<Event>) {
         let after_ms = u64::try_from(at.since(check.at).as_millis()).unwrap_or(u64::MAX);
         let s = Sighting { at, ..check.clone() };
-        self.tell_conflict(&s, Some(defender), Reason::Defended, vec![("after_ms", Detail::Number(after_ms))], events);
+        self.emit_conflict(&s, Some(defender), Reason::Defended, vec![("after_ms", Detail::Number(after_ms))], events);
     }
 
-    /// A client declines what it was given.
-    pub(super) fn tell_declined(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
+    /// A client declines the address that it was offered.
+    pub(super) fn emit_declined(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
         let Some(ip) = claim.requested_ip.filter(|ip| prefix::is_holdable(IpAddr::V4(*ip))) else { return };
-        self.memory.release(s.segment, ip, s.mac, s.at);
+        self.memory.release_lease(s.segment, ip, s.mac, s.at);
         let s = Sighting { ip: Some(ip.into()), ..s.clone() };
         let holder = self.memory.holder(s.segment, ip.into()).map(|holder| holder.mac).filter(|mac| *mac != s.mac);
-        self.tell_conflict(&s, holder, Reason::Declined, of_server(claim.server), events);
+        self.emit_conflict(&s, holder, Reason::Declined, of_server(claim.server), events);
     }
 
-    /// Who had an address that was given away goes on using it: without that, it may have left.
+    /// The station that used an address before it was leased to another goes on using it. Without that it may have left.
     fn note_use(&mut self, s: &Sighting, ip: IpAddr, events: &mut Vec<Event>) {
-        let is_his =
-            |(given, user, _): &Given| (given.segment, given.ip, *user) == (s.segment, s.ip, s.mac) && s.at > given.at;
+        let is_his = |(given, user, _): &(Sighting, Mac, Details)| {
+            (given.segment, given.ip, *user) == (s.segment, s.ip, s.mac) && s.at > given.at
+        };
         let Some(found) = self.conflicts.given.iter().position(is_his) else { return };
         let (given, user, details) = self.conflicts.given.swap_remove(found);
-        // Where the client has claimed it by now, the move was told.
+        // If the client has claimed the address by now, the move was reported.
         let is_holder = self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == user);
         if is_holder && is_within(given.at, s.at, IN_USE) {
-            self.tell_conflict(&Sighting { at: s.at, ..given }, Some(user), Reason::Leased, details, events);
+            self.emit_conflict(&Sighting { at: s.at, ..given }, Some(user), Reason::Leased, details, events);
         }
     }
 
-    /// A server gives an address away with which somebody was heard who has no lease of it.
-    pub(super) fn watch_given(&mut self, s: &Sighting, claim: &DhcpClaim, ip: Ipv4Addr) {
+    /// A server leases an address that another station, which has no lease of it, was heard with lately.
+    pub(super) fn watch_lease(&mut self, s: &Sighting, claim: &DhcpClaim, ip: Ipv4Addr) {
         let address = IpAddr::V4(ip);
         let Some(holder) = self.memory.holder(s.segment, address) else { return };
         let is_used = !holder.sources.is_disjoint(Source::Arp | Source::ArpProbe);
@@ -189,8 +176,8 @@ impl Correlator {
         }
     }
 
-    /// The user of an address may have it by a lease that has not ended, or that we did not hear of, or be the client
-    /// itself with another MAC.
+    /// Whether the user of an address may have it by a lease that has not ended or was not heard, or may be the client itself
+    /// with another MAC.
     fn may_have_lease(&self, s: &Sighting, ip: Ipv4Addr, user: Mac, last_seen: Timestamp) -> bool {
         if let Some(lease) = self.memory.last_lease(s.segment, ip).filter(|lease| lease.mac == user) {
             return lease.until.is_none_or(|until| s.at < until || last_seen.since(until) <= LATE);
@@ -204,7 +191,7 @@ impl Correlator {
         is_same || of_user.server.is_none()
     }
 
-    /// Whether an address is held by nothing but a server's promise of the last minutes.
+    /// Whether a station holds an address by nothing but a lease of the last minutes.
     pub(super) fn is_only_promised(&self, s: &Sighting, ip: IpAddr, holder: Mac) -> bool {
         let is_promise = |held: &Holder| {
             held.mac == holder && held.sources.iter().all(|source| source == Source::Dhcp) && {
@@ -214,12 +201,13 @@ impl Correlator {
         self.memory.holders(s.segment, ip).iter().any(is_promise) && !self.are_one(s, holder)
     }
 
-    /// An address that a server has just promised to one passes to another who uses it: that is no move.
-    pub(super) fn tell_promised(
+    /// An address that a server has just leased to one station is claimed by another one that uses it: a conflict, not a move.
+    /// Whether that is so.
+    pub(super) fn emit_promised(
         &mut self,
         s: &Sighting,
         ip: IpAddr,
-        previous: &Previous,
+        previous: &PreviousHolder,
         events: &mut Vec<Event>,
     ) -> bool {
         if self.memory.lease(s.segment, ip, s.mac, s.at).is_some() || !self.is_only_promised(s, ip, previous.mac) {
@@ -229,46 +217,52 @@ impl Correlator {
         let lease = self.memory.lease(s.segment, ip, previous.mac, s.at);
         let mut details = vec![("previous_age_s", Detail::Number(0))];
         details.extend(of_server(lease.and_then(|lease| lease.server)));
-        self.tell_conflict(&given, Some(s.mac), Reason::Leased, details, events);
+        self.emit_conflict(&given, Some(s.mac), Reason::Leased, details, events);
         true
     }
 
-    /// An address goes back from a station that has a lease of it, and was heard with it of late, to one that has none.
-    pub(super) fn tell_given_back(&mut self, s: &Sighting, ip: IpAddr, previous: &Previous, events: &mut Vec<Event>) {
+    /// An address passes back from a station that has a lease of it, and was heard with it lately, to one that has none.
+    pub(super) fn emit_given_back(
+        &mut self,
+        s: &Sighting,
+        ip: IpAddr,
+        previous: &PreviousHolder,
+        events: &mut Vec<Event>,
+    ) {
         let lease = |mac| self.memory.lease(s.segment, ip, mac, s.at);
         let Some(of_client) = lease(previous.mac).filter(|_| lease(s.mac).is_none()) else { return };
         let is_used = s.at.since(previous.last_seen) <= IN_USE && previous.last_seen >= of_client.at;
-        let is_proxy = self.sleeps(s.segment, ip, [s.mac, previous.mac]);
+        let is_proxy = self.is_sleep_proxied(s.segment, ip, [s.mac, previous.mac]);
         if !is_used || is_proxy || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac) {
             return;
         }
         let details = of_server(of_client.server);
         let given = Sighting { ip: Some(ip), mac: previous.mac, frame_mac: previous.mac, ..s.clone() };
-        self.tell_conflict(&given, Some(s.mac), Reason::Leased, details, events);
+        self.emit_conflict(&given, Some(s.mac), Reason::Leased, details, events);
     }
 
-    /// Who answers for many, or forwards, answers for others too: proxy ARP (RFC 1027). Not where the address is its own
-    /// as a gateway.
+    /// Whether a station answers for others (proxy ARP, RFC 1027): one that holds many addresses, or forwards. Not where the
+    /// address is a gateway's.
     fn answers_for_others(&self, segment: Segment, ip: IpAddr, mac: Mac) -> bool {
         let is_many = ip.is_ipv4() && self.memory.ipv4_count(segment, mac) >= MANY;
         (is_many || self.forwards(segment, mac)) && !self.is_gateway(segment, ip)
     }
 
-    /// Who checks an address that it does not want: a switch, a DHCP server before it gives the address away, who checks
-    /// many; or its own that it comes back to, for which a proxy answered while it slept.
+    /// Whether the sender of a check does not want the address: a switch or an access point, a DHCP server before it leases the
+    /// address, a station that checks many; or one that held the address before, for which a proxy answered while it slept.
     fn only_asks(&self, check: &Sighting, ip: IpAddr) -> bool {
         let checked = self.conflicts.checkers.get(&(check.segment, check.mac)).map_or(0, Vec::len);
         let tracked = if ip.is_ipv4() { TRACKED } else { TRACKED_SIX };
         let roles = self.memory.host_of(check.segment, check.mac).map(|host| &host.roles);
         let asks = [HostRole::AccessPoint, HostRole::DhcpServer, HostRole::Switch];
-        let is_word = |held: &Holder| held.mac == check.mac && held.sources.iter().any(|by| by != Source::Dhcp);
+        let is_known = |held: &Holder| held.mac == check.mac && held.sources.iter().any(|by| by != Source::Dhcp);
         checked >= tracked
             || asks.iter().any(|role| roles.is_some_and(|roles| roles.contains_key(role)))
-            || self.memory.holders(check.segment, ip).iter().any(is_word)
+            || self.memory.holders(check.segment, ip).iter().any(is_known)
     }
 
-    /// `s.mac` wants the address that `other` has.
-    fn tell_conflict(
+    /// `s.mac` wants the address that `other` has: a conflict, unless it is reported already.
+    fn emit_conflict(
         &mut self,
         s: &Sighting,
         other: Option<Mac>,
@@ -277,26 +271,30 @@ impl Correlator {
         events: &mut Vec<Event>,
     ) {
         let Some(ip) = s.ip else { return };
-        if self.is_conflict_anew(s.segment, ip, [s.mac, other.unwrap_or(Mac::ZERO)], s.at) {
+        if self.is_new_conflict(s.segment, ip, [s.mac, other.unwrap_or(Mac::ZERO)], s.at) {
             let event = self.about_host(Kind::IpConflict, s.at, s.segment, s.mac);
             let event = Event { ip: Some(ip), old_mac: other, reason: Some(reason), details, ..event };
             self.push(event, events);
         }
     }
 
-    /// Whether the two stations were told to want this address within a day: its passing back is that conflict going on.
+    /// Whether a conflict of the two stations about this address was reported and is not over: that the address passes back is
+    /// then part of it.
     pub(super) fn is_known_conflict(&self, s: &Sighting, ip: IpAddr, other: Mac) -> bool {
         let (mac, frame_mac) = (s.mac.min(other), s.mac.max(other));
         let oddity = Oddity::IpConflict;
-        let told = Told { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at };
-        self.memory.odd_at(&told).is_some_and(|at| s.at.since(at) < DAY)
+        let told = ReportedOddity { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at };
+        self.memory.oddity_last_seen(&told).is_some_and(|at| s.at.since(at) < OVER)
     }
 
-    /// Whether the conflict of two stations is news.
-    pub(super) fn is_conflict_anew(&mut self, segment: Segment, ip: IpAddr, macs: [Mac; 2], at: Timestamp) -> bool {
+    /// Notes a conflict of two stations; whether it has to be reported.
+    pub(super) fn is_new_conflict(&mut self, segment: Segment, ip: IpAddr, macs: [Mac; 2], at: Timestamp) -> bool {
         let (mac, frame_mac) = (macs[0].min(macs[1]), macs[0].max(macs[1]));
         let oddity = Oddity::IpConflict;
-        self.memory.is_odd_again(Told { segment, oddity, ip, mac, frame_mac, first_seen: at, last_seen: at }, DAY)
+        self.memory.is_new_oddity_after(
+            ReportedOddity { segment, oddity, ip, mac, frame_mac, first_seen: at, last_seen: at },
+            OVER,
+        )
     }
 }
 
@@ -304,7 +302,7 @@ fn of_server(server: Option<Ipv4Addr>) -> Vec<(&'static str, Detail)> {
     server.into_iter().map(|server| ("dhcp_server", Detail::Text(server.to_string()))).collect()
 }
 
-/// Whether two moments are no further apart than this.
+/// Whether two moments are no further apart than `span`.
 fn is_within(one: Timestamp, other: Timestamp, span: Duration) -> bool {
     one.since(other) <= span && other.since(one) <= span
 }

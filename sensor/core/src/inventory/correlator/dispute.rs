@@ -1,83 +1,42 @@
-//! An address is claimed by another MAC: who has it? Both stations are asked, and for a few seconds their claims wait.
-//! And a quarrel that was found out is told once, however long it goes on.
+//! An address is claimed by another MAC. Both stations are asked whether they hold it, and for a few seconds their claims
+//! wait. A feud (two stations that both hold on to an address) is reported once, however long it goes on.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::state::{CLOCK_STEP_MIN, Correlator, Dispute, Feud, HolderCheck};
 use crate::inventory::event::{Detail, Event, Kind, Reason};
-use crate::inventory::memory::binding::{Weight, Word};
-use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::memory::binding::{HolderClaim, Weight};
+use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
-use crate::types::{Mac, MacKind, Segment, Timestamp};
+use crate::types::{Mac, Segment, Timestamp};
 
-/// Both stations are to be asked, to each alone, whether they hold the address (RFC 5227, section 2.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// Where.
-    pub segment: Segment,
-    /// The address.
-    pub ip: IpAddr,
-    /// Its holder, and the one that claims it.
-    pub holders: [Mac; 2],
-}
-
-/// An address whose new claim waits for answers.
-#[derive(Debug)]
-pub(super) struct Dispute {
-    /// The claim, as it would have moved the address.
-    sighting: Sighting,
-    source: Source,
-    old: Mac,
-    old_answered: bool,
-    new_answered: bool,
-    /// Claims that came while it waited: who and how, in order, repeats left out.
-    later: Vec<(Sighting, Source)>,
-}
-
-/// Two stations that both hold on to an address.
-#[derive(Debug)]
-pub(super) struct Feud {
-    macs: [Mac; 2],
-    last: [Timestamp; 2],
-}
-
-/// Claims that wait behind one that is being explained. More of them would be the two sides alternating.
+/// Most claims that wait behind one that is being explained. More of them would be the two stations alternating.
 const LATER_MAX: usize = 8;
-/// Bonjour Sleep Proxy.
-const SLEEP_PROXY: &str = "._sleep-proxy._udp";
-/// A quarrel is over when one side was silent for this long.
+/// A feud is over when one side was silent for this long.
 const FEUD: Duration = Duration::from_secs(600);
 /// A station that holds this many IPv4 addresses answers for others (a router with proxy ARP, or one that hosts them).
 pub(super) const MANY: usize = 4;
 
 impl Correlator {
-    /// Conflict checks to be made, since the last call. Each is answered by sightings, or by [`Correlator::refuse_check`].
-    pub fn take_checks(&mut self) -> Vec<Check> {
-        std::mem::take(&mut self.checks)
-    }
-
-    /// Nobody may be asked there: what is known has to do.
-    pub fn refuse_check(&mut self, check: &Check, events: &mut Vec<Event>) {
+    /// Neither station may be asked: the verdict is reached by what is known.
+    pub fn refuse_check(&mut self, check: &HolderCheck, events: &mut Vec<Event>) {
         self.decide((check.segment, check.ip), false, events);
     }
 
-    /// When the earliest verdict is due.
+    /// When the next verdict is due.
     pub(super) fn next_verdict(&self) -> Option<Timestamp> {
         let explain = self.settings.explain?;
         self.disputes.values().map(|dispute| dispute.sighting.at).min().map(|at| at.after(explain))
     }
 
-    /// Reaches the verdicts that are due; all of them at the end of the input.
+    /// Reaches the verdicts that are due; without `now` all of them.
     pub(super) fn decide_due(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
         let Some(explain) = self.settings.explain else { return };
         let is_due = |dispute: &Dispute| {
             let at = dispute.sighting.at;
-            now.is_none_or(|now| {
-                at.after(explain) <= now || at > now.after(crate::inventory::correlator::CLOCK_STEP_MIN)
-            })
+            now.is_none_or(|now| at.after(explain) <= now || at > now.after(CLOCK_STEP_MIN))
         };
         let due: Vec<_> = self.disputes.iter().filter(|(_, dispute)| is_due(dispute)).map(|(key, _)| *key).collect();
         for key in due {
@@ -85,7 +44,7 @@ impl Correlator {
         }
     }
 
-    /// A claim that has to wait, or that belongs to a known quarrel; false when it may move the address.
+    /// Whether a claim has to wait, or belongs to a known feud; if not, it may move the address.
     pub(super) fn is_disputed(&mut self, s: &Sighting, ip: IpAddr, source: Source, events: &mut Vec<Event>) -> bool {
         let key = (s.segment, ip);
         if self.disputes.contains_key(&key) {
@@ -114,7 +73,7 @@ impl Correlator {
         let dispute =
             Dispute { sighting: s.clone(), source, old, old_answered: false, new_answered: false, later: Vec::new() };
         self.disputes.insert((segment, ip), dispute);
-        self.checks.push(Check { segment, ip, holders: [old, new] });
+        self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
         true
     }
 
@@ -144,8 +103,8 @@ impl Correlator {
             return false;
         }
         let macs = feud.macs;
-        self.memory.is_odd_again(told_feud(key, macs, s.at), FEUD);
-        // The one who has the address may go on being heard with it.
+        self.memory.is_new_oddity_after(feud_row(key, macs, s.at), FEUD);
+        // The holder's claims refresh the binding as before.
         self.memory.holder(key.0, key.1).is_some_and(|holder| holder.mac != s.mac)
     }
 
@@ -168,19 +127,19 @@ impl Correlator {
         };
         let mut evidence = Vec::new();
         if was_asked {
-            let word = |answered| Detail::Text(if answered { "yes" } else { "no" }.to_owned());
+            let answer = |answered| Detail::Text(if answered { "yes" } else { "no" }.to_owned());
             evidence = vec![
-                ("old_answered", word(old_answered)),
-                ("new_answered", word(new_answered)),
+                ("old_answered", answer(old_answered)),
+                ("new_answered", answer(new_answered)),
                 ("new_addresses", Detail::Number(new_addresses as u64)),
             ];
         }
-        // A proxy that answers for a host that is there quarrels with it at every question.
+        // A proxy that answers for a host which is there contends with it at every question.
         let is_feud = old_answered && matches!(reason, Reason::Conflict | Reason::ProxyArp | Reason::SpoofSuspected);
         if is_feud {
             self.remember_feud(key, [old, sighting.mac], sighting.at);
         }
-        if reason == Reason::Conflict && self.is_conflict_anew(segment, ip, [old, sighting.mac], sighting.at) {
+        if reason == Reason::Conflict && self.is_new_conflict(segment, ip, [old, sighting.mac], sighting.at) {
             let mut event = self.moved_event(Kind::IpConflict, &sighting, ip, old);
             event.reason = Some(reason);
             event.confidence = reason.confidence();
@@ -203,7 +162,7 @@ impl Correlator {
             self.hear(&later, later.mac, source);
             self.weigh(&later, ip, source, Weight::Claim, events);
         }
-        self.memory.recognise();
+        self.memory.merge_changed();
     }
 
     fn remember_feud(&mut self, key: (Segment, IpAddr), macs: [Mac; 2], at: Timestamp) {
@@ -212,7 +171,7 @@ impl Correlator {
         {
             self.feuds.remove(&oldest);
         }
-        self.memory.is_odd_again(told_feud(key, macs, at), FEUD);
+        self.memory.is_new_oddity_after(feud_row(key, macs, at), FEUD);
         self.feuds.insert(key, Feud { macs, last: [at; 2] });
     }
 
@@ -230,36 +189,6 @@ impl Correlator {
         event.reason = Some(reason);
         event.confidence = reason.confidence();
         event.severity = reason.severity();
-    }
-
-    /// Two virtual stations take turns, or a group's and that of a router which is in the group or forwards at all. Anybody
-    /// may write a virtual MAC, and take the address of one.
-    pub(super) fn is_failover(&self, segment: Segment, old: Mac, new: Mac) -> bool {
-        let router = match (old.kind(), new.kind()) {
-            (MacKind::Virtual, MacKind::Virtual) => return true,
-            (MacKind::Virtual, _) => new,
-            (_, MacKind::Virtual) => old,
-            _ => return false,
-        };
-        self.forwards(segment, router) || self.is_in_group(segment, router)
-    }
-
-    /// Whether one of two stations is a sleep proxy, which answers for hosts that sleep (its service is
-    /// `_sleep-proxy._udp`): the host takes its address back when it wakes. A gateway does not sleep.
-    pub(super) fn sleeps(&self, segment: Segment, ip: IpAddr, macs: [Mac; 2]) -> bool {
-        let serves = |mac| {
-            let host = self.memory.host_of(segment, mac);
-            host.is_some_and(|host| host.services.iter().any(|service| service.instance.contains(SLEEP_PROXY)))
-        };
-        macs.into_iter().any(serves) && !self.is_gateway(segment, ip)
-    }
-
-    /// Two stations that take turns with an address, as routers of a group do, and a sleep proxy with whom it speaks for.
-    pub(super) fn explained_turn(&self, s: &Sighting, ip: IpAddr, old: Mac) -> Option<Reason> {
-        if self.is_failover(s.segment, old, s.mac) || self.share_group(s, old) {
-            return Some(Reason::Failover);
-        }
-        self.sleeps(s.segment, ip, [old, s.mac]).then_some(Reason::ProxyArp)
     }
 
     /// Why an address moved, when nobody was asked or all have answered.
@@ -280,20 +209,12 @@ impl Correlator {
     }
 }
 
-/// A quarrel as it is saved.
-fn told_feud((segment, ip): (Segment, IpAddr), [mac, frame_mac]: [Mac; 2], at: Timestamp) -> Told {
-    Told { segment, oddity: Oddity::Feud, ip, mac, frame_mac, first_seen: at, last_seen: at }
+/// A feud as it is saved.
+fn feud_row((segment, ip): (Segment, IpAddr), [mac, frame_mac]: [Mac; 2], at: Timestamp) -> ReportedOddity {
+    ReportedOddity { segment, oddity: Oddity::Feud, ip, mac, frame_mac, first_seen: at, last_seen: at }
 }
 
-/// The quarrels of before a restart: those that are over say so at the next claim.
-pub(super) fn restore(told: &[Told]) -> BTreeMap<(Segment, IpAddr), Feud> {
-    let feuds = told.iter().filter(|told| told.oddity == Oddity::Feud);
-    feuds
-        .map(|told| ((told.segment, told.ip), Feud { macs: [told.mac, told.frame_mac], last: [told.last_seen; 2] }))
-        .collect()
-}
-
-/// What a word of the sighting's station is worth.
-pub(super) fn word(s: &Sighting, source: Source, weight: Weight) -> Word {
-    Word { mac: s.mac, at: s.at, source, weight }
+/// The sighting as a claim of its address.
+pub(super) fn holder_claim(s: &Sighting, source: Source, weight: Weight) -> HolderClaim {
+    HolderClaim { mac: s.mac, at: s.at, source, weight }
 }

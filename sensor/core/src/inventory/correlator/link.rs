@@ -1,15 +1,15 @@
-//! What switches and routers tell each other: LLDP, CDP, spanning tree, group membership, first-hop redundancy. They
-//! show who is there, name machines, give them roles, and say on which switch's port a segment hangs. None of them moves
-//! an address.
+//! LLDP, CDP, spanning tree, group membership, first-hop redundancy: what switches and routers announce. It shows
+//! which stations are there, names machines, gives them roles, and says to which switch's port a segment is connected. None of
+//! it moves an address.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::related::is_same_balancer;
+use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::Event;
 use crate::inventory::memory::binding::Weight;
 use crate::inventory::memory::host;
-use crate::inventory::memory::neighbours::is_mention;
 use crate::inventory::model::host::{HostId, HostRole};
 use crate::inventory::model::identity::{unit_id, words_id};
 use crate::inventory::model::prefix;
@@ -17,13 +17,17 @@ use crate::inventory::model::role::{Neighbour, Role, RoleHolder};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, MacKind, Segment, Text};
-use crate::wire::{cdp, lldp, membership, redundancy, stp};
+use crate::wire::cdp;
+use crate::wire::lldp;
+use crate::wire::membership;
+use crate::wire::redundancy;
+use crate::wire::stp;
 
-/// Addresses of one machine's word that are believed.
+/// Most addresses of one announcement that are taken.
 const MENTIONS_MAX: usize = 4;
 
 impl Correlator {
-    /// A host has a role, and this says so.
+    /// Notes that a host has a role, and on what evidence.
     pub(super) fn add_role(&mut self, id: HostId, role: HostRole, evidence: &str) {
         self.memory.update_host(id, |host| (host::learn_role(host, role, evidence), ()));
     }
@@ -36,7 +40,7 @@ impl Correlator {
         let (chassis, port) = (message.chassis.value.text(), message.port.value.text());
         let id = words_id(&[b"lldp", &[message.chassis.subtype], chassis.as_bytes(), port.as_bytes()]);
         if message.ttl_s == 0 {
-            self.memory.part(s.segment, id, s.at);
+            self.memory.neighbour_left(s.segment, id, s.at);
             return;
         }
         let does = message.capabilities.map_or(0, |capabilities| capabilities.enabled);
@@ -51,7 +55,7 @@ impl Correlator {
             port_description: words(message.port_description.as_ref()),
             bridges: is_bridge(does),
             ttl_s: message.ttl_s,
-            ..spoken(s, Source::Lldp, &chassis, &port)
+            ..neighbour_of(s, Source::Lldp, &chassis, &port)
         };
         let Some(host) = self.meet(s, neighbour, base) else { return };
         for (role, evidence) in lldp_roles(message, does) {
@@ -71,7 +75,7 @@ impl Correlator {
         let (Some(device), Some(port)) = (&message.device_id, &message.port) else { return };
         let id = words_id(&[b"cdp", device.as_bytes(), port.as_bytes()]);
         if message.ttl_s == 0 {
-            self.memory.part(s.segment, id, s.at);
+            self.memory.neighbour_left(s.segment, id, s.at);
             return;
         }
         let does = message.capabilities.unwrap_or(0);
@@ -81,7 +85,7 @@ impl Correlator {
             name: words(Some(device)),
             bridges: is_cdp_bridge(does),
             ttl_s: message.ttl_s.into(),
-            ..spoken(s, Source::Cdp, device, port)
+            ..neighbour_of(s, Source::Cdp, device, port)
         };
         let host = self.meet(s, neighbour, None).unwrap_or(host);
         for role in cdp_roles(does) {
@@ -110,13 +114,13 @@ impl Correlator {
             id: words_id(&[b"stp", &base.0, port.as_bytes()]),
             unit: Some(unit_id(base)),
             bridges: true,
-            ..spoken(s, Source::Stp, &chassis, &Text::new(port.as_bytes()))
+            ..neighbour_of(s, Source::Stp, &chassis, &Text::new(port.as_bytes()))
         };
         let host = self.meet(s, neighbour, Some(base)).unwrap_or(host);
         self.add_role(host, HostRole::Switch, "stp bridge");
     }
 
-    /// Group membership shows that a station is there, and that it still has the address that it has.
+    /// Group membership shows that a station is there and still holds its address.
     pub(super) fn observe_membership(&mut self, s: &Sighting, message: &membership::Message, events: &mut Vec<Event>) {
         let source = match message.protocol {
             membership::Protocol::Igmp => Source::Igmp,
@@ -126,7 +130,7 @@ impl Correlator {
         self.refresh(s, source, events);
     }
 
-    /// The virtual station and its addresses belong to the group; who sends from its own station is a router in it.
+    /// The virtual station and its addresses belong to the group; a sender with a MAC of its own is a router of the group.
     pub(super) fn observe_redundancy(&mut self, s: &Sighting, message: &redundancy::Message, events: &mut Vec<Event>) {
         if !s.mac.is_station() {
             return;
@@ -156,10 +160,10 @@ impl Correlator {
         }
     }
 
-    /// Somebody says what an address is: its host has that role, now or when it becomes known.
+    /// A message says that an address plays a role: its host has the role, now or when it becomes known.
     pub(super) fn note_role(&mut self, s: &Sighting, role: Role, ip: IpAddr, mac: Mac) {
         let (segment, first_seen, last_seen) = (s.segment, s.at, s.at);
-        self.memory.play(RoleHolder {
+        self.memory.note_role(RoleHolder {
             segment,
             role,
             ip,
@@ -191,17 +195,17 @@ impl Correlator {
         }
     }
 
-    /// Notes who spoke, and makes one host of the stations that are one machine; that host.
+    /// Notes a neighbour, and makes one host of the stations that are one machine. Returns that host.
     fn meet(&mut self, s: &Sighting, neighbour: Neighbour, base: Option<Mac>) -> Option<HostId> {
         let unit = neighbour.unit;
-        self.memory.meet(neighbour);
+        self.memory.note_neighbour(neighbour);
         match unit {
-            Some(unit) => self.memory.join(s.segment, s.mac, unit, base),
+            Some(unit) => self.memory.join_unit(s.segment, s.mac, unit, base),
             None => self.memory.host_of(s.segment, s.mac).map(|host| host.id),
         }
     }
 
-    /// A machine says where it is managed: that names a holder only as long as nobody else does.
+    /// A machine announces its management addresses: they bind only as long as nobody claims them.
     fn mention(&mut self, s: &Sighting, addresses: &[IpAddr], source: Source, events: &mut Vec<Event>) {
         let addresses: BTreeSet<IpAddr> = addresses.iter().copied().filter(|ip| prefix::is_holdable(*ip)).collect();
         for ip in addresses.into_iter().take(MENTIONS_MAX) {
@@ -209,22 +213,22 @@ impl Correlator {
         }
     }
 
-    /// Whether an address is known only by a port's word that its machine is managed there, and this is another station of
-    /// that machine, which holds it.
+    /// Whether an address is known only as a management address that a port announced, and the sighting's station is another
+    /// one of the same machine.
     pub(super) fn is_own_mention(&self, s: &Sighting, ip: IpAddr, source: Source) -> bool {
         let Some(holder) = self.memory.holder(s.segment, ip).filter(|holder| holder.mac != s.mac) else { return false };
-        let is_word = holder.sources.iter().all(is_mention);
-        is_word && !is_mention(source) && self.is_one_host(s.segment, holder.mac, s.mac)
+        let is_mentioned = holder.sources.iter().all(Source::is_mention);
+        is_mentioned && !source.is_mention() && self.is_one_host(s.segment, holder.mac, s.mac)
     }
 
-    /// Whether the message says of a group's address no more than that the group's station has it. Any of its routers may
-    /// carry that word, by its own station (RFC 9568, section 8.1.1), and it takes the address from nobody.
-    pub(super) fn is_groups_word(&self, s: &Sighting) -> bool {
+    /// Whether the message says that a group's virtual station holds the group's address. Any router of the group may send that
+    /// with its own MAC (RFC 9568, section 8.1.1), and it takes the address from nobody.
+    pub(super) fn is_of_group(&self, s: &Sighting) -> bool {
         let holder = s.ip.and_then(|ip| self.memory.role(s.segment, Role::VirtualRouter, ip));
         holder.is_some_and(|holder| holder.mac == s.mac || is_same_balancer(holder.mac, s.mac))
     }
 
-    /// The sender's address is where it was known to be.
+    /// Refreshes the binding of the sender's address, if the sender is its known holder.
     fn refresh(&mut self, s: &Sighting, source: Source, events: &mut Vec<Event>) {
         if let Some(ip) = s.ip
             && self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == s.mac)
@@ -232,27 +236,9 @@ impl Correlator {
             self.weigh(s, ip, source, Weight::Hint, events);
         }
     }
-
-    /// Whether a station is a router of some redundancy group.
-    pub(super) fn is_in_group(&self, segment: Segment, mac: Mac) -> bool {
-        let roles = self.memory.host_of(segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
-        roles.is_some_and(|evidence| evidence.iter().any(|evidence| evidence.contains(" group ")))
-    }
-
-    /// Whether both stations are routers of one redundancy group.
-    pub(super) fn share_group(&self, s: &Sighting, old: Mac) -> bool {
-        let groups = |mac: Mac| self.memory.host_of(s.segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
-        let (Some(old), Some(new)) = (groups(old), groups(s.mac)) else { return false };
-        old.intersection(new).any(|evidence| evidence.contains(" group "))
-    }
 }
 
-/// GLBP answers for one address by several virtual stations in turn (`00:07:b4:00:GG:FF`): none takes it from another.
-pub(super) fn is_same_balancer(one: Mac, other: Mac) -> bool {
-    one.0[..3] == [0, 7, 0xb4] && one.kind() == MacKind::Virtual && one.0[..5] == other.0[..5]
-}
-
-/// The group whose virtual station this is; CARP's stations are VRRP's, but it tells no addresses.
+/// The group whose virtual station this is, as evidence of a role. CARP uses VRRP's MACs, but announces no addresses.
 fn group_words(mac: Mac) -> Option<String> {
     let [.., high, low] = mac.0;
     let (protocol, group) = match mac.0 {
@@ -265,7 +251,8 @@ fn group_words(mac: Mac) -> Option<String> {
     Some(format!("{protocol} group {group}"))
 }
 
-fn spoken(s: &Sighting, source: Source, chassis: &Text, port: &Text) -> Neighbour {
+/// A neighbour of which only this is known.
+fn neighbour_of(s: &Sighting, source: Source, chassis: &Text, port: &Text) -> Neighbour {
     Neighbour {
         segment: s.segment,
         id: 0,
@@ -284,14 +271,15 @@ fn spoken(s: &Sighting, source: Source, chassis: &Text, port: &Text) -> Neighbou
     }
 }
 
-/// A text that says something, escaped; some machines count their string's end as part of it.
+/// A text that is not empty, escaped. Some machines send the NUL that ends a string.
 fn words(text: Option<&Text>) -> Option<String> {
     let bytes = text?.as_bytes();
     let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     (end > 0).then(|| Text::new(&bytes[..end]).escaped())
 }
 
-/// A MAC or an address tells a machine from all others. Other chassis ids may be a factory's: they need its name too.
+/// What identifies the machine: a MAC or an address does. Other chassis ids may be a factory default: they need the
+/// machine's name too.
 fn unit_of_lldp(message: &lldp::Message, chassis: &Text, base: Option<Mac>) -> Option<u64> {
     match message.chassis.value {
         lldp::Value::Mac(_) => base.map(unit_id),
@@ -304,14 +292,14 @@ fn unit_of_lldp(message: &lldp::Message, chassis: &Text, base: Option<Mac>) -> O
     }
 }
 
-/// A factory's name is not enough: the machine's first address belongs to it.
+/// What identifies the machine: its device id, which may be a factory default, with its first address.
 fn unit_of_cdp(message: &cdp::Message, device: &Text) -> Option<u64> {
     let addresses = message.management.iter().chain(&message.addresses);
     let ip = addresses.copied().find(|ip| prefix::is_holdable(*ip))?;
     Some(words_id(&[b"cdp", device.as_bytes(), ip.to_string().as_bytes()]))
 }
 
-/// Access points and telephones bridge for others too, but nobody looks for a switch there.
+/// Whether the machine is a switch. Access points and telephones bridge too, but are no switches.
 fn is_bridge(does: u16) -> bool {
     does & lldp::BRIDGE != 0 && does & (lldp::ACCESS_POINT | lldp::TELEPHONE) == 0
 }
@@ -334,7 +322,7 @@ fn is_cdp_bridge(does: u32) -> bool {
     bridges && does & cdp::PHONE == 0 && !is_cdp_access_point(does)
 }
 
-/// Access points call themselves routers that bridge.
+/// Access points announce themselves as routers that bridge.
 fn is_cdp_access_point(does: u32) -> bool {
     does & (cdp::ROUTER | cdp::TRANSPARENT_BRIDGE | cdp::SWITCH) == cdp::ROUTER | cdp::TRANSPARENT_BRIDGE
 }

@@ -1,22 +1,30 @@
-//! Names and announcements: DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery. What somebody says of himself names him; what he
-//! says of others does not. An address is filled in or refreshed, never moved, and nothing that a router may have
-//! forwarded is held to be the router's.
+//! Names and announcements: DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery. A host is named by what it says of itself, not by
+//! what others say of it. An address is bound or refreshed, never moved, and nothing that a router may have forwarded is taken
+//! to be the router's.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::correlator::{Correlator, evidence};
-use crate::inventory::event::{Detail, Event};
+use crate::inventory::correlator::announced_roles;
+use crate::inventory::correlator::announced_roles::AnnouncedRole;
+use crate::inventory::correlator::state::Correlator;
+use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::memory::host;
+use crate::inventory::memory::host::Renamed;
+use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::evidence::Evidence;
-use crate::inventory::model::host::HostId;
+use crate::inventory::model::host::{HostId, Name};
 use crate::inventory::model::prefix;
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
+use crate::inventory::sighting::dhcpv6::Dhcpv6Claim;
+use crate::inventory::sighting::heard::Heard;
 use crate::inventory::sighting::mdns::MdnsClaim;
-use crate::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim, onvif_name};
+use crate::inventory::sighting::nbns::NbnsClaim;
+use crate::inventory::sighting::wsd::{WsdClaim, onvif_name};
 use crate::types::{Mac, Text};
-use crate::wire::{ssdp, wsd};
+use crate::wire::ssdp;
+use crate::wire::wsd;
 
 /// RFC 6762, section 2.
 pub(super) const MDNS_PORT: u16 = 5353;
@@ -30,8 +38,8 @@ const SSDP_PORT: u16 = 1900;
 const WSD_PORT: u16 = 3702;
 /// The suffix of a computer's own name, and of its domain's.
 const WORKSTATION: u8 = 0;
-/// A name that was claimed so shortly before another one is an alias of it, not the old name: hosts repeat their names
-/// when they start, one after the other.
+/// Two names that a host claims within this time are aliases, not an old and a new name: a host that starts announces all
+/// its names, one after the other.
 const ALIASES: Duration = Duration::from_secs(60);
 
 impl Correlator {
@@ -39,7 +47,7 @@ impl Correlator {
         if !s.frame_mac.is_station() {
             return;
         }
-        // On a relay's other leg, and with unicast, a router's MAC may stand for somebody far away.
+        // Between relay and server, and with unicast, the frame's MAC may be a router's.
         let Some(id) = self.neighbour(s, claim.is_near, Source::Dhcpv6) else { return };
         let message = &claim.message;
         if claim.from_server {
@@ -118,7 +126,7 @@ impl Correlator {
             self.memory.update_host(id, learn);
         }
         self.learn_uuid(id, &heard.said);
-        self.learn_announced_role(id, evidence::of_ssdp(&heard.said));
+        self.learn_announced_role(id, announced_roles::of_ssdp(&heard.said));
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Ssdp, events);
         }
@@ -134,33 +142,33 @@ impl Correlator {
         if let Some(name) = onvif_name(&target.scopes).filter(|_| is_target) {
             self.learn_own_name(s, id, name.escaped(), Source::Wsd, events);
         }
-        self.learn_announced_role(id, evidence::of_wsd(&heard.said));
+        self.learn_announced_role(id, announced_roles::of_wsd(&heard.said));
         if let Some(ip) = s.ip {
             self.hint(s, ip, Source::Wsd, events);
         }
     }
 
-    /// What a host announces says of its role.
-    pub(super) fn learn_announced_role(&mut self, id: HostId, found: Option<evidence::Evidence>) {
+    /// Notes the role that an announcement shows, if any.
+    pub(super) fn learn_announced_role(&mut self, id: HostId, found: Option<AnnouncedRole>) {
         if let Some((role, text)) = found {
             self.add_role(id, role, &text);
         }
     }
 
-    /// A well-known port that a host speaks from.
+    /// A host sent from a protocol's well-known port: it offers that service.
     pub(super) fn hear_service(&mut self, s: &Sighting, id: HostId, port: u16, source: Source) {
         let services_max = self.limits.services_max;
         self.memory.update_host(id, |host| (host::serve(host, "udp", port, source, s.at, services_max), ()));
     }
 
-    /// The sender's host, when it is a neighbour: near by what the frame says, and not of a foreign prefix; or known to
-    /// hold its address.
+    /// The sender's host, if the sender is a neighbour: its frame was not forwarded and its address is not foreign, or it is
+    /// known to hold the address.
     fn neighbour(&mut self, s: &Sighting, is_near: bool, source: Source) -> Option<HostId> {
         if !s.mac.is_station() {
             return None;
         }
         let is_foreign = |ip| prefix::is_foreign(&self.settings.prefixes, s.segment, ip);
-        let is_neighbour = is_near && !s.ip.is_some_and(is_foreign) && !self.is_sent_on(s);
+        let is_neighbour = is_near && !s.ip.is_some_and(is_foreign) && !self.may_be_forwarded(s);
         let known = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
         let holds = |ip| known.is_some_and(|id| self.memory.holds(id, ip, s.at));
         if !is_neighbour && !s.ip.is_some_and(holds) {
@@ -173,10 +181,9 @@ impl Correlator {
         s.ip == Some(addr) || self.memory.holds(id, addr, s.at)
     }
 
-    /// A name that a host gives itself; an alias, and one that a probe heard as well, is no news.
+    /// Takes in a name that a host gives itself. An alias, and a name that a probe learned as well, is not reported.
     fn learn_own_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
-        let front =
-            |names: &[crate::inventory::model::host::Name]| names.iter().find(|known| known.source == source).cloned();
+        let front = |names: &[Name]| names.iter().find(|known| known.source == source).cloned();
         let before = self.memory.host(id).and_then(|host| front(&host.names));
         let is_alias = before.is_some_and(|before| s.at.since(before.last_seen) < ALIASES);
         let asked = s.ip.and_then(|ip| self.memory.asked(s.segment, ip)).and_then(|asked| front(&asked.names));
@@ -189,6 +196,36 @@ impl Correlator {
             });
         } else {
             self.learn_name(s, id, name, source, events);
+        }
+    }
+
+    pub(super) fn learn_name(
+        &mut self,
+        s: &Sighting,
+        id: HostId,
+        name: String,
+        source: Source,
+        events: &mut Vec<Event>,
+    ) {
+        let names_max = self.limits.names_max;
+        let is_known_history = self.memory.is_known_history(id, s.at);
+        let renamed = self.memory.update_host(id, |known| {
+            // A capture file read again brings back names that a full list lost; they are no news.
+            let is_listed = known.names.iter().any(|n| n.source == source && n.name.eq_ignore_ascii_case(&name));
+            if is_known_history && !is_listed && host::names_are_full(&known.names, source, names_max) {
+                return (RowChange::Same, Renamed::No);
+            }
+            host::learn_name(&mut known.names, name.clone(), source, s.at, names_max)
+        });
+        if let Some(Renamed::From(old_name)) = renamed {
+            let mut event = self.about_host(Kind::NameChanged, s.at, s.segment, s.mac);
+            event.ip = self.memory.best_address(id);
+            event.details = vec![
+                ("new_name", Detail::Text(name)),
+                ("old_name", Detail::Text(old_name)),
+                ("source", Detail::Text(source.name().to_owned())),
+            ];
+            self.push(event, events);
         }
     }
 }

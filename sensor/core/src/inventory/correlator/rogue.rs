@@ -1,27 +1,26 @@
-//! Who serves and who routes: DHCP servers and routers that are new, and such as do not belong there or speak as if they
-//! were another. And what concerns a gateway's address is an alarm.
+//! DHCP servers and routers: those that are new, those that do not belong there, and those that forge another one's messages.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv6Net};
 
-use crate::inventory::correlator::{Correlator, Members, holder_of, link};
+use crate::inventory::correlator::settings::Members;
+use crate::inventory::correlator::state::{Correlator, Details};
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::model::host::HostRole;
-use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::prefix;
 use crate::inventory::model::role::{Role, RoleHolder, RouterFacts};
+use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
 use crate::inventory::sighting::ndp::RouterAdvert;
-use crate::types::{Mac, MacKind, Segment, Text, Timestamp, is_forwarded};
+use crate::types::{Mac, MacKind, Segment, Text, is_forwarded};
 use crate::wire::ndp;
 
-/// What has not been seen for so long is told again when it comes back.
+/// What has not been seen for this long is reported again when it comes back.
 pub(super) const OVER: Duration = Duration::from_hours(1);
-
-type Details = Vec<(&'static str, Detail)>;
 
 impl Correlator {
     pub(super) fn observe_server(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
@@ -38,7 +37,7 @@ impl Correlator {
         }
     }
 
-    /// A DHCP server spoke, through a relay or router where one is named: then the frame's MAC says nothing of the server.
+    /// A DHCP server answered. Through a relay or a router, where one is named, the frame's MAC is not the server's.
     pub(super) fn serve(
         &mut self,
         s: &Sighting,
@@ -50,17 +49,17 @@ impl Correlator {
         let holder = holder_of(s, Role::DhcpServer, ip);
         let mac = Some(s.frame_mac).filter(|_| relay.is_none());
         details.extend(relay.map(|relay| ("relay", Detail::Text(relay))));
-        let is_new = self.memory.play(holder);
+        let is_new = self.memory.note_role(holder);
         self.assign_roles(s.segment, ip);
         if self.is_unlisted(s.segment, Role::DhcpServer, ip, mac) {
-            self.tell_unlisted(s, ip, Oddity::RogueDhcpServer, details, events);
+            self.emit_unlisted(s, ip, Oddity::RogueDhcpServer, details, events);
         } else if is_new {
-            self.tell_new(s, ip, Kind::NewDhcpServer, details, events);
+            self.emit_new(s, ip, Kind::NewDhcpServer, details, events);
         }
     }
 
-    /// A router's word by the address of another one that is alive: it is told, and moves nothing. Once the address has
-    /// passed to the station by claims of its own, that was told, and the station is the router.
+    /// Whether a router advertisement comes from the address of another router that is alive: it is reported, and moves
+    /// nothing. Once the address has passed to the station by claims (which was reported), the station is the router.
     pub(super) fn is_forged_advert(&mut self, s: &Sighting, advert: &RouterAdvert, events: &mut Vec<Event>) -> bool {
         let Some(ip) = s.ip.filter(|_| s.frame_mac.is_station()) else { return false };
         let Some(known) = self.memory.role(s.segment, Role::Router, ip) else { return false };
@@ -72,13 +71,13 @@ impl Correlator {
         if !is_alive || has_passed || self.are_one(s, victim) {
             return false;
         }
-        let told = told(s, Oddity::SpoofedRouter, ip, s.frame_mac, victim);
-        // A capture file that is read again speaks of a time before the router that is known last.
+        let told = oddity_of(s, Oddity::SpoofedRouter, ip, s.frame_mac, victim);
+        // A capture file that is read again is of a time before the router that is known last.
         if self.settings.history && s.at <= heard {
-            return self.memory.was_odd(&told);
+            return self.memory.has_oddity(&told);
         }
-        self.hear(s, s.frame_mac, crate::inventory::correlator::Source::Ndp);
-        if self.memory.is_odd_again(told, OVER) {
+        self.hear(s, s.frame_mac, Source::Ndp);
+        if self.memory.is_new_oddity_after(told, OVER) {
             let mut event = self.rogue(s, ip, Reason::Spoofed, advert_details(advert));
             event.old_mac = Some(victim);
             self.push(event, events);
@@ -96,10 +95,10 @@ impl Correlator {
             event.details.push(("name_servers", Detail::Texts(foreign_dns.iter().map(Ipv6Addr::to_string).collect())));
             self.push(event, events);
         }
-        // Who says that it is no default router plays no role, unless it says so for the first time.
+        // A lifetime of 0 says that it is no default router: that matters only of one that was known.
         if advert.lifetime_s == 0 {
             let Some(known) = &known else { return };
-            self.tell_end(s, ip, known, advert, events);
+            self.emit_end(s, ip, known, advert, events);
         }
         self.learn_router_paths(s, advert);
         if let Some(id) = self.memory.host_of(s.segment, s.frame_mac).map(|host| host.id) {
@@ -113,21 +112,21 @@ impl Correlator {
             dnssl: advert.dnssl.iter().map(Text::escaped).collect(),
         };
         let holder = RoleHolder { prefixes: nets(advert), router: Some(router), ..holder_of(s, Role::Router, ip) };
-        // Routers of a group take turns in speaking by its station, each by its own address.
-        let is_known_group = s.frame_mac.kind() == MacKind::Virtual && self.memory.routes(s.segment, s.frame_mac);
-        let is_new = self.memory.play(holder) && !is_known_group;
+        // Routers of a group take turns in sending with the group's MAC, each from its own address.
+        let is_known_group = s.frame_mac.kind() == MacKind::Virtual && self.memory.is_router(s.segment, s.frame_mac);
+        let is_new = self.memory.note_role(holder) && !is_known_group;
         if is_unlisted {
-            self.tell_unlisted(s, ip, Oddity::RogueRouter, advert_details(advert), events);
+            self.emit_unlisted(s, ip, Oddity::RogueRouter, advert_details(advert), events);
         } else if self.brings_foreign_prefix(s, ip, advert, is_new) {
             let event = self.rogue(s, ip, Reason::ForeignPrefix, advert_details(advert));
             self.push(event, events);
         } else if is_new {
-            self.tell_new(s, ip, Kind::NewRouter, advert_details(advert), events);
+            self.emit_new(s, ip, Kind::NewRouter, advert_details(advert), events);
         }
     }
 
-    /// A default router says that it is none any more. Of a group's routers another one goes on.
-    fn tell_end(
+    /// A default router says that it is none any more. In a redundancy group another router takes over, and nothing is wrong.
+    fn emit_end(
         &mut self,
         s: &Sighting,
         ip: IpAddr,
@@ -137,16 +136,16 @@ impl Correlator {
     ) {
         let was_default = known.router.as_ref().is_some_and(|facts| facts.lifetime_s > 0);
         let is_group = s.frame_mac.kind() == MacKind::Virtual || self.share_group(s, s.mac);
-        let told = told(s, Oddity::ZeroLifetime, ip, s.frame_mac, s.frame_mac);
-        if was_default && !is_group && self.memory.is_odd_again(told, OVER) {
+        let told = oddity_of(s, Oddity::ZeroLifetime, ip, s.frame_mac, s.frame_mac);
+        if was_default && !is_group && self.memory.is_new_oddity_after(told, OVER) {
             let mut event = self.rogue(s, ip, Reason::ZeroLifetime, advert_details(advert));
             event.severity = if self.is_learning(s.at) { Severity::Info } else { Severity::Warning };
             self.push(event, events);
         }
     }
 
-    /// Remembers the name servers; gives those that no router announced before, where that is odd: from a router that
-    /// is known, or from one that wants nothing but that.
+    /// Notes the name servers of an advertisement. Returns those that no router announced before, where that is odd: from a
+    /// known router, or from one that announces nothing but name servers.
     fn foreign_name_servers(
         &mut self,
         s: &Sighting,
@@ -155,7 +154,7 @@ impl Correlator {
         known: Option<&RoleHolder>,
     ) -> Vec<Ipv6Addr> {
         let is_odd = match known {
-            // A database of before does not know what it announced.
+            // An older database does not say what the router announced.
             Some(known) => known.router.is_some(),
             None => advert.lifetime_s == 0 && self.memory.find_router(s.segment, |_| true).is_some(),
         };
@@ -166,7 +165,7 @@ impl Correlator {
             let announces =
                 |known: &RoleHolder| known.router.as_ref().is_some_and(|facts| facts.rdnss.contains(&server));
             let is_announced = self.memory.find_router(s.segment, announces).is_some();
-            let is_anew = self.memory.is_odd_anew(told(s, Oddity::NameServer, address, Mac::ZERO, Mac::ZERO));
+            let is_anew = self.memory.is_new_oddity(oddity_of(s, Oddity::NameServer, address, Mac::ZERO, Mac::ZERO));
             let held_by = self.memory.holder(s.segment, address).map(|holder| holder.mac);
             let is_its_own = address == ip || held_by.is_some_and(|mac| mac == s.frame_mac || self.are_one(s, mac));
             // A renumbered network keeps its name server's interface identifier, in the prefix that is announced with it.
@@ -179,22 +178,23 @@ impl Correlator {
         foreign
     }
 
-    /// Against the configured prefixes any router is judged, once for each prefix; without them a new one against those
-    /// that are known. Prefixes that are withdrawn or deprecated bring nobody an address.
+    /// Whether a router announces a prefix that is not the segment's. Where prefixes are configured, every router is compared
+    /// with them, once for each prefix; else a new one is compared with the known ones. Withdrawn and deprecated prefixes do
+    /// not count: no host makes an address of them.
     fn brings_foreign_prefix(&mut self, s: &Sighting, ip: IpAddr, advert: &RouterAdvert, is_new: bool) -> bool {
         let is_learning = self.is_learning(s.at);
         let is_used = |prefix: &ndp::Prefix| prefix.valid_s > 0 && prefix.preferred_s > 0;
         let configured = |net: &IpNet| !prefix::is_foreign(&self.settings.prefixes, s.segment, net.addr());
         let (used, old): (Vec<_>, Vec<_>) = advert.prefixes.iter().partition(|prefix| is_used(prefix));
         let used: Vec<IpNet> = used.into_iter().filter_map(net_of).collect();
-        // A router that renumbers takes back the segment's prefix while it gives the next one.
+        // A router that renumbers withdraws the segment's prefix while it announces the next one.
         let renumbers = old.into_iter().filter_map(net_of).any(|net| configured(&net));
         let foreign: Vec<IpNet> = used.iter().filter(|net| !configured(net)).copied().collect();
         if !foreign.is_empty() {
             let mut is_anew = false;
             for net in foreign {
-                let told = told(s, Oddity::ForeignPrefix, net.addr(), s.frame_mac, s.frame_mac);
-                is_anew |= self.memory.is_odd_anew(told);
+                let told = oddity_of(s, Oddity::ForeignPrefix, net.addr(), s.frame_mac, s.frame_mac);
+                is_anew |= self.memory.is_new_oddity(told);
             }
             return is_anew && !renumbers && !is_learning;
         }
@@ -212,15 +212,15 @@ impl Correlator {
             && !used.iter().any(knows)
     }
 
-    fn tell_unlisted(&mut self, s: &Sighting, ip: IpAddr, oddity: Oddity, details: Details, events: &mut Vec<Event>) {
-        if self.memory.is_odd_anew(told(s, oddity, ip, s.frame_mac, s.frame_mac)) {
+    fn emit_unlisted(&mut self, s: &Sighting, ip: IpAddr, oddity: Oddity, details: Details, events: &mut Vec<Event>) {
+        if self.memory.is_new_oddity(oddity_of(s, oddity, ip, s.frame_mac, s.frame_mac)) {
             let kind = if oddity == Oddity::RogueRouter { Kind::RogueRouter } else { Kind::RogueDhcpServer };
             let event = Event { kind, ..self.rogue(s, ip, Reason::Unlisted, details) };
             self.push(event, events);
         }
     }
 
-    fn tell_new(&mut self, s: &Sighting, ip: IpAddr, kind: Kind, details: Details, events: &mut Vec<Event>) {
+    fn emit_new(&mut self, s: &Sighting, ip: IpAddr, kind: Kind, details: Details, events: &mut Vec<Event>) {
         let mut event = self.about_host(kind, s.at, s.segment, s.frame_mac);
         event.ip = Some(ip);
         event.severity = self.severity_of_new(kind, s.at);
@@ -233,22 +233,7 @@ impl Correlator {
         Event { ip: Some(ip), reason: Some(reason), details, ..event }
     }
 
-    pub(super) fn is_learning(&self, at: Timestamp) -> bool {
-        self.settings.learning_until.is_some_and(|until| at < until)
-    }
-
-    /// Whether the sighting's station and another one may speak for each other: stations of one host, of one group of
-    /// routers or balancers, or virtual ones.
-    pub(super) fn are_one(&self, s: &Sighting, other: Mac) -> bool {
-        [s.mac, s.frame_mac].contains(&other)
-            || self.is_failover(s.segment, s.mac, other)
-            || self.is_failover(s.segment, s.frame_mac, other)
-            || self.is_one_host(s.segment, s.frame_mac, other)
-            || self.share_group(s, other)
-            || link::is_same_balancer(s.mac, other)
-    }
-
-    fn lists(&self, segment: Segment, role: Role) -> impl Iterator<Item = &Members> {
+    pub(super) fn lists(&self, segment: Segment, role: Role) -> impl Iterator<Item = &Members> {
         let here = self.settings.allow.iter().filter(move |allow| allow.segment.is_none_or(|at| at == segment));
         let lists = here.map(move |allow| match role {
             Role::DhcpServer => &allow.dhcp_servers,
@@ -261,69 +246,20 @@ impl Correlator {
         self.lists(segment, role).any(|list| list.has(ip, mac))
     }
 
-    /// Whether somebody is allowed to play the role there, and this one is not. Of whose MAC is not known, lists of MACs
-    /// say nothing.
+    /// Whether the role is restricted on the segment and this station is not on a list. Where its MAC is not known, lists of
+    /// MACs do not count.
     fn is_unlisted(&self, segment: Segment, role: Role, ip: IpAddr, mac: Option<Mac>) -> bool {
         let Some(mac) = mac else {
             let mut lists = self.lists(segment, role).peekable();
             return lists.peek().is_some() && !lists.any(|list| list.ips.contains(&ip) || !list.macs.is_empty());
         };
-        // A DHCPv6 server is known by a link-local address, which its owner seldom lists beside the other one.
+        // A DHCPv6 server sends from a link-local address, while its owner lists the other one.
         let is_listed_otherwise = |list: &Members| {
             let holds = |known: &IpAddr| self.memory.holder(segment, *known).is_some_and(|holder| holder.mac == mac);
             role == Role::DhcpServer && ip.is_ipv6() && list.ips.iter().any(holds)
         };
         let mut lists = self.lists(segment, role).peekable();
         lists.peek().is_some() && !lists.any(|list| list.has(ip, mac) || is_listed_otherwise(list))
-    }
-
-    /// Whether an address is known to be a gateway's: allowed, advertised, told by DHCP, or a redundancy group's.
-    pub(super) fn is_gateway(&self, segment: Segment, ip: IpAddr) -> bool {
-        let plays = |role| self.memory.plays(segment, role, ip);
-        [Role::Router, Role::DhcpRouter, Role::VirtualRouter].into_iter().any(plays)
-            || self.lists(segment, Role::Router).any(|list| list.ips.contains(&ip))
-    }
-
-    /// A gateway's address in other hands is an alarm, unless a lease or fail-over explains it, or the gateway itself says
-    /// so. An address that flips back and forth alarms once.
-    pub(super) fn raise_for_gateway(&mut self, event: &mut Event) {
-        let (Some(segment), Some(ip), Some(mac)) = (event.segment, event.ip, event.mac) else { return };
-        let text = |key| match event.details.iter().find(|(name, _)| *name == key) {
-            Some((_, Detail::Text(text))) => Some(text.as_str()),
-            _ => None,
-        };
-        let holder = self.memory.holder(segment, ip).map(|holder| holder.mac);
-        let other = match event.kind {
-            Kind::ChangedMac | Kind::FlipFlop | Kind::ReusedMac | Kind::IpConflict => event.old_mac,
-            // What the gateway's own station sends, or says where the gateway is, takes nothing from it.
-            Kind::MacMismatch => text("frame_mac")
-                .and_then(Mac::parse)
-                .filter(|frame_mac| holder.is_none_or(|holder| holder != *frame_mac && holder != mac)),
-            _ => return,
-        };
-        let is_explained = match event.reason {
-            Some(Reason::Dhcp | Reason::Failover) => true,
-            Some(Reason::ProxyArp) => text("old_answered") != Some("yes"),
-            _ => false,
-        };
-        let Some(other) = other.filter(|_| !is_explained && self.is_gateway(segment, ip)) else { return };
-        let s = Sighting {
-            at: event.at,
-            segment,
-            frame_mac: mac,
-            mac,
-            ip: Some(ip),
-            claim: crate::inventory::correlator::Claim::Ndp(crate::inventory::correlator::NdpClaim::Dad),
-        };
-        if self.are_one(&s, other) {
-            return;
-        }
-        let is_anew = self.memory.is_odd_again(told(&s, Oddity::Gateway, ip, mac.min(other), mac.max(other)), OVER);
-        let is_back = matches!(event.kind, Kind::FlipFlop | Kind::ReusedMac);
-        if is_anew || !is_back {
-            event.severity = Severity::Alert;
-        }
-        event.details.push(("role", Detail::Text("gateway".to_owned())));
     }
 }
 
@@ -351,7 +287,12 @@ fn identifier(address: Ipv6Addr) -> u64 {
     address.to_bits() as u64
 }
 
-/// What is remembered of an oddity of this moment.
-pub(super) fn told(s: &Sighting, oddity: Oddity, ip: IpAddr, mac: Mac, frame_mac: Mac) -> Told {
-    Told { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }
+/// The row of an oddity that was seen now.
+pub(super) fn oddity_of(s: &Sighting, oddity: Oddity, ip: IpAddr, mac: Mac, frame_mac: Mac) -> ReportedOddity {
+    ReportedOddity { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }
+}
+
+fn holder_of(s: &Sighting, role: Role, ip: IpAddr) -> RoleHolder {
+    let (segment, mac, at) = (s.segment, s.frame_mac, s.at);
+    RoleHolder { segment, role, ip, mac, first_seen: at, last_seen: at, prefixes: Vec::new(), router: None }
 }

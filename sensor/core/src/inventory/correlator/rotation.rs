@@ -1,80 +1,82 @@
-//! Stations that turn out to be a known host's, and what is told of it; and the owner's word on who belongs together.
+//! Stations that turn out to belong to a known host, and what is reported of that; and the owner's decisions on which
+//! stations are one host.
 
 use std::net::IpAddr;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::memory::host;
-use crate::inventory::memory::kinship;
+use crate::inventory::memory::merge_keys;
 use crate::inventory::model::evidence::Evidence;
 use crate::inventory::model::host::HostId;
-use crate::inventory::model::join::Join;
-use crate::inventory::model::join::Kinship;
+use crate::inventory::model::join;
+use crate::inventory::model::join::{Join, JoinEvidence};
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, Segment, Text, Timestamp};
-use crate::wire::{dhcpv6, ssdp};
+use crate::wire::dhcpv6;
+use crate::wire::ssdp;
 
 impl Correlator {
-    /// The owner says that two hosts are one; the host that stays, or why not.
+    /// The owner says that two hosts are one. Returns the host that stays, or why they cannot be joined.
     pub fn join(&mut self, a: HostId, b: HostId) -> Result<HostId, &'static str> {
         let segment = |id| self.memory.host(id).map(|host| host.segment);
         match (segment(a), segment(b)) {
             _ if a == b => Err("they are one host already"),
             (None, _) | (_, None) => Err("no such host"),
             (Some(x), Some(y)) if x != y => Err("they live on different segments"),
-            _ => self.memory.join_kin(a, b, [Kinship::Owner].into()).ok_or("one of them has no station"),
+            _ => self.memory.merge_hosts(a, b, [JoinEvidence::Owner].into()).ok_or("one of them has no station"),
         }
     }
 
-    /// The owner says that a station is not its host's; the host that it is now, or why not.
+    /// The owner says that a station does not belong to its host. Returns the station's new host, or why it cannot be split.
     pub fn split(&mut self, id: HostId, mac: Mac) -> Result<HostId, &'static str> {
         let segment = self.memory.host(id).map(|host| host.segment).ok_or("no such host")?;
         match self.memory.host_of(segment, mac) {
             Some(host) if host.id == id => {
-                self.memory.part_kin(segment, mac, true).ok_or("it is the host's only station")
+                self.memory.split_station(segment, mac, true).ok_or("it is the host's only station")
             }
             _ => Err("the host has no such station"),
         }
     }
 
-    /// Looks whether what was just learned makes two hosts one, or shows that one is two.
+    /// Checks whether what was just learned shows that two hosts are one, or that one is two.
     pub(super) fn recognise(&mut self, s: &Sighting, events: &mut Vec<Event>) {
-        self.memory.recognise();
+        self.memory.merge_changed();
         for mac in [s.frame_mac, s.mac] {
-            if let Some(other) = self.memory.takes_turns(s.segment, mac, s.at) {
-                self.memory.part_kin(s.segment, other, false);
+            if let Some(other) = self.memory.alternating_station(s.segment, mac, s.at) {
+                self.memory.split_station(s.segment, other, false);
             }
         }
-        // Evidence that came after the address has nothing more to wait for.
+        // The station has an address already: evidence that came later has nothing more to wait for.
         let has_address = self.memory.join_of(s.segment, s.mac).is_some_and(|join| !join.told)
             && self.memory.ipv4_count(s.segment, s.mac) > 0;
         if has_address {
-            self.tell_rotation(s.segment, s.mac, s.at, events);
+            self.emit_rotation(s.segment, s.mac, s.at, events);
         }
     }
 
-    /// What every client of DHCPv6 has, and keeps when its MAC changes (RFC 8415, section 11).
+    /// Takes in the DUID, which a DHCPv6 client keeps when its MAC changes (RFC 8415, section 11).
     pub(super) fn learn_duid(&mut self, id: HostId, message: &dhcpv6::Message) {
         let Some(duid) = message.client_duid.as_ref().filter(|duid| duid.as_bytes().len() >= 6) else { return };
-        self.learn_mark(id, Evidence::Duid, kinship::hex(duid.as_bytes()));
+        self.learn_mark(id, Evidence::Duid, merge_keys::hex(duid.as_bytes()));
     }
 
-    /// The device that a message is of (UPnP Device Architecture, section 1.2.2).
+    /// Takes in the uuid of the device that sent the message (UPnP Device Architecture, section 1.2.2).
     pub(super) fn learn_uuid(&mut self, id: HostId, message: &ssdp::Message) {
         let Some(usn) = message.usn.as_ref().and_then(|usn| usn.as_bytes().strip_prefix(b"uuid:")) else { return };
         let uuid = usn.split(|&byte| byte == b':').next().unwrap_or_default().to_ascii_lowercase();
-        // Makers that did not care wrote the same short word into all of them.
+        // Shorter ones are a maker's constant, the same in all its devices.
         if uuid.len() >= 32 {
             self.learn_mark(id, Evidence::SsdpUuid, Text::new(&uuid).escaped());
         }
     }
 
-    /// What SNMP says of a machine, where its administrator named it.
+    /// Takes in what SNMP says of a machine that its administrator gave a name.
     pub(super) fn learn_system(&mut self, s: &Sighting, ip: IpAddr, words: [&Option<Text>; 3]) {
         let words = words.map(|word| word.as_ref().map(Text::escaped).unwrap_or_default());
         let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
         let id = holder.and_then(|mac| self.memory.host_of(s.segment, mac)).map(|host| host.id);
-        if let Some(id) = id.filter(|_| !kinship::is_generic(&words[0].to_ascii_lowercase())) {
+        if let Some(id) = id.filter(|_| !merge_keys::is_generic(&words[0].to_ascii_lowercase())) {
             self.learn_mark(id, Evidence::SnmpSystem, words.join(" "));
         }
     }
@@ -84,38 +86,32 @@ impl Correlator {
         self.memory.update_host(id, |host| (host::learn_print(host, evidence, value, prints_max), ()));
     }
 
-    /// Joins that have waited long enough for an address.
+    /// Reports joins that have waited long enough for an address.
     pub(super) fn settle_rotations(&mut self, settled: Option<Timestamp>, after: Timestamp, events: &mut Vec<Event>) {
         let until = settled.unwrap_or(Timestamp::from_nanos(i64::MIN));
-        for (segment, mac) in self.memory.untold(until, after) {
+        for (segment, mac) in self.memory.unreported_joins(until, after) {
             let at = self.memory.join_of(segment, mac).map(|join| join.at);
             if let Some(at) = at {
-                self.tell_rotation(segment, mac, at, events);
+                self.emit_rotation(segment, mac, at, events);
             }
         }
     }
 
-    /// Tells that a station is a known host's new one, when that is to be told.
-    pub(super) fn tell_rotation(&mut self, segment: Segment, mac: Mac, at: Timestamp, events: &mut Vec<Event>) {
-        let Some(join) = self.memory.take_untold(segment, mac) else { return };
+    /// Reports that a known host has a new MAC, unless that is reported already or need not be.
+    pub(super) fn emit_rotation(&mut self, segment: Segment, mac: Mac, at: Timestamp, events: &mut Vec<Event>) {
+        let Some(join) = self.memory.take_unreported_join(segment, mac) else { return };
         let Join { old_mac, evidence, .. } = join;
         let mut event = self.about_host(Kind::MacRotated, at, segment, mac);
         event.ip = self.memory.best_address_of(segment, mac);
         event.old_mac = Some(old_mac);
-        event.confidence = Some(kinship::score(&evidence));
+        event.confidence = Some(join::score(&evidence));
         let words = evidence.iter().map(|kinship| kinship.name().to_owned()).collect();
         event.details = vec![("evidence", Detail::Texts(words))];
         self.push(event, events);
     }
 
-    /// Whether two stations are one host's.
-    pub(super) fn is_one_host(&self, segment: Segment, a: Mac, b: Mac) -> bool {
-        let of = |mac| self.memory.host_of(segment, mac).map(|host| host.id);
-        of(a).is_some() && of(a) == of(b)
-    }
-
-    /// A move between stations of one host is told for the record, and not at all where the one replaced the other.
-    pub(super) fn tell_move_within(&mut self, s: &Sighting, old: Mac, mut event: Event, events: &mut Vec<Event>) {
+    /// Reports a move between stations of one host as `info`, and not at all where one replaced the other.
+    pub(super) fn emit_move_within(&mut self, s: &Sighting, old: Mac, mut event: Event, events: &mut Vec<Event>) {
         let rotated = |mac| self.memory.join_of(s.segment, mac).is_some_and(|join| !join.apart);
         if rotated(s.mac) || rotated(old) {
             return;
@@ -125,8 +121,8 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// A station with a changing MAC took over another's address that no network gave it and nobody defends: it is that
-    /// machine (RFC 7217: an interface identifier that stays while the MAC changes).
+    /// A station with a random MAC took over a link-local address that is not made of a MAC and that nobody defends: it is the
+    /// machine that had the address (RFC 7217: the interface identifier stays while the MAC changes).
     pub(super) fn join_by_address(&mut self, segment: Segment, ip: IpAddr, old: Mac, new: Mac) {
         let IpAddr::V6(six) = ip else { return };
         let is_made_of_mac = six.octets()[11..13] == [0xff, 0xfe];
@@ -134,12 +130,11 @@ impl Correlator {
             six.is_unicast_link_local() && !is_made_of_mac && new.is_random() && !self.is_one_host(segment, old, new);
         let of = |mac| self.memory.host_of(segment, mac).map(|host| host.id);
         if let (true, Some(old), Some(new)) = (is_kept, of(old), of(new)) {
-            self.memory.join_kin(old, new, [Kinship::InterfaceId].into());
+            self.memory.merge_hosts(old, new, [JoinEvidence::InterfaceId].into());
         }
     }
 
-    /// Whether an address is one more of a prefix in which the station's host has one already: temporary addresses
-    /// (RFC 8981) come and go.
+    /// Whether the host has another address in the same IPv6 prefix: temporary addresses (RFC 8981) come and go.
     pub(super) fn is_one_more(&self, id: HostId, ip: IpAddr) -> bool {
         let IpAddr::V6(ip) = ip else { return false };
         let prefix = |ip: u128| ip >> 64;

@@ -1,15 +1,16 @@
-//! Who looks around: what the classifier counted (`sensor_ebpf::scan`), told once, and not of those who ask for others.
+//! Scans that the classifier counted (`sensor_ebpf::scan`): reported once each, and not of stations that ask on behalf of
+//! others.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::inventory::model::host::{Host, HostRole};
-use crate::inventory::model::oddity::{Oddity, Told};
+use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::types::{Mac, Segment, Timestamp};
 
-/// A scan is over when the station did not scan again for so long.
+/// A scan is over when the station has not scanned for this long.
 const SCAN_OVER: Duration = Duration::from_secs(600);
 
 impl Correlator {
@@ -28,8 +29,8 @@ impl Correlator {
         }
         let oddity = if reason == Reason::PortScan { Oddity::PortScan } else { Oddity::ArpScan };
         let ip = Ipv4Addr::UNSPECIFIED.into();
-        let told = Told { segment, oddity, ip, mac, frame_mac: mac, first_seen: at, last_seen: at };
-        if !self.memory.is_odd_again(told, SCAN_OVER) {
+        let told = ReportedOddity { segment, oddity, ip, mac, frame_mac: mac, first_seen: at, last_seen: at };
+        if !self.memory.is_new_oddity_after(told, SCAN_OVER) {
             return;
         }
         let mut event = self.about_host(Kind::ScanDetected, at, segment, mac);
@@ -39,7 +40,7 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// Whether what a station asks for may be what others look for behind it.
+    /// Whether a station may ask on behalf of others: a router or one that forwards.
     fn asks_for_others(&self, segment: Segment, mac: Mac) -> bool {
         let forwards = |host: &Host| host.roles.contains_key(&HostRole::Router);
         self.forwards(segment, mac) || self.memory.host_of(segment, mac).is_some_and(forwards)

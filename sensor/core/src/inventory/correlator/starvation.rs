@@ -1,10 +1,10 @@
-//! DHCP starvation: addresses asked of DHCP servers by so many clients that none are left. Either one station speaks for
-//! all of them, or each is a station that does nothing else.
+//! DHCP starvation: so many clients ask for addresses that the server has none left. Either one station sends for all of
+//! them, or each is a station that sends nothing else.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::state::{Clients, Correlator};
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::model::host::HostId;
 use crate::inventory::model::source::Source;
@@ -12,66 +12,52 @@ use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
 use crate::types::{Mac, Segment, Timestamp};
 
-/// Who asked for addresses of late. Not saved: it is of a minute.
-#[derive(Debug, Default)]
-pub(super) struct Starving {
-    /// For whom a station asks, besides itself.
-    senders: BTreeMap<(Segment, Mac), Asked>,
-    /// Stations that were never heard before they asked.
-    crowds: BTreeMap<Segment, Asked>,
-    /// What was told, and when it was last seen; no MAC where each client was a station.
-    told: Vec<(Segment, Option<Mac>, Timestamp)>,
-}
-
-/// Clients and when they asked, oldest first.
-type Asked = VecDeque<(Timestamp, Mac)>;
-
-/// What counts together.
+/// Clients within this time count together.
 const WINDOW: Duration = Duration::from_secs(60);
-/// More clients than this one station does not speak for.
+/// No honest station sends for more clients than this.
 const CLIENTS: usize = 32;
-/// More stations than this do not come at once and then do nothing.
+/// More new stations than this do not come at once and then send nothing but DHCP.
 const CROWD: usize = 100;
-/// It is over when nothing was seen of it for so long.
+/// It is over when nothing was seen of it for this long.
 const STARVING: Duration = Duration::from_secs(600);
-/// Stations, and segments, that are watched.
+/// Most stations, and segments, that are watched.
 const WATCHED_MAX: usize = 256;
-/// Stations of one segment that are counted.
+/// Most stations of one segment that are counted.
 const CROWD_MAX: usize = 512;
 
 impl Correlator {
     /// A client without an address asks for one.
     pub(super) fn watch_starvation(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
         let asks = !claim.from_server && matches!(claim.message, DhcpMessage::Discover | DhcpMessage::Request);
-        // Who renews has an address, and its frame may come through a router; a relay says that it is one.
+        // A client that renews has an address, and its frame may come through a router; a relay sets `giaddr`.
         let is_first = claim.source.is_none() && claim.ciaddr.is_none() && claim.giaddr.is_none();
         if !asks || !is_first || !s.mac.is_station() || !s.frame_mac.is_station() {
             return;
         }
         if s.mac != s.frame_mac {
-            let clients = note(&mut self.starving.senders, (s.segment, s.frame_mac), s, CLIENTS + 1);
+            let clients = note(&mut self.starvation.senders, (s.segment, s.frame_mac), s, CLIENTS + 1);
             if clients > CLIENTS {
-                self.tell_starvation(s, Some(s.frame_mac), clients, events);
+                self.emit_starvation(s, Some(s.frame_mac), clients, events);
             }
         } else if self.memory.host_of(s.segment, s.mac).is_none() {
-            if note(&mut self.starving.crowds, s.segment, s, CROWD_MAX) <= CROWD {
+            if note(&mut self.starvation.crowds, s.segment, s, CROWD_MAX) <= CROWD {
                 return;
             }
-            let asked = self.starving.crowds.get(&s.segment);
+            let asked = self.starvation.crowds.get(&s.segment);
             let silent = asked.into_iter().flatten().filter(|(_, mac)| self.only_asked(s.segment, *mac)).count();
             if silent > CROWD {
-                self.tell_starvation(s, None, silent, events);
+                self.emit_starvation(s, None, silent, events);
             }
         }
     }
 
-    /// Whether nothing but DHCP was heard of a station; of one that is forgotten already, or that speaks now, neither.
+    /// Whether nothing but DHCP was heard of a station. True as well of one that is forgotten already.
     fn only_asked(&self, segment: Segment, mac: Mac) -> bool {
         self.memory.sources(segment, mac).is_none_or(|sources| sources.iter().all(|source| source == Source::Dhcp))
     }
 
-    fn tell_starvation(&mut self, s: &Sighting, mac: Option<Mac>, clients: usize, events: &mut Vec<Event>) {
-        let told = &mut self.starving.told;
+    fn emit_starvation(&mut self, s: &Sighting, mac: Option<Mac>, clients: usize, events: &mut Vec<Event>) {
+        let told = &mut self.starvation.reported;
         told.retain(|(.., last)| s.at.since(*last) < STARVING);
         if let Some((.., last)) = told.iter_mut().find(|(at, by, _)| (*at, *by) == (s.segment, mac)) {
             *last = s.at.max(*last);
@@ -96,17 +82,17 @@ impl Correlator {
         self.push(event, events);
     }
 
-    /// Whether a host is one of those that starve a server's clients: first heard while it lasts, and by DHCP only.
+    /// Whether a host is part of a starvation: first heard while it lasts, and by DHCP only.
     pub(super) fn is_starved(&self, id: HostId, segment: Segment, mac: Mac, first_seen: Timestamp) -> bool {
         let lasts = |last: &Timestamp| first_seen.since(*last) < STARVING;
-        self.starving.told.iter().any(|(at, _, last)| *at == segment && lasts(last))
+        self.starvation.reported.iter().any(|(at, _, last)| *at == segment && lasts(last))
             && self.memory.first_mac(id) == Some(mac)
             && self.only_asked(segment, mac)
     }
 }
 
-/// Notes the client; how many different ones there were within the window, at most `max`.
-fn note<K: Copy + Ord>(watched: &mut BTreeMap<K, Asked>, key: K, s: &Sighting, max: usize) -> usize {
+/// Notes the client. Returns how many different ones there were within the window, at most `max`.
+fn note<K: Copy + Ord>(watched: &mut BTreeMap<K, Clients>, key: K, s: &Sighting, max: usize) -> usize {
     if !watched.contains_key(&key) && watched.len() >= WATCHED_MAX {
         let oldest = watched.iter().min_by_key(|(_, asked)| asked.back().map(|(at, _)| *at)).map(|(key, _)| *key);
         oldest.map(|oldest| watched.remove(&oldest));

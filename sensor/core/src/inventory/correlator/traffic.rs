@@ -1,69 +1,43 @@
-//! Frames of any kind: who is there, and whose address it is. Traffic never moves an address from one station to
-//! another, and what a router forwards is never bound to the router.
+//! Frames of any kind: they show which stations are there and which addresses they hold. They never move an address from one
+//! station to another, and what a router forwards is never bound to the router.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::inventory::correlator::Correlator;
+use crate::inventory::correlator::state::{Correlator, Paths};
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::memory::host;
 use crate::inventory::model::address::Holder;
+use crate::inventory::model::evidence::Evidence;
 use crate::inventory::model::prefix;
-use crate::inventory::model::role::{Role, RoleHolder};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::dhcp::DhcpClaim;
 use crate::inventory::sighting::ndp::RouterAdvert;
 use crate::inventory::sighting::traffic::{ServedClaim, TrafficClaim};
-use crate::types::{Class, Mac, MacKind, Segment, Timestamp};
+use crate::types::{Class, Iface, Mac, MacKind, Segment, Timestamp};
+use crate::wire::syn::Syn;
 
-/// What was learned about who forwards and which prefixes are on a segment. Not saved: the next frames say it again.
-#[derive(Debug, Default)]
-pub(super) struct Paths {
-    /// Stations that sent on what others sent.
-    forwarders: BTreeSet<(Segment, Mac)>,
-    /// Routers by their own word.
-    routers: BTreeSet<(Segment, Mac)>,
-    /// Default routers by DHCP.
-    gateways: BTreeSet<(Segment, IpAddr)>,
-    /// Prefixes that DHCP servers and routers said are on the link.
-    prefixes: BTreeSet<(Segment, IpNet)>,
-    /// Who was told to send too much, of what, and when it was last heard of.
-    floods: Vec<(Segment, Mac, Class, Timestamp)>,
-}
-
-/// Entries of each kind that are kept; a network has a handful.
-const PATHS_MAX: usize = 256;
-/// A flood is over when nothing more was held back for so long.
-const FLOOD_OVER: std::time::Duration = std::time::Duration::from_secs(600);
-impl Paths {
-    /// Starts from the roles that were saved.
-    pub(super) fn restore(roles: &[RoleHolder]) -> Self {
-        let routers = roles.iter().filter(|holder| holder.role == Role::Router);
-        let routers = routers.map(|holder| (holder.segment, holder.mac)).take(PATHS_MAX).collect();
-        let gateways = roles.iter().filter(|holder| holder.role == Role::DhcpRouter);
-        let gateways = gateways.map(|holder| (holder.segment, holder.ip)).take(PATHS_MAX).collect();
-        Self { routers, gateways, ..Self::default() }
-    }
-}
-
+/// A flood is over when nothing more was held back for this long.
+const FLOOD_OVER: Duration = Duration::from_secs(600);
 impl Correlator {
     /// Prefixes that DHCP (option 1) and router advertisements say are on a segment, in order.
     pub fn learned_prefixes(&self) -> impl Iterator<Item = (Segment, IpNet)> + '_ {
         self.paths.prefixes.iter().copied()
     }
 
-    /// A station sends so much of a class that the kernel holds its surplus back.
+    /// A station sends so many frames of a class that the kernel holds the surplus back.
     pub fn flood(&mut self, segment: Segment, mac: Mac, class: Class, at: Timestamp, events: &mut Vec<Event>) {
-        let floods = &mut self.paths.floods;
+        let floods = &mut self.floods;
         floods.retain(|(.., last)| at.since(*last) < FLOOD_OVER);
         if let Some(known) = floods.iter_mut().find(|known| (known.0, known.1, known.2) == (segment, mac, class)) {
             known.3 = at;
             return;
         }
-        if floods.len() >= PATHS_MAX {
+        if floods.len() >= Paths::MAX {
             return;
         }
         floods.push((segment, mac, class, at));
@@ -75,33 +49,33 @@ impl Correlator {
 
     pub(super) fn observe_traffic(&mut self, s: &Sighting, claim: &TrafficClaim, events: &mut Vec<Event>) {
         let Some(ip) = s.ip.filter(|ip| prefix::is_holdable(*ip) && s.mac.is_station()) else { return };
-        // Before a holder's time somebody else may have had the address.
+        // Before the holder's time another station may have had the address.
         let holder = self.memory.holder(s.segment, ip).filter(|holder| holder.first_seen <= s.at);
         if claim.is_forwarded() {
-            // A scanner's own packets bear any hop limit.
+            // A scanner may send with any hop limit from its own address.
             if holder.is_none_or(|holder| holder.mac != s.mac) {
                 keep(&mut self.paths.forwarders, (s.segment, s.mac));
             }
             return;
         }
-        let is_his = match holder {
+        let is_holder = match holder {
             Some(holder) => holder.mac == s.mac,
-            // The kernel's count of a sender that was not taken for a neighbour when it was told.
+            // The kernel's count is of a sender that was not taken for a neighbour when its first frame came.
             None if claim.hop_limit.is_none() => false,
             None => self.is_near(s.segment, ip) && !self.forwards(s.segment, s.mac),
         };
-        if is_his {
+        if is_holder {
             self.hear(s, s.mac, Source::Traffic);
             self.hint(s, ip, Source::Traffic, events);
         }
     }
 
-    /// A service that answered somebody.
+    /// A service answered some host.
     pub(super) fn observe_served(&mut self, s: &Sighting, claim: &ServedClaim, events: &mut Vec<Event>) {
         self.observe_traffic(s, &TrafficClaim { hop_limit: claim.hop_limit, frames: 1, bytes: 0 }, events);
         let Some(ip) = s.ip else { return };
-        let is_his = |holder: &Holder| holder.mac == s.mac && holder.first_seen <= s.at;
-        if !self.memory.holder(s.segment, ip).is_some_and(is_his) {
+        let is_holder = |holder: &Holder| holder.mac == s.mac && holder.first_seen <= s.at;
+        if !self.memory.holder(s.segment, ip).is_some_and(is_holder) {
             return;
         }
         let Some(id) = self.memory.host_of(s.segment, s.mac).map(|host| host.id) else { return };
@@ -124,7 +98,7 @@ impl Correlator {
 
     pub(super) fn learn_router_paths(&mut self, s: &Sighting, advert: &RouterAdvert) {
         keep(&mut self.paths.routers, (s.segment, s.frame_mac));
-        // What is not on the link has its addresses elsewhere (RFC 4861, section 6.3.4).
+        // Addresses of a prefix that is not on-link are elsewhere (RFC 4861, section 6.3.4).
         for prefix in advert.prefixes.iter().filter(|prefix| prefix.on_link) {
             let len = prefix.length;
             if let Some(net) = IpNet::new(prefix.address.into(), len).ok().filter(|_| (32..=127).contains(&len)) {
@@ -133,24 +107,24 @@ impl Correlator {
         }
     }
 
-    /// Whether an address can be a neighbour's, as far as prefixes tell: configured, learned, or private where nothing
-    /// else is known.
+    /// Whether an address can be a neighbour's, by the prefixes that are configured or learned; without any, a private address
+    /// can.
     fn is_near(&self, segment: Segment, ip: IpAddr) -> bool {
         let learned = self.paths.prefixes.iter().any(|(at, net)| *at == segment && net.contains(&ip));
         learned || prefix::is_local(ip) && !prefix::is_foreign(&self.settings.prefixes, segment, ip) || {
-            let applies = |at: &Option<crate::types::Iface>| at.is_none_or(|iface| Segment::untagged(iface) == segment);
+            let applies = |at: &Option<Iface>| at.is_none_or(|iface| Segment::untagged(iface) == segment);
             self.settings.prefixes.iter().any(|(at, net)| applies(at) && net.contains(&ip))
         }
     }
 
-    /// Whether a router may have sent on what was said to a group, from an address that is not known to be its own.
-    pub(super) fn is_sent_on(&self, s: &Sighting) -> bool {
+    /// Whether a router may have forwarded a multicast message: the sender forwards, and is not known to hold the address.
+    pub(super) fn may_be_forwarded(&self, s: &Sighting) -> bool {
         let is_known = |ip| self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == s.mac);
         let is_elses = |ip| !prefix::is_link_local(ip) && !is_known(ip);
         s.ip.is_some_and(is_elses) && self.forwards(s.segment, s.mac)
     }
 
-    /// Whether a station sends on what others sent: then an address in its frames need not be its own.
+    /// Whether a station forwards frames of others: then an address in its frames need not be its own.
     pub(super) fn forwards(&self, segment: Segment, mac: Mac) -> bool {
         let holds = |ip: &IpAddr| self.memory.holder(segment, *ip).is_some_and(|holder| holder.mac == mac);
         mac.kind() == MacKind::Virtual
@@ -158,10 +132,20 @@ impl Correlator {
             || self.paths.routers.contains(&(segment, mac))
             || self.paths.gateways.iter().any(|(at, ip)| *at == segment && holds(ip))
     }
+
+    /// A TCP SYN says something of its station's system only where the station is known to hold the address: a router sends
+    /// everybody's.
+    pub(super) fn observe_syn(&mut self, s: &Sighting, syn: &Syn) {
+        let host = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
+        let Some(id) = host.filter(|id| s.ip.is_some_and(|ip| self.memory.holds(*id, ip, s.at))) else { return };
+        let evidence = if syn.is_answer { Evidence::SynAck } else { Evidence::Syn };
+        let (text, prints_max) = (format!("{syn:#}"), self.limits.prints_max);
+        self.memory.update_host(id, |host| (host::learn_print(host, evidence, text, prints_max), ()));
+    }
 }
 
 fn keep<T: Ord>(set: &mut BTreeSet<T>, item: T) {
-    if set.len() < PATHS_MAX {
+    if set.len() < Paths::MAX {
         set.insert(item);
     }
 }

@@ -1,38 +1,39 @@
-//! What probes know of one address: ports and their history. Only compares and stores.
+//! What probes know of one address: TCP ports and their history. Only compares and stores.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use enumset::EnumSet;
 
-use crate::inventory::memory::table::Mark;
+use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::address::{Asked, OpenPort};
 use crate::inventory::model::source::Source;
-use crate::inventory::sighting::answer::PortState;
+use crate::inventory::sighting::answer::{Answer, PortState};
 use crate::types::{Segment, Timestamp};
 
-/// What an answer about a port tells.
+/// What the result of connecting to a port shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PortNews {
-    /// It was found closed so often that it is.
+    /// It was open, and was found closed often enough to be reported.
     Closed,
-    /// It was open and was found closed: to be asked again soon.
+    /// It was open and was found closed once: it has to be asked again soon.
     Doubt,
-    /// It was asked before and was closed, and is open.
+    /// It was closed when it was asked before, and is open.
     Opened,
-    /// Nothing.
+    /// Nothing new.
     Same,
 }
 
-/// A port that was open is closed when it is found closed and this many confirmations agree.
+/// A port that was open counts as closed once it was found closed, and then as often again as this.
 const CONFIRMATIONS: u8 = 2;
 
-/// A host that spoke this recently is there, as far as a first suspicion needs it to be.
+/// A host that was heard this recently is there: its silence on a port raises a first doubt.
 const ALIVE_WITHIN: Duration = Duration::from_secs(60);
-/// And this recently for what confirms one: a host that left since is not taken for a service that closed.
+/// A host has to be heard this recently to confirm the doubt, so that a host which left is not taken for a closed service.
 const THERE_WITHIN: Duration = Duration::from_secs(10);
 
 /// An address of which nothing is known yet.
-pub(crate) fn unknown(segment: Segment, ip: std::net::IpAddr, at: Timestamp) -> Asked {
+pub(crate) fn unknown(segment: Segment, ip: IpAddr, at: Timestamp) -> Asked {
     Asked {
         segment,
         ip,
@@ -50,8 +51,8 @@ pub(crate) fn unknown(segment: Segment, ip: std::net::IpAddr, at: Timestamp) -> 
     }
 }
 
-/// Takes in what came of connecting to `port`. Silence says nothing of a host that does not speak otherwise
-/// (`heard_ago`), and nothing of a port that never was open.
+/// Takes in the result of connecting to `port`. Silence says nothing where the host was not heard lately (`heard_ago`), and
+/// nothing of a port that never was open.
 pub(crate) fn hear_port(
     asked: &mut Asked,
     port: u16,
@@ -60,7 +61,7 @@ pub(crate) fn hear_port(
     at: Timestamp,
     heard_ago: Option<Duration>,
     ports_max: usize,
-) -> (Mark, PortNews) {
+) -> (RowChange, PortNews) {
     let is_awake = at.since(asked.last_seen) <= ALIVE_WITHIN;
     let known = asked.ports.binary_search_by_key(&port, |open| open.port);
     match (state, known) {
@@ -68,38 +69,38 @@ pub(crate) fn hear_port(
         (PortState::Open, Err(place)) => {
             let was_closed = asked.closed_ports.binary_search(&port).map(|at| asked.closed_ports.remove(at)).is_ok();
             if asked.ports.len() >= ports_max.max(1) {
-                return (Mark::Same, PortNews::Same);
+                return (RowChange::Same, PortNews::Same);
             }
             asked
                 .ports
                 .insert(place, OpenPort { port, closed: false, misses: 0, banner, first_seen: at, last_seen: at });
-            (Mark::Changed, if was_closed { PortNews::Opened } else { PortNews::Same })
+            (RowChange::Changed, if was_closed { PortNews::Opened } else { PortNews::Same })
         }
-        // A host that sleeps may answer by ARP, and nothing else.
+        // A sleeping host may answer ARP and nothing else.
         (PortState::Silent, Ok(_)) if heard_ago.is_none_or(|ago| ago > ALIVE_WITHIN) || !is_awake => {
-            (Mark::Same, PortNews::Same)
+            (RowChange::Same, PortNews::Same)
         }
         (PortState::Silent, Ok(place))
             if is_in_doubt(&asked.ports[place]) && heard_ago.is_some_and(|ago| ago > THERE_WITHIN) =>
         {
-            (Mark::Same, PortNews::Doubt)
+            (RowChange::Same, PortNews::Doubt)
         }
         (PortState::Closed | PortState::Silent, Ok(place)) => miss(&mut asked.ports[place]),
-        // Whoever sleeps is silent too: only a refusal shows that the port is closed.
-        (PortState::Silent, Err(_)) => (Mark::Same, PortNews::Same),
+        // A sleeping host is silent too: only a refusal shows that the port is closed.
+        (PortState::Silent, Err(_)) => (RowChange::Same, PortNews::Same),
         (PortState::Closed, Err(_)) => match asked.closed_ports.binary_search(&port) {
             Err(place) if asked.closed_ports.len() < ports_max => {
                 asked.closed_ports.insert(place, port);
-                (Mark::Changed, PortNews::Same)
+                (RowChange::Changed, PortNews::Same)
             }
-            _ => (Mark::Same, PortNews::Same),
+            _ => (RowChange::Same, PortNews::Same),
         },
     }
 }
 
-/// The address passed to another station: what its holder before answered is not the new one's. Reverse DNS names the
-/// address, whoever holds it.
-pub(crate) fn forget_holder(asked: &mut Asked) -> Mark {
+/// The address passed to another station: forgets what its holder before answered. Reverse DNS stays: it names the address,
+/// whoever holds it.
+pub(crate) fn forget_holder(asked: &mut Asked) -> RowChange {
     let was_known = asked.rtt_us.take().is_some()
         | asked.snmp.take().is_some()
         | !asked.ports.is_empty()
@@ -108,37 +109,39 @@ pub(crate) fn forget_holder(asked: &mut Asked) -> Mark {
     asked.closed_ports.clear();
     let names = asked.names.len();
     asked.names.retain(|name| name.source == Source::Ptr);
-    Mark::changed_if(was_known || asked.names.len() != names)
+    RowChange::changed_if(was_known || asked.names.len() != names)
 }
 
-fn reopen(open: &mut OpenPort, banner: Option<String>, at: Timestamp) -> (Mark, PortNews) {
+fn reopen(open: &mut OpenPort, banner: Option<String>, at: Timestamp) -> (RowChange, PortNews) {
     let was_closed = std::mem::take(&mut open.closed);
     let had_misses = std::mem::take(&mut open.misses) > 0;
     open.last_seen = open.last_seen.max(at);
-    // A greeting that did not come this time says nothing about the one that did.
+    // A missing banner does not replace one that came before.
     let is_new = banner.is_some() && open.banner != banner;
     if is_new {
         open.banner = banner;
     }
-    (Mark::changed_if(was_closed || had_misses || is_new), if was_closed { PortNews::Opened } else { PortNews::Same })
+    (
+        RowChange::changed_if(was_closed || had_misses || is_new),
+        if was_closed { PortNews::Opened } else { PortNews::Same },
+    )
 }
 
 fn is_in_doubt(open: &OpenPort) -> bool {
     open.misses > 0 && !open.closed
 }
 
-fn miss(open: &mut OpenPort) -> (Mark, PortNews) {
+fn miss(open: &mut OpenPort) -> (RowChange, PortNews) {
     if open.closed {
-        return (Mark::Same, PortNews::Same);
+        return (RowChange::Same, PortNews::Same);
     }
     open.misses = open.misses.saturating_add(1);
     open.closed = open.misses > CONFIRMATIONS;
-    (Mark::Changed, if open.closed { PortNews::Closed } else { PortNews::Doubt })
+    (RowChange::Changed, if open.closed { PortNews::Closed } else { PortNews::Doubt })
 }
 
 /// The source that an answer of each kind counts as.
-pub(crate) const fn source(answer: &crate::inventory::sighting::answer::Answer) -> Source {
-    use crate::inventory::sighting::answer::Answer;
+pub(crate) const fn source(answer: &Answer) -> Source {
     match answer {
         Answer::Echo { .. } => Source::Icmp,
         Answer::Nbns { .. } => Source::Nbns,

@@ -1,57 +1,46 @@
 //! Who holds an address: arpwatch's rule (2.1a15, `db.c`), most recent holder first. Only compares and reorders.
 
-use crate::inventory::memory::table::{Mark, see};
-use crate::inventory::model::address::{Binding, Holder};
+use crate::inventory::memory::table::{RowChange, see};
+use crate::inventory::model::address::{Binding, Holder, RestoredHolder};
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Timestamp};
 
-/// A station's word that it holds an address.
+/// A station claims an address, or a protocol hints that it holds it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Word {
-    /// Who.
+pub(crate) struct HolderClaim {
+    /// The station.
     pub(crate) mac: Mac,
-    /// When.
+    /// When it was heard.
     pub(crate) at: Timestamp,
-    /// By which protocol.
+    /// The protocol.
     pub(crate) source: Source,
-    /// What it is worth.
+    /// What it is worth against another holder.
     pub(crate) weight: Weight,
 }
 
-/// What a word is worth against another holder.
+/// What a claim is worth against another holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weight {
-    /// ARP, NDP: neighbours will believe it, so the address moves.
+    /// ARP, NDP: neighbours take it into their caches, so the address moves.
     Claim,
-    /// DHCP, mDNS: says where an address is, takes it from nobody.
+    /// DHCP, mDNS: binds a free address or refreshes a binding, and never moves one.
     Hint,
 }
 
-/// A holder's time with an address as it was restored: what a capture file read again tells about it is known.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Known {
-    /// Who.
-    pub(crate) mac: Mac,
-    /// `first_seen` as restored.
-    pub(crate) from: Timestamp,
-    /// `last_seen` as restored.
-    pub(crate) until: Timestamp,
-}
-
-/// What a word did to a binding.
+/// What a claim did to a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum ClaimOutcome {
     /// Nobody held it.
     Bound,
-    /// The present holder said so again, or the word was not worth a move, or was known.
+    /// The present holder claimed it again, or the claim was a hint, or it was known from before a restart.
     Kept,
-    /// It passed to the word's station.
-    Moved(How, Previous),
+    /// It passed to the claim's station.
+    Moved(MoveKind, PreviousHolder),
 }
 
-/// The way in which an address passed.
+/// To whom an address passed, seen from its history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
+pub(crate) enum MoveKind {
     /// To the holder before the present one.
     Back,
     /// To one that never held it.
@@ -62,51 +51,63 @@ pub(crate) enum How {
 
 /// The holder before a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Previous {
-    /// Who.
+pub(crate) struct PreviousHolder {
+    /// The station.
     pub(crate) mac: Mac,
-    /// When it last said so.
+    /// When it was last heard with the address.
     pub(crate) last_seen: Timestamp,
 }
 
-/// The time with an address that begins with `word`.
-pub(crate) fn holder(word: &Word) -> Holder {
-    Holder { mac: word.mac, first_seen: word.at, last_seen: word.at, sources: word.source.into() }
+/// The time with an address that begins with this claim.
+pub(crate) fn holder(claim: &HolderClaim) -> Holder {
+    Holder { mac: claim.mac, first_seen: claim.at, last_seen: claim.at, sources: claim.source.into() }
 }
 
-/// Weighs `word` against the binding's history and changes it accordingly.
-pub(crate) fn weigh(binding: &mut Binding, known: &[Known], word: &Word, holders_max: usize) -> (Mark, Verdict) {
-    if known.iter().any(|k| k.mac == word.mac && (k.from..=k.until).contains(&word.at)) {
-        return (Mark::Same, Verdict::Kept);
+/// The binding's holders as they are restored.
+pub(super) fn restored_holders(binding: &Binding) -> Vec<RestoredHolder> {
+    let restored =
+        |holder: &Holder| RestoredHolder { mac: holder.mac, from: holder.first_seen, until: holder.last_seen };
+    binding.holders.iter().map(restored).collect()
+}
+
+/// Weighs a claim against the binding's history and changes the binding accordingly.
+pub(crate) fn weigh(
+    binding: &mut Binding,
+    known: &[RestoredHolder],
+    claim: &HolderClaim,
+    holders_max: usize,
+) -> (RowChange, ClaimOutcome) {
+    if known.iter().any(|k| k.mac == claim.mac && (k.from..=k.until).contains(&claim.at)) {
+        return (RowChange::Same, ClaimOutcome::Kept);
     }
     let present = &mut binding.holders[0];
-    if present.mac == word.mac {
-        return (refresh(present, word), Verdict::Kept);
+    if present.mac == claim.mac {
+        return (refresh(present, claim), ClaimOutcome::Kept);
     }
-    if word.weight == Weight::Hint {
-        return (Mark::Same, Verdict::Kept);
+    if claim.weight == Weight::Hint {
+        return (RowChange::Same, ClaimOutcome::Kept);
     }
-    let previous = Previous { mac: present.mac, last_seen: present.last_seen };
-    let how = match binding.holders.iter().position(|holder| holder.mac == word.mac) {
+    let previous = PreviousHolder { mac: present.mac, last_seen: present.last_seen };
+    let how = match binding.holders.iter().position(|holder| holder.mac == claim.mac) {
         Some(position) => {
             binding.holders[..=position].rotate_right(1);
-            refresh(&mut binding.holders[0], word);
-            if position == 1 { How::Back } else { How::Older }
+            refresh(&mut binding.holders[0], claim);
+            if position == 1 { MoveKind::Back } else { MoveKind::Older }
         }
         None => {
-            binding.holders.insert(0, holder(word));
+            binding.holders.insert(0, holder(claim));
             binding.holders.truncate(holders_max.max(1));
-            How::New
+            MoveKind::New
         }
     };
-    (Mark::Changed, Verdict::Moved(how, previous))
+    (RowChange::Changed, ClaimOutcome::Moved(how, previous))
 }
 
-/// A hint from before the holder's time says nothing: somebody else may have held the address then.
-fn refresh(holder: &mut Holder, word: &Word) -> Mark {
-    if word.weight == Weight::Hint && word.at < holder.first_seen {
-        return Mark::Same;
+/// The holder was heard again. A hint from before its time says nothing: another station may have held the address then.
+fn refresh(holder: &mut Holder, claim: &HolderClaim) -> RowChange {
+    if claim.weight == Weight::Hint && claim.at < holder.first_seen {
+        return RowChange::Same;
     }
-    let learned = Mark::changed_if(holder.sources.insert(word.source));
-    learned.max(see(&mut holder.first_seen, &mut holder.last_seen, word.at))
+    let learned = RowChange::changed_if(holder.sources.insert(claim.source));
+    learned.max(see(&mut holder.first_seen, &mut holder.last_seen, claim.at))
 }

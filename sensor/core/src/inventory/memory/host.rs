@@ -1,13 +1,34 @@
-//! What a host says of itself: names, services, what it tells DHCP servers. Only compares and stores.
+//! What a host says of itself: names, services, what it sends to DHCP servers. Only compares and stores.
 
-use crate::inventory::memory::limits::Limits;
-use crate::inventory::memory::table::Mark;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::evidence::Evidence;
-use crate::inventory::model::host::{DhcpFacts, Host, HostRole, Name, Print, Service};
+use crate::inventory::model::host::{DhcpFacts, Host, HostId, HostRole, Name, Print, Service};
+use crate::inventory::model::rows::Limits;
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::dhcp::DhcpClaim;
-use crate::types::{Text, Timestamp};
+use crate::types::{Segment, Text, Timestamp};
 use crate::wire::dhcpv6;
+
+/// A host of which nothing is known but when it was seen.
+pub(crate) fn empty_host(id: HostId, segment: Segment, first_seen: Timestamp, last_seen: Timestamp) -> Host {
+    Host {
+        id,
+        segment,
+        first_seen,
+        last_seen,
+        announced: false,
+        here_since: first_seen,
+        gone_since: None,
+        names: Vec::new(),
+        services: Vec::new(),
+        dhcp: None,
+        roles: BTreeMap::new(),
+        prints: Vec::new(),
+    }
+}
 
 /// The best of these names ([`Source::name_rank`]): the first label of the most recent one.
 pub(crate) fn hostname<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
@@ -44,9 +65,9 @@ const LOCAL: &[u8] = b".local";
 /// What learning a name did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Renamed {
-    /// The source never gave this name before, and gave this other one last.
+    /// The source never gave this name before; the last one that it gave was this.
     From(String),
-    /// First name of its source, the present one again, or an earlier one that came back.
+    /// The source's first name, its present one again, or an earlier one that came back.
     No,
 }
 
@@ -57,7 +78,7 @@ pub(crate) fn learn_name(
     source: Source,
     at: Timestamp,
     names_max: usize,
-) -> (Mark, Renamed) {
+) -> (RowChange, Renamed) {
     let of_source = |names: &[Name]| names.iter().position(|name| name.source == source);
     let front = of_source(names);
     let same = |known: &Name| known.source == source && known.name.eq_ignore_ascii_case(&name);
@@ -66,12 +87,12 @@ pub(crate) fn learn_name(
         known.first_seen = known.first_seen.min(at);
         known.last_seen = known.last_seen.max(at);
         if front == Some(position) {
-            return (Mark::Same, Renamed::No);
+            return (RowChange::Same, Renamed::No);
         }
-        // Other sources' names stay where they are: a capture file read again must leave the list as it was.
+        // Other sources' names keep their places: a capture file that is read again must leave the list as it was.
         let places: Vec<usize> = (0..=position).filter(|place| names[*place].source == source).collect();
         places.windows(2).rev().for_each(|pair| names.swap(pair[0], pair[1]));
-        return (Mark::Changed, Renamed::No);
+        return (RowChange::Changed, Renamed::No);
     }
     let renamed = front.map_or(Renamed::No, |position| Renamed::From(names[position].name.clone()));
     names.insert(0, Name { name, source, first_seen: at, last_seen: at });
@@ -81,7 +102,7 @@ pub(crate) fn learn_name(
     {
         names.remove(oldest);
     }
-    (Mark::Changed, renamed)
+    (RowChange::Changed, renamed)
 }
 
 /// Whether one more name of `source` would push out another.
@@ -89,7 +110,7 @@ pub(crate) fn names_are_full(names: &[Name], source: Source, names_max: usize) -
     names.iter().filter(|name| name.source == source).count() >= names_max.max(1)
 }
 
-/// Takes in an SRV record that the host sent. One that points to another name than the host's own is another host's.
+/// Takes in an SRV record that the host sent. One that points to another name than the host's own belongs to another host.
 pub(crate) fn open_service(
     host: &mut Host,
     instance: &Text,
@@ -97,16 +118,16 @@ pub(crate) fn open_service(
     port: u16,
     at: Timestamp,
     services_max: usize,
-) -> Mark {
-    let Some(protocol) = protocol(instance) else { return Mark::Same };
-    // A capture file read again knows names that were not known yet then; they must not change what it says.
+) -> RowChange {
+    let Some(protocol) = protocol(instance) else { return RowChange::Same };
+    // When a capture file is read again, names that were learned later must not change the result.
     let is_own = |name: &&Name| name.source == Source::Mdns && name.first_seen <= at;
     let mut own_names = host.names.iter().filter(is_own).peekable();
     if own_names.peek().is_some()
         && let Some(target) = mdns_name(target)
         && !own_names.any(|name| name.name.eq_ignore_ascii_case(&target))
     {
-        return Mark::Same;
+        return RowChange::Same;
     }
     let instance = instance.escaped();
     if let Some(service) = host.services.iter_mut().find(|service| service.instance == instance) {
@@ -115,14 +136,14 @@ pub(crate) fn open_service(
         service.closed = false;
         service.first_seen = service.first_seen.min(at);
         service.last_seen = service.last_seen.max(at);
-        return Mark::changed_if(changed);
+        return RowChange::changed_if(changed);
     }
     let (first_seen, last_seen, source) = (at, at, Source::Mdns);
     add_service(host, Service { port, protocol, instance, source, closed: false, first_seen, last_seen }, services_max);
-    Mark::Changed
+    RowChange::Changed
 }
 
-/// Takes in that a port was heard to answer.
+/// Takes in that a port answered somebody.
 pub(crate) fn serve(
     host: &mut Host,
     protocol: &'static str,
@@ -130,18 +151,18 @@ pub(crate) fn serve(
     source: Source,
     at: Timestamp,
     services_max: usize,
-) -> Mark {
+) -> RowChange {
     let is_it = |service: &&mut Service| {
         service.instance.is_empty() && (service.source, service.port, service.protocol) == (source, port, protocol)
     };
     if let Some(service) = host.services.iter_mut().find(is_it) {
         service.first_seen = service.first_seen.min(at);
         service.last_seen = service.last_seen.max(at);
-        return Mark::Same;
+        return RowChange::Same;
     }
     let (first_seen, last_seen, instance) = (at, at, String::new());
     add_service(host, Service { port, protocol, instance, source, closed: false, first_seen, last_seen }, services_max);
-    Mark::Changed
+    RowChange::Changed
 }
 
 fn add_service(host: &mut Host, service: Service, services_max: usize) {
@@ -153,25 +174,25 @@ fn add_service(host: &mut Host, service: Service, services_max: usize) {
 }
 
 /// Takes in the goodbye of an SRV record.
-pub(crate) fn close_service(host: &mut Host, instance: &Text) -> Mark {
+pub(crate) fn close_service(host: &mut Host, instance: &Text) -> RowChange {
     let instance = instance.escaped();
     let open = host.services.iter_mut().find(|service| service.instance == instance && !service.closed);
-    Mark::changed_if(open.map(|service| service.closed = true).is_some())
+    RowChange::changed_if(open.map(|service| service.closed = true).is_some())
 }
 
-/// Takes in what says that the host has a role. Further evidence for a role of which enough is known changes nothing.
-pub(crate) fn learn_role(host: &mut Host, role: HostRole, evidence: &str) -> Mark {
+/// Takes in evidence that the host has a role. When the role has enough evidence already, nothing changes.
+pub(crate) fn learn_role(host: &mut Host, role: HostRole, evidence: &str) -> RowChange {
     let known = host.roles.entry(role).or_default();
     let is_new = known.len() < EVIDENCE_MAX && known.insert(evidence.chars().take(EVIDENCE_LEN_MAX).collect());
-    Mark::changed_if(is_new)
+    RowChange::changed_if(is_new)
 }
 
-/// Evidence that is kept for one role: who reads it needs no more.
+/// Pieces of evidence that are kept for one role.
 const EVIDENCE_MAX: usize = 8;
-/// Characters of one piece of evidence.
+/// Characters that are kept of one piece of evidence.
 const EVIDENCE_LEN_MAX: usize = 128;
 
-/// Makes `host` of what two hosts were that turn out to be one.
+/// Adds to `host` what is known of another host that turned out to be the same machine.
 pub(crate) fn merge(host: &mut Host, other: Host, limits: &Limits) {
     host.first_seen = host.first_seen.min(other.first_seen);
     host.last_seen = host.last_seen.max(other.last_seen);
@@ -210,16 +231,16 @@ pub(crate) fn merge(host: &mut Host, other: Host, limits: &Limits) {
     }
 }
 
-/// Takes in what the host shows of its system. When there is no more room for its sort, what is known stays.
-pub(crate) fn learn_print(host: &mut Host, evidence: Evidence, value: String, prints_max: usize) -> Mark {
+/// Takes in what the host shows of its system. When there is no room for more of this sort, what is known stays.
+pub(crate) fn learn_print(host: &mut Host, evidence: Evidence, value: String, prints_max: usize) -> RowChange {
     let print = Print { evidence, value };
     let of_sort = host.prints.iter().filter(|known| known.evidence == evidence).count();
     match host.prints.binary_search(&print) {
         Err(place) if of_sort < prints_max.max(1) && !print.value.is_empty() => {
             host.prints.insert(place, print);
-            Mark::Changed
+            RowChange::Changed
         }
-        _ => Mark::Same,
+        _ => RowChange::Same,
     }
 }
 
@@ -232,8 +253,8 @@ pub(crate) fn model(owner: &Text, txt: &[Text]) -> Option<String> {
 
 const DEVICE_INFO: &[u8] = b"._device-info._tcp";
 
-/// Takes in a DHCP client's message: the last value of each option stands.
-pub(crate) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> Mark {
+/// Takes in a DHCP client's message: the last value of each option is kept.
+pub(crate) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> RowChange {
     let mut facts = host.dhcp.as_deref().cloned().unwrap_or_default();
     if let Some(name) = dhcp_name(claim) {
         facts.hostname = Some(name);
@@ -251,15 +272,15 @@ pub(crate) fn learn_options(host: &mut Host, claim: &DhcpClaim) -> Mark {
 }
 
 /// Takes in the end of the host's lease, and its server where that is known.
-pub(crate) fn learn_lease(host: &mut Host, server: Option<std::net::Ipv4Addr>, until: Option<Timestamp>) -> Mark {
+pub(crate) fn learn_lease(host: &mut Host, server: Option<Ipv4Addr>, until: Option<Timestamp>) -> RowChange {
     let facts = host.dhcp.as_deref().cloned().unwrap_or_default();
     keep(host, DhcpFacts { server: server.or(facts.server), lease_until: until, ..facts })
 }
 
-fn keep(host: &mut Host, facts: DhcpFacts) -> Mark {
+fn keep(host: &mut Host, facts: DhcpFacts) -> RowChange {
     let changed = host.dhcp.as_deref() != Some(&facts);
     host.dhcp = Some(Box::new(facts));
-    Mark::changed_if(changed)
+    RowChange::changed_if(changed)
 }
 
 /// The transport in a service's name (RFC 6763, section 7). The instance's own label may hold dots: search from the end.
@@ -271,7 +292,7 @@ fn protocol(instance: &Text) -> Option<&'static str> {
     })
 }
 
-/// Some clients count their string's end as part of it; RFC 2132, section 2: trailing NULs are to be removed.
+/// Some clients send the NUL that ends a string; RFC 2132, section 2: trailing NULs are to be removed.
 fn without_final_nuls(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
     &bytes[..end]

@@ -1,174 +1,127 @@
 //! Hosts that turn out to be one machine, and stations that turn out not to belong together.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
-
-use crate::inventory::memory::kinship;
-use crate::inventory::memory::kinship::{JOIN_MIN, Key};
-use crate::inventory::memory::table::{Mark, Row};
-use crate::inventory::memory::{Memory, Returned};
+use crate::inventory::memory::host;
+use crate::inventory::memory::merge_keys;
+use crate::inventory::memory::state::{Memory, Returned};
+use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::host::{Host, HostId};
 use crate::inventory::model::identity::{host_id, parted_host_id};
-use crate::inventory::model::join::Join;
-use crate::inventory::model::join::Kinship;
+use crate::inventory::model::join;
+use crate::inventory::model::join::{JOIN_MIN, Join, JoinEvidence};
+use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, MacKind, Segment, Timestamp};
 
-/// Who shares what. Made of the hosts' rows alone, and so not saved.
-#[derive(Debug, Default)]
-pub(super) struct Kin {
-    sharers: HashMap<(Segment, u64), BTreeSet<HostId>, RandomState>,
-    keys: HashMap<HostId, Vec<Key>, RandomState>,
-    /// Hosts whose rows changed since they were last looked at.
-    changed: Vec<HostId>,
-    /// Joins that are to be told, by their time.
-    untold: BTreeSet<(Timestamp, Segment, Mac)>,
-}
-
-/// The earlier host may have been heard by so much after the later one's first word: frames cross.
+/// The earlier host may be heard until so long after the later one's first frame: frames cross on their way.
 const OVERLAP: Duration = Duration::from_secs(2);
-/// Both are there at the same time.
+/// Two stations that are heard in turn within this time are there at the same time.
 const TOGETHER: Duration = Duration::from_secs(600);
-/// Words that pass so often from one station to the other, each within [`TOGETHER`] of the last, are two machines'.
+/// Stations that alternate so often, each time within [`TOGETHER`] of the last, are two machines.
 const TURNS_MAX: u8 = 3;
-/// A newcomer's `new-host` that is this old does not go without saying.
+/// A host that was reported and seen for longer than this is no newcomer: its merge is not reported as a MAC rotation.
 const FRESH: Duration = Duration::from_secs(60);
 
-impl Kin {
-    /// A host's row changed.
-    pub(super) fn touch(&mut self, id: HostId) {
-        if self.changed.last() != Some(&id) {
-            self.changed.push(id);
-        }
-    }
-
-    /// A host is no more.
-    pub(super) fn forget(&mut self, segment: Segment, id: HostId) {
-        for key in self.keys.remove(&id).unwrap_or_default() {
-            let place = (segment, key.hash);
-            if let Some(sharers) = self.sharers.get_mut(&place) {
-                sharers.remove(&id);
-                if sharers.is_empty() {
-                    self.sharers.remove(&place);
-                }
-            }
-        }
-    }
-
-    fn know(&mut self, segment: Segment, id: HostId, keys: Vec<Key>) {
-        if self.keys.get(&id).is_some_and(|known| *known == keys) || keys.is_empty() && !self.keys.contains_key(&id) {
-            return;
-        }
-        self.forget(segment, id);
-        for key in &keys {
-            self.sharers.entry((segment, key.hash)).or_default().insert(id);
-        }
-        self.keys.insert(id, keys);
-    }
-
-    fn others(&self, segment: Segment, id: HostId, key: &Key) -> impl Iterator<Item = HostId> + '_ {
-        self.sharers.get(&(segment, key.hash)).into_iter().flatten().copied().filter(move |other| *other != id)
-    }
-}
-
 impl Memory {
-    /// What every host shares, from the rows.
-    pub(super) fn restore_kin(&mut self) {
-        for id in self.hosts.keys() {
+    /// Builds the index from the rows.
+    pub(super) fn restore_merge_index(&mut self) {
+        for id in self.tables.hosts.keys() {
             self.index(id);
         }
-        for join in self.joins.rows().into_iter().filter(|join| !join.told) {
-            self.kin.untold.insert((join.at, join.segment, join.mac));
+        for join in self.tables.joins.rows().into_iter().filter(|join| !join.told) {
+            self.merges.unreported.insert((join.at, join.segment, join.mac));
         }
     }
 
+    /// Notes in the index what a host shares.
     fn index(&mut self, id: HostId) {
-        if let (Some(host), Some(macs)) = (self.hosts.get(&id), self.hosts.note(&id)) {
-            let (segment, keys) = (host.segment, kinship::keys(host, macs));
-            self.kin.know(segment, id, keys);
+        if let (Some(host), Some(macs)) = (self.tables.hosts.get(&id), self.tables.hosts.note(&id)) {
+            let (segment, keys) = (host.segment, merge_keys::keys(host, macs));
+            self.merges.know(segment, id, keys);
         }
     }
 
-    /// Joins the hosts that changed since the last call to those that they share enough with.
-    pub(crate) fn recognise(&mut self) {
-        while let Some(id) = self.kin.changed.pop() {
+    /// Merges the hosts that changed since the last call with those that they share enough evidence with.
+    pub(crate) fn merge_changed(&mut self) {
+        while let Some(id) = self.merges.next_changed() {
             self.index(id);
-            if let Some((other, evidence)) = self.kindred(id) {
-                self.join_kin(id, other, evidence);
+            if let Some((other, evidence)) = self.merge_candidate(id) {
+                self.merge_hosts(id, other, evidence);
             }
         }
     }
 
-    /// The host that another is the same machine as, by what they share.
-    fn kindred(&self, id: HostId) -> Option<(HostId, BTreeSet<Kinship>)> {
-        let segment = self.hosts.get(&id)?.segment;
-        let mut shared: BTreeMap<HostId, BTreeSet<Kinship>> = BTreeMap::new();
-        for key in self.kin.keys.get(&id)? {
-            let mut others = self.kin.others(segment, id, key);
-            // What several bear tells none of them apart.
-            if let (Some(kinship), Some(other), None) = (key.kinship, others.next(), others.next()) {
-                shared.entry(other).or_default().insert(kinship);
+    /// The host that is the same machine as this one, by the evidence that they share.
+    fn merge_candidate(&self, id: HostId) -> Option<(HostId, BTreeSet<JoinEvidence>)> {
+        let segment = self.tables.hosts.get(&id)?.segment;
+        let mut shared: BTreeMap<HostId, BTreeSet<JoinEvidence>> = BTreeMap::new();
+        for key in self.merges.keys(id) {
+            let mut others = self.merges.others(segment, id, key);
+            // Evidence that more than two hosts share tells none of them apart.
+            if let (Some(evidence), Some(other), None) = (key.evidence, others.next(), others.next()) {
+                shared.entry(other).or_default().insert(evidence);
             }
         }
-        let mut found: Vec<_> =
-            shared.into_iter().filter(|(_, evidence)| kinship::score(evidence) >= JOIN_MIN).collect();
-        found.sort_by_key(|(other, evidence)| (std::cmp::Reverse(kinship::score(evidence)), *other));
-        found.into_iter().find(|(other, evidence)| self.may_be_one(id, *other, evidence))
+        let mut found: Vec<_> = shared.into_iter().filter(|(_, evidence)| join::score(evidence) >= JOIN_MIN).collect();
+        found.sort_by_key(|(other, evidence)| (std::cmp::Reverse(join::score(evidence)), *other));
+        found.into_iter().find(|(other, evidence)| self.may_merge(id, *other, evidence))
     }
 
-    fn may_be_one(&self, a: HostId, b: HostId, evidence: &BTreeSet<Kinship>) -> bool {
+    /// Whether nothing speaks against two hosts being one machine.
+    fn may_merge(&self, a: HostId, b: HostId, evidence: &BTreeSet<JoinEvidence>) -> bool {
         let (earlier, later) = self.by_age(a, b);
-        let (Some(old), Some(new)) = (self.hosts.get(&earlier), self.hosts.get(&later)) else { return false };
-        let macs = |id| self.hosts.note(&id).into_iter().flatten().copied();
+        let (Some(old), Some(new)) = (self.tables.hosts.get(&earlier), self.tables.hosts.get(&later)) else {
+            return false;
+        };
+        let macs = |id| self.tables.hosts.note(&id).into_iter().flatten().copied();
         let all = |holds: fn(Mac) -> bool| macs(earlier).chain(macs(later)).all(holds);
-        let was_parted = |mac, host| {
-            let join = self.joins.get(&(old.segment, mac));
+        let was_split = |mac, host| {
+            let join = self.tables.joins.get(&(old.segment, mac));
             join.is_some_and(|join| join.apart && join.host == host)
         };
-        let is_apart =
-            macs(earlier).any(|mac| was_parted(mac, later)) || macs(later).any(|mac| was_parted(mac, earlier));
+        let is_apart = macs(earlier).any(|mac| was_split(mac, later)) || macs(later).any(|mac| was_split(mac, earlier));
         let is_shared = macs(earlier).chain(macs(later)).any(|mac| mac.kind() == MacKind::Virtual);
         if is_apart || is_shared || macs(later).next().is_none() || macs(earlier).next().is_none() {
             return false;
         }
         let took_turns = old.last_seen <= new.first_seen.after(OVERLAP);
-        if evidence.iter().any(|kinship| kinship.is_hard()) {
-            // Copies of a virtual machine have its identifiers; so have copies of an image.
+        if evidence.iter().any(|piece| piece.is_hard()) {
+            // Copies of a virtual machine, or of a disk image, have the same identifiers.
             return took_turns || !all(Mac::is_virtual_machine) && !is_named_otherwise(old, new);
         }
         let is_random = macs(later).any(Mac::is_random) || macs(earlier).any(Mac::is_random);
         took_turns && is_random
     }
 
-    /// The one that was seen first comes first.
+    /// The two, the one that was seen first in front.
     fn by_age(&self, a: HostId, b: HostId) -> (HostId, HostId) {
-        let age = |id| self.hosts.get(&id).map(|host| (host.first_seen, id));
+        let age = |id| self.tables.hosts.get(&id).map(|host| (host.first_seen, id));
         if age(a) <= age(b) { (a, b) } else { (b, a) }
     }
 
-    /// Makes one host of two; the one that stays is the one that was seen first.
-    pub(crate) fn join_kin(&mut self, a: HostId, b: HostId, evidence: BTreeSet<Kinship>) -> Option<HostId> {
+    /// Makes one host of two. The one that was seen first stays, and is returned.
+    pub(crate) fn merge_hosts(&mut self, a: HostId, b: HostId, evidence: BTreeSet<JoinEvidence>) -> Option<HostId> {
         let (kept, gone) = self.by_age(a, b);
-        let (first_seen, announced) = self.hosts.get(&gone).map(|host| (host.first_seen, host.announced))?;
-        let last_seen = self.hosts.get(&gone)?.last_seen;
-        let segment = self.hosts.get(&kept)?.segment;
+        let (first_seen, announced) = self.tables.hosts.get(&gone).map(|host| (host.first_seen, host.announced))?;
+        let last_seen = self.tables.hosts.get(&gone)?.last_seen;
+        let segment = self.tables.hosts.get(&kept)?.segment;
         let old_mac = self.latest_mac(kept)?;
-        let newcomers: Vec<Mac> = self.hosts.note(&gone)?.iter().copied().collect();
-        // What is known by its address only is its row's host, and stays it.
+        let newcomers: Vec<Mac> = self.tables.hosts.note(&gone)?.iter().copied().collect();
+        // A host that is known by its address only has no station to join.
         if newcomers.is_empty() {
             return None;
         }
-        let is_known = self.hosts.get(&kept)?.announced;
+        let is_known = self.tables.hosts.get(&kept)?.announced;
         let is_news = is_known && (!announced || last_seen.since(first_seen) <= FRESH);
-        let by_owner = evidence.contains(&Kinship::Owner);
-        let gone_since = self.hosts.get(&kept)?.gone_since;
-        self.unite(kept, gone)?;
+        let by_owner = evidence.contains(&JoinEvidence::Owner);
+        let gone_since = self.tables.hosts.get(&kept)?.gone_since;
+        self.absorb(kept, gone)?;
         if let Some(gone_since) = gone_since {
-            self.hosts.update(&kept, |host, _| {
+            self.tables.hosts.update(&kept, |host, _| {
                 host.gone_since = None;
                 host.here_since = first_seen;
-                (Mark::Changed, ())
+                (RowChange::Changed, ())
             });
             self.returned.push(Returned { host: kept, at: first_seen, gone_since });
         }
@@ -195,74 +148,75 @@ impl Memory {
 
     /// The host's station that was heard last.
     fn latest_mac(&self, id: HostId) -> Option<Mac> {
-        let segment = self.hosts.get(&id)?.segment;
-        let latest = |mac: &&Mac| self.stations.get(&(segment, **mac)).map(|station| (station.last_seen, **mac));
-        self.hosts.note(&id)?.iter().max_by_key(latest).copied()
+        let segment = self.tables.hosts.get(&id)?.segment;
+        let latest = |mac: &&Mac| self.tables.stations.get(&(segment, **mac)).map(|station| (station.last_seen, **mac));
+        self.tables.hosts.note(&id)?.iter().max_by_key(latest).copied()
     }
 
+    /// Saves a join in place of the station's last one.
     fn put_join(&mut self, join: Join) {
         let key = join.key();
-        if let Some((old, ())) = self.joins.remove(&key) {
-            self.kin.untold.remove(&(old.at, old.segment, old.mac));
+        if let Some((old, ())) = self.tables.joins.remove(&key) {
+            self.merges.unreported.remove(&(old.at, old.segment, old.mac));
         }
-        let over = self.joins.make_room();
+        let over = self.tables.joins.make_room();
         self.count(over.len());
         for (old, ()) in over {
-            self.kin.untold.remove(&(old.at, old.segment, old.mac));
+            self.merges.unreported.remove(&(old.at, old.segment, old.mac));
         }
         if !join.told {
-            self.kin.untold.insert((join.at, join.segment, join.mac));
+            self.merges.unreported.insert((join.at, join.segment, join.mac));
         }
-        self.joins.insert(join, ());
+        self.tables.joins.insert(join, ());
     }
 
-    /// How a station came to its host, or what it was parted from.
+    /// How a station came to its host, or what it was split from.
     pub(crate) fn join_of(&self, segment: Segment, mac: Mac) -> Option<&Join> {
-        self.joins.get(&(segment, mac))
+        self.tables.joins.get(&(segment, mac))
     }
 
-    /// Joins that are to be told since `until` or before.
-    pub(crate) fn untold(&self, until: Timestamp, after: Timestamp) -> Vec<(Segment, Mac)> {
-        let due = self.kin.untold.iter().filter(|(at, ..)| *at <= until || *at > after);
+    /// Joins that are to be reported: those until `until`, or after `after`.
+    pub(crate) fn unreported_joins(&self, until: Timestamp, after: Timestamp) -> Vec<(Segment, Mac)> {
+        let due = self.merges.unreported.iter().filter(|(at, ..)| *at <= until || *at > after);
         due.map(|&(_, segment, mac)| (segment, mac)).collect()
     }
 
-    /// The earliest join that is to be told.
-    pub(super) fn first_untold(&self) -> Option<Timestamp> {
-        self.kin.untold.first().map(|(at, ..)| *at)
+    /// The time of the earliest join that is to be reported.
+    pub(super) fn first_unreported_join(&self) -> Option<Timestamp> {
+        self.merges.unreported.first().map(|(at, ..)| *at)
     }
 
-    /// A join is told now; what it was, unless it was told before.
-    pub(crate) fn take_untold(&mut self, segment: Segment, mac: Mac) -> Option<Join> {
-        let join = self.joins.get(&(segment, mac)).filter(|join| !join.told)?.clone();
-        self.kin.untold.remove(&(join.at, segment, mac));
-        self.joins.update(&(segment, mac), |join, ()| {
+    /// Marks a join as reported; the join, unless it was reported before.
+    pub(crate) fn take_unreported_join(&mut self, segment: Segment, mac: Mac) -> Option<Join> {
+        let join = self.tables.joins.get(&(segment, mac)).filter(|join| !join.told)?.clone();
+        self.merges.unreported.remove(&(join.at, segment, mac));
+        self.tables.joins.update(&(segment, mac), |join, ()| {
             join.told = true;
-            (Mark::Changed, ())
+            (RowChange::Changed, ())
         });
         Some(join)
     }
 
-    /// A station of a host that was joined by likeness was heard. When both speak in turns they are two machines: whether
-    /// this word shows it, and whom to part.
-    pub(crate) fn takes_turns(&mut self, segment: Segment, mac: Mac, at: Timestamp) -> Option<Mac> {
-        let id = self.stations.get(&(segment, mac))?.host;
-        if self.hosts.note(&id).is_none_or(|macs| macs.len() < 2) {
+    /// A station was heard whose host was merged by soft evidence. When the two stations alternate they are two machines:
+    /// the station to split off, if this shows it.
+    pub(crate) fn alternating_station(&mut self, segment: Segment, mac: Mac, at: Timestamp) -> Option<Mac> {
+        let id = self.tables.stations.get(&(segment, mac))?.host;
+        if self.tables.hosts.note(&id).is_none_or(|macs| macs.len() < 2) {
             return None;
         }
-        let macs: Vec<Mac> = self.hosts.note(&id)?.iter().copied().collect();
+        let macs: Vec<Mac> = self.tables.hosts.note(&id)?.iter().copied().collect();
         for joined in macs {
-            let turned = self.joins.update(&(segment, joined), |join, ()| {
+            let turned = self.tables.joins.update(&(segment, joined), |join, ()| {
                 let is_side = join.mac == mac || join.old_mac == mac;
-                let is_soft = !join.apart && !join.evidence.iter().any(|kinship| kinship.is_hard());
+                let is_soft = !join.apart && !join.evidence.iter().any(|piece| piece.is_hard());
                 let is_here = join.mac == mac;
                 if !is_soft || !is_side || is_here == join.here || at <= join.turned_at.after(OVERLAP) {
-                    return (Mark::Same, false);
+                    return (RowChange::Same, false);
                 }
                 join.turns = if at.since(join.turned_at) <= TOGETHER { join.turns + 1 } else { 1 };
                 join.here = is_here;
                 join.turned_at = at;
-                (Mark::Changed, join.turns >= TURNS_MAX)
+                (RowChange::Changed, join.turns >= TURNS_MAX)
             });
             if turned == Some(true) {
                 return Some(joined);
@@ -271,33 +225,33 @@ impl Memory {
         None
     }
 
-    /// Takes a station out of its host, as a host of its own, and remembers it. Who said what is not kept: what is known of
-    /// the whole is known of both.
-    pub(crate) fn part_kin(&mut self, segment: Segment, mac: Mac, announced: bool) -> Option<HostId> {
-        let station = self.stations.get(&(segment, mac))?.clone();
+    /// Takes a station out of its host, as a host of its own, and remembers that. Which station showed what is not known, so
+    /// both hosts keep all that was known of the one.
+    pub(crate) fn split_station(&mut self, segment: Segment, mac: Mac, announced: bool) -> Option<HostId> {
+        let station = self.tables.stations.get(&(segment, mac))?.clone();
         let whole = station.host;
-        if self.hosts.note(&whole)?.len() < 2 {
+        if self.tables.hosts.note(&whole)?.len() < 2 {
             return None;
         }
-        let join = self.joins.get(&(segment, mac)).cloned();
-        let over = self.hosts.make_room();
+        let join = self.tables.joins.get(&(segment, mac)).cloned();
+        let over = self.tables.hosts.make_room();
         self.drop_hosts(over);
-        // Eviction may have taken this very host.
-        self.hosts.note_mut(&whole)?.remove(&mac);
+        // Making room may have evicted this very host.
+        self.tables.hosts.note_mut(&whole)?.remove(&mac);
         let own = host_id(segment, mac);
-        let id = if self.hosts.get(&own).is_some() { parted_host_id(segment, mac) } else { own };
+        let id = if self.tables.hosts.get(&own).is_some() { parted_host_id(segment, mac) } else { own };
         let old_mac = self.latest_mac(whole)?;
         let (first_seen, last_seen) = (station.first_seen, station.last_seen);
-        let facts = self.hosts.get(&whole)?.clone();
+        let facts = self.tables.hosts.get(&whole)?.clone();
         let (here_since, gone_since) = (first_seen, None);
         let host = Host { id, segment, first_seen, last_seen, announced, here_since, gone_since, ..facts };
-        self.hosts.insert(host, [mac].into());
+        self.tables.hosts.insert(host, [mac].into());
         if !announced {
             self.pending.insert((first_seen, id));
         }
-        self.stations.update(&(segment, mac), |station, _| {
+        self.tables.stations.update(&(segment, mac), |station, _| {
             station.host = id;
-            (Mark::Changed, ())
+            (RowChange::Changed, ())
         });
         let evidence = join.map(|join| join.evidence).unwrap_or_default();
         self.put_join(Join {
@@ -318,28 +272,61 @@ impl Memory {
         Some(id)
     }
 
-    /// Hosts with changing MACs that went before this one came, and look like it as far as can be said.
-    pub(crate) fn alike(&self, id: HostId) -> usize {
-        let Some(host) = self.hosts.get(&id) else { return 0 };
+    /// How many hosts with random MACs fell silent before this one came and share evidence with it.
+    pub(crate) fn similar_predecessors(&self, id: HostId) -> usize {
+        let Some(host) = self.tables.hosts.get(&id) else { return 0 };
         let is_random =
-            |id| self.hosts.note(&id).is_some_and(|macs| !macs.is_empty() && macs.iter().all(|m| m.is_random()));
+            |id| self.tables.hosts.note(&id).is_some_and(|macs| !macs.is_empty() && macs.iter().all(|m| m.is_random()));
         if !is_random(id) {
             return 0;
         }
         let went_before = |other: &HostId| {
-            let other_host = self.hosts.get(other);
+            let other_host = self.tables.hosts.get(other);
             is_random(*other) && other_host.is_some_and(|other| other.last_seen <= host.first_seen.after(OVERLAP))
         };
-        let keys = self.kin.keys.get(&id).into_iter().flatten();
-        let likes: BTreeSet<HostId> = keys.flat_map(|key| self.kin.others(host.segment, id, key)).collect();
+        let keys = self.merges.keys(id).iter();
+        let likes: BTreeSet<HostId> = keys.flat_map(|key| self.merges.others(host.segment, id, key)).collect();
         likes.iter().filter(|other| went_before(other)).count()
     }
 
-    /// Drops what was remembered of how a station came to its host.
-    pub(super) fn forget_join(&mut self, segment: Segment, mac: Mac) {
-        if let Some((join, ())) = self.joins.remove(&(segment, mac)) {
-            self.kin.untold.remove(&(join.at, join.segment, join.mac));
+    /// Drops how a station came to its host.
+    pub(super) fn drop_join(&mut self, segment: Segment, mac: Mac) {
+        if let Some((join, ())) = self.tables.joins.remove(&(segment, mac)) {
+            self.merges.unreported.remove(&(join.at, join.segment, join.mac));
         }
+    }
+
+    /// Makes `gone` a part of `kept`, which is returned; `None` when one of them does not exist.
+    pub(super) fn absorb(&mut self, kept: HostId, gone: HostId) -> Option<HostId> {
+        self.tables.hosts.get(&kept)?;
+        let (lost, macs) = self.tables.hosts.remove(&gone)?;
+        self.pending.remove(&(lost.first_seen, gone));
+        self.merges.forget(lost.segment, gone);
+        let until = self.known_until.remove(&gone);
+        if let (Some(until), Some(known)) = (until, self.known_until.get_mut(&kept)) {
+            *known = until.max(*known);
+        }
+        for mac in &macs {
+            self.tables.stations.update(&(lost.segment, *mac), |station, _| {
+                station.host = kept;
+                (RowChange::Changed, ())
+            });
+        }
+        let limits = self.limits;
+        let waited = self.tables.hosts.update(&kept, |host, stations| {
+            let waited = (!host.announced).then_some(host.first_seen);
+            host::merge(host, lost, &limits);
+            stations.extend(macs);
+            (RowChange::Changed, (waited, (!host.announced).then_some(host.first_seen)))
+        });
+        if let Some((before, after)) = waited {
+            self.pending.extend(after.map(|first_seen| (first_seen, kept)));
+            if let Some(before) = before.filter(|before| after != Some(*before)) {
+                self.pending.remove(&(before, kept));
+            }
+        }
+        self.merges.touch(kept);
+        Some(kept)
     }
 }
 
@@ -348,18 +335,5 @@ fn is_named_otherwise(a: &Host, b: &Host) -> bool {
     match (name(a), name(b)) {
         (Some(a), Some(b)) => !a.eq_ignore_ascii_case(&b),
         _ => false,
-    }
-}
-
-impl Row for Join {
-    type Key = (Segment, Mac);
-    const HAS_PRESENCE: bool = false;
-
-    fn key(&self) -> Self::Key {
-        (self.segment, self.mac)
-    }
-
-    fn last_seen(&self) -> Timestamp {
-        self.turned_at
     }
 }

@@ -1,81 +1,80 @@
-//! Ports of switches and routers that speak on a segment, and the joining of several stations that are one machine.
+//! Ports of switches and routers that announce themselves, and the merging of several stations that are one machine by
+//! their announcements.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::memory::Memory;
-use crate::inventory::memory::host;
-use crate::inventory::memory::table::{Mark, Row, see};
+use crate::inventory::memory::state::Memory;
+use crate::inventory::memory::table::{RowChange, see};
 use crate::inventory::model::host::HostId;
 use crate::inventory::model::identity::unit_id;
-use crate::inventory::model::role::{Neighbour, Role, RoleHolder};
-use crate::inventory::model::source::Source;
+use crate::inventory::model::role::Neighbour;
+use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, Segment, Timestamp};
 
-/// Stations of one host that are joined; a machine has fewer ports on one segment.
+/// Most stations that one host is merged of; a machine has fewer ports on one segment.
 const STATIONS_MAX: usize = 256;
 
 impl Memory {
-    /// A neighbour spoke. What an older message says does not replace what is known.
-    pub(crate) fn meet(&mut self, neighbour: Neighbour) {
+    /// A neighbour announced itself. An older message does not replace what a later one said.
+    pub(crate) fn note_neighbour(&mut self, neighbour: Neighbour) {
         let key = neighbour.key();
         self.forget_expiry(&key);
         let history = self.history;
-        let known = self.neighbours.update(&key, |known, ()| {
+        let known = self.tables.neighbours.update(&key, |known, ()| {
             let at = neighbour.last_seen;
-            // A capture file read again tells nothing new of the moment that is known best.
+            // A capture file that is read again tells nothing new of the last moment that is known.
             let is_old = if history { at <= known.last_seen } else { at < known.last_seen };
             let mut mark = see(&mut known.first_seen, &mut known.last_seen, at);
             let renewed = Neighbour { first_seen: known.first_seen, last_seen: known.last_seen, ..neighbour.clone() };
             if !is_old && *known != renewed {
                 *known = renewed;
-                mark = Mark::Changed;
+                mark = RowChange::Changed;
             }
             (mark, ())
         });
         if known.is_none() {
-            let over = self.neighbours.make_room();
+            let over = self.tables.neighbours.make_room();
             self.drop_neighbours(over);
-            self.neighbours.insert(neighbour, ());
+            self.tables.neighbours.insert(neighbour, ());
         }
         self.note_expiry(&key);
     }
 
-    /// A neighbour takes its word back.
-    pub(crate) fn part(&mut self, segment: Segment, id: u64, at: Timestamp) {
+    /// A neighbour withdrew its announcement.
+    pub(crate) fn neighbour_left(&mut self, segment: Segment, id: u64, at: Timestamp) {
         let key = (segment, id);
         self.forget_expiry(&key);
         let history = self.history;
-        self.neighbours.update(&key, |known, ()| {
+        self.tables.neighbours.update(&key, |known, ()| {
             let is_old = if history { at <= known.last_seen } else { at < known.last_seen };
             let seen = see(&mut known.first_seen, &mut known.last_seen, at);
-            let mark = Mark::changed_if(!is_old && !known.gone);
+            let mark = RowChange::changed_if(!is_old && !known.gone);
             known.gone |= !is_old;
             (mark.max(seen), ())
         });
         self.note_expiry(&key);
     }
 
-    /// Neighbours that did not renew their word until `now` are gone.
-    pub(crate) fn expire(&mut self, now: Timestamp) {
+    /// Neighbours whose announcement has expired are gone.
+    pub(crate) fn expire_neighbours(&mut self, now: Timestamp) {
         while let Some(&(end, key)) = self.expiries.first().filter(|(end, _)| *end <= now) {
             self.expiries.remove(&(end, key));
-            self.neighbours.update(&key, |known, ()| {
+            self.tables.neighbours.update(&key, |known, ()| {
                 known.gone = true;
-                (Mark::Changed, ())
+                (RowChange::Changed, ())
             });
         }
     }
 
-    /// When the first neighbour's word ends.
-    pub(crate) fn first_expiry(&self) -> Option<Timestamp> {
+    /// When the first announcement expires.
+    pub(crate) fn first_neighbour_expiry(&self) -> Option<Timestamp> {
         self.expiries.first().map(|(end, _)| *end)
     }
 
     pub(super) fn restore_neighbour(&mut self, neighbour: Neighbour) {
         let key = neighbour.key();
-        self.neighbours.restore(neighbour, ());
+        self.tables.neighbours.restore(neighbour, ());
         self.note_expiry(&key);
     }
 
@@ -88,22 +87,25 @@ impl Memory {
         }
     }
 
+    /// Adds a neighbour to the queue of expiries.
     fn note_expiry(&mut self, key: &(Segment, u64)) {
-        self.expiries.extend(self.neighbours.get(key).and_then(end).map(|end| (end, *key)));
+        self.expiries.extend(self.tables.neighbours.get(key).and_then(end).map(|end| (end, *key)));
     }
 
+    /// Takes a neighbour out of the queue of expiries.
     fn forget_expiry(&mut self, key: &(Segment, u64)) {
-        if let Some(end) = self.neighbours.get(key).and_then(end) {
+        if let Some(end) = self.tables.neighbours.get(key).and_then(end) {
             self.expiries.remove(&(end, *key));
         }
     }
 
-    /// A station is a part of the machine that `unit` tells from all others, and that may have `base` as its own
-    /// station: they are one host. The host that the station now belongs to.
-    pub(crate) fn join(&mut self, segment: Segment, mac: Mac, unit: u64, base: Option<Mac>) -> Option<HostId> {
+    /// A station is a port of the machine that `unit` identifies and that may have `base` as its own station: all of them
+    /// are one host. Returns the host that the station belongs to now.
+    pub(crate) fn join_unit(&mut self, segment: Segment, mac: Mac, unit: u64, base: Option<Mac>) -> Option<HostId> {
         let own = self.host_of(segment, mac)?.id;
         let is_part = |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac;
-        let of_unit = self.neighbours.find(|n| is_part(n) && self.host_of(segment, n.mac).is_some_and(|h| h.id != own));
+        let of_unit =
+            self.tables.neighbours.find(|n| is_part(n) && self.host_of(segment, n.mac).is_some_and(|h| h.id != own));
         let others = [of_unit.map(|neighbour| neighbour.mac), base];
         let mut joined = own;
         for other in others.into_iter().flatten() {
@@ -114,112 +116,32 @@ impl Memory {
         Some(joined)
     }
 
-    /// A new station that a neighbour named as its machine's own belongs to that machine.
-    pub(super) fn join_base(&mut self, segment: Segment, mac: Mac, own: HostId) -> HostId {
+    /// A new station belongs to the machine that announced it as its own. Returns the host that it belongs to now.
+    pub(super) fn join_base_station(&mut self, segment: Segment, mac: Mac, own: HostId) -> HostId {
         let unit = unit_id(mac);
         let is_part = |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac;
-        let of_unit = self.neighbours.find(|n| is_part(n) && self.host_of(segment, n.mac).is_some_and(|h| h.id != own));
+        let of_unit =
+            self.tables.neighbours.find(|n| is_part(n) && self.host_of(segment, n.mac).is_some_and(|h| h.id != own));
         let machine = of_unit.and_then(|neighbour| self.host_of(segment, neighbour.mac)).map(|host| host.id);
         machine.map_or(own, |machine| self.merge(own, machine))
     }
 
-    /// Two hosts become one, unless both hold addresses: then one of them may be forged, and both stay what they are.
-    /// The host that stays is the one with addresses, else the one that is known for longer.
+    /// Makes one host of two, unless both hold addresses: then one announcement may be forged, and both stay as they are.
+    /// The host with addresses stays, else the one that was seen first.
     fn merge(&mut self, own: HostId, other: HostId) -> HostId {
         let [own_holds, other_holds] = [own, other].map(|id| self.best_address(id).is_some());
-        let age = |id| self.hosts.get(&id).map(|host| (host.first_seen, id));
-        let stations = [own, other].map(|id| self.hosts.note(&id).map_or(0, BTreeSet::len));
+        let age = |id| self.tables.hosts.get(&id).map(|host| (host.first_seen, id));
+        let stations = [own, other].map(|id| self.tables.hosts.note(&id).map_or(0, BTreeSet::len));
         if own_holds && other_holds || stations.iter().sum::<usize>() > STATIONS_MAX {
             return own;
         }
         let keeps_own = own_holds || !other_holds && age(own) <= age(other);
         let (kept, gone) = if keeps_own { (own, other) } else { (other, own) };
-        self.unite(kept, gone).unwrap_or(own)
-    }
-
-    /// Makes one host of two: `gone` becomes a part of `kept`, which is returned; `None` when there is no such host.
-    pub(super) fn unite(&mut self, kept: HostId, gone: HostId) -> Option<HostId> {
-        self.hosts.get(&kept)?;
-        let (lost, macs) = self.hosts.remove(&gone)?;
-        self.pending.remove(&(lost.first_seen, gone));
-        self.kin.forget(lost.segment, gone);
-        let until = self.known_until.remove(&gone);
-        if let (Some(until), Some(known)) = (until, self.known_until.get_mut(&kept)) {
-            *known = until.max(*known);
-        }
-        for mac in &macs {
-            self.stations.update(&(lost.segment, *mac), |station, _| {
-                station.host = kept;
-                (Mark::Changed, ())
-            });
-        }
-        let limits = self.limits;
-        let waited = self.hosts.update(&kept, |host, stations| {
-            let waited = (!host.announced).then_some(host.first_seen);
-            host::merge(host, lost, &limits);
-            stations.extend(macs);
-            (Mark::Changed, (waited, (!host.announced).then_some(host.first_seen)))
-        });
-        if let Some((before, after)) = waited {
-            self.pending.extend(after.map(|first_seen| (first_seen, kept)));
-            if let Some(before) = before.filter(|before| after != Some(*before)) {
-                self.pending.remove(&(before, kept));
-            }
-        }
-        self.kin.touch(kept);
-        Some(kept)
-    }
-
-    /// Forgets the station unseen for longest, and its host with its last one.
-    pub(super) fn drop_oldest_station(&mut self) {
-        let Some((id, mac)) = self.stations.oldest().map(|station| (station.host, station.mac)) else { return };
-        let is_last = self.hosts.note(&id).is_none_or(|macs| macs.len() <= 1);
-        if is_last {
-            if let Some(host) = self.hosts.remove(&id) {
-                self.drop_hosts(vec![host]);
-            }
-            return;
-        }
-        if let Some(macs) = self.hosts.note_mut(&id) {
-            macs.remove(&mac);
-        }
-        if let Some(segment) = self.hosts.get(&id).map(|host| host.segment) {
-            self.drop_station(segment, mac);
-        }
-    }
-
-    /// An address that is known only by its machine's word that it is managed there is nobody's before somebody holds
-    /// it: whoever does takes nothing from anybody.
-    pub(crate) fn unmention(&mut self, segment: Segment, ip: IpAddr, by: Mac) {
-        let Some(holder) = self.holder(segment, ip) else { return };
-        let is_word = holder.sources.iter().all(is_mention);
-        if holder.mac == by || !is_word {
-            return;
-        }
-        let speaker = holder.mac;
-        self.bindings.remove(&(segment, ip));
-        if let Some(held) = self.stations.note_mut(&(segment, speaker)) {
-            held.remove(&ip);
-        }
-    }
-
-    /// Who plays a role by that address.
-    pub(crate) fn role(&self, segment: Segment, role: Role, ip: IpAddr) -> Option<&RoleHolder> {
-        self.roles.get(&(segment, role, ip))
-    }
-
-    /// Whether a station already routes there: one that speaks for a group has several addresses.
-    pub(crate) fn routes(&self, segment: Segment, mac: Mac) -> bool {
-        self.roles.find(|known| known.segment == segment && known.role == Role::Router && known.mac == mac).is_some()
+        self.absorb(kept, gone).unwrap_or(own)
     }
 }
 
-/// Whether the source speaks of addresses that its frame's station need not hold.
-pub(crate) fn is_mention(source: Source) -> bool {
-    matches!(source, Source::Cdp | Source::Lldp)
-}
-
-/// When a neighbour's word ends, if it does.
+/// When a neighbour's announcement expires, if it does.
 fn end(neighbour: &Neighbour) -> Option<Timestamp> {
     let ends = !neighbour.gone && neighbour.ttl_s > 0;
     ends.then(|| neighbour.last_seen.after(Duration::from_secs(neighbour.ttl_s.into())))

@@ -1,32 +1,17 @@
-//! A bounded table of rows that knows which of them changed since somebody last asked. Rows leave it only by eviction
-//! (the ones unseen for longest, several at once so that a flood pays a constant price each) or when told to.
+//! A bounded table of rows that knows which of them changed since somebody last asked. Rows leave it when they are removed,
+//! or by eviction: the ones unseen for longest, several at once so that a flood costs a constant time for each row.
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
+use crate::inventory::model::row::TableRow;
 use crate::types::Timestamp;
-
-/// What a table needs to know of its rows.
-pub(crate) trait Row: Clone {
-    /// Its key. Ordered, because whatever leaves a table leaves it in a fixed order.
-    type Key: Copy + Eq + Hash + Ord;
-
-    /// Where it stands.
-    fn key(&self) -> Self::Key;
-
-    /// What eviction goes by.
-    fn last_seen(&self) -> Timestamp;
-
-    /// Whether a later `last_seen` reaches the store on its own, as presence.
-    const HAS_PRESENCE: bool;
-}
 
 /// What an update did to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Mark {
+pub(crate) enum RowChange {
     /// Nothing.
     Same,
     /// It was seen again.
@@ -35,7 +20,7 @@ pub(crate) enum Mark {
     Changed,
 }
 
-impl Mark {
+impl RowChange {
     /// `Changed` if so.
     pub(crate) fn changed_if(changed: bool) -> Self {
         if changed { Self::Changed } else { Self::Same }
@@ -43,48 +28,48 @@ impl Mark {
 }
 
 /// Widens `[first_seen, last_seen]` to `at`. A late sighting does not lower `last_seen`, an early one lowers `first_seen`.
-pub(crate) fn see(first_seen: &mut Timestamp, last_seen: &mut Timestamp, at: Timestamp) -> Mark {
+pub(crate) fn see(first_seen: &mut Timestamp, last_seen: &mut Timestamp, at: Timestamp) -> RowChange {
     if at < *first_seen {
         *first_seen = at;
-        Mark::Changed
+        RowChange::Changed
     } else if at > *last_seen {
         *last_seen = at;
-        Mark::Touched
+        RowChange::Touched
     } else {
-        Mark::Same
+        RowChange::Same
     }
 }
 
-/// Rows, and beside each a side note of type `N` that is not saved.
+/// Rows, and beside each a side note of type `R::Note` that is not saved.
 #[derive(Debug)]
-pub(crate) struct Table<R: Row, N> {
+pub(crate) struct BoundedTable<R: TableRow> {
     rows_max: usize,
-    /// Seeded at random like the standard library's, and several times as fast for keys of this size.
-    /// Boxed: a table that grows moves what it holds, and most of what was there is rows.
-    slots: HashMap<R::Key, Box<Slot<R, N>>, RandomState>,
+    /// The hash is seeded at random like the standard library's, and several times as fast for keys of this size. Slots are
+    /// boxed: a table that grows moves what it holds.
+    slots: HashMap<R::Key, Box<Slot<R>>, RandomState>,
     /// Keys of rows marked `Changed`; may hold stale and double keys.
     changed: Vec<R::Key>,
     /// Keys of rows marked `Touched`; may hold stale and double keys.
     touched: Vec<R::Key>,
-    /// Keys of rows that somebody was given and that are gone.
+    /// Keys of rows that the store has and that are gone.
     removed: BTreeSet<R::Key>,
-    /// Whether anybody asks what changed.
+    /// Whether anybody asks for changes.
     is_saved: bool,
 }
 
 #[derive(Debug)]
-struct Slot<R, N> {
+struct Slot<R: TableRow> {
     row: R,
-    note: N,
-    mark: Mark,
-    /// `last_seen` as it was last given away; `None` when the row never was.
+    note: R::Note,
+    mark: RowChange,
+    /// `last_seen` as the store has it; `None` when it does not have the row.
     given: Option<Timestamp>,
 }
 
-/// How far `last_seen` of a row without presence may run ahead of the store.
+/// How far the `last_seen` of a row without presence may be ahead of the store's.
 const STALE_MAX: Duration = Duration::from_hours(1);
 
-impl<R: Row, N> Table<R, N> {
+impl<R: TableRow> BoundedTable<R> {
     /// An empty table for at most `rows_max` rows (at least one).
     pub(crate) fn new(rows_max: usize) -> Self {
         Self {
@@ -97,7 +82,7 @@ impl<R: Row, N> Table<R, N> {
         }
     }
 
-    /// From now on nobody asks what changed.
+    /// From now on no changes are kept: nobody takes them.
     pub(crate) fn save_nothing(&mut self) {
         self.is_saved = false;
     }
@@ -113,29 +98,33 @@ impl<R: Row, N> Table<R, N> {
     }
 
     /// The row's side note.
-    pub(crate) fn note(&self, key: &R::Key) -> Option<&N> {
+    pub(crate) fn note(&self, key: &R::Key) -> Option<&R::Note> {
         self.slots.get(key).map(|slot| &slot.note)
     }
 
     /// The row's side note, to change.
-    pub(crate) fn note_mut(&mut self, key: &R::Key) -> Option<&mut N> {
+    pub(crate) fn note_mut(&mut self, key: &R::Key) -> Option<&mut R::Note> {
         self.slots.get_mut(key).map(|slot| &mut slot.note)
     }
 
-    /// Changes a row where there is one, with one look-up; the closure says what it did.
-    pub(crate) fn update<T>(&mut self, key: &R::Key, change: impl FnOnce(&mut R, &mut N) -> (Mark, T)) -> Option<T> {
+    /// Changes a row, if there is one, with one look-up; the closure says what it did.
+    pub(crate) fn update<T>(
+        &mut self,
+        key: &R::Key,
+        change: impl FnOnce(&mut R, &mut R::Note) -> (RowChange, T),
+    ) -> Option<T> {
         let slot = self.slots.get_mut(key)?;
         let (mut mark, answer) = change(&mut slot.row, &mut slot.note);
-        if mark == Mark::Touched && !R::HAS_PRESENCE {
+        if mark == RowChange::Touched && !R::HAS_PRESENCE {
             let given = slot.given.unwrap_or(slot.row.last_seen());
-            mark = Mark::changed_if(slot.row.last_seen().since(given) >= STALE_MAX);
+            mark = RowChange::changed_if(slot.row.last_seen().since(given) >= STALE_MAX);
         }
         if self.is_saved && mark > slot.mark {
             slot.mark = mark;
             match mark {
-                Mark::Same => {}
-                Mark::Touched => self.touched.push(*key),
-                Mark::Changed => self.changed.push(*key),
+                RowChange::Same => {}
+                RowChange::Touched => self.touched.push(*key),
+                RowChange::Changed => self.changed.push(*key),
             }
             self.forget_stale_keys();
         }
@@ -143,10 +132,10 @@ impl<R: Row, N> Table<R, N> {
     }
 
     /// Adds a row that is not there. The caller made room for it.
-    pub(crate) fn insert(&mut self, row: R, note: N) {
+    pub(crate) fn insert(&mut self, row: R, note: R::Note) {
         let key = row.key();
         let given = self.removed.remove(&key).then(|| row.last_seen());
-        self.slots.insert(key, Box::new(Slot { row, note, mark: Mark::Changed, given }));
+        self.slots.insert(key, Box::new(Slot { row, note, mark: RowChange::Changed, given }));
         if self.is_saved {
             self.changed.push(key);
             self.forget_stale_keys();
@@ -154,13 +143,13 @@ impl<R: Row, N> Table<R, N> {
     }
 
     /// Adds a row that the store has.
-    pub(crate) fn restore(&mut self, row: R, note: N) {
+    pub(crate) fn restore(&mut self, row: R, note: R::Note) {
         let given = Some(row.last_seen());
-        self.slots.insert(row.key(), Box::new(Slot { row, note, mark: Mark::Same, given }));
+        self.slots.insert(row.key(), Box::new(Slot { row, note, mark: RowChange::Same, given }));
     }
 
     /// Takes a row out.
-    pub(crate) fn remove(&mut self, key: &R::Key) -> Option<(R, N)> {
+    pub(crate) fn remove(&mut self, key: &R::Key) -> Option<(R, R::Note)> {
         let slot = *self.slots.remove(key)?;
         if slot.given.is_some() {
             self.removed.insert(*key);
@@ -168,13 +157,13 @@ impl<R: Row, N> Table<R, N> {
         Some((slot.row, slot.note))
     }
 
-    /// Notes that the store has a row that is not wanted.
+    /// The store has a row of this key that is not wanted.
     pub(crate) fn refuse(&mut self, key: R::Key) {
         self.removed.insert(key);
     }
 
     /// When full, takes out the eighth of the rows that was unseen for longest (at least one), in the order of keys.
-    pub(crate) fn make_room(&mut self) -> Vec<(R, N)> {
+    pub(crate) fn make_room(&mut self) -> Vec<(R, R::Note)> {
         if self.is_full() {
             self.evict(self.slots.len() - self.rows_max + (self.rows_max / 8).max(1))
         } else {
@@ -183,12 +172,12 @@ impl<R: Row, N> Table<R, N> {
     }
 
     /// When over the limit, takes out what is too much.
-    pub(crate) fn fit(&mut self) -> Vec<(R, N)> {
+    pub(crate) fn fit(&mut self) -> Vec<(R, R::Note)> {
         self.evict(self.slots.len().saturating_sub(self.rows_max))
     }
 
     /// Takes out the `count` rows unseen for longest, in the order of keys.
-    pub(crate) fn evict(&mut self, count: usize) -> Vec<(R, N)> {
+    pub(crate) fn evict(&mut self, count: usize) -> Vec<(R, R::Note)> {
         if count == 0 || self.slots.is_empty() {
             return Vec::new();
         }
@@ -201,27 +190,21 @@ impl<R: Row, N> Table<R, N> {
         by_age.iter().filter_map(|(_, key)| self.remove(key)).collect()
     }
 
-    /// Every row, in no order.
-    pub(crate) fn values(&self) -> Vec<&R> {
-        self.slots.values().map(|slot| &slot.row).collect()
-    }
-
     /// Every row, by key.
     pub(crate) fn rows(&self) -> Vec<&R> {
-        let mut rows = self.values();
-        rows.sort_unstable_by_key(|row| row.key());
-        rows
+        let mut rows: Vec<_> = self.slots.iter().map(|(key, slot)| (*key, &slot.row)).collect();
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// The first row, by key, of which this holds.
+    /// The first row, by key, for which `holds` is true.
     pub(crate) fn find(&self, holds: impl Fn(&R) -> bool) -> Option<&R> {
         self.slots.values().map(|slot| &slot.row).filter(|row| holds(row)).min_by_key(|row| row.key())
     }
 
-    /// The keys of all rows of which this holds, in order.
-    pub(crate) fn rows_where(&self, holds: impl Fn(&R) -> bool) -> Vec<R::Key> {
-        let mut keys: Vec<_> =
-            self.slots.values().map(|slot| &slot.row).filter(|row| holds(row)).map(Row::key).collect();
+    /// The keys of all rows for which `holds` is true, in order.
+    pub(crate) fn keys_where(&self, holds: impl Fn(&R) -> bool) -> Vec<R::Key> {
+        let mut keys: Vec<_> = self.slots.values().map(|slot| &slot.row).filter(|row| holds(row)).map(R::key).collect();
         keys.sort_unstable();
         keys
     }
@@ -244,8 +227,8 @@ impl<R: Row, N> Table<R, N> {
         keys.sort_unstable();
         let mut rows = Vec::with_capacity(keys.len());
         for key in keys {
-            if let Some(slot) = self.slots.get_mut(&key).filter(|slot| slot.mark == Mark::Changed) {
-                slot.mark = Mark::Same;
+            if let Some(slot) = self.slots.get_mut(&key).filter(|slot| slot.mark == RowChange::Changed) {
+                slot.mark = RowChange::Same;
                 slot.given = Some(slot.row.last_seen());
                 rows.push(slot.row.clone());
             }
@@ -258,23 +241,25 @@ impl<R: Row, N> Table<R, N> {
         let mut keys = std::mem::take(&mut self.touched);
         keys.sort_unstable();
         keys.retain(|key| {
-            let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.mark == Mark::Touched) else { return false };
-            slot.mark = Mark::Same;
+            let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.mark == RowChange::Touched) else {
+                return false;
+            };
+            slot.mark = RowChange::Same;
             slot.given = Some(slot.row.last_seen());
             true
         });
         keys
     }
 
-    /// Keys of rows that were given away and are gone, in order.
+    /// Keys of rows that the store has and that are gone, in order.
     pub(crate) fn take_removed(&mut self) -> Vec<R::Key> {
         std::mem::take(&mut self.removed).into_iter().collect()
     }
 
-    /// Nobody may be asking for changes (a replay without a database): the lists stay within twice the table.
+    /// Keeps the lists within twice the table's size where nobody takes the changes (a replay without a database).
     fn forget_stale_keys(&mut self) {
         let keys_max = self.rows_max.saturating_mul(2).max(64);
-        for (list, mark) in [(&mut self.changed, Mark::Changed), (&mut self.touched, Mark::Touched)] {
+        for (list, mark) in [(&mut self.changed, RowChange::Changed), (&mut self.touched, RowChange::Touched)] {
             if list.len() > keys_max {
                 list.sort_unstable();
                 list.dedup();

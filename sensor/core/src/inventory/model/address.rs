@@ -1,15 +1,16 @@
 //! Who holds or held an address, and what it answered to probes.
 
 use crate::inventory::model::host::{HostId, Name};
+use crate::inventory::model::row::TableRow;
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
 use enumset::EnumSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// An address on a segment, and the stations that held it.
+/// An address on a segment, and the stations that hold or held it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// Where.
+    /// The segment.
     pub segment: Segment,
     /// The address.
     pub ip: IpAddr,
@@ -17,91 +18,147 @@ pub struct Binding {
     pub holders: Vec<Holder>,
 }
 
+impl TableRow for Binding {
+    type Key = (Segment, IpAddr);
+    /// With `Settings::history`: its holders as restored.
+    type Note = Vec<RestoredHolder>;
+    const HAS_PRESENCE: bool = true;
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.holders[0].last_seen
+    }
+}
+
 /// A station's time with an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The station.
     pub mac: Mac,
-    /// First time it claimed the address.
+    /// When it first claimed the address.
     pub first_seen: Timestamp,
-    /// Last time.
+    /// When it was last heard with the address.
     pub last_seen: Timestamp,
-    /// The protocols by which it did.
+    /// The protocols that showed it.
     pub sources: EnumSet<Source>,
 }
 
-/// A DHCP server's promise.
+/// A holder's time with an address as it was restored: what a capture file read again says of it is known already.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoredHolder {
+    /// The station.
+    pub mac: Mac,
+    /// `first_seen` as restored.
+    pub from: Timestamp,
+    /// `last_seen` as restored.
+    pub until: Timestamp,
+}
+
+/// A DHCP lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Where the client is.
+    /// The client's segment.
     pub segment: Segment,
     /// The address.
     pub ip: Ipv4Addr,
-    /// The client.
+    /// The client's MAC.
     pub mac: Mac,
     /// The server identifier, where given.
     pub server: Option<Ipv4Addr>,
-    /// When it was given.
+    /// When the server gave it.
     pub at: Timestamp,
-    /// When it ends; `None`: not said.
+    /// When it ends; `None`: the server did not say.
     pub until: Option<Timestamp>,
+}
+
+impl TableRow for Lease {
+    type Key = (Segment, Ipv4Addr);
+    /// With `Settings::history`: the moment up to which it was known when it was restored.
+    type Note = Option<Timestamp>;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.at
+    }
 }
 
 /// What probes found out about an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Where.
+    /// The segment.
     pub segment: Segment,
     /// The address.
     pub ip: IpAddr,
-    /// The host that answers, when no station is known that holds the address (it lies behind a router).
+    /// The host that answers, where no station is known to hold the address (it lies behind a router).
     pub host: Option<HostId>,
-    /// First answer, or first time that one was missed.
+    /// When it first answered, or first did not.
     pub first_seen: Timestamp,
-    /// Last answer; the same as `first_seen` when there never was one.
+    /// When it last answered; `first_seen` when it never did.
     pub last_seen: Timestamp,
-    /// The techniques that were answered.
+    /// The techniques by which it answered.
     pub sources: EnumSet<Source>,
-    /// The end of the last round of questions that nobody answered.
+    /// The end of the last round of probes that stayed unanswered; `None` since it was heard again.
     pub silent_at: Option<Timestamp>,
     /// Last round-trip time, microseconds.
     pub rtt_us: Option<u32>,
     /// The name that DNS gives for the address, escaped.
     pub reverse_dns: Option<String>,
-    /// Names that were learned by asking, by source, most recent first within a source.
+    /// Names that probes learned, by source, most recent first within a source.
     pub names: Vec<Name>,
-    /// TCP ports that are or were open, rising.
+    /// TCP ports that are or were open, by number.
     pub ports: Vec<OpenPort>,
-    /// TCP ports that were asked and never open, rising.
+    /// TCP ports that were asked and never open, by number.
     pub closed_ports: Vec<u16>,
-    /// What SNMP said.
+    /// What SNMP said of the host.
     pub snmp: Option<Box<SnmpFacts>>,
+}
+
+impl TableRow for Asked {
+    type Key = (Segment, IpAddr);
+    /// Its place among the addresses that wait for a host, while it has one.
+    type Note = Option<Timestamp>;
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }
 
 /// A TCP port that is or was open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenPort {
-    /// Its number.
+    /// The port's number.
     pub port: u16,
-    /// `service-closed` was told, or the port was found closed as often as that needs.
+    /// It was found closed so often that `service-closed` is reported.
     pub closed: bool,
-    /// How often in succession it was found closed.
+    /// How often in succession it was found closed or silent.
     pub misses: u8,
-    /// What it greeted with, escaped.
+    /// The banner that it last sent, escaped.
     pub banner: Option<String>,
-    /// First time open.
+    /// When it was first open.
     pub first_seen: Timestamp,
-    /// Last time open.
+    /// When it was last open.
     pub last_seen: Timestamp,
 }
 
-/// What SNMP said (RFC 3418), escaped.
+/// What SNMP said of a host (RFC 3418), escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnmpFacts {
-    /// `sysName`.
+    /// `sysName`: the name that its administrator gave it.
     pub name: Option<String>,
-    /// `sysDescr`.
+    /// `sysDescr`: hardware and software.
     pub description: Option<String>,
-    /// `sysObjectID`, dotted.
+    /// `sysObjectID`: the maker's number for the model, dotted.
     pub object_id: Option<String>,
 }

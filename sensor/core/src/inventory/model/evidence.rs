@@ -1,9 +1,9 @@
-//! What a host showed that tells what it is: the text, and the channel it came by.
+//! The sorts of evidence that a host shows of what it is.
 
-/// What sort of evidence. The names are in rules and in the database.
+/// A sort of evidence. The names are used in rules and in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
-    /// What any other port greets with: HTTP server and title, FTP, a certificate's name.
+    /// The banner of any other port: HTTP server and title, FTP, a certificate's name.
     Banner,
     /// The options of a client's DHCP message, in order, by number.
     DhcpOptions,
@@ -11,37 +11,37 @@ pub enum Evidence {
     DhcpParameters,
     /// DHCP option 60.
     DhcpVendor,
-    /// A DHCPv6 client's DUID, hexadecimal. For telling who it is, not what.
+    /// A DHCPv6 client's DUID, hexadecimal. It identifies the host and says nothing of its kind.
     Duid,
-    /// What it calls itself.
+    /// A name that it gives itself.
     Hostname,
-    /// The model in mDNS `_device-info` (or another service's `md`, `ty`).
+    /// The model in mDNS `_device-info`.
     MdnsModel,
     /// A service type that it announces by mDNS.
     MdnsService,
-    /// What it does for others: `dhcp-server`, `router`.
+    /// A role that it plays: `dhcp-server`, `router`.
     Role,
-    /// What port 445 tells.
+    /// What SMB (port 139 or 445) says.
     Smb,
     /// SNMP's `sysDescr`.
     Snmp,
-    /// SNMP's `sysName`, `sysObjectID` and `sysDescr` together. For telling who it is, not what.
+    /// SNMP's `sysName`, `sysObjectID` and `sysDescr` together. It identifies the host and says nothing of its kind.
     SnmpSystem,
     /// SSH's identification line.
     Ssh,
     /// The `SERVER` or `USER-AGENT` line of SSDP.
     SsdpServer,
-    /// The uuid in SSDP's `USN`. For telling who it is, not what.
+    /// The uuid in SSDP's `USN`. It identifies the host and says nothing of its kind.
     SsdpUuid,
-    /// A TCP SYN.
+    /// How it opens TCP connections (SYN).
     Syn,
-    /// A TCP SYN-ACK.
+    /// How it accepts TCP connections (SYN-ACK).
     SynAck,
     /// The vendor of its MAC.
     Vendor,
 }
 
-/// Clues of one sort on which nothing more depends than on one: a rule for each of them adds up to no more than the best.
+/// What several sorts of evidence have in common: rules for evidence of one channel add up to no more than the best of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Channel {
     Banner,
@@ -90,7 +90,7 @@ impl Evidence {
         Self::NAMES.into_iter().find(|(_, known)| *known == name).map(|(evidence, _)| evidence)
     }
 
-    /// What it depends on.
+    /// Its channel.
     pub(crate) fn channel(self) -> Channel {
         match self {
             Self::Banner => Channel::Banner,

@@ -1,91 +1,108 @@
 //! A host and what it says of itself: its stations, names, services and roles.
 
 use crate::inventory::model::evidence::Evidence;
+use crate::inventory::model::row::TableRow;
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
 use enumset::EnumSet;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A host's stable number: a hash of the segment and MAC it was first seen with, so that the order in which
 /// segments are heard does not change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub u64);
 
-/// A machine: its stations' common facts.
+/// A machine: what is known of its stations together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// Its stable id.
+    /// Its stable number.
     pub id: HostId,
-    /// Where it lives.
+    /// Its segment.
     pub segment: Segment,
-    /// First sighting.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// Last sighting.
+    /// When it was last seen.
     pub last_seen: Timestamp,
-    /// Whether `new-host` was told.
+    /// Whether `new-host` was reported, or need not be.
     pub announced: bool,
-    /// Since when it is here without having been gone.
+    /// Since when it is here without a break.
     pub here_since: Timestamp,
-    /// Since when it is gone: `host-gone` was told, and it was not heard since.
+    /// Since when it is gone: `host-gone` was reported, and it was not heard since.
     pub gone_since: Option<Timestamp>,
     /// What it calls itself, by source, most recent first within a source.
     pub names: Vec<Name>,
-    /// What it announces.
+    /// The services that it announces or was heard to answer by.
     pub services: Vec<Service>,
-    /// What it told DHCP servers.
+    /// What it sent to DHCP servers.
     pub dhcp: Option<Box<DhcpFacts>>,
-    /// What it is for, and what says so, escaped.
+    /// Its roles, each with the evidence for it, escaped.
     pub roles: BTreeMap<HostRole, BTreeSet<String>>,
-    /// What it showed of its system besides, by sort and text.
+    /// What else it showed of its system, by sort and text.
     pub prints: Vec<Print>,
+}
+
+impl TableRow for Host {
+    type Key = HostId;
+    /// Its stations.
+    type Note = BTreeSet<Mac>;
+    const HAS_PRESENCE: bool = true;
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        self.id
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }
 
 /// Something that a host showed of its system.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Print {
-    /// Of what sort.
+    /// The sort of evidence.
     pub evidence: Evidence,
     /// The text, escaped.
     pub value: String,
 }
 
-/// What a machine is for.
+/// A role that a machine has on the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostRole {
-    /// Bridges a radio network.
+    /// A wireless access point.
     AccessPoint,
-    /// Watches.
+    /// A camera.
     Camera,
-    /// Holds conferences.
+    /// A conference system.
     Conference,
-    /// Gives leases.
+    /// A DHCP server.
     DhcpServer,
-    /// Plays music or films.
+    /// Plays media that others send it.
     MediaPlayer,
-    /// Has music or films.
+    /// Serves media to others.
     MediaServer,
-    /// Makes calls.
+    /// A telephone.
     Phone,
-    /// Prints.
+    /// A printer.
     Printer,
-    /// Forwards packets between segments.
+    /// A router: forwards packets between segments.
     Router,
-    /// Reads paper.
+    /// A document scanner.
     Scanner,
-    /// Serves others.
+    /// A server of any other kind.
     Server,
-    /// Switches lamps and locks.
+    /// Smart-home equipment.
     SmartHome,
-    /// Sounds.
+    /// A loudspeaker.
     Speaker,
-    /// Keeps others' files.
+    /// A file store (NAS).
     Storage,
-    /// Forwards frames between its ports.
+    /// A switch: forwards frames between its ports.
     Switch,
-    /// Shows.
+    /// A television set.
     Tv,
-    /// Somebody sits before it.
+    /// A workstation.
     Workstation,
 }
 
@@ -140,69 +157,85 @@ impl HostRole {
     }
 }
 
-/// A name and where it came from.
+/// A name and its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     /// The name, already escaped; without the final `.local` of mDNS.
     pub name: String,
-    /// Where it came from.
+    /// The protocol that it came by.
     pub source: Source,
-    /// First time.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// Last time.
+    /// When it was last seen.
     pub last_seen: Timestamp,
 }
 
 /// A service that a host announces (SRV records).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// Transport port.
+    /// The transport port.
     pub port: u16,
-    /// `tcp` or `udp`.
+    /// The transport protocol: `tcp` or `udp`.
     pub protocol: &'static str,
     /// The service's instance name as announced, escaped (`Office printer._ipp._tcp.local`); empty for one that was only
     /// heard to answer.
     pub instance: String,
-    /// Where it came from.
+    /// The protocol that it came by.
     pub source: Source,
-    /// Withdrawn by a goodbye.
+    /// Whether a goodbye withdrew it.
     pub closed: bool,
-    /// First time.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// Last time.
+    /// When it was last seen.
     pub last_seen: Timestamp,
 }
 
-/// What a host told DHCP servers, last value of each.
+/// What a host sent to DHCP servers, the last value of each option.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DhcpFacts {
-    /// Option 12 or 81, escaped.
+    /// Host name (option 12 or 81), escaped.
     pub hostname: Option<String>,
-    /// Option 60, escaped.
+    /// Vendor class (option 60), escaped.
     pub vendor_class: Option<String>,
-    /// Option 55, in order.
+    /// Parameter request list (option 55), in order.
     pub parameters: Vec<u8>,
-    /// Option 61, raw.
+    /// Client identifier (option 61), raw.
     pub client_id: Vec<u8>,
-    /// The server of its last lease.
+    /// The server that gave its last lease.
     pub server: Option<Ipv4Addr>,
-    /// The end of its last lease.
+    /// When its last lease ends.
     pub lease_until: Option<Timestamp>,
 }
 
 /// A MAC on a segment, and the host it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Station {
-    /// Where.
+    /// The segment.
     pub segment: Segment,
-    /// Who.
+    /// Its MAC.
     pub mac: Mac,
-    /// Whose.
+    /// The host that it belongs to.
     pub host: HostId,
-    /// First sighting.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// Last sighting.
+    /// When it was last seen.
     pub last_seen: Timestamp,
-    /// The protocols it was heard by.
+    /// The protocols that it was heard by.
     pub sources: EnumSet<Source>,
+}
+
+impl TableRow for Station {
+    type Key = (Segment, Mac);
+    /// The addresses that it holds at present.
+    type Note = BTreeSet<IpAddr>;
+    const HAS_PRESENCE: bool = true;
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.mac)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }

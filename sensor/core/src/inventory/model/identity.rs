@@ -8,41 +8,41 @@ use crate::types::{Mac, Segment};
 
 /// The id of the host first seen as `mac` on `segment`; never zero.
 pub fn host_id(segment: Segment, mac: Mac) -> HostId {
-    stirred(segment, &mac.0)
+    mixed(segment, &mac.0)
 }
 
-/// The id of a host that is known by an address only, because a router stands before it; never zero.
-pub fn distant_host_id(segment: Segment, ip: IpAddr) -> HostId {
+/// The id of a host that is known by its address only, because it is behind a router; never zero.
+pub(crate) fn distant_host_id(segment: Segment, ip: IpAddr) -> HostId {
     match ip {
-        IpAddr::V4(ip) => stirred(segment, &ip.octets()),
-        IpAddr::V6(ip) => stirred(segment, &ip.octets()),
+        IpAddr::V4(ip) => mixed(segment, &ip.octets()),
+        IpAddr::V6(ip) => mixed(segment, &ip.octets()),
     }
 }
 
-/// The id of a host made of a station that another host began with; never zero.
-pub fn parted_host_id(segment: Segment, mac: Mac) -> HostId {
+/// The id of a host made of a station that was split from the host which has the station's own id; never zero.
+pub(crate) fn parted_host_id(segment: Segment, mac: Mac) -> HostId {
     let [a, b, c, d, e, f] = mac.0;
-    stirred(segment, &[a, b, c, d, e, f, 1])
+    mixed(segment, &[a, b, c, d, e, f, 1])
 }
 
-fn stirred(segment: Segment, bytes: &[u8]) -> HostId {
+fn mixed(segment: Segment, bytes: &[u8]) -> HostId {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     write!(hash, "{segment}").expect("hashing cannot fail");
     hash.add(bytes);
-    // FNV's high bits depend little on the last octets: stir (the finisher of MurmurHash3).
+    // FNV's high bits depend little on the last octets: mix them (the finisher of MurmurHash3).
     let mut h = hash.0;
     h = (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     h = (h ^ (h >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     HostId((h ^ (h >> 33)).max(1))
 }
 
-/// A number for the machine that has this base address; see [`words_id`].
+/// A hash that identifies the machine with this base address.
 pub fn unit_id(base: Mac) -> u64 {
     words_id(&[b"mac", &base.0])
 }
 
-/// A number for these words, each of which ends where it ends; for keys, not against forgers.
-pub fn words_id(words: &[&[u8]]) -> u64 {
+/// A hash of these texts, each with its length. It makes keys and withstands no forger.
+pub(crate) fn words_id(words: &[&[u8]]) -> u64 {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     for word in words {
         hash.add(&word.len().to_be_bytes());
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(format!("{:016x}", host_id(segment, Mac(mac)).0), format!("{id:016x}"));
     }
 
-    /// The numbers are in databases and reports: they may never change.
+    /// The numbers are in databases and reports: they must never change.
     #[test]
     fn ids_are_stable() {
         check("eth1", [0, 0], [0x52, 0x54, 0, 0, 0, 1], 0xe44c_fbfb_b6c8_7c3f);

@@ -1,39 +1,53 @@
 //! Which station belongs to which host, and on what evidence.
 
 use crate::inventory::model::host::HostId;
+use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, Segment, Timestamp};
 use std::collections::BTreeSet;
 
 /// That a station belongs to a host that it did not begin as, or that it must not belong to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Join {
-    /// Where.
+    /// The segment.
     pub segment: Segment,
     /// The station.
     pub mac: Mac,
-    /// The host that it was joined to, or parted from.
+    /// The host that it was joined to, or split from.
     pub host: HostId,
-    /// They were parted, and are not joined again but by the owner.
+    /// Whether it was split from the host: then only the owner joins it again.
     pub apart: bool,
-    /// That host's station before.
+    /// The host's station before this one.
     pub old_mac: Mac,
-    /// Why.
-    pub evidence: BTreeSet<Kinship>,
-    /// When.
+    /// The evidence for it.
+    pub evidence: BTreeSet<JoinEvidence>,
+    /// When it was joined or split.
     pub at: Timestamp,
-    /// `mac-rotated` need not be told any more.
+    /// Whether `mac-rotated` was reported, or need not be.
     pub told: bool,
-    /// Whether the later word is this station's, not the earlier one's.
+    /// Whether this station was heard last, not the earlier one (`old_mac`).
     pub here: bool,
-    /// How often the word passed from one to the other shortly after the last time.
+    /// How often the two alternated, each time shortly after the last.
     pub turns: u8,
-    /// When it did last.
+    /// When they alternated last.
     pub turned_at: Timestamp,
 }
 
-/// A piece of evidence.
+impl TableRow for Join {
+    type Key = (Segment, Mac);
+    type Note = ();
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.mac)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.turned_at
+    }
+}
+
+/// A piece of evidence that two stations belong to one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kinship {
+pub enum JoinEvidence {
     /// DHCP option 61, where it is not the MAC.
     ClientId,
     /// A DUID, of DHCPv6 or in option 61 (RFC 4361).
@@ -42,7 +56,7 @@ pub enum Kinship {
     HostnameAndDhcp,
     /// mDNS name and the model in `_device-info`.
     HostnameAndModel,
-    /// A link-local IPv6 address that is not made of a MAC, and that the earlier holder no longer defends.
+    /// A link-local IPv6 address that is not made of a MAC, and that its earlier holder does not defend any more.
     InterfaceId,
     /// NetBIOS name, option 55 and option 60.
     NetbiosAndDhcp,
@@ -54,8 +68,8 @@ pub enum Kinship {
     SsdpUuid,
 }
 
-impl Kinship {
-    /// Every sort, in alphabetical order of its written name.
+impl JoinEvidence {
+    /// Every piece of evidence, in alphabetical order of its written name.
     pub const ALL: [Self; 9] = [
         Self::ClientId,
         Self::Duid,
@@ -68,7 +82,7 @@ impl Kinship {
         Self::SsdpUuid,
     ];
 
-    /// The sort in every written form.
+    /// The evidence in every written form.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ClientId => "client-id",
@@ -83,13 +97,13 @@ impl Kinship {
         }
     }
 
-    /// The reverse of [`Kinship::name`].
+    /// The reverse of [`JoinEvidence::name`].
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kinship| kinship.name() == name)
+        Self::ALL.into_iter().find(|evidence| evidence.name() == name)
     }
 
-    /// What it is worth, percent; [`JOIN_MIN`] joins.
-    pub const fn weight(self) -> u8 {
+    /// What it is worth, percent; from [`JOIN_MIN`] on two hosts are joined.
+    const fn weight(self) -> u8 {
         match self {
             Self::Owner => 100,
             Self::ClientId | Self::Duid => 95,
@@ -98,8 +112,40 @@ impl Kinship {
         }
     }
 
-    /// Whether it is made to tell machines apart.
-    pub const fn is_hard(self) -> bool {
+    /// Whether it is made to identify machines, and not only a likeness.
+    pub(crate) const fn is_hard(self) -> bool {
         matches!(self, Self::ClientId | Self::Duid | Self::Owner | Self::SsdpUuid)
+    }
+}
+
+/// What the evidence must be worth to join two hosts, percent.
+pub(crate) const JOIN_MIN: u8 = 80;
+
+/// What several pieces of evidence are worth together: each takes its share of the doubt that the others leave.
+pub fn score(evidence: &BTreeSet<JoinEvidence>) -> u8 {
+    let doubt = evidence.iter().fold(100, |doubt, piece| doubt * (100 - u32::from(piece.weight())) / 100);
+    u8::try_from(100 - doubt).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_back() {
+        for evidence in JoinEvidence::ALL {
+            assert_eq!(JoinEvidence::parse(evidence.name()), Some(evidence));
+        }
+        assert!(JoinEvidence::ALL.is_sorted_by_key(|evidence| evidence.name()));
+    }
+
+    #[test]
+    fn pieces_of_evidence_add_up() {
+        let check =
+            |evidence: &[JoinEvidence], expected| assert_eq!(score(&evidence.iter().copied().collect()), expected);
+        check(&[], 0);
+        check(&[JoinEvidence::HostnameAndDhcp], 85);
+        check(&[JoinEvidence::HostnameAndDhcp, JoinEvidence::HostnameAndModel], 98);
+        check(&[JoinEvidence::Owner], 100);
     }
 }

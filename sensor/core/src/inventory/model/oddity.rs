@@ -1,34 +1,35 @@
 //! Oddities that were reported, so that they are not reported again at once.
 
+use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, Segment, Timestamp};
 use std::net::IpAddr;
 
-/// An oddity that was told once and is not told again while it lasts.
+/// A kind of oddity. Each is reported once and not again while it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Oddity {
-    /// A station asks for very many addresses. Its `ip` is 0.0.0.0: it is the station's, not an address's.
+    /// A station asks for very many addresses. `ip` is 0.0.0.0.
     ArpScan,
-    /// Sender foreign to the segment.
+    /// A sender's address is foreign to the segment.
     Bogon,
-    /// Two stations that quarrel about an address: the holder is `Told::mac`, the other one `Told::frame_mac`.
+    /// Two stations hold on to an address: `mac` is the holder, `frame_mac` the other one.
     Feud,
-    /// A router announces a prefix that is not the segment's: `Told::ip` is the prefix.
+    /// A router announces a prefix that is not the segment's; `ip` is the prefix's address.
     ForeignPrefix,
-    /// The address of a gateway is claimed by another station: both stations, the smaller one first.
+    /// The address of a gateway is claimed by another station: both stations, the lower MAC first.
     Gateway,
-    /// Two stations want one address: both, the smaller one first; zeros for one that is not known.
+    /// Two stations want one address: both, the lower MAC first; zeros for one that is not known.
     IpConflict,
-    /// Payload's MAC is not the frame's.
+    /// The payload's MAC is not the frame's.
     MacMismatch,
-    /// Not odd by itself: `Told::ip` is a name server that a router announced. MACs are zeros.
+    /// Not odd by itself: `ip` is a name server that a router announced. Both MACs are zeros.
     NameServer,
-    /// A station tries very many ports. Its `ip` as of `ArpScan`.
+    /// A station tries very many ports. `ip` is 0.0.0.0.
     PortScan,
     /// A DHCP server that does not belong there.
     RogueDhcpServer,
     /// A router that does not belong there.
     RogueRouter,
-    /// `Told::mac` spoke by the address of the router `Told::frame_mac`.
+    /// `mac` sent from the address of the router `frame_mac`.
     SpoofedRouter,
     /// A default router said that it is none any more.
     ZeroLifetime,
@@ -52,7 +53,7 @@ impl Oddity {
         Self::ZeroLifetime,
     ];
 
-    /// The oddity in the database.
+    /// Its name in the database.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ArpScan => "arp-scan",
@@ -72,21 +73,34 @@ impl Oddity {
     }
 }
 
-/// An oddity's memory.
+/// An oddity that was reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// Where.
+pub struct ReportedOddity {
+    /// The segment.
     pub segment: Segment,
-    /// What.
+    /// The kind of oddity.
     pub oddity: Oddity,
-    /// Its address.
+    /// The address that it is about.
     pub ip: IpAddr,
-    /// The payload's MAC.
+    /// The payload's MAC; see [`Oddity`] for other meanings.
     pub mac: Mac,
-    /// The frame's MAC.
+    /// The frame's MAC; see [`Oddity`] for other meanings.
     pub frame_mac: Mac,
-    /// First time.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// Last time.
+    /// When it was last seen.
     pub last_seen: Timestamp,
+}
+
+impl TableRow for ReportedOddity {
+    type Key = (Segment, Oddity, IpAddr, Mac, Mac);
+    type Note = ();
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.oddity, self.ip, self.mac, self.frame_mac)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }

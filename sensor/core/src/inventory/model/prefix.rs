@@ -1,4 +1,4 @@
-//! Which addresses can be neighbours on a segment, as far as the known prefixes tell.
+//! Which addresses can be neighbours on a segment, by the prefixes that are known.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use crate::types::{Iface, Segment};
 
 /// Whether prefixes of the address's family are known for the segment and none of them contains the address.
-/// Link-local addresses are never foreign: they are valid on every segment (RFC 3927, RFC 4291). So their prefixes, which
-/// an interface has that was given no other address, say nothing of who else is there.
+/// Link-local addresses are never foreign: they are valid on every segment (RFC 3927, RFC 4291). Link-local prefixes, which
+/// an interface without another address has, make no other address foreign.
 pub(crate) fn is_foreign(prefixes: &[(Option<Iface>, IpNet)], segment: Segment, ip: IpAddr) -> bool {
     if is_link_local(ip) {
         return false;
@@ -34,7 +34,7 @@ pub(crate) fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Whether an address is one that networks give out by themselves: private, shared, unique local or link-local.
+/// Whether an address is of a range for local use: private, shared, unique local or link-local.
 pub(crate) fn is_local(ip: IpAddr) -> bool {
     match ip {
         // RFC 6598: 100.64.0.0/10.
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_is_foreign_where_its_like_are_known() {
+    fn an_address_outside_the_known_prefixes_is_foreign() {
         let prefixes = ["10.0.0.0/24", "2001:db8::/64"];
         for (ip, expected) in [("10.0.0.9", false), ("10.0.1.9", true), ("2001:db8::9", false), ("2001:db9::9", true)] {
             check(&prefixes, ip, expected);
@@ -72,9 +72,9 @@ mod tests {
         check(&["10.0.0.0/24"], "2001:db9::9", false);
     }
 
-    /// An interface has such prefixes before it is given an address, or when it is given none.
+    /// An interface has such prefixes before it gets an address, or when it gets none.
     #[test]
-    fn link_local_prefixes_bound_nothing() {
+    fn link_local_prefixes_make_nothing_foreign() {
         for ip in ["10.0.0.9", "169.254.1.9", "2001:db8::9", "fe80::9"] {
             check(&["169.254.0.0/16", "fe80::/64"], ip, false);
         }

@@ -1,75 +1,103 @@
 //! What a station is for others: router, DHCP server, name server; and its neighbours on the link.
 
+use crate::inventory::model::row::TableRow;
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A machine's port that speaks on a segment by LLDP, CDP or the spanning tree.
+/// A machine's port that announces itself on a segment by LLDP, CDP or the spanning tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbour {
-    /// Where it is heard.
+    /// The segment that it is heard on.
     pub segment: Segment,
     /// A hash of protocol, machine and port, unique on the segment.
     pub id: u64,
-    /// The protocol.
+    /// The protocol that it announces itself by.
     pub source: Source,
-    /// A hash of what tells the machine from all others; `None` where nothing does.
+    /// A hash of what identifies the machine; `None` where nothing does.
     pub unit: Option<u64>,
-    /// The port's station.
+    /// The port's MAC.
     pub mac: Mac,
     /// LLDP's chassis, CDP's device id, the spanning tree's bridge; escaped.
     pub chassis: String,
-    /// The port, escaped.
+    /// The port's id, escaped.
     pub port: String,
-    /// What the machine is called, escaped.
+    /// The machine's name, escaped.
     pub name: Option<String>,
-    /// What the port is called, escaped.
+    /// The port's description, escaped.
     pub port_description: Option<String>,
-    /// It says that it forwards frames for others.
+    /// It announces that it forwards frames for others.
     pub bridges: bool,
-    /// How long its word holds, seconds; 0: until it is forgotten.
+    /// For how long its announcement holds, seconds; 0: until it is forgotten.
     pub ttl_s: u16,
-    /// It took its word back, or did not renew it in time.
+    /// It withdrew its announcement, or did not renew it in time.
     pub gone: bool,
-    /// First time.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// Last time.
+    /// When it was last seen.
     pub last_seen: Timestamp,
+}
+
+impl TableRow for Neighbour {
+    type Key = (Segment, u64);
+    type Note = ();
+    const IS_INDEPENDENT: bool = false;
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.id)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }
 
 /// A role that an address on a segment plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// A DHCP server calls it a router.
+    /// A DHCP server announces it as the default router (option 3).
     DhcpRouter,
-    /// Gives leases.
+    /// A DHCP server.
     DhcpServer,
-    /// Advertises itself as a default router.
+    /// Advertises itself as a router (RFC 4861).
     Router,
-    /// Is a redundancy group's virtual address; `RoleHolder::mac` is the group's station.
+    /// The virtual address of a redundancy group; `RoleHolder::mac` is the group's virtual MAC.
     VirtualRouter,
 }
 
-/// Who plays a role.
+/// An address that plays a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleHolder {
-    /// Where.
+    /// The segment.
     pub segment: Segment,
-    /// Which role.
+    /// The role.
     pub role: Role,
     /// DHCP server identifier, or the router's address.
     pub ip: IpAddr,
-    /// The frame's source.
+    /// The source MAC of the frame that showed it.
     pub mac: Mac,
-    /// First time.
+    /// When it was first seen.
     pub first_seen: Timestamp,
-    /// Last time.
+    /// When it was last seen.
     pub last_seen: Timestamp,
-    /// Router: advertised prefixes.
+    /// The prefixes that a router advertises.
     pub prefixes: Vec<IpNet>,
-    /// Router: what else it advertises; `None` in a database of before.
+    /// What else a router advertises; `None` in a row of an older database.
     pub router: Option<RouterFacts>,
+}
+
+impl TableRow for RoleHolder {
+    type Key = (Segment, Role, IpAddr);
+    type Note = ();
+
+    fn key(&self) -> Self::Key {
+        (self.segment, self.role, self.ip)
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
 }
 
 /// What a router's last advertisement said, besides prefixes.
@@ -81,8 +109,8 @@ pub struct RouterFacts {
     pub managed: bool,
     /// O flag: other settings come from DHCPv6.
     pub other: bool,
-    /// Name servers.
+    /// The name servers that it announces.
     pub rdnss: Vec<Ipv6Addr>,
-    /// Search domains, escaped.
+    /// The search domains that it announces, escaped.
     pub dnssl: Vec<String>,
 }

@@ -5,53 +5,53 @@ use enumset::{EnumSet, EnumSetType};
 /// By which protocol something was learned; in alphabetical order of the written names.
 #[derive(Debug, PartialOrd, Ord, Hash, EnumSetType)]
 pub enum Source {
-    /// ARP.
+    /// ARP (RFC 826).
     Arp,
     /// ARP, in answer to a probe.
     ArpProbe,
-    /// CARP.
+    /// CARP, redundancy of BSD routers.
     Carp,
     /// Cisco Discovery Protocol.
     Cdp,
-    /// DHCPv4.
+    /// DHCPv4 (RFC 2131).
     Dhcp,
-    /// DHCPv6.
+    /// DHCPv6 (RFC 8415).
     Dhcpv6,
-    /// GLBP.
+    /// GLBP, Cisco's load-balancing redundancy.
     Glbp,
-    /// HSRP.
+    /// HSRP, Cisco's router redundancy (RFC 2281).
     Hsrp,
     /// ICMP or ICMPv6 echo.
     Icmp,
-    /// IGMP.
+    /// IGMP, IPv4 group membership.
     Igmp,
-    /// LLDP.
+    /// LLDP (IEEE 802.1AB).
     Lldp,
-    /// LLMNR.
+    /// LLMNR (RFC 4795).
     Llmnr,
-    /// mDNS.
+    /// mDNS (RFC 6762).
     Mdns,
-    /// MLD.
+    /// MLD, IPv6 group membership.
     Mld,
     /// NetBIOS name service.
     Nbns,
-    /// NDP.
+    /// NDP (RFC 4861).
     Ndp,
     /// NDP, in answer to a probe.
     NdpProbe,
-    /// Reverse DNS.
+    /// Reverse DNS (PTR).
     Ptr,
-    /// SNMP.
+    /// SNMP, in answer to a probe.
     Snmp,
-    /// SSDP.
+    /// SSDP (UPnP).
     Ssdp,
     /// Spanning tree.
     Stp,
     /// A TCP connection.
     Tcp,
-    /// Frames of any kind.
+    /// A frame of any other kind.
     Traffic,
-    /// VRRP.
+    /// VRRP (RFC 9568).
     Vrrp,
     /// WS-Discovery.
     Wsd,
@@ -94,7 +94,12 @@ impl Source {
         EnumSet::all().iter().find(|source: &Self| source.name() == name)
     }
 
-    /// How far a name from here is trusted, the smallest most: what a host says of itself before what others say of it.
+    /// Whether the protocol names addresses that its frame's station need not hold, such as a switch's management address.
+    pub(crate) const fn is_mention(self) -> bool {
+        matches!(self, Self::Cdp | Self::Lldp)
+    }
+
+    /// How far a name from this source is trusted, 0 the most: what a host says of itself before what others say of it.
     pub const fn name_rank(self) -> u8 {
         match self {
             Self::Dhcp => 0,

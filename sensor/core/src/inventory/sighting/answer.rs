@@ -3,14 +3,14 @@
 use crate::types::{Mac, Text};
 use std::time::Duration;
 
-/// What `Sighting::ip` answered to a probe that went through a socket.
+/// What `Sighting::ip` answered to a probe that was sent through a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// ICMP or ICMPv6 echo reply.
     Echo {
         /// Round-trip time.
         rtt: Duration,
-        /// Time to live or hop limit, where the socket tells it.
+        /// Time to live or hop limit, where the socket shows it.
         hop_limit: Option<u8>,
     },
     /// NetBIOS node status (RFC 1002, section 4.2.18).
@@ -19,18 +19,18 @@ pub enum Answer {
         name: Option<Text>,
         /// Its domain or workgroup (suffix 00, group).
         group: Option<Text>,
-        /// The unit id: the adapter's MAC, where the responder tells it.
+        /// The unit id: the adapter's MAC, where the responder sends it.
         mac: Option<Mac>,
     },
-    /// A TCP port.
+    /// The state of a TCP port.
     Port {
-        /// Its number.
+        /// The port's number.
         port: u16,
-        /// What came of connecting to it.
+        /// The result of connecting to it.
         state: PortState,
-        /// What it greeted with.
+        /// The banner that it sent.
         banner: Option<Text>,
-        /// Time until the connection stood or was refused.
+        /// Time until the connection was established or refused.
         rtt: Duration,
     },
     /// Reverse DNS; `None`: the name server says that there is no name.
@@ -40,24 +40,24 @@ pub enum Answer {
         /// A forward look-up of the name gives the address back.
         confirmed: bool,
     },
-    /// SNMP.
+    /// SNMP (RFC 3418).
     Snmp {
-        /// `sysName`.
+        /// `sysName`: the host's name.
         name: Option<Text>,
-        /// `sysDescr`.
+        /// `sysDescr`: hardware and software.
         description: Option<Text>,
-        /// `sysObjectID`, dotted.
+        /// `sysObjectID`: the maker's number for the model, dotted.
         object_id: Option<Text>,
     },
 }
 
-/// What came of connecting to a port.
+/// The result of connecting to a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PortState {
     /// Refused by a reset: the host is there, the service is not.
     Closed,
-    /// The connection stood.
+    /// The connection was established.
     Open,
-    /// Nothing came back.
+    /// Nothing came back in time.
     Silent,
 }

@@ -2,14 +2,17 @@
 
 use std::net::Ipv4Addr;
 
+use crate::types::{Frame, Mac};
+use crate::wire::arp;
+
 /// ARP's claim; `Sighting::ip` is the sender's address, or the one asked about in a conflict check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArpClaim {
-    /// What the message does.
+    /// The kind of message.
     pub operation: ArpOperation,
-    /// The address asked for or answered to.
+    /// The target address: the one asked for, or the one answered to.
     pub target: Ipv4Addr,
-    /// It answers a probe of ours.
+    /// Whether it answers a probe of the sensor.
     pub asked: bool,
 }
 
@@ -22,8 +25,32 @@ pub enum ArpOperation {
     Gratuitous,
     /// Sender 0.0.0.0, to one station: "do you still hold it?", as switches ask that track hosts. Binds nothing.
     PresenceCheck,
-    /// Answer.
+    /// An answer: the sender holds its address.
     Reply,
-    /// Question.
+    /// A request for the target's MAC.
     Request,
+}
+
+/// What the message claims, and of which station and address. `None` where no station or address can be meant.
+pub(super) fn claim(frame: &Frame<'_>, message: &arp::Message) -> Option<(Mac, Ipv4Addr, ArpClaim)> {
+    let (operation, ip) = match message.purpose {
+        arp::Purpose::ConflictCheck if frame.destination_mac.is_station() => {
+            (ArpOperation::PresenceCheck, message.target_ip)
+        }
+        arp::Purpose::ConflictCheck => (ArpOperation::ConflictCheck, message.target_ip),
+        arp::Purpose::Gratuitous => (ArpOperation::Gratuitous, message.sender_ip),
+        arp::Purpose::Reply => (ArpOperation::Reply, message.sender_ip),
+        arp::Purpose::Request => (ArpOperation::Request, message.sender_ip),
+    };
+    if !message.sender_mac.is_station() || !is_usable(ip) {
+        return None;
+    }
+    let claim = ArpClaim { operation, target: message.target_ip, asked: false };
+    Some((message.sender_mac, ip, claim))
+}
+
+/// Whether a host can hold the address: not "this network", loopback, multicast or reserved (RFC 6890, section 2.2.2).
+fn is_usable(ip: Ipv4Addr) -> bool {
+    let [first, ..] = ip.octets();
+    !matches!(first, 0 | 127 | 224..=255)
 }

@@ -1,17 +1,18 @@
-//! What a record of multicast DNS claims (RFC 6762).
+//! What a record of multicast DNS (RFC 6762) or LLMNR (RFC 4795) claims.
 
 use crate::types::Text;
+use crate::wire::dns;
 use std::net::IpAddr;
 
 /// One record of an mDNS message (RFC 6762), or the message's sender where it has none of interest.
 /// Names are labels joined by `.`, nothing escaped, no final dot; the root is `.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MdnsClaim {
-    /// A or AAAA of a response.
+    /// An address record (A or AAAA) of a response.
     Address {
-        /// The owner.
+        /// The record's owner.
         name: Text,
-        /// Its address.
+        /// The owner's address.
         addr: IpAddr,
     },
     /// A record with TTL 0: what it was, and its owner.
@@ -24,21 +25,21 @@ pub enum MdnsClaim {
         /// The name asked for.
         name: Text,
     },
-    /// PTR below `in-addr.arpa` or `ip6.arpa`.
+    /// A reverse name: PTR below `in-addr.arpa` or `ip6.arpa`.
     Reverse {
-        /// The owner.
+        /// The record's owner.
         name: Text,
-        /// Where it points.
+        /// The name that it points to.
         target: Text,
     },
-    /// PTR of a service type to an instance.
+    /// An instance of a service type (PTR).
     Service {
         /// The service type.
         name: Text,
         /// The instance.
         instance: Text,
     },
-    /// SRV.
+    /// Host and port of an instance (SRV).
     Srv {
         /// The instance.
         name: Text,
@@ -47,16 +48,63 @@ pub enum MdnsClaim {
         /// The port.
         port: u16,
     },
-    /// TXT.
+    /// Attributes of an instance (TXT).
     Txt {
-        /// The owner.
+        /// The record's owner.
         name: Text,
         /// Its strings.
         txt: Vec<Text>,
     },
-    /// PTR of `_services._dns-sd._udp`.
+    /// A service type that exists (PTR of `_services._dns-sd._udp`).
     Type {
         /// The service type that exists.
         name: Text,
     },
+}
+
+/// What the message claims: one claim a question, or one a record of a response.
+pub(super) fn claims(message: &dns::Message) -> impl Iterator<Item = MdnsClaim> {
+    let claim = |record: &dns::Record| match record.ttl_s {
+        0 => MdnsClaim::Goodbye { record: Box::new(record_claim(record)) },
+        _ => record_claim(record),
+    };
+    queries(message).chain(answers(message).map(claim))
+}
+
+/// As [`claims`], of an LLMNR message (RFC 4795): a TTL of 0 is no goodbye there.
+pub(super) fn llmnr_claims(message: &dns::Message) -> impl Iterator<Item = MdnsClaim> {
+    queries(message).chain(answers(message).map(record_claim))
+}
+
+/// What a response says, one claim a record; goodbyes are left out.
+pub fn live_claims(message: &dns::Message) -> impl Iterator<Item = MdnsClaim> {
+    message.records.iter().filter(|record| record.ttl_s > 0).map(record_claim)
+}
+
+fn queries(message: &dns::Message) -> impl Iterator<Item = MdnsClaim> {
+    let questions = message.questions.iter().filter(|_| !message.is_response);
+    questions.map(|name| MdnsClaim::Query { name: name.clone() })
+}
+
+fn answers(message: &dns::Message) -> impl Iterator<Item = &dns::Record> {
+    message.records.iter().filter(|_| message.is_response)
+}
+
+fn record_claim(record: &dns::Record) -> MdnsClaim {
+    let name = record.name.clone();
+    match &record.data {
+        dns::Data::Address(addr) => MdnsClaim::Address { name, addr: *addr },
+        dns::Data::Service { target, port } => MdnsClaim::Srv { name, target: target.clone(), port: *port },
+        dns::Data::Texts(txt) => MdnsClaim::Txt { name, txt: txt.clone() },
+        dns::Data::Pointer(to) => {
+            let owner = record.name.as_bytes().to_ascii_lowercase();
+            if owner.ends_with(b".in-addr.arpa") || owner.ends_with(b".ip6.arpa") {
+                MdnsClaim::Reverse { name, target: to.clone() }
+            } else if owner.starts_with(b"_services._dns-sd._udp") {
+                MdnsClaim::Type { name: to.clone() }
+            } else {
+                MdnsClaim::Service { name, instance: to.clone() }
+            }
+        }
+    }
 }

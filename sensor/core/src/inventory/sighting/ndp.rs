@@ -1,24 +1,24 @@
 //! What a neighbour discovery message claims (RFC 4861).
 
-use crate::types::Text;
+use crate::types::{Frame, Mac, Text};
 use crate::wire::ndp;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// NDP's claim; `Sighting::ip` is the address that the link-layer option (or, without one, the frame) speaks for.
+/// NDP's claim; `Sighting::ip` is the address that the link-layer option (or, without one, the frame's source) belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NdpClaim {
     /// Neighbour advertisement: the target is held by `Sighting::mac`.
     Advert {
-        /// The sender says that it routes.
+        /// The R flag: the sender says that it is a router.
         router: bool,
-        /// The sender says that somebody asked.
+        /// The S flag: the message answers a solicitation.
         solicited: bool,
-        /// It answers a probe of ours.
+        /// Whether it answers a probe of the sensor.
         asked: bool,
     },
     /// Solicitation from `::`: "does anybody hold this address?" (RFC 4862, section 5.4). Binds nothing.
     Dad,
-    /// Redirect (RFC 4861, section 4.5); the sighting speaks for the router that sent it and binds nothing else.
+    /// Redirect (RFC 4861, section 4.5); the sighting is about the router that sent it and binds nothing else.
     Redirect {
         /// The better first hop.
         target: IpAddr,
@@ -59,4 +59,47 @@ pub struct RouterAdvert {
     pub rdnss: Vec<Ipv6Addr>,
     /// Search domains (RFC 8106).
     pub dnssl: Vec<Text>,
+}
+
+/// What the message claims, and of which station and address. `None` where no station or address can be meant.
+pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, IpAddr, NdpClaim)> {
+    let source = message.source;
+    let station = |mac: Option<Mac>| mac.filter(|mac| mac.is_station());
+    let holdable = |address: Ipv6Addr| !address.is_unspecified() && !address.is_multicast();
+    let (mac, ip, claim) = match message.kind {
+        ndp::Kind::Solicit { target } if source.is_unspecified() => (Some(frame.source_mac), target, NdpClaim::Dad),
+        ndp::Kind::Solicit { target } => {
+            (station(message.source_mac), source, NdpClaim::Solicit { target: target.into() })
+        }
+        ndp::Kind::Advert { target, router, solicited } => {
+            // Without the option the target is the frame's source, if it answers for itself (RFC 4861, section 4.4).
+            let own = (target == source).then_some(frame.source_mac);
+            (station(message.target_mac).or(own), target, NdpClaim::Advert { router, solicited, asked: false })
+        }
+        ndp::Kind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
+        ndp::Kind::RouterAdvert(router) => {
+            let advert = RouterAdvert {
+                lifetime_s: router.lifetime_s,
+                hop_limit: router.hop_limit,
+                managed: router.managed,
+                other: router.other,
+                preference: router.preference,
+                prefixes: message.prefixes.clone(),
+                mtu: message.mtu,
+                routes: message.routes.clone(),
+                rdnss: message.rdnss.clone(),
+                dnssl: message.dnssl.clone(),
+            };
+            let mac = station(message.source_mac).or(Some(frame.source_mac));
+            (mac, source, NdpClaim::RouterAdvert(Box::new(advert)))
+        }
+        // Its link-layer option is the target's: the router that sends it is the frame's source.
+        ndp::Kind::Redirect { target, destination } => (
+            Some(frame.source_mac),
+            source,
+            NdpClaim::Redirect { target: target.into(), destination: destination.into() },
+        ),
+    };
+    let mac = mac.filter(|_| holdable(ip))?;
+    Some((mac, ip.into(), claim))
 }

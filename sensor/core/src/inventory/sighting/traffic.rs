@@ -1,31 +1,36 @@
-//! What frames of any kind tell of their sender.
+//! Frames of any kind: that their sender is there, and by which port it answers.
 
 use crate::types::is_forwarded;
 
-/// A station sent something.
+/// A station sent frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrafficClaim {
-    /// Time to live or hop limit of the first frame; absent when it was only counted.
+    /// Time to live or hop limit of the first frame; `None` where frames were only counted.
     pub hop_limit: Option<u8>,
-    /// Frames that were counted since the last time, at least.
+    /// At least this many frames since the last sighting.
     pub frames: u64,
-    /// Their bytes, at least.
+    /// At least this many bytes in them.
     pub bytes: u64,
 }
 
 impl TrafficClaim {
-    /// Whether a router sent it on.
+    /// One frame that was heard.
+    pub(super) fn one_frame(hop_limit: u8) -> Self {
+        Self { hop_limit: Some(hop_limit), frames: 1, bytes: 0 }
+    }
+
+    /// Whether a router forwarded it.
     pub fn is_forwarded(&self) -> bool {
         self.hop_limit.is_some_and(is_forwarded)
     }
 }
 
-/// A port was heard to answer.
+/// A port answered some host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServedClaim {
-    /// `tcp` or `udp`.
+    /// The transport protocol: `tcp` or `udp`.
     pub protocol: &'static str,
-    /// Its number.
+    /// The port's number.
     pub port: u16,
     /// As in [`TrafficClaim`].
     pub hop_limit: Option<u8>,

@@ -4,7 +4,10 @@
 use std::net::IpAddr;
 
 use crate::inventory::correlator::tests::*;
-use crate::inventory::sighting::names::{Dhcpv6Claim, Heard, NbnsClaim, WsdClaim};
+use crate::inventory::sighting::dhcpv6::Dhcpv6Claim;
+use crate::inventory::sighting::heard::Heard;
+use crate::inventory::sighting::nbns::NbnsClaim;
+use crate::inventory::sighting::wsd::WsdClaim;
 use crate::wire::{dhcpv6, nbns, ndp, ssdp, wsd};
 
 /// Who speaks, from which address, and what.

@@ -82,7 +82,7 @@ fn who_speaks_by_a_routers_address_is_a_liar() {
     check_router(&["9 ra fe80::1 bb 0", "10 ra fe80::1 bb 0", "11 restart", "12 ra fe80::1 bb 0"], &spoofed);
     // It moved nothing: the router's own word is no news.
     check_router(&["9 ra fe80::1 bb 1800", "10 ra fe80::1 aa 1800 2001:db8::/64", "10 ns fe80::1 aa"], &spoofed);
-    // Told again when it comes back after an hour.
+    // ReportedOddity again when it comes back after an hour.
     let lasting: Vec<String> = (1..=20).map(|n| format!("{}0 ra fe80::1 aa 1800", n * 60)).collect();
     let lasting: Vec<&str> = lasting.iter().map(String::as_str).collect();
     check_router(
@@ -295,4 +295,31 @@ fn a_gateways_alarm_says_so() {
     }
     let details = format!("{:?}", events.last().unwrap().details);
     assert_eq!(details, r#"[("previous_age_s", Number(9)), ("role", Text("gateway"))]"#);
+}
+
+#[test]
+fn a_dhcp_server_is_reported_once() {
+    let offer = "0 dhcp offer aa/fe server=10.0.0.254";
+    check(&[offer, "1 dhcp ack bb/fe server=10.0.0.254"], &["new-dhcp-server 10.0.0.254 fe"]);
+    check(&[offer, "1 dhcp ack bb/fd server=10.0.0.254"], &["new-dhcp-server 10.0.0.254 fe"]);
+    check(
+        &[offer, "1 dhcp nak bb/fd source=10.0.0.253"],
+        &["new-dhcp-server 10.0.0.254 fe", "new-dhcp-server 10.0.0.253 fd"],
+    );
+    check(&["0 dhcp offer aa/fe source=0.0.0.0", "0 dhcp request aa server=10.0.0.254"], &[]);
+    // Beyond a relay the client is not here, but the server (or the relay's leg) is.
+    check(
+        &["0 dhcp ack aa/fe server=10.0.0.254 yiaddr=10.1.0.1 here=no", "9 finish"],
+        &["new-dhcp-server 10.0.0.254 fe", "new-host fe"],
+    );
+    check(&["0 dhcp request aa/fd name=pc ciaddr=10.1.0.1 here=no", "9 finish"], &[]);
+}
+
+#[test]
+fn a_router_is_reported_once() {
+    let ra = "0 ra fe80::1 aa 1800 2001:db8::/64";
+    check(&[ra, "1 ra fe80::1 aa 1800", "9 wait"], &["new-router fe80::1 aa", "new-host fe80::1 aa"]);
+    check(&["0 ra fe80::1 aa 0", "9 wait"], &["new-host fe80::1 aa"]);
+    check(&[ra, "1 ra fe80::2 bb 9"], &["new-router fe80::1 aa", "new-router fe80::2 bb"]);
+    check(&[ra, "1 @eth2 ra fe80::1 aa 9"], &["new-router fe80::1 aa", "new-router @eth2 fe80::1 aa"]);
 }

@@ -1,89 +1,82 @@
-//! What tells that two hosts are one machine: evidence, what each piece is worth, and the keys by which hosts that share
-//! one find each other.
+//! What tells that two hosts are one machine: the evidence that a host shows, as keys by which hosts that share it find
+//! each other.
 //!
-//! Hard evidence is made to tell machines apart, and holds whatever the two MACs are. Soft evidence is likeness: it
-//! joins only where a locally administered MAC that no hypervisor gave shows that somebody changes it, and where the one
-//! host fell silent before the other came. A vendor or a name alone is no evidence.
+//! Hard evidence is made to tell machines apart, and holds whatever the two MACs are. Soft evidence is likeness: it merges
+//! two hosts only where one of them has a random MAC (locally administered, and not a hypervisor's), and where the one fell
+//! silent before the other came. A vendor or a name alone is no evidence.
 
 use std::collections::BTreeSet;
 
 use crate::inventory::model::evidence::Evidence;
 use crate::inventory::model::host::{Host, Name};
 use crate::inventory::model::identity::words_id;
-use crate::inventory::model::join::Kinship;
+use crate::inventory::model::join::JoinEvidence;
 use crate::inventory::model::source::Source;
 use crate::types::Mac;
 
-/// What evidence must be worth to join two hosts, percent.
-pub const JOIN_MIN: u8 = 80;
-
-/// What several pieces of evidence are worth together: each takes its share of the doubt that the others leave.
-pub fn score(evidence: &BTreeSet<Kinship>) -> u8 {
-    let doubt = evidence.iter().fold(100, |doubt, kinship| doubt * (100 - u32::from(kinship.weight())) / 100);
-    u8::try_from(100 - doubt).unwrap_or(100)
-}
-
-/// Something that hosts may share.
+/// A piece of evidence that hosts may share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key {
-    /// `None`: likeness that is not worth joining by (a name that many bear), but worth a remark.
-    pub(crate) kinship: Option<Kinship>,
-    /// Of the sort and the words.
+pub(crate) struct MergeKey {
+    /// Its sort; `None`: a likeness (such as a common name) that merges nothing but is reported with a new host.
+    pub(crate) evidence: Option<JoinEvidence>,
+    /// A hash of the sort and the texts.
     pub(crate) hash: u64,
 }
 
-/// What a host of these stations may share with another.
-pub(crate) fn keys(host: &Host, macs: &BTreeSet<Mac>) -> Vec<Key> {
+/// The evidence that a host of these stations shows.
+pub(crate) fn keys(host: &Host, macs: &BTreeSet<Mac>) -> Vec<MergeKey> {
     let mut keys = Vec::new();
-    let mut add = |kinship: Option<Kinship>, words: &[&[u8]]| {
-        let sort = kinship.map_or("like", Kinship::name).as_bytes();
+    let mut add = |evidence: Option<JoinEvidence>, words: &[&[u8]]| {
+        let sort = evidence.map_or("like", JoinEvidence::name).as_bytes();
         let words: Vec<&[u8]> = [sort].into_iter().chain(words.iter().copied()).collect();
-        keys.push(Key { kinship, hash: words_id(&words) });
+        keys.push(MergeKey { evidence, hash: words_id(&words) });
     };
     let prints = |evidence| host.prints.iter().filter(move |p| p.evidence == evidence).map(|p| p.value.as_bytes());
-    prints(Evidence::Duid).for_each(|duid| add(Some(Kinship::Duid), &[duid]));
-    prints(Evidence::SnmpSystem).for_each(|system| add(Some(Kinship::Snmp), &[system]));
-    prints(Evidence::SsdpUuid).for_each(|uuid| add(Some(Kinship::SsdpUuid), &[uuid]));
+    prints(Evidence::Duid).for_each(|duid| add(Some(JoinEvidence::Duid), &[duid]));
+    prints(Evidence::SnmpSystem).for_each(|system| add(Some(JoinEvidence::Snmp), &[system]));
+    prints(Evidence::SsdpUuid).for_each(|uuid| add(Some(JoinEvidence::SsdpUuid), &[uuid]));
     if let Some(dhcp) = &host.dhcp {
         match client(&dhcp.client_id, macs) {
-            Client::Duid(duid) => add(Some(Kinship::Duid), &[hex(duid).as_bytes()]),
-            Client::Id(id) => add(Some(Kinship::ClientId), &[id]),
+            Client::Duid(duid) => add(Some(JoinEvidence::Duid), &[hex(duid).as_bytes()]),
+            Client::Id(id) => add(Some(JoinEvidence::ClientId), &[id]),
             Client::None => {}
         }
         if !dhcp.parameters.is_empty() {
             let class = dhcp.vendor_class.as_deref().unwrap_or_default().as_bytes();
             let name = dhcp.hostname.as_deref().unwrap_or_default().to_ascii_lowercase();
-            let kinship = (!is_generic(&name)).then_some(Kinship::HostnameAndDhcp);
-            add(kinship, &[name.as_bytes(), &dhcp.parameters, class]);
+            let evidence = (!is_generic(&name)).then_some(JoinEvidence::HostnameAndDhcp);
+            add(evidence, &[name.as_bytes(), &dhcp.parameters, class]);
             if let Some(name) = name_by(host, Source::Nbns).filter(|name| !is_generic(name)) {
-                add(Some(Kinship::NetbiosAndDhcp), &[name.as_bytes(), &dhcp.parameters, class]);
+                add(Some(JoinEvidence::NetbiosAndDhcp), &[name.as_bytes(), &dhcp.parameters, class]);
             }
         }
     }
     let mut models = prints(Evidence::MdnsModel);
-    // Several models behind one MAC are a reflector's guests.
+    // Several models behind one MAC: a reflector repeats what other machines announce.
     if let (Some(model), None) = (models.next(), models.next())
         && let Some(name) = name_by(host, Source::Mdns).filter(|name| !is_generic(name))
     {
-        add(Some(Kinship::HostnameAndModel), &[name.as_bytes(), model]);
+        add(Some(JoinEvidence::HostnameAndModel), &[name.as_bytes(), model]);
     }
     keys.sort_unstable();
     keys.dedup();
     keys
 }
 
+/// The last name from this source, in lower case.
 fn name_by(host: &Host, source: Source) -> Option<String> {
     let name: &Name = host.names.iter().find(|name| name.source == source)?;
     Some(name.name.to_ascii_lowercase())
 }
 
+/// What a DHCP client identifier identifies its client by.
 enum Client<'a> {
     None,
     Duid(&'a [u8]),
     Id(&'a [u8]),
 }
 
-/// What a client identifier identifies (RFC 2132, section 9.14; RFC 4361, section 6.1).
+/// What a client identifier says (RFC 2132, section 9.14; RFC 4361, section 6.1).
 fn client<'a>(id: &'a [u8], macs: &BTreeSet<Mac>) -> Client<'a> {
     let is_void = id.len() < CLIENT_ID_MIN || id.iter().skip(1).all(|&byte| byte == 0 || byte == 0xff);
     match id {
@@ -94,15 +87,15 @@ fn client<'a>(id: &'a [u8], macs: &BTreeSet<Mac>) -> Client<'a> {
     }
 }
 
-/// Bytes of an identifier that may be unique; shorter ones are some maker's constant.
+/// Bytes of an identifier that may be unique; shorter ones are a maker's constant.
 const CLIENT_ID_MIN: usize = 6;
 
-/// As a print is written.
+/// Bytes as hexadecimal digits, as prints have them.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Names that makers give to all their machines of a sort; lower case.
+/// Whether a name (in lower case) is one that a maker gives to all its machines of a sort.
 pub(crate) fn is_generic(name: &str) -> bool {
     const WHOLE: [&str; 40] = [
         "",
@@ -158,23 +151,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_come_back() {
-        for kinship in Kinship::ALL {
-            assert_eq!(Kinship::parse(kinship.name()), Some(kinship));
-        }
-        assert!(Kinship::ALL.is_sorted_by_key(|kinship| kinship.name()));
-    }
-
-    #[test]
-    fn pieces_of_evidence_add_up() {
-        let check = |evidence: &[Kinship], expected| assert_eq!(score(&evidence.iter().copied().collect()), expected);
-        check(&[], 0);
-        check(&[Kinship::HostnameAndDhcp], 85);
-        check(&[Kinship::HostnameAndDhcp, Kinship::HostnameAndModel], 98);
-        check(&[Kinship::Owner], 100);
-    }
-
-    #[test]
     fn client_ids() {
         let own = BTreeSet::from([Mac([2, 0, 0, 0, 0, 1])]);
         let check = |id: &[u8], expected: &str| {
@@ -194,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn makers_names_tell_nobody_apart() {
+    fn names_that_makers_give_are_generic() {
         for name in ["iphone", "galaxy-s21", "", "pixel-8a", "raspberrypi"] {
             assert!(is_generic(name), "{name}");
         }

@@ -1,13 +1,14 @@
-//! What an announced service says of its host's role. One table a protocol; words that many kinds of machines use say
+//! What an announced service says of its host's role. One table a protocol; names that many kinds of machines use say
 //! nothing and are not here. No role is better than a wrong one.
 
 use crate::inventory::model::host::HostRole;
-use crate::inventory::sighting::names::WsdClaim;
+use crate::inventory::sighting::wsd::WsdClaim;
 use crate::types::Text;
-use crate::wire::{ssdp, wsd};
+use crate::wire::ssdp;
+use crate::wire::wsd;
 
-/// A role and why: the word that the host announced, escaped.
-pub type Evidence = (HostRole, String);
+/// A role, and the announced text that shows it, escaped.
+pub(super) type AnnouncedRole = (HostRole, String);
 
 /// DNS-SD service types (RFC 6763; names of the IANA registry and of their vendors), without `.local`.
 const MDNS: [(&str, HostRole); 18] = [
@@ -51,8 +52,8 @@ const WSD: [(&str, HostRole); 5] = [
     ("VideoConferencing", HostRole::Conference),
 ];
 
-/// By a DNS-SD service type or instance: `_ipp._tcp.local`, `Office._ipp._tcp.local`.
-pub fn of_mdns(service: &Text) -> Option<Evidence> {
+/// The role of a host with this DNS-SD service type or instance: `_ipp._tcp.local`, `Office._ipp._tcp.local`.
+pub(super) fn of_mdns(service: &Text) -> Option<AnnouncedRole> {
     let bytes = service.as_bytes();
     let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
     let at = bytes.len().checked_sub(LOCAL.len()).filter(|at| bytes[*at..].eq_ignore_ascii_case(LOCAL))?;
@@ -60,8 +61,8 @@ pub fn of_mdns(service: &Text) -> Option<Evidence> {
     MDNS.iter().find(known).map(|(kind, role)| (*role, format!("mdns {kind}")))
 }
 
-/// By what a device says that it is; not by what somebody looks for, nor by what goes.
-pub fn of_ssdp(message: &ssdp::Message) -> Option<Evidence> {
+/// The role of a device that announces itself or answers; not of one that searches or leaves.
+pub(super) fn of_ssdp(message: &ssdp::Message) -> Option<AnnouncedRole> {
     let is_leaving = message.nts.as_ref().is_some_and(|nts| nts.as_bytes() == b"ssdp:byebye");
     let kind = match message.kind {
         ssdp::Kind::Notify if !is_leaving => message.nt.as_ref(),
@@ -75,8 +76,8 @@ pub fn of_ssdp(message: &ssdp::Message) -> Option<Evidence> {
     SSDP.iter().find(known).map(|(urn, role)| (*role, format!("ssdp {urn}")))
 }
 
-/// By the types of a target that speaks for itself; the first that says something.
-pub fn of_wsd(claim: &WsdClaim) -> Option<Evidence> {
+/// The role of a target that announces itself, by the first of its types that shows one.
+pub(super) fn of_wsd(claim: &WsdClaim) -> Option<AnnouncedRole> {
     if !matches!(claim.kind, wsd::Kind::Hello | wsd::Kind::ProbeMatches | wsd::Kind::ResolveMatches) {
         return None;
     }
@@ -99,7 +100,7 @@ fn ends_with_labels(name: &[u8], labels: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn check(found: Option<Evidence>, expected: Option<(&str, &str)>) {
+    fn check(found: Option<AnnouncedRole>, expected: Option<(&str, &str)>) {
         assert_eq!(found.as_ref().map(|(role, evidence)| (role.name(), evidence.as_str())), expected);
     }
 
@@ -117,7 +118,7 @@ mod tests {
         check_mdns("", None);
     }
 
-    fn ssdp(head: &str) -> Option<Evidence> {
+    fn ssdp(head: &str) -> Option<AnnouncedRole> {
         let parsed = ssdp::parse(format!("{head}\r\n\r\n").as_bytes()).expect("text");
         of_ssdp(&parsed.expect("ours"))
     }
@@ -134,7 +135,7 @@ mod tests {
         check(ssdp("NOTIFY * HTTP/1.1\r\nNT: upnp:rootdevice"), None);
     }
 
-    fn wsd(kind: wsd::Kind, types: &[&str]) -> Option<Evidence> {
+    fn wsd(kind: wsd::Kind, types: &[&str]) -> Option<AnnouncedRole> {
         let types = types.iter().map(|kind| Text::new(kind.as_bytes())).collect();
         of_wsd(&WsdClaim { kind, target: wsd::Target { types, ..wsd::Target::default() } })
     }

@@ -1,0 +1,68 @@
+//! DHCPv4: leases bind, clients name themselves, servers play their role.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::inventory::correlator::state::Correlator;
+use crate::inventory::event::Event;
+use crate::inventory::fingerprint::clue;
+use crate::inventory::memory::host;
+use crate::inventory::model::address::Lease;
+use crate::inventory::model::evidence::Evidence;
+use crate::inventory::model::source::Source;
+use crate::inventory::sighting::Sighting;
+use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use crate::types::Timestamp;
+
+impl Correlator {
+    pub(super) fn observe_dhcp(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
+        self.watch_starvation(s, claim, events);
+        if claim.from_server {
+            self.hear(s, s.frame_mac, Source::Dhcp);
+            self.observe_server(s, claim, events);
+        }
+        if !claim.client_is_here || !s.mac.is_station() {
+            return;
+        }
+        let id = self.memory.hear(s.segment, s.mac, Source::Dhcp, s.at);
+        match (claim.from_server, claim.message) {
+            (true, DhcpMessage::Ack) => {
+                self.learn_lease_paths(s, claim);
+                if let Some(ip) = claim.yiaddr {
+                    self.watch_lease(s, claim, ip);
+                    let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
+                    let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);
+                    self.memory.grant_lease(Lease { segment, ip, mac, server, at, until });
+                    self.memory.update_host(id, |host| (host::learn_lease(host, server, until), ()));
+                    self.hint(s, IpAddr::V4(ip), Source::Dhcp, events);
+                }
+            }
+            (true, _) => {}
+            (false, message) => {
+                let prints_max = self.limits.prints_max;
+                let options = clue::list(&claim.options);
+                self.memory.update_host(id, |host| {
+                    let learned = host::learn_options(host, claim);
+                    (learned.max(host::learn_print(host, Evidence::DhcpOptions, options, prints_max)), ())
+                });
+                if let Some(name) = host::dhcp_name(claim) {
+                    self.learn_name(s, id, name, Source::Dhcp, events);
+                }
+                match (message, claim.ciaddr) {
+                    (DhcpMessage::Decline, _) => self.emit_declined(s, claim, events),
+                    (_, None) => {}
+                    (DhcpMessage::Release, Some(ip)) => {
+                        self.memory.release_lease(s.segment, ip, s.mac, s.at);
+                        self.memory.update_host(id, |host| (host::learn_lease(host, None, Some(s.at)), ()));
+                    }
+                    (_, Some(ip)) => self.hint(s, IpAddr::V4(ip), Source::Dhcp, events),
+                }
+            }
+        }
+    }
+}
+
+/// When a lease ends. All ones means never (RFC 2131, section 3.3); that is 136 years.
+fn lease_end(at: Timestamp, lease_s: u32) -> Timestamp {
+    at.after(Duration::from_secs(u64::from(lease_s)))
+}

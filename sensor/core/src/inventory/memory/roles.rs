@@ -1,0 +1,54 @@
+//! Who plays which role on a segment: DHCP servers, routers, virtual routers.
+
+use std::net::IpAddr;
+
+use crate::inventory::memory::state::Memory;
+use crate::inventory::memory::table::{RowChange, see};
+use crate::inventory::model::role::{Role, RoleHolder};
+use crate::inventory::model::row::TableRow;
+use crate::types::{Mac, Segment};
+
+impl Memory {
+    /// Notes that an address plays a role; whether for the first time.
+    pub(crate) fn note_role(&mut self, holder: RoleHolder) -> bool {
+        let known = self.tables.roles.update(&holder.key(), |known, ()| {
+            let mut mark = see(&mut known.first_seen, &mut known.last_seen, holder.last_seen);
+            if (known.mac, &known.prefixes, &known.router) != (holder.mac, &holder.prefixes, &holder.router) {
+                known.mac = holder.mac;
+                known.prefixes.clone_from(&holder.prefixes);
+                known.router.clone_from(&holder.router);
+                mark = RowChange::Changed;
+            }
+            (mark, ())
+        });
+        if known.is_none() {
+            let over = self.tables.roles.make_room().len();
+            self.count(over);
+            self.tables.roles.insert(holder, ());
+        }
+        known.is_none()
+    }
+
+    /// Whether the address is known to play the role.
+    pub(crate) fn has_role(&self, segment: Segment, role: Role, ip: IpAddr) -> bool {
+        self.tables.roles.get(&(segment, role, ip)).is_some()
+    }
+
+    /// The first router of a segment, by address, for which `holds` is true.
+    pub(crate) fn find_router(&self, segment: Segment, holds: impl Fn(&RoleHolder) -> bool) -> Option<&RoleHolder> {
+        self.tables.roles.find(|known| known.segment == segment && known.role == Role::Router && holds(known))
+    }
+
+    /// Who plays a role by this address.
+    pub(crate) fn role(&self, segment: Segment, role: Role, ip: IpAddr) -> Option<&RoleHolder> {
+        self.tables.roles.get(&(segment, role, ip))
+    }
+
+    /// Whether a station is known as a router by any address: a group's virtual station has several.
+    pub(crate) fn is_router(&self, segment: Segment, mac: Mac) -> bool {
+        self.tables
+            .roles
+            .find(|known| known.segment == segment && known.role == Role::Router && known.mac == mac)
+            .is_some()
+    }
+}
