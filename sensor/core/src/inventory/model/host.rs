@@ -170,6 +170,13 @@ pub struct Name {
     pub last_seen: Timestamp,
 }
 
+/// The name to know a host by: the first label of the name whose source is trusted most ([`Source::name_rank`]), the most
+/// recent among equals.
+pub fn best_name<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
+    let name = names.into_iter().min_by_key(|name| name.source.name_rank())?;
+    name.name.split('.').find(|label| !label.is_empty()).map(str::to_owned)
+}
+
 /// A service that a host announces (SRV records).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {

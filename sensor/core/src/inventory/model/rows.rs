@@ -3,8 +3,8 @@
 //!
 //! # The list
 //!
-//! [`persisted_tables!`](crate::persisted_tables) calls a macro with one line for each table, in the order in which tables
-//! are saved and restored (a table comes after those that its rows refer to):
+//! `persisted_tables!` calls a macro with one line for each table, in the order in which tables are saved and restored (a
+//! table comes after those that its rows refer to):
 //!
 //! ```text
 //! /// What the rows are.
@@ -20,7 +20,7 @@
 //! sensor_core::persisted_tables!(my_callback);
 //! ```
 //!
-//! [`Rows`], [`View`] and [`Removed`] below are made of the list, so are the memory's tables (`memory/tables.rs`). A store
+//! `Rows`, `View` and `Removed` below are made of the list, so are the memory's tables (`memory/tables.rs`). A store
 //! makes its three passes of it too, with a trait of its own that each row type implements once, for example:
 //!
 //! ```text
@@ -44,8 +44,8 @@
 //!
 //! # Adding a table
 //!
-//! 1. The row's type and its [`TableRow`](crate::inventory::model::row::TableRow), in a file of this room.
-//! 2. Here: a line in the list, and its limit in [`Limits`].
+//! 1. The row's type and its `TableRow`, in a file of this room.
+//! 2. Here: a line in the list, and its limit in `Limits`.
 //! 3. In the store: how the row is loaded, saved and removed.
 //! 4. The migration that makes the table.
 //!

@@ -64,7 +64,7 @@ fn arp(operation: u8, sender_mac: Mac, sender: [u8; 4], target: [u8; 4]) -> Vec<
 }
 
 #[test]
-fn arp_speaks_for_its_sender() {
+fn arp_is_about_its_sender() {
     check(&arp(1, HOST, [10, 0, 0, 1], [10, 0, 0, 2]), &["01 10.0.0.1 Request"]);
     check(&arp(2, ELSE, [10, 0, 0, 1], [10, 0, 0, 2]), &["02 10.0.0.1 Reply"]);
     check(&arp(1, HOST, [10, 0, 0, 1], [10, 0, 0, 1]), &["01 10.0.0.1 Gratuitous"]);
@@ -99,7 +99,7 @@ const SOURCE_OPTION: [u8; 8] = [1, 1, 2, 0, 0, 0, 0, 2];
 const TARGET_OPTION: [u8; 8] = [2, 1, 2, 0, 0, 0, 0, 2];
 
 #[test]
-fn solicitations_speak_for_their_source() {
+fn solicitations_are_about_their_source() {
     check(&ndp(SOURCE, 135, &["fe80::2"], &SOURCE_OPTION), &["02 fe80::1 Solicit"]);
     check(&ndp(SOURCE, 133, &[], &SOURCE_OPTION), &["02 fe80::1 RouterSolicit"]);
     check(&ndp("::", 135, &["fe80::2"], &[]), &["01 fe80::2 Dad"]);
@@ -115,7 +115,7 @@ fn solicitations_that_bind_nothing() {
 }
 
 #[test]
-fn advertisements_speak_for_their_target() {
+fn advertisements_are_about_their_target() {
     check(&ndp(SOURCE, 136, &["fe80::2"], &TARGET_OPTION), &["02 fe80::2 Advert"]);
     check(&ndp(SOURCE, 136, &["fe80::1"], &[]), &["01 fe80::1 Advert"]);
     check(&ndp(SOURCE, 136, &["fe80::2"], &[]), &[]);
@@ -124,7 +124,7 @@ fn advertisements_speak_for_their_target() {
 }
 
 #[test]
-fn routers_speak_for_themselves() {
+fn router_messages_are_about_their_sender() {
     check(&ndp(SOURCE, 134, &[], &SOURCE_OPTION), &["02 fe80::1 RouterAdvert"]);
     check(&ndp(SOURCE, 134, &[], &[]), &["01 fe80::1 RouterAdvert"]);
     // The option is the better hop's; it says nothing of the router.
@@ -147,7 +147,7 @@ fn check_dhcp(op: u8, options: &[u8], expected: &str) {
 }
 
 #[test]
-fn dhcp_speaks_for_its_client() {
+fn dhcp_is_about_its_client() {
     check_dhcp(2, &[53, 1, 5], "01 10.0.0.2 Ack");
     check_dhcp(2, &[53, 1, 2], "01 10.0.0.1 Offer");
     check_dhcp(1, &[53, 1, 3], "01 10.0.0.1 Request");
@@ -165,7 +165,7 @@ fn check_is_here(op: u8, source_mac: Mac, destination_mac: Mac, expected: bool) 
 }
 
 #[test]
-fn a_relays_other_leg_is_not_the_clients() {
+fn between_relay_and_server_the_client_is_not_here() {
     check_is_here(1, HOST, Mac::BROADCAST, true);
     check_is_here(1, ELSE, Mac::BROADCAST, false);
     check_is_here(2, ELSE, HOST, true);

@@ -1,4 +1,4 @@
-//! Scenarios of asking: disputes and their reasons, quarrels, ports, hosts known by an address only, presence.
+//! Scenarios of asking: disputes and their reasons, feuds, ports, hosts known by an address only, presence.
 
 use crate::inventory::correlator::tests::*;
 
@@ -20,7 +20,7 @@ fn check_claim(input: &[&str], expected: &[&str]) {
 }
 
 #[test]
-fn a_claim_is_explained_by_who_answers() {
+fn a_claim_is_explained_by_which_stations_answer() {
     let conflict = ["ip-conflict 10.0.0.1 bb old aa conflict", "changed-mac 10.0.0.1 bb old aa conflict"];
     check_claim(&["10.1 asked 10.0.0.1 aa", "10.2 asked 10.0.0.1 bb"], &conflict);
     check_claim(&["10.1 asked 10.0.0.1 bb", "10.2 asked 10.0.0.1 aa"], &conflict);
@@ -38,7 +38,7 @@ fn a_claim_is_explained_by_who_answers() {
 }
 
 #[test]
-fn a_neighbour_of_ipv6_is_asked_too() {
+fn an_ipv6_claim_is_explained_as_well() {
     check_explained(
         &["0 na 2001:db8::1 aa", "0 rs bb", "3 wait", "10 na 2001:db8::1 bb", "10.1 asked 2001:db8::1 aa", "13 wait"],
         &["new-host bb", "new-host 2001:db8::1 aa", "changed-mac 2001:db8::1 bb old aa spoof-suspected alert"],
@@ -46,7 +46,7 @@ fn a_neighbour_of_ipv6_is_asked_too() {
 }
 
 #[test]
-fn what_explains_itself_is_not_asked() {
+fn explained_moves_are_not_asked_about() {
     check_explained(
         &["0 arp 10.0.0.1 aa", "1 dhcp ack bb/fe yiaddr=10.0.0.1 lease=60", "2 arp 10.0.0.1 bb"],
         &["new-host 10.0.0.1 aa", "new-host 10.0.0.1 bb", "changed-mac 10.0.0.1 bb old aa dhcp info"],
@@ -76,7 +76,7 @@ fn a_lease_heard_while_a_claim_waits_explains_it() {
 }
 
 #[test]
-fn who_answers_for_many_is_a_proxy() {
+fn a_station_that_answers_for_many_is_a_proxy() {
     let many = ["1 arp 10.0.0.3 bb", "1 arp 10.0.0.4 bb", "1 arp 10.0.0.5 bb"];
     let input = [&BEFORE[..2], &many, &BEFORE[2..], &["10.1 asked 10.0.0.1 bb", "13 wait"]].concat();
     let further = ["new-address 10.0.0.3 bb", "new-address 10.0.0.4 bb", "new-address 10.0.0.5 bb"];
@@ -89,7 +89,7 @@ fn who_answers_for_many_is_a_proxy() {
 }
 
 #[test]
-fn a_new_host_in_a_dispute_is_told_with_the_address_that_it_gets() {
+fn a_new_host_in_a_dispute_is_reported_with_its_address() {
     let input = ["0 arp 10.0.0.1 aa", "10 announce 10.0.0.1 bb", "10.1 asked 10.0.0.1 bb", "13 wait"];
     check_explained(
         &input,
@@ -111,7 +111,7 @@ fn a_third_claim_waits_for_its_own_explanation() {
 }
 
 #[test]
-fn a_quarrel_is_told_once() {
+fn a_feud_is_reported_once() {
     let begin = ["10.1 asked 10.0.0.1 aa", "10.2 asked 10.0.0.1 bb"];
     let told = ["ip-conflict 10.0.0.1 bb old aa conflict", "changed-mac 10.0.0.1 bb old aa conflict"];
     let words: Vec<String> =
@@ -127,7 +127,7 @@ fn a_quarrel_is_told_once() {
 }
 
 #[test]
-fn a_liar_is_told_once_and_gets_nothing() {
+fn a_spoofer_is_reported_once_and_gets_no_address() {
     let spoofed = "changed-mac 10.0.0.1 bb old aa spoof-suspected alert";
     let lies: Vec<String> = (7..300).map(|n| format!("{} announce 10.0.0.1 bb", 2 * n)).collect();
     let lies: Vec<&str> = lies.iter().map(String::as_str).collect();
@@ -136,7 +136,7 @@ fn a_liar_is_told_once_and_gets_nothing() {
 }
 
 #[test]
-fn a_first_look_at_ports_is_no_news() {
+fn ports_found_for_the_first_time_make_no_event() {
     let before = ["0 arp 10.0.0.1 aa", "10 port 10.0.0.1 22 open", "10 port 10.0.0.1 80 closed"];
     check(&before, &["new-host 10.0.0.1 aa"]);
     let opened = "service-opened 10.0.0.1 aa";
@@ -149,7 +149,7 @@ fn a_first_look_at_ports_is_no_news() {
 }
 
 #[test]
-fn a_port_is_closed_when_two_confirmations_agree() {
+fn a_port_is_closed_after_two_confirmations() {
     let before = ["0 arp 10.0.0.1 aa", "10 port 10.0.0.1 22 open"];
     let check_port = |input: &[&str], expected: &[&str]| {
         check(&[&before[..], input].concat(), &[&["new-host 10.0.0.1 aa"][..], expected].concat());
@@ -167,7 +167,7 @@ fn a_port_is_closed_when_two_confirmations_agree() {
 }
 
 #[test]
-fn a_silent_port_counts_while_its_host_speaks() {
+fn a_silent_port_counts_while_its_host_is_heard() {
     let before = ["0 arp 10.0.0.1 aa", "10 port 10.0.0.1 22 open"];
     let check_port = |input: &[&str], expected: &[&str]| {
         check(&[&before[..], input].concat(), &[&["new-host 10.0.0.1 aa"][..], expected].concat());
@@ -182,7 +182,7 @@ fn a_silent_port_counts_while_its_host_speaks() {
 }
 
 #[test]
-fn a_port_found_closed_is_to_be_asked_again() {
+fn a_port_found_closed_is_asked_again() {
     let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
     let mut doubts = |line: &str| {
         step(&mut correlator, &settings(), Limits::default(), line, &mut Vec::new());
@@ -196,7 +196,7 @@ fn a_port_found_closed_is_to_be_asked_again() {
 }
 
 #[test]
-fn what_the_holder_before_answered_is_not_the_new_ones() {
+fn answers_of_the_earlier_holder_are_forgotten() {
     let before = ["0 arp 10.0.0.1 aa", "1 port 10.0.0.1 22 open", "1 port 10.0.0.1 80 closed", "1 nbns 10.0.0.1 OLD"];
     let moved = ["2 arp 10.0.0.1 bb"];
     let closed = ["3 port 10.0.0.1 22 closed", "4 port 10.0.0.1 22 closed", "5 port 10.0.0.1 22 closed"];
@@ -208,7 +208,7 @@ fn what_the_holder_before_answered_is_not_the_new_ones() {
 }
 
 #[test]
-fn an_address_that_answers_is_a_host_when_no_station_turns_up() {
+fn an_address_that_answers_becomes_a_host_without_a_station() {
     check(&["0 echo 10.9.0.1", "2.999 wait"], &[]);
     check(&["0 echo 10.9.0.1", "3 wait", "9 echo 10.9.0.1", "9 restart", "20 echo 10.9.0.1"], &["new-host 10.9.0.1"]);
     check(&["0 port 10.9.0.1 22 closed", "1 finish"], &["new-host 10.9.0.1"]);
@@ -220,7 +220,7 @@ fn an_address_that_answers_is_a_host_when_no_station_turns_up() {
 }
 
 #[test]
-fn a_host_that_was_known_by_its_address_is_told_once() {
+fn a_host_known_by_its_address_is_reported_once() {
     check(&["0 echo 10.0.0.1", "3 wait", "9 arp 10.0.0.1 aa", "20 finish"], &["new-host 10.0.0.1"]);
     check(&["0 echo 10.0.0.1", "3 wait", "4 restart", "9 arp 10.0.0.1 aa", "20 finish"], &["new-host 10.0.0.1"]);
     check(&["0 echo 2001:db8::1", "3 wait", "9 na 2001:db8::1 aa", "20 finish"], &["new-host 2001:db8::1"]);
@@ -283,7 +283,7 @@ fn silence_has_to_be_long_and_by_two_techniques() {
 }
 
 #[test]
-fn nobody_is_gone_for_want_of_being_heard() {
+fn no_host_is_gone_while_the_sensor_was_deaf() {
     let here = ["new-host 10.0.0.1 aa"];
     check(&["0 arp 10.0.0.1 aa", "200 deaf", "309 miss 10.0.0.1 300", "499 miss 10.0.0.1 490"], &here);
     check(&["0 arp 10.0.0.1 aa", "200 deaf", "100 deaf", "499 miss 10.0.0.1 490"], &here);

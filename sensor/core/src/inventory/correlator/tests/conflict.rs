@@ -1,4 +1,4 @@
-//! Scenarios of two stations that want one address: checks, leases, and who only asks.
+//! Scenarios of two stations that want one address: checks, leases, and stations that only ask.
 
 use crate::inventory::correlator::tests::*;
 
@@ -53,7 +53,7 @@ fn a_check_without_a_conflict() {
 }
 
 #[test]
-fn who_checks_many_tracks_hosts() {
+fn a_station_that_checks_many_tracks_hosts() {
     let mut lines = Vec::new();
     for n in 1..=6 {
         lines.extend([format!("{n} probe 10.0.0.{n} dd"), format!("{n}.1 reply 10.0.0.{n} 0{n}")]);
@@ -73,7 +73,7 @@ fn who_checks_many_tracks_hosts() {
 }
 
 #[test]
-fn proxies_virtual_routers_and_balancers_defend_nothing() {
+fn answers_of_proxies_virtual_routers_and_balancers_are_no_conflict() {
     let proxy = ["1 arp 10.0.0.11 aa", "1 arp 10.0.0.12 aa", "1 arp 10.0.0.13 aa"];
     let check_input = ["9 probe 10.0.0.1 bb", "9.1 reply 10.0.0.1 aa", "30 wait"];
     let more = ["new-address 10.0.0.11 aa", "new-address 10.0.0.12 aa", "new-address 10.0.0.13 aa"];
@@ -95,7 +95,7 @@ const ACK: &str = "9 dhcp ack cc/fe yiaddr=10.0.0.1 server=10.0.0.254 lease=3600
 const SERVER: [&str; 2] = ["new-dhcp-server 10.0.0.254 fe", "ip-conflict 10.0.0.1 cc old aa leased"];
 
 #[test]
-fn an_address_in_use_is_given_away() {
+fn an_address_in_use_is_leased() {
     let late = ["new-host cc", "new-host fe"];
     check_held(&[ACK, "10 arp 10.0.0.1 aa", "11 arp 10.0.0.1 aa", "30 wait"], &[&SERVER[..], &late].concat());
     // It answers us.
@@ -127,7 +127,7 @@ fn an_address_in_use_is_given_away() {
 }
 
 #[test]
-fn a_lease_passes_from_hand_to_hand() {
+fn a_leased_address_passes_back_and_forth() {
     let lease = |at: &str, client: &str, lease: &str| {
         format!("{at} dhcp ack {client}/fe yiaddr=10.0.0.9 server=10.0.0.254 lease={lease}")
     };
@@ -159,7 +159,7 @@ fn a_lease_passes_from_hand_to_hand() {
 }
 
 #[test]
-fn a_promise_is_no_possession() {
+fn a_lease_that_was_never_used_is_no_holding() {
     // Nobody had been heard with it; the client asks, and somebody is there.
     let ack = "1 dhcp ack cc/fe yiaddr=10.0.0.9 server=10.0.0.254 lease=3600";
     let told = ["new-dhcp-server 10.0.0.254 fe", "new-host 10.0.0.9 cc", "new-host fe"];

@@ -81,7 +81,7 @@ fn hostile_names_are_escaped() {
     check(&["0 dhcp discover aa name=a\u{1b}[2Jb", "0 arp 10.0.0.1 aa"], &["new-host 10.0.0.1 aa \"a\\x1b[2Jb\""]);
 }
 
-/// What a host is remembered to have shown, after `input`.
+/// Compares the prints of all hosts after `input`.
 #[track_caller]
 fn check_prints(input: &[&str], expected: &[&str]) {
     let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
@@ -100,7 +100,7 @@ fn a_syn_is_a_print_of_the_holder_of_its_address() {
     check_prints(&["0 arp 10.0.0.1 aa", &line, &line], &[&format!("syn: {SYN}")]);
 }
 
-/// Nothing else keeps a router from having the systems of all that is behind it.
+/// Otherwise a router would have the systems of all hosts behind it.
 #[test]
 fn a_syn_from_behind_a_router_is_no_print() {
     let (stranger, other) = (format!("1 syn 198.51.100.7 aa {SYN}"), format!("1 syn 10.0.0.2 aa {SYN}"));

@@ -1,4 +1,4 @@
-//! What switches and routers tell each other: `lldp MAC CHASSIS PORT [key=value]...`, `cdp MAC DEVICE PORT [key=value]...`,
+//! What switches and routers announce: `lldp MAC CHASSIS PORT [key=value]...`, `cdp MAC DEVICE PORT [key=value]...`,
 //! `stp MAC BRIDGE PORT`, `igmp MAC ADDRESS`, and `vrrp|hsrp|glbp|carp MAC GROUP ADDRESS [VIRTUAL ADDRESS]`. A chassis of
 //! two hex digits is a MAC.
 
@@ -122,7 +122,7 @@ fn check_hosts(input: &[&str], expected: &[&str]) {
     assert_eq!(told, expected, "{input:#?}");
 }
 
-/// Addresses and who holds them.
+/// Addresses and their holders.
 #[track_caller]
 fn check_holders(input: &[&str], expected: &[&str]) {
     let told = known(input).bindings;
@@ -150,7 +150,7 @@ fn a_switch_is_one_host_with_its_name_and_role() {
 }
 
 #[test]
-fn cisco_tells_the_same() {
+fn cdp_shows_the_same() {
     check_hosts(
         &["0 cdp 01 sw1 Gi1 does=40 ip=10.0.0.2", "0 cdp 02 sw1 Gi2 does=40 ip=10.0.0.2"],
         &["01+02 | \"sw1\" | switch: cdp: Switch IGMP"],
@@ -167,7 +167,7 @@ fn cisco_tells_the_same() {
 }
 
 #[test]
-fn stations_known_before_are_joined_and_told_once_more_by_nobody() {
+fn stations_known_before_are_joined_without_an_event() {
     // The spanning tree is heard first, by two ports, and the switch's own station by ARP.
     let lines = ["0 stp 01 0a 1", "1 arp 10.0.0.2 0a", "2 stp 02 0a 2", "30 lldp 01 0a Gi1 name=sw1", "90 finish"];
     check(&lines, &["new-host 10.0.0.2 0a"]);
@@ -179,7 +179,7 @@ fn stations_known_before_are_joined_and_told_once_more_by_nobody() {
 }
 
 #[test]
-fn a_switchs_own_station_is_known_before_it_speaks() {
+fn a_switchs_own_station_is_known_before_it_sends() {
     check(
         &["0 lldp 01 0a Gi1 name=sw1", "9 arp 10.0.0.2 0a", "60 finish"],
         &["new-host 01 \"sw1\"", "new-address 10.0.0.2 0a \"sw1\""],
@@ -188,7 +188,7 @@ fn a_switchs_own_station_is_known_before_it_speaks() {
 }
 
 #[test]
-fn what_holds_an_address_is_joined_to_nothing_that_holds_one() {
+fn two_stations_with_addresses_are_not_joined() {
     // Somebody says that he is the switch.
     check_hosts(
         &["0 arp 10.0.0.2 0a", "0 arp 10.0.0.66 66", "1 lldp 66 0a Gi1 does=4"],
@@ -199,7 +199,7 @@ fn what_holds_an_address_is_joined_to_nothing_that_holds_one() {
 }
 
 #[test]
-fn where_it_is_managed_moves_nothing_and_is_taken_from_nobody() {
+fn a_management_address_never_moves_an_address() {
     let lines = ["0 arp 10.0.0.2 0b", "1 lldp 01 0a Gi1 mgmt=10.0.0.2", "90 finish"];
     check(&lines, &["new-host 10.0.0.2 0b", "new-host 01"]);
     check_holders(&lines, &["10.0.0.2 0b"]);
@@ -222,7 +222,7 @@ fn where_it_is_managed_moves_nothing_and_is_taken_from_nobody() {
 }
 
 #[test]
-fn a_neighbour_stays_as_long_as_it_says() {
+fn a_neighbour_expires_with_its_announcement() {
     check_ports(&["0 lldp 01 0a Gi1", "0 lldp 02 0a Gi2 ttl=30"], &["Gi1", "Gi2"]);
     check_ports(&["0 lldp 01 0a Gi1", "0 lldp 02 0a Gi2 ttl=30", "60 wait"], &["Gi1"]);
     check_ports(&["0 lldp 01 0a Gi1", "100 lldp 01 0a Gi1", "200 wait"], &["Gi1"]);
@@ -233,7 +233,7 @@ fn a_neighbour_stays_as_long_as_it_says() {
 }
 
 #[test]
-fn another_name_is_told() {
+fn another_system_name_is_reported() {
     check(
         &["0 lldp 01 0a Gi1 name=sw1", "30 lldp 01 0a Gi1 name=sw2", "60 lldp 02 0a Gi2 name=sw2"],
         &["new-host 01 \"sw1\"", "name-changed 01 \"sw2\""],
@@ -243,7 +243,7 @@ fn another_name_is_told() {
 const GROUP: &str = "00:00:5e:00:01:07";
 
 #[test]
-fn a_group_is_a_router_with_its_own_station() {
+fn a_redundancy_group_is_a_router_with_a_station_of_its_own() {
     let lines = [
         "0 arp 10.0.0.11 11",
         "1 vrrp 00:00:5e:00:01:07 7 10.0.0.11 10.0.0.1",
@@ -277,7 +277,7 @@ fn a_router_answers_for_its_group_by_its_own_station() {
 }
 
 #[test]
-fn routers_of_a_pair_take_turns_and_are_not_new_again() {
+fn routers_of_a_pair_alternate_and_are_not_new_again() {
     let turns = [
         "0 ra fe80::1 00:00:5e:00:02:07 1800",
         "0 arp 10.0.0.11 11",
@@ -302,7 +302,7 @@ fn known_events(input: &[&str]) -> Vec<Event> {
 }
 
 #[test]
-fn an_address_that_passes_within_a_group_failed_over() {
+fn an_address_that_passes_within_a_group_is_a_failover() {
     check(
         &[
             "0 vrrp 11 7 10.0.0.11 10.0.0.1",
@@ -338,7 +338,7 @@ fn membership_refreshes_and_binds_nothing() {
 }
 
 #[test]
-fn a_dhcp_servers_router_is_one() {
+fn dhcp_option_3_makes_a_router() {
     check_hosts(
         &["0 arp 10.0.0.1 01", "0 arp 10.0.0.9 09", "1 dhcp ack 03/09 server=10.0.0.9 router=10.0.0.1 yiaddr=10.0.0.3"],
         &["01 | router: dhcp option 3", "03", "09 | dhcp-server: dhcp"],
@@ -348,7 +348,7 @@ fn a_dhcp_servers_router_is_one() {
 }
 
 #[test]
-fn roles_do_not_ask_who_came_first() {
+fn roles_do_not_depend_on_the_order_of_messages() {
     let ack = "1 dhcp ack 03/09 server=10.0.0.9 router=10.0.0.1 yiaddr=10.0.0.3";
     let expected = ["01 | router: dhcp option 3", "03", "09 | dhcp-server: dhcp"];
     check_hosts(&[ack, "2 arp 10.0.0.1 01", "2 arp 10.0.0.9 09"], &expected);

@@ -283,7 +283,8 @@ fn with_prefixes() -> Settings {
     Settings { prefixes, ..settings() }
 }
 
-/// Reads the lines into an empty database, then again into what that left: the second time tells nothing and leaves the same.
+/// Reads the lines into an empty database, then again into what that left: the second time makes no event and
+/// leaves the same.
 fn check_read_twice(input: &[&str]) {
     let mut first = Correlator::new(history(), Limits::default(), Rows::default(), 1);
     let mut events = Vec::new();

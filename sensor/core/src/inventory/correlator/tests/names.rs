@@ -10,7 +10,7 @@ use crate::inventory::sighting::nbns::NbnsClaim;
 use crate::inventory::sighting::wsd::WsdClaim;
 use crate::wire::{dhcpv6, nbns, ndp, ssdp, wsd};
 
-/// Who speaks, from which address, and what.
+/// The sender, its address, and its claim.
 pub(super) fn said<'a>(verb: &str, words: &[&'a str]) -> (&'a str, Option<IpAddr>, Claim) {
     if verb == "dhcp6" {
         return (
@@ -93,7 +93,7 @@ fn dhcp6(kind: &str, ip: &str, who: &str, words: &[&str]) -> Dhcpv6Claim {
 }
 
 #[test]
-fn a_dhcpv6_server_is_told_once() {
+fn a_dhcpv6_server_is_reported_once() {
     check(
         &[
             "0 dhcp6 advertise fe80::1 fe client=aa",
@@ -106,7 +106,7 @@ fn a_dhcpv6_server_is_told_once() {
 }
 
 #[test]
-fn a_dhcpv6_clients_address_is_filled_in_and_never_moved() {
+fn a_dhcpv6_clients_address_is_bound_and_never_moved() {
     check(
         &[
             "0 ns 2001:db8::5 aa",
@@ -132,7 +132,7 @@ fn a_dhcpv6_clients_address_is_filled_in_and_never_moved() {
 }
 
 #[test]
-fn a_dhcpv6_relays_other_leg_is_not_the_clients() {
+fn between_dhcpv6_relay_and_server_there_is_no_client() {
     check(
         &[
             "0 dhcp6 solicit 2001:db8:1::1 fe relay name=pc",
@@ -151,7 +151,7 @@ fn a_dhcpv6_relays_other_leg_is_not_the_clients() {
 }
 
 #[test]
-fn a_dhcpv6_server_that_is_not_on_the_list() {
+fn an_unlisted_dhcpv6_server() {
     let allow = Allow {
         dhcp_servers: Members { ips: ["10.0.0.1".parse().unwrap()].into(), ..Members::default() },
         ..Allow::default()
@@ -202,7 +202,7 @@ fn names_that_are_not_their_own() {
 }
 
 #[test]
-fn what_a_router_may_have_forwarded_is_not_the_routers() {
+fn what_a_router_may_have_forwarded_does_not_name_it() {
     let arp = "0 arp 10.0.0.254 fe";
     for line in [
         "1 llmnr 10.9.9.9 fe a pc 10.9.9.9 far",
@@ -250,7 +250,7 @@ fn aliases_are_no_change() {
 }
 
 #[test]
-fn a_name_that_a_probe_and_the_wire_tell_changes_once() {
+fn a_name_learned_by_probe_and_frame_changes_once() {
     // The event's own name is the one that the wire told last.
     let changed =
         |name: &str| ["new-host 10.0.0.1 aa \"OLD\"".to_owned(), format!("name-changed 10.0.0.1 aa \"{name}\"")];
@@ -273,7 +273,7 @@ fn check_services(line: &str, expected: &[&str]) {
 }
 
 #[test]
-fn services_that_speak_from_their_port() {
+fn services_that_send_from_their_port() {
     check_services("0 mdns 10.0.0.1 aa a pc.local 10.0.0.1", &["5353/udp mdns"]);
     check_services("0 mdns 10.0.0.1 aa query pc.local", &[]);
     check_services("0 llmnr 10.0.0.1 aa a pc 10.0.0.1 port=5355", &["5355/udp llmnr"]);
@@ -287,7 +287,7 @@ fn services_that_speak_from_their_port() {
 }
 
 #[test]
-fn what_a_device_says_that_it_runs_is_evidence() {
+fn ssdp_server_lines_are_evidence() {
     let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
     let mut s = sighting(time("0"), segment("eth1"), "ssdp", &["10.0.0.1", "aa", "NOTIFY", "x"]);
     let Claim::Ssdp(heard) = &mut s.claim else { panic!("SSDP") };
@@ -298,7 +298,7 @@ fn what_a_device_says_that_it_runs_is_evidence() {
 }
 
 #[test]
-fn a_dhcpv6_reply_to_no_station_or_to_ourselves_binds_nobody() {
+fn a_dhcpv6_reply_to_no_station_or_to_the_sensor_binds_nothing() {
     let settings = || Settings { own_macs: [mac("ee")].into(), ..settings() };
     for client in ["ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "ee"] {
         let line = format!("0 dhcp6 reply fe80::1 fe client={client} ip=2001:db8::5");
@@ -312,7 +312,7 @@ fn a_dhcpv6_reply_to_no_station_or_to_ourselves_binds_nobody() {
 }
 
 #[test]
-fn a_files_names_are_told_once() {
+fn names_of_a_file_read_twice_are_reported_once() {
     check_read_twice(&[
         "0 nbname 10.0.0.1 aa status PC far",
         "1 arp 10.0.0.1 aa",
@@ -326,7 +326,7 @@ fn a_files_names_are_told_once() {
 }
 
 #[test]
-fn a_router_that_stops_says_so() {
+fn a_router_that_stops_is_reported() {
     let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
     let mut events = Vec::new();
     for line in ["0 ra fe80::2 fd 0 2001:db8::/64", "1 ra fe80::1 fe 1800 2001:db8::/64", "2 ra fe80::1 fe 0"] {
@@ -340,7 +340,7 @@ fn a_router_that_stops_says_so() {
 }
 
 #[test]
-fn what_a_router_tells_is_kept() {
+fn what_a_router_advertises_is_kept() {
     let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
     let advert = RouterAdvert {
         lifetime_s: 1800,
@@ -358,9 +358,9 @@ fn what_a_router_tells_is_kept() {
     assert_eq!(router.dnssl, ["lan\\x0a"]);
 }
 
-/// Of what is said to a group, a router brings that of other networks too, where it forwards groups or repeats mDNS.
+/// A router that forwards multicast or repeats mDNS sends messages of other networks too.
 #[test]
-fn what_a_router_brings_is_not_its_own() {
+fn what_a_router_forwards_is_not_its_own() {
     let far = ["9 ssdp 10.9.0.7 aa NOTIFY x", "9 wsd 10.9.0.8 aa hello x", "9 mdns 10.9.0.9 aa a far.local 10.9.0.9"];
     let router = ["new-router fe80::1 aa", "new-host fe80::1 aa"];
     for line in far {

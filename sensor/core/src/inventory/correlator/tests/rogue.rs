@@ -12,7 +12,7 @@ fn allowing(dhcp_servers: &[&str], routers: &[&str]) -> Settings {
     Settings { allow: vec![allow], ..settings() }
 }
 
-/// Only what is told of servers, routers and moved addresses.
+/// Compares only the events about servers, routers and moved addresses.
 #[track_caller]
 fn check_told(settings: &Settings, input: &[&str], expected: &[&str]) {
     let mut correlator = Correlator::new(settings.clone(), Limits::default(), Rows::default(), 1);
@@ -25,7 +25,7 @@ fn check_told(settings: &Settings, input: &[&str], expected: &[&str]) {
 }
 
 #[test]
-fn a_server_that_is_not_listed_is_a_rogue() {
+fn an_unlisted_server_is_a_rogue() {
     let listed = allowing(&["10.0.0.254"], &[]);
     check_told(&listed, &["0 dhcp offer aa/fe server=10.0.0.254"], &["new-dhcp-server 10.0.0.254 fe"]);
     let rogue = "0 dhcp offer aa/fd server=10.0.0.66";
@@ -57,7 +57,7 @@ fn a_relay_is_not_the_server() {
 }
 
 #[test]
-fn a_router_that_is_not_listed_is_a_rogue() {
+fn an_unlisted_router_is_a_rogue() {
     let listed = allowing(&[], &["fe80::1", "bb"]);
     let own = ["0 ra fe80::1 aa 1800 2001:db8::/64", "0 ra fe80::2 bb 1800 2001:db8:1::/64"];
     check_told(&listed, &own, &["new-router fe80::1 aa", "new-router fe80::2 bb"]);
@@ -76,7 +76,7 @@ fn check_router(input: &[&str], expected: &[&str]) {
 }
 
 #[test]
-fn who_speaks_by_a_routers_address_is_a_liar() {
+fn an_advert_from_another_routers_address_is_spoofed() {
     let spoofed = ["rogue-router fe80::1 bb old aa spoofed"];
     check_router(&["9 ra fe80::1 bb 1800"], &spoofed);
     check_router(&["9 ra fe80::1 bb 0", "10 ra fe80::1 bb 0", "11 restart", "12 ra fe80::1 bb 0"], &spoofed);
@@ -92,7 +92,7 @@ fn who_speaks_by_a_routers_address_is_a_liar() {
 }
 
 #[test]
-fn who_may_speak_by_a_routers_address() {
+fn adverts_from_a_routers_address_that_are_not_spoofed() {
     // A virtual router, before or after.
     let virtual_mac = "00:00:5e:00:02:07";
     check_router(
@@ -113,7 +113,7 @@ fn who_may_speak_by_a_routers_address() {
 }
 
 #[test]
-fn a_new_routers_prefixes_are_held_against_the_known_ones() {
+fn a_new_routers_prefixes_are_compared_with_the_known_ones() {
     check_router(&["9 ra fe80::2 bb 1800 2001:db8:bad::/64"], &["rogue-router fe80::2 bb foreign-prefix"]);
     let second = ["new-router fe80::2 bb"];
     check_router(&["9 ra fe80::2 bb 1800 2001:db8::/64"], &second);
@@ -138,7 +138,7 @@ fn a_new_routers_prefixes_are_held_against_the_known_ones() {
 }
 
 #[test]
-fn configured_prefixes_say_what_is_foreign() {
+fn configured_prefixes_decide_what_is_foreign() {
     let check = |input: &[&str], expected: &[&str]| check_told(&with_prefixes(), input, expected);
     check(&[ROUTER], &[NEW]);
     let foreign = ["rogue-router fe80::2 bb foreign-prefix"];
@@ -162,7 +162,7 @@ fn configured_prefixes_say_what_is_foreign() {
 }
 
 #[test]
-fn name_servers_that_nobody_announced_before() {
+fn name_servers_that_no_router_announced_before() {
     let foreign = ["rogue-router fe80::1 aa foreign-dns"];
     let bad = "9 ra fe80::1 aa 1800 dns=2001:db8:bad::66";
     check_router(
@@ -190,7 +190,7 @@ fn name_servers_that_nobody_announced_before() {
 }
 
 #[test]
-fn a_router_that_takes_its_service_back() {
+fn a_router_that_advertises_a_zero_lifetime() {
     let ended = ["rogue-router fe80::1 aa zero-lifetime warning"];
     check_router(&["9 ra fe80::1 aa 0", "10 ra fe80::1 aa 0"], &ended);
     // It restarts, and again.
@@ -223,7 +223,7 @@ fn check_gateway(settings: &Settings, input: &[&str], expected: &[&str]) {
 }
 
 #[test]
-fn a_gateway_in_other_hands_is_an_alarm() {
+fn a_gateways_address_in_other_hands_is_an_alert() {
     let forged = "9 reply 10.0.0.1 bb";
     let taken = "changed-mac 10.0.0.1 bb old aa unknown alert";
     check_gateway(&settings(), &[forged], &[taken]);
@@ -245,7 +245,7 @@ fn a_gateway_in_other_hands_is_an_alarm() {
 }
 
 #[test]
-fn a_gateway_and_its_likeness_are_both_asked() {
+fn both_claimants_of_a_gateways_address_are_asked() {
     let asking = Settings { explain: Some(Duration::from_secs(3)), ..settings() };
     let lie = "changed-mac 10.0.0.1 bb old aa spoof-suspected alert";
     let asked = ["9 reply 10.0.0.1 bb", "9.1 asked 10.0.0.1 aa", "12 wait"];
@@ -266,7 +266,7 @@ fn a_gateway_and_its_likeness_are_both_asked() {
 }
 
 #[test]
-fn a_gateway_that_explains_itself() {
+fn explained_moves_of_a_gateways_address() {
     let virtual_mac = "00:00:5e:00:01:07";
     check_gateway(
         &settings(),
@@ -287,7 +287,7 @@ fn a_gateway_that_explains_itself() {
 }
 
 #[test]
-fn a_gateways_alarm_says_so() {
+fn a_gateways_alert_names_the_role() {
     let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
     let mut events = Vec::new();
     for line in GATEWAY.iter().chain(&["9 reply 10.0.0.1 bb"]) {

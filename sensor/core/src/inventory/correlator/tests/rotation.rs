@@ -1,8 +1,8 @@
-//! Who is the same machine as before, and who is not.
+//! Which stations are recognised as the same machine, and which are not.
 
 use crate::inventory::correlator::tests::{check, check_read_twice};
 
-/// A phone's way into the network: it asks, and is given an address.
+/// A phone joins the network: it asks for an address and gets it.
 fn join(at: u32, mac: &str, ip: u8, says: &str) -> [String; 3] {
     [
         format!("{at} dhcp discover {mac} {says}"),
@@ -52,7 +52,7 @@ fn a_rotated_mac_is_no_new_host() {
 }
 
 #[test]
-fn identifiers_hold_whatever_the_name() {
+fn identifiers_join_whatever_the_name() {
     check_story(
         &[&join(1, "aa", 7, "id=station-7"), &join(5000, "bb", 8, "id=station-7")],
         &["new-host 10.0.0.7 aa", "mac-rotated 10.0.0.8 bb old aa"],
@@ -65,7 +65,7 @@ fn identifiers_hold_whatever_the_name() {
 }
 
 #[test]
-fn likeness_needs_a_changing_mac() {
+fn likeness_needs_a_random_mac() {
     let one = join(1, "00:14:22:00:00:01", 7, ANNA);
     check_story(
         &[&one, &join(5000, "00:14:22:00:00:02", 8, ANNA)],
@@ -79,7 +79,7 @@ fn likeness_needs_a_changing_mac() {
 }
 
 #[test]
-fn who_is_there_at_the_same_time_is_another() {
+fn hosts_there_at_the_same_time_are_not_joined() {
     check_story(
         &[&join(1, "aa", 7, ANNA), &["4990 arp 10.0.0.7 aa".to_owned()], &join(4980, "bb", 8, ANNA)],
         &["new-host 10.0.0.7 aa \"anna-phone\"", "new-host 10.0.0.8 bb \"anna-phone\""],
@@ -87,7 +87,7 @@ fn who_is_there_at_the_same_time_is_another() {
 }
 
 #[test]
-fn a_makers_name_is_nobodys() {
+fn a_makers_name_joins_nothing() {
     check_story(
         &[&join(1, "aa", 7, PHONE), &join(5000, "bb", 8, PHONE)],
         &["new-host 10.0.0.7 aa \"iPhone\"", "new-host 10.0.0.8 bb \"iPhone\" info"],
@@ -95,7 +95,7 @@ fn a_makers_name_is_nobodys() {
 }
 
 #[test]
-fn what_an_administrator_named_is_known_by_snmp() {
+fn a_named_machine_is_recognised_by_snmp() {
     let lines = |name: &str| {
         [
             "1 arp 10.0.0.7 aa".to_owned(),
@@ -133,7 +133,7 @@ fn a_capture_read_twice_joins_once() {
 }
 
 #[test]
-fn more_addresses_of_a_prefix_are_no_news() {
+fn more_addresses_of_a_prefix_make_no_event() {
     check(
         &["0 arp 10.0.0.1 aa", "1 ns 2001:db8::1 aa", "2 ns 2001:db8::2 aa", "3 ns 2001:db8:0:1::1 aa"],
         &["new-host 10.0.0.1 aa", "new-address 2001:db8::1 aa", "new-address 2001:db8:0:1::1 aa"],

@@ -1,4 +1,4 @@
-//! Who looks around: `scan MAC [TARGET]`, of ports where a target is named.
+//! Scans: `scan MAC [TARGET]`, of ports where a target is named.
 
 use crate::inventory::correlator::tests::*;
 use crate::inventory::sighting::traffic::TrafficClaim;
@@ -16,7 +16,7 @@ pub(super) fn scan(
 }
 
 #[test]
-fn it_is_told_once_while_it_lasts() {
+fn a_scan_is_reported_once_while_it_lasts() {
     check(
         &["0 arp 10.0.0.1 aa", "1 scan aa", "61 scan aa", "600 scan aa", "601 restart", "1199 scan aa", "1799 scan aa"],
         &["new-host 10.0.0.1 aa", "scan-detected 10.0.0.1 aa arp-scan", "scan-detected 10.0.0.1 aa arp-scan"],
@@ -24,7 +24,7 @@ fn it_is_told_once_while_it_lasts() {
 }
 
 #[test]
-fn each_kind_station_and_segment_is_told_apart() {
+fn scans_are_apart_by_kind_station_and_segment() {
     check(
         &["0 arp 10.0.0.1 aa", "1 scan aa", "2 scan aa 10.0.0.9", "3 scan aa 10.0.0.8", "4 scan bb", "5 @eth2 scan aa"],
         &[
@@ -38,7 +38,7 @@ fn each_kind_station_and_segment_is_told_apart() {
 }
 
 #[test]
-fn whoever_asks_for_others_is_not_meant() {
+fn stations_that_ask_for_others_do_not_scan() {
     let own = Settings { own_macs: [mac("ee")].into(), ..settings() };
     check_with(own, Limits::default(), &["0 scan ee", "1 scan ee 10.0.0.9", "2 scan ff:ff:ff:ff:ff:ff"], &[]);
     check(&["0 scan 00:00:5e:00:01:07"], &[]);
@@ -59,7 +59,7 @@ fn whoever_asks_for_others_is_not_meant() {
 }
 
 #[test]
-fn a_hop_limit_makes_no_forwarder_of_who_sends_its_own_address() {
+fn a_holder_with_an_odd_hop_limit_is_no_forwarder() {
     let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
     let mut events = Vec::new();
     let mut feed = |line: &str| step(&mut correlator, &settings(), Limits::default(), line, &mut events);

@@ -29,7 +29,7 @@ fn check_floods(lines: &[String], expected: &[&str]) {
 }
 
 #[test]
-fn one_station_speaks_for_too_many() {
+fn one_station_asks_for_too_many_clients() {
     let told = ["flood aa dhcp-starvation alert"];
     check_floods(&asking(33, 1.0, |mac| format!("dhcp discover {mac}/aa")), &told);
     check_floods(&asking(500, 0.01, |mac| format!("dhcp request {mac}/aa here=no")), &told);
@@ -45,7 +45,7 @@ fn one_station_speaks_for_too_many() {
 }
 
 #[test]
-fn it_is_told_again_when_it_was_over() {
+fn a_starvation_is_reported_again_after_it_was_over() {
     let mut lines = asking(200, 0.1, |mac| format!("dhcp discover {mac}/aa"));
     lines.extend((0..200).map(|n| format!("500 dhcp discover {}/aa", client(n))));
     let told = "flood aa dhcp-starvation alert";
@@ -55,7 +55,7 @@ fn it_is_told_again_when_it_was_over() {
 }
 
 #[test]
-fn too_many_stations_do_nothing_else() {
+fn too_many_stations_send_nothing_but_dhcp() {
     let lines = asking(300, 0.01, |mac| format!("dhcp discover {mac}"));
     let told = run(&[&lines[..], &["30 wait".to_owned()]].concat());
     assert_eq!(told[0], "flood dhcp-starvation alert");
@@ -66,7 +66,7 @@ fn too_many_stations_do_nothing_else() {
 }
 
 #[test]
-fn a_crowd_comes_in() {
+fn a_crowd_that_sends_more_than_dhcp_is_no_starvation() {
     let mut lines = Vec::new();
     for n in 0..300 {
         let (mac, begin, end) = (client(n), n * 100, n * 100 + 5_000);
@@ -81,7 +81,7 @@ fn a_crowd_comes_in() {
 }
 
 #[test]
-fn who_comes_while_addresses_are_starved_is_told_as_ever() {
+fn a_host_that_comes_during_a_starvation_is_reported_as_ever() {
     let mut lines = asking(40, 0.01, |mac| format!("dhcp discover {mac}/aa"));
     lines.extend(["2 arp 10.0.0.7 bb", "3 dhcp discover cc", "4 rs dd", "20 wait"].map(str::to_owned));
     let told = run(&lines);
