@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::target::{Class, Wait};
 use crate::types::Timestamp;
 
 /// All waiting targets.
 #[derive(Debug)]
 pub(super) struct Agenda {
-    timers: BTreeSet<(Timestamp, Address)>,
+    timers: BTreeSet<(Timestamp, SegmentAddress)>,
     /// By network and class; who waits longest is first.
-    turns: Vec<[BTreeSet<(Timestamp, Address)>; 4]>,
+    turns: Vec<[BTreeSet<(Timestamp, SegmentAddress)>; 4]>,
 }
 
 impl Agenda {
@@ -21,7 +21,7 @@ impl Agenda {
     }
 
     /// Moves a target from where it waits to where it shall.
-    pub fn put(&mut self, address: Address, network: usize, wait: &mut Wait, to: Wait) {
+    pub fn put(&mut self, address: SegmentAddress, network: usize, wait: &mut Wait, to: Wait) {
         match *wait {
             Wait::Nowhere => {}
             Wait::Turn(class, since) => {
@@ -44,12 +44,12 @@ impl Agenda {
     }
 
     /// The earliest moment that anybody waits for.
-    pub fn first_timer(&self) -> Option<(Timestamp, Address)> {
+    pub fn first_timer(&self) -> Option<(Timestamp, SegmentAddress)> {
         self.timers.first().copied()
     }
 
     /// Whose turn it is in a class: who waits longest, networks told not to be open left out.
-    pub fn first_turn(&self, class: Class, is_open: impl Fn(usize) -> bool) -> Option<Address> {
+    pub fn first_turn(&self, class: Class, is_open: impl Fn(usize) -> bool) -> Option<SegmentAddress> {
         let open = self.turns.iter().enumerate().filter(|(network, _)| is_open(*network));
         open.filter_map(|(_, classes)| classes[class as usize].first()).min().map(|(_, address)| *address)
     }

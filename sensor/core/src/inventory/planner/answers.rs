@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::inventory::planner::Planner;
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::background::{ANSWER_WINDOW, Background};
 use crate::inventory::planner::jitter;
 use crate::inventory::planner::observation::Said;
 use crate::inventory::planner::probe::Question;
 use crate::inventory::planner::sweep::Standing;
 use crate::inventory::planner::target::{Channel, Target, Wait};
-use crate::inventory::sighting::{Claim, Sighting};
+use crate::inventory::sighting::Sighting;
 use crate::types::Mac;
 
 /// A new host's own chatter is over after this, and a random part of as much again.
@@ -20,7 +20,7 @@ const CHATTER_JITTER: Duration = Duration::from_secs(3);
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 impl Planner {
-    pub(super) fn hear_answer(&mut self, address: Address, channel: Channel, mac: Mac) -> bool {
+    pub(super) fn hear_answer(&mut self, address: SegmentAddress, channel: Channel, mac: Mac) -> bool {
         let standing = self.standing(address, channel, mac);
         let (count, is_answer) = match standing {
             Standing::Duplicate => (&mut self.answers.duplicate, false),
@@ -33,7 +33,7 @@ impl Planner {
     }
 
     /// The best explanation of an answer: a check's question to this station, the target's own, a sweep's.
-    fn standing(&mut self, address: Address, channel: Channel, mac: Mac) -> Standing {
+    fn standing(&mut self, address: SegmentAddress, channel: Channel, mac: Mac) -> Standing {
         let now = self.clock.now();
         let of_check = match self.checks.get_mut(&address) {
             Some(check) if channel == Channel::Wire => check.hear(mac),
@@ -49,7 +49,7 @@ impl Planner {
                 (false, _) => return Standing::Late,
             }
         }
-        let Some(place) = self.permit.place(address.segment, address.ip) else { return Standing::Unasked };
+        let Ok(place) = self.permit.network_of(address) else { return Standing::Unasked };
         // An address that was a target already when its turn came was left out if it was fresh: its own record decides.
         let of_channel = |sweep: &&Background| Channel::of(&sweep.question) == channel;
         let of_place = |sweep: &&Background| {
@@ -67,17 +67,13 @@ impl Planner {
         standing
     }
 
-    pub(super) fn learn(&mut self, address: Address, sighting: &Sighting, said: &Said, is_answer: bool) {
+    pub(super) fn learn(&mut self, address: SegmentAddress, sighting: &Sighting, said: &Said, is_answer: bool) {
         let now = self.clock.now();
-        // The frame of a DHCP message may be the server's.
-        let frame_mac = if let Claim::Dhcp(_) = sighting.claim { sighting.mac } else { sighting.frame_mac };
-        // Also where nobody may be asked: that may change.
-        if [sighting.mac, frame_mac].iter().any(|mac| !self.permit.allows_station(*mac)) {
+        if self.permit.observe(sighting, now) {
             self.forget(&address);
-            self.targets.shun(address, now);
             return;
         }
-        let Some(place) = self.permit.place(address.segment, address.ip) else { return };
+        let Ok(place) = self.permit.network_of(address) else { return };
         self.sweeps.iter_mut().filter(|sweep| sweep.network == place).for_each(|sweep| sweep.hear(address.ip, now));
         let mac = Some(said.mac).filter(|mac| mac.is_station());
         if let Some(target) = self.targets.get_mut(&address) {
@@ -87,7 +83,7 @@ impl Planner {
                 let due = now.after(self.permit.network(target.network).gone_after);
                 self.wake_idle(address, due);
             }
-        } else if said.is_learnt && !self.targets.is_shunned(&address, self.clock.now()) {
+        } else if said.is_learnt && !self.permit.is_excluded(&address, now) {
             self.describe_soon(address, place, mac);
             // Who answered a check was asked itself; others who claim the address were not.
             let channel = said.channel.filter(|_| is_answer && !self.checks.contains_key(&address));
@@ -104,7 +100,7 @@ impl Planner {
         }
     }
 
-    pub(super) fn describe_soon(&mut self, address: Address, place: usize, mac: Option<Mac>) {
+    pub(super) fn describe_soon(&mut self, address: SegmentAddress, place: usize, mac: Option<Mac>) {
         let now = self.clock.now();
         let jitter = jitter::part(CHATTER_JITTER, jitter::number(self.key, address, 3));
         let at = now.after(CHATTER).after(jitter);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::cost::CONNECT;
 use crate::types::Timestamp;
 
@@ -52,7 +52,7 @@ pub(super) fn burst(rate_per_s: u32) -> u32 {
 pub(super) struct HostBuckets {
     packet_ns: i64,
     burst: u32,
-    full_at: HashMap<Address, Timestamp>,
+    full_at: HashMap<SegmentAddress, Timestamp>,
     /// Nothing was found to forget before; no use looking again until then.
     crowded_until: Timestamp,
 }
@@ -80,7 +80,7 @@ impl HostBuckets {
     }
 
     /// From when on the host may get that many packets; `None`: never, they do not fit.
-    pub fn ready_at(&mut self, address: Address, packets: u32, now: Timestamp) -> Option<Timestamp> {
+    pub fn ready_at(&mut self, address: SegmentAddress, packets: u32, now: Timestamp) -> Option<Timestamp> {
         if packets > self.burst {
             return None;
         }
@@ -92,12 +92,12 @@ impl HostBuckets {
     }
 
     /// Whether the host was asked within the last hour, as far as is known.
-    pub fn knows(&self, address: &Address) -> bool {
+    pub fn knows(&self, address: &SegmentAddress) -> bool {
         self.full_at.contains_key(address)
     }
 
     /// Takes packets out of the host's bucket.
-    pub fn take(&mut self, address: Address, packets: u32, now: Timestamp) {
+    pub fn take(&mut self, address: SegmentAddress, packets: u32, now: Timestamp) {
         if packets > 0 {
             let full_at = self.full_at.entry(address).or_insert(now);
             *full_at = taken(*full_at, self.packet_ns, packets, now);

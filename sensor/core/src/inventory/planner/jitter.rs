@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 
 /// Mixes one number (the finisher of SplitMix64).
 pub(super) fn mix(number: u64) -> u64 {
@@ -14,7 +14,7 @@ pub(super) fn mix(number: u64) -> u64 {
 }
 
 /// A number for an address and a purpose.
-pub(super) fn number(key: u64, address: Address, purpose: u64) -> u64 {
+pub(super) fn number(key: u64, address: SegmentAddress, purpose: u64) -> u64 {
     let mut state = mix(key ^ mix(purpose));
     let mut add = |number: u64| state = mix(state ^ number);
     address.segment.iface.as_str().bytes().for_each(|byte| add(u64::from(byte)));

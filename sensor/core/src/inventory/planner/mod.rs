@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::inventory::event::{Event, Kind};
 use crate::inventory::model::rows::Rows;
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::agenda::Agenda;
 use crate::inventory::planner::background::Background;
 use crate::inventory::planner::bucket::Bucket;
@@ -34,7 +34,9 @@ pub mod background;
 pub mod bucket;
 /// Conflict checks.
 pub mod check;
-/// Whether an address may be asked.
+/// Addresses of stations that are never asked.
+pub mod excluded;
+/// Whether something may be asked: the owner's rules, without budgets.
 pub mod permit;
 /// Every address of a prefix once.
 pub mod sweep;
@@ -101,7 +103,7 @@ pub struct Planner {
     clock: Steady,
     targets: Targets,
     agenda: Agenda,
-    checks: BTreeMap<Address, Check>,
+    checks: BTreeMap<SegmentAddress, Check>,
     sensor: Bucket,
     networks: Vec<Bucket>,
     hosts: HostBuckets,
@@ -210,9 +212,9 @@ impl Planner {
     pub fn restore(&mut self, rows: &Rows, now: Timestamp) {
         self.tick(now);
         for known in observation::known(rows) {
-            let address = Address { segment: known.segment, ip: known.ip };
+            let address = SegmentAddress { segment: known.segment, ip: known.ip };
             if known.macs.iter().any(|mac| !self.permit.allows_station(*mac)) {
-                self.targets.shun(address, self.clock.now());
+                self.permit.exclude(address, self.clock.now());
             }
             let Some(place) = self.place(address).filter(|_| !self.targets.contains(&address)) else { continue };
             if self.targets.is_full() {
@@ -237,7 +239,7 @@ impl Planner {
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp) -> bool {
         self.tick(now);
         let Some(ip) = sighting.ip else { return false };
-        let address = Address { segment: sighting.segment, ip };
+        let address = SegmentAddress { segment: sighting.segment, ip };
         let said = Said::by(sighting, &self.permit.policy().own_ips);
         let is_answer = said.channel.is_some_and(|channel| self.hear_answer(address, channel, said.mac));
         self.learn(address, sighting, &said, is_answer);
@@ -252,7 +254,7 @@ impl Planner {
             Kind::ChangedMac | Kind::FlipFlop | Kind::HostBack | Kind::NewAddress | Kind::NewHost | Kind::ReusedMac
         );
         if let (true, Some(segment), Some(ip)) = (is_doubtful, event.segment, event.ip) {
-            let address = Address { segment, ip };
+            let address = SegmentAddress { segment, ip };
             if let Some(place) = self.place(address) {
                 self.describe_soon(address, place, event.mac);
             }
@@ -263,7 +265,7 @@ impl Planner {
     /// rules go; buckets may still withhold questions.
     pub fn check(&mut self, segment: Segment, ip: IpAddr, holders: [Mac; 2], now: Timestamp) -> bool {
         self.tick(now);
-        let address = Address { segment, ip };
+        let address = SegmentAddress { segment, ip };
         let Some(place) = self.place(address) else { return false };
         let network = self.permit.network(place);
         let technique = if ip.is_ipv4() { Technique::Arp } else { Technique::Ndp };
@@ -289,7 +291,7 @@ impl Planner {
     /// A port that was open was found closed: it is asked again soon. Whether it may be.
     pub fn confirm(&mut self, segment: Segment, ip: IpAddr, port: u16, now: Timestamp) -> bool {
         self.tick(now);
-        let address = Address { segment, ip };
+        let address = SegmentAddress { segment, ip };
         let now = self.clock.now();
         let Some(target) = self.targets.get_mut(&address) else { return false };
         if !self.permit.ports(target.network).contains(&port) {
@@ -303,9 +305,8 @@ impl Planner {
     /// Whether every rule but the buckets lets the address (and the station, where it is known) be asked, at the time of
     /// the last call.
     pub fn may_ask(&self, segment: Segment, ip: IpAddr, mac: Option<Mac>) -> bool {
-        self.place(Address { segment, ip }).is_some()
-            && mac.is_none_or(|mac| self.permit.allows_station(mac))
-            && !self.permit.is_quiet(self.clock.wall())
+        let address = SegmentAddress { segment, ip };
+        self.permit.allows_address(address, mac, self.clock.now()).is_ok() && !self.permit.is_quiet(self.clock.wall())
     }
 
     /// At most `room` probes that are due now, the most urgent first, appended to `out`.
@@ -372,12 +373,11 @@ impl Planner {
     }
 
     /// The network under whose rules the address may be asked, unless a station that never is was heard with it.
-    fn place(&self, address: Address) -> Option<usize> {
-        let place = self.permit.place(address.segment, address.ip)?;
-        (!self.targets.is_shunned(&address, self.clock.now())).then_some(place)
+    fn place(&self, address: SegmentAddress) -> Option<usize> {
+        self.permit.allows_address(address, None, self.clock.now()).ok()
     }
 
-    fn insert(&mut self, address: Address, mut target: Target, wait: Wait) {
+    fn insert(&mut self, address: SegmentAddress, mut target: Target, wait: Wait) {
         let mac = target.mac.take();
         let place = target.network;
         self.agenda.put(address, place, &mut target.wait, wait);
@@ -386,14 +386,14 @@ impl Planner {
         over.iter().for_each(|address| self.forget(address));
     }
 
-    fn forget(&mut self, address: &Address) {
+    fn forget(&mut self, address: &SegmentAddress) {
         if let Some(mut target) = self.targets.remove(address) {
             self.agenda.put(*address, target.network, &mut target.wait, Wait::Nowhere);
         }
     }
 
     /// Lets an idle target wake no later than `at`.
-    fn wake_idle(&mut self, address: Address, at: Timestamp) {
+    fn wake_idle(&mut self, address: SegmentAddress, at: Timestamp) {
         if let Some(target) = self.targets.get_mut(&address)
             && matches!(target.job, Job::Idle)
             && matches!(target.wait, Wait::Until(until) if until > at)
@@ -403,7 +403,7 @@ impl Planner {
     }
 
     /// A target that became new while it waits for its turn waits in the first class from now on.
-    fn hurry(&mut self, address: Address) {
+    fn hurry(&mut self, address: SegmentAddress) {
         if let Some(target) = self.targets.get_mut(&address)
             && let Wait::Turn(class, since) = target.wait
             && class != target.class()

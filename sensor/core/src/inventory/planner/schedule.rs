@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::cost::Cost;
 use crate::inventory::planner::policy::Network;
 use crate::inventory::planner::probe::{Probe, Question};
@@ -42,7 +42,7 @@ impl Planner {
     }
 
     /// A target's moment has come: it gets a turn, or its timer is set anew because it was heard meanwhile.
-    fn ripen(&mut self, address: Address, at: Timestamp) {
+    fn ripen(&mut self, address: SegmentAddress, at: Timestamp) {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let Some(target) = self.targets.get_mut(&address) else { return };
         let network = self.permit.network(target.network);
@@ -75,7 +75,7 @@ impl Planner {
                     1 => target.give_up(network, now),
                     _ => {
                         target.give_up(network, now);
-                        let Address { segment, ip } = address;
+                        let SegmentAddress { segment, ip } = address;
                         silence = Some(Silence { segment, ip, techniques, since, gone_after: network.gone_after });
                     }
                 }
@@ -100,7 +100,7 @@ impl Planner {
     /// Whether everything that was due was asked.
     pub(super) fn plan_checks(&mut self, limit: usize, shut: &mut [bool], out: &mut Vec<Probe>) -> bool {
         let now = self.clock.now();
-        let addresses: Vec<Address> = self.checks.keys().copied().collect();
+        let addresses: Vec<SegmentAddress> = self.checks.keys().copied().collect();
         for address in addresses {
             let Some(place) = self.place(address) else {
                 self.checks.remove(&address);
@@ -136,7 +136,7 @@ impl Planner {
         true
     }
 
-    fn advance_check(&mut self, address: Address, sent_at: Option<Timestamp>) {
+    fn advance_check(&mut self, address: SegmentAddress, sent_at: Option<Timestamp>) {
         if let Some(check) = self.checks.get_mut(&address) {
             check.advance(sent_at);
         }
@@ -167,7 +167,7 @@ impl Planner {
     }
 
     /// A target has its turn: one question, if there are packets for it.
-    fn serve(&mut self, address: Address, out: &mut Vec<Probe>) -> Turn {
+    fn serve(&mut self, address: SegmentAddress, out: &mut Vec<Probe>) -> Turn {
         let now = self.clock.now();
         let place_now = self.place(address);
         if let Some(place) = place_now {
@@ -274,20 +274,19 @@ impl Planner {
         true
     }
 
-    fn next_swept(&mut self, number: usize) -> Option<Address> {
+    fn next_swept(&mut self, number: usize) -> Option<SegmentAddress> {
         let now = self.clock.now();
         let (place, fresh) = (self.sweeps[number].network, self.sweeps[number].fresh);
         let segment = self.permit.network(place).segment;
         let (permit, targets, hosts) = (&self.permit, &self.targets, &mut self.hosts);
         let may_ask = |ip| {
-            let address = Address { segment, ip: IpAddr::V4(ip) };
-            permit.place(segment, address.ip) == Some(place)
-                && !targets.is_shunned(&address, now)
+            let address = SegmentAddress { segment, ip: IpAddr::V4(ip) };
+            permit.allows_address(address, None, now) == Ok(place)
                 && targets.get(&address).is_none_or(|target| now.since(target.heard) > fresh && target.free_at <= now)
                 && hosts.ready_at(address, 1, now).is_some_and(|at| at <= now)
         };
         let ip = self.sweeps[number].next(now, may_ask)?;
-        Some(Address { segment, ip })
+        Some(SegmentAddress { segment, ip })
     }
 
     /// Until when the sensor's or the network's bucket lacks packets.
@@ -297,7 +296,7 @@ impl Planner {
     }
 
     /// Sweeps keep no bucket for each address; what one sent to this host counts from when the host is asked otherwise.
-    fn charge_swept(&mut self, address: Address, place: usize) {
+    fn charge_swept(&mut self, address: SegmentAddress, place: usize) {
         if self.hosts.knows(&address) {
             return;
         }
@@ -307,7 +306,7 @@ impl Planner {
         }
     }
 
-    fn take(&mut self, address: Address, place: usize, cost: Cost, now: Timestamp) {
+    fn take(&mut self, address: SegmentAddress, place: usize, cost: Cost, now: Timestamp) {
         self.sensor.take(cost.sensor, now);
         self.networks[place].take(cost.host, now);
         self.hosts.take(address, cost.host, now);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::cost::CONNECT;
 use crate::inventory::planner::jitter;
 use crate::inventory::planner::permit::{Permit, has};
@@ -264,7 +264,7 @@ impl Target {
     }
 
     /// Its next question, at most `packets_max` packets large; `None`: its job is done.
-    pub fn question(&mut self, address: Address, permit: &Permit, packets_max: u32) -> Option<Question> {
+    pub fn question(&mut self, address: SegmentAddress, permit: &Permit, packets_max: u32) -> Option<Question> {
         let network = permit.network(self.network);
         let allowed = permit.ports(self.network);
         let chunk = usize::try_from(packets_max / CONNECT).unwrap_or(usize::MAX).max(1);
@@ -325,7 +325,7 @@ impl Target {
     /// Notes that its next question was sent, or left out because its host has had enough; says when the job goes on.
     pub fn advance(
         &mut self,
-        address: Address,
+        address: SegmentAddress,
         network: &Network,
         has_ports: bool,
         question: &Question,
@@ -380,7 +380,7 @@ impl Target {
     }
 
     /// Its job has no more questions.
-    pub fn finish(&mut self, network: &Network, key: u64, address: Address, now: Timestamp) {
+    pub fn finish(&mut self, network: &Network, key: u64, address: SegmentAddress, now: Timestamp) {
         match std::mem::replace(&mut self.job, Job::Idle) {
             // Ports that are doubted again meanwhile wait for their own time.
             Job::Confirm { .. } => {}
