@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use crate::types::Mac;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// An ARP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

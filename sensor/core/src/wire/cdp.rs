@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A CDP message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 
 use crate::types::{Mac, Text};
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A DHCPv4 message.
 #[derive(Clone, Debug, PartialEq, Eq)]

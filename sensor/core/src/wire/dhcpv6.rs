@@ -6,7 +6,7 @@
 use std::net::Ipv6Addr;
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A DHCPv6 message; of a relayed one, the message inside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A DNS message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

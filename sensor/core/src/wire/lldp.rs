@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use crate::types::{Mac, Text};
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// An LLDP data unit.
 #[derive(Clone, Debug, PartialEq, Eq)]

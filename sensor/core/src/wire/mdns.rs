@@ -1,7 +1,8 @@
 //! Multicast DNS (RFC 6762): a DNS message from or to port 5353. Operation codes other than 0 are not ours
 //! (section 18.3); response codes are not looked at, because an answer's records are what they are.
 
-use crate::wire::{WireError, dns};
+use crate::wire::dns;
+use crate::wire::error::WireError;
 
 /// Reads a message. `Ok(None)`: another operation than a query.
 pub fn parse(body: &[u8]) -> Result<Option<dns::Message>, WireError> {

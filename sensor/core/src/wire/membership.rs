@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use crate::types::Frame;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A membership message.
 #[derive(Clone, Debug, PartialEq, Eq)]

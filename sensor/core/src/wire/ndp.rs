@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::types::{Frame, Mac, Text};
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A neighbour discovery message.
 #[derive(Clone, Debug, PartialEq, Eq)]

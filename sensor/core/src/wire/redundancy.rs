@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use crate::types::{Frame, Mac, Packet};
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A redundancy message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Datagrams from the ports of DNS, NTP and SNMP: whether they are answers, from their first bytes. Nothing else is read.
 
 use crate::types::Frame;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A service answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! recorded and never fetched: whoever forges one would make the sensor ask whom he likes.
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// An SSDP message; texts are as sent, without the blanks around them.
 #[derive(Clone, Debug, PartialEq, Eq)]

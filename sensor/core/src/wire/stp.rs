@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::types::Mac;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A bridge protocol data unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

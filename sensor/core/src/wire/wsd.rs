@@ -7,7 +7,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A WS-Discovery message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::inventory::model::quiet::Quiet;
+use crate::inventory::model::quiet::{Quiet, local_minute};
 use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::excluded::Excluded;
 use crate::inventory::planner::policy::{DELICATE_PORTS, Network, Policy};
@@ -78,7 +78,6 @@ impl fmt::Display for Refusal {
     }
 }
 
-const DAY_S: i64 = 86_400;
 const DAY_MIN: u16 = 1440;
 
 impl Permit {
@@ -240,18 +239,14 @@ impl Permit {
     pub(super) fn quiet_end(&self, wall: Timestamp) -> Timestamp {
         let minute = self.local_minute(wall);
         let passed = (1..=DAY_MIN).find(|passed| !is_quiet(&self.policy.quiet, (minute + passed) % DAY_MIN));
-        let into_minute_ns = self.local_ns(wall).rem_euclid(60_000_000_000);
+        let local_ns = wall.as_nanos().saturating_add(i64::from(self.utc_offset_s) * 1_000_000_000);
+        let into_minute_ns = local_ns.rem_euclid(60_000_000_000);
         let minute_start = Timestamp::from_nanos(wall.as_nanos().saturating_sub(into_minute_ns));
         minute_start.after(Duration::from_secs(60 * u64::from(passed.unwrap_or(DAY_MIN))))
     }
 
-    fn local_ns(&self, wall: Timestamp) -> i64 {
-        wall.as_nanos().saturating_add(i64::from(self.utc_offset_s) * 1_000_000_000)
-    }
-
     fn local_minute(&self, wall: Timestamp) -> u16 {
-        let second = self.local_ns(wall).div_euclid(1_000_000_000).rem_euclid(DAY_S);
-        u16::try_from(second / 60).unwrap_or(0)
+        local_minute(wall, self.utc_offset_s)
     }
 
     /// Whether it is the network's own or broadcast address in any network listed; /31 and /32 have none (RFC 3021).
@@ -464,7 +459,7 @@ mod tests {
     #[test]
     fn nothing_is_asked_in_quiet_hours() {
         let mut permit = permit();
-        let at = |hour: i64| Timestamp::from_secs(20_000 * DAY_S + hour * 3600);
+        let at = |hour: i64| Timestamp::from_secs(20_000 * 86_400 + hour * 3600);
         for (hour, expected) in [(0, Err(Refusal::Quiet)), (1, Ok(())), (22, Ok(())), (23, Err(Refusal::Quiet))] {
             assert_eq!(permit.allows_now(at(hour)), expected, "{hour}");
         }

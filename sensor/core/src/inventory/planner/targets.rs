@@ -10,63 +10,63 @@ use crate::types::{Mac, Segment};
 #[derive(Debug, Default)]
 pub(super) struct Targets {
     targets: HashMap<SegmentAddress, Target>,
-    /// IPv6 addresses of a station.
+    /// The IPv6 targets of each station.
     of_station: HashMap<(Segment, Mac), Vec<SegmentAddress>>,
 }
 
 /// Targets at most.
 const TARGETS_MAX: usize = 65_536;
-/// Targets that leave at once when there are too many, so that a flood pays a small price each.
+/// Targets that are dropped at once when there are too many, so that each new one of a flood costs little.
 const LEAVE: usize = 1024;
-/// IPv6 targets of one station: privacy addresses stop here.
+/// IPv6 targets of one station at most: hosts may have very many privacy addresses (RFC 8981).
 const PER_STATION_MAX: usize = 64;
 
 impl Targets {
-    /// How many there are.
+    /// How many targets there are.
     pub fn len(&self) -> usize {
         self.targets.len()
     }
 
-    /// No more without others leaving.
+    /// Whether no more fit unless others are dropped.
     pub fn is_full(&self) -> bool {
         self.targets.len() >= TARGETS_MAX
     }
 
-    /// Whether the address is one.
+    /// Whether the address is a target.
     pub fn contains(&self, address: &SegmentAddress) -> bool {
         self.targets.contains_key(address)
     }
 
-    /// One of them.
+    /// The target of an address.
     pub fn get(&self, address: &SegmentAddress) -> Option<&Target> {
         self.targets.get(address)
     }
 
-    /// One of them, to be changed.
+    /// The target of an address, to be changed.
     pub fn get_mut(&mut self, address: &SegmentAddress) -> Option<&mut Target> {
         self.targets.get_mut(address)
     }
 
-    /// All of them, in order.
+    /// All addresses, in order.
     pub fn addresses(&self) -> Vec<SegmentAddress> {
         let mut all: Vec<_> = self.targets.keys().copied().collect();
         all.sort_unstable();
         all
     }
 
-    /// Adds one, whose station is not set yet.
+    /// Adds a target, whose station is not set yet.
     pub fn insert(&mut self, address: SegmentAddress, target: Target) {
         self.targets.insert(address, target);
     }
 
-    /// Takes one out.
+    /// Removes a target.
     pub fn remove(&mut self, address: &SegmentAddress) -> Option<Target> {
         let target = self.targets.remove(address)?;
         self.unlink(address, target.mac);
         Some(target)
     }
 
-    /// Who has to leave before another comes: the ones unheard longest.
+    /// The targets that have to be dropped before another one fits: those heard longest ago.
     pub fn make_room(&self) -> Vec<SegmentAddress> {
         if !self.is_full() {
             return Vec::new();
@@ -79,7 +79,7 @@ impl Targets {
         all.into_iter().map(|(_, address)| address).collect()
     }
 
-    /// The station that holds an address now; gives the addresses of the station that are one too many.
+    /// Sets the station that holds an address; gives the station's address that is one too many, where there is one.
     pub fn set_mac(&mut self, address: &SegmentAddress, mac: Option<Mac>) -> Option<SegmentAddress> {
         let target = self.targets.get_mut(address)?;
         let old = std::mem::replace(&mut target.mac, mac);
