@@ -1,6 +1,6 @@
 //! Bytes to messages. One file a protocol: the file comment says what of the RFC is read; a parser never panics, never
-//! allocates by a number found in the packet, never logs. It has three answers: malformed (`Err`), not ours (`Ok(None)`), ours
-//! (`Ok(Some(_))`).
+//! allocates by a number found in the packet, never logs. It has three answers: malformed (`Err`), not ours
+//! (`Ok(None)`), ours (`Ok(Some(_))`).
 
 use crate::types::{Class, Frame};
 use crate::wire::error::WireError;

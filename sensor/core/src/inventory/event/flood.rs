@@ -6,13 +6,13 @@ use crate::inventory::event::texts::{Catalog, Texts};
 pub(super) const TEXTS: Texts = Texts {
     arpwatch: None,
     message_id: "de9e5e5dc2eb4b699b7fb41f2f18a954",
-    rule: "A station sends so much news of one class that the kernel holds back its surplus, and nobody else's: after a \
-           burst of 8,192 messages of ARP or NDP, or 512 of any other class, 256 a second. Once for (segment, MAC, \
+    rule: "A station sends so much news of one class that the kernel holds back its surplus, and nobody else's: after \
+           a burst of 8,192 messages of ARP or NDP, or 512 of any other class, 256 a second. Once for (segment, MAC, \
            class) until ten minutes after the last surplus. With `reason` `dhcp-starvation` (alert), addresses are \
-           asked of DHCP servers (DISCOVER or REQUEST from 0.0.0.0, without `ciaddr` and `giaddr`) within 60 seconds by \
-           one frame MAC for more than 32 `clients` besides itself, or by more than 100 stations that were never heard \
-           before and of which nothing but DHCP was heard since (no `mac` then). Once for (segment, MAC) until ten \
-           minutes after the last; as long, hosts of which nothing but DHCP was heard are new at severity info.",
+           asked of DHCP servers (DISCOVER or REQUEST from 0.0.0.0, without `ciaddr` and `giaddr`) within 60 seconds \
+           by one frame MAC for more than 32 `clients` besides itself, or by more than 100 stations that were never \
+           heard before and of which nothing but DHCP was heard since (no `mac` then). Once for (segment, MAC) until \
+           ten minutes after the last; as long, hosts of which nothing but DHCP was heard are new at severity info.",
     fields: &["ip", "mac", "reason"],
     details: &["class", "clients"],
     catalog: Catalog {

@@ -11,9 +11,9 @@ pub(super) const TEXTS: Texts = Texts {
            after its first frame. `confidence` is what the `evidence` adds up to: `client-id`, `duid` and `ssdp-uuid` \
            are made to tell machines apart; `hostname+dhcp-fingerprint`, `hostname+model`, `snmp`, \
            `netbios-name+dhcp-fingerprint` and `interface-id` are likeness, and count only where one of the MACs is a \
-           changing one and the host fell silent before. Evidence that several hosts share, a vendor, and a name alone \
-           count for nothing. When both MACs turn out to speak in turns (three times within ten minutes each), they are \
-           parted again, and the newcomer is told as `new-host`.",
+           changing one and the host fell silent before. Evidence that several hosts share, a vendor, and a name \
+           alone count for nothing. When both MACs turn out to speak in turns (three times within ten minutes each), \
+           they are parted again, and the newcomer is told as `new-host`.",
     fields: &["ip", "mac", "old_mac", "confidence"],
     details: &["evidence"],
     catalog: Catalog {

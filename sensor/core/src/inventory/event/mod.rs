@@ -2,24 +2,26 @@
 //!
 //! # Rules common to all
 //!
-//! - The sensor's own stations (`Settings::own_macs`), in the frame or in its payload, cause nothing at all. MACs that
-//!   no station can own (group addresses, zeros) make no station, and a claim by one is dropped.
-//! - *Claims* move addresses: ARP requests, replies and announcements; NDP solicitations, advertisements, router
-//!   messages, and a redirect's sender. *Hints* only fill and refresh: the address of a DHCP ACK, `ciaddr` of a client's
-//!   own message (not of RELEASE or DECLINE), the IP source of mDNS. *Questions* (ARP conflict check, DAD) do neither,
-//!   but make the station known.
-//! - Checks of a claim stand in arpwatch's order, and one that fires ends it: `bogon`, `mac-mismatch`, then the binding.
+//! - Frames from or about the sensor's own stations (`Settings::own_macs`) are ignored. MACs that no station can own
+//!   (group addresses, zeros) make no station, and a claim by one is dropped.
+//! - *Claims* move addresses from one station to another: ARP requests, replies and announcements; NDP solicitations,
+//!   advertisements, router messages, and a redirect's sender. *Hints* only bind addresses that are free and refresh
+//!   bindings: the address of a DHCP ACK, `ciaddr` of a client's own message (not of RELEASE or DECLINE), the IP source
+//!   of mDNS. *Questions* (ARP conflict check, DAD) do neither, but make the station known.
+//! - A claim is checked in arpwatch's order, and the first check that makes an event is the last: `bogon`,
+//!   `mac-mismatch`, then the binding.
 //! - 0/8, 127/8, 224/4, 255.255.255.255, `::`, `::1` and ff00::/8 are never bound.
 //! - `at` is the time of the sighting that shows the event; for a host that settled (see `new-host`), of its first
 //!   sighting, and for a move that was explained (see `changed-mac`), of the claim; so there `at` goes back by up to
 //!   three seconds while ids rise.
-//! - A gateway's address (on the allow list of routers, advertised by a router, told by DHCP's option 3, or a redundancy
-//!   group's) in other hands is an alarm: `changed-mac` (but with reasons `dhcp` and `failover`, and `proxy-arp` where the
-//!   old station does not answer), `ip-conflict`, `flip-flop`, `reused-mac`, and `mac-mismatch` where neither MAC is the
-//!   gateway's have severity alert and the detail `role` = `gateway`. `flip-flop` and `reused-mac` are so only when nothing
-//!   was told of these two stations for an hour. Not between stations of one host or redundancy group.
-//! - What limits evict is forgotten, and new when it comes back. With `Settings::history`, what restored rows already
-//!   say of a time is no news.
+//! - A gateway's address (on the allow list of routers, advertised by a router, told by DHCP's option 3, or a
+//!   redundancy group's) with another station is an alarm: `changed-mac` (but with reasons `dhcp` and `failover`, and
+//!   `proxy-arp` where the old station does not answer), `ip-conflict`, `flip-flop`, `reused-mac`, and `mac-mismatch`
+//!   where neither MAC is the gateway's have severity alert and the detail `role` = `gateway`. `flip-flop` and
+//!   `reused-mac` are so only when nothing was reported of these two stations for an hour. Not between stations of one
+//!   host or redundancy group.
+//! - What was evicted because a table was full is forgotten, and new when it comes back. With `Settings::history`, what
+//!   the restored rows already say of a time makes no events.
 
 use std::net::IpAddr;
 
@@ -59,7 +61,7 @@ mod sensor_stopped;
 mod service_closed;
 mod service_opened;
 
-/// A change worth telling.
+/// A change worth reporting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Rising, never reused within a database.
@@ -70,34 +72,34 @@ pub struct Event {
     pub kind: Kind,
     /// How much it matters.
     pub severity: Severity,
-    /// Where.
+    /// The segment on which it happened; absent for events of the sensor itself.
     pub segment: Option<Segment>,
     /// The address it is about.
     pub ip: Option<IpAddr>,
     /// The station it is about.
     pub mac: Option<Mac>,
-    /// The station before.
+    /// The station that had the address or the role before.
     pub old_mac: Option<Mac>,
     /// The host's best name, escaped.
     pub hostname: Option<String>,
-    /// The host.
+    /// The host that it is about.
     pub host: Option<HostId>,
     /// Why, for kinds that have several rules.
     pub reason: Option<Reason>,
-    /// How sure, in percent.
+    /// How sure the sensor is of `reason`, or that it is the same host, percent.
     pub confidence: Option<u8>,
-    /// Further facts, in a fixed order.
+    /// Further facts by name, in a fixed order for each kind; see [`Kind::details`].
     pub details: Vec<(&'static str, Detail)>,
 }
 
-/// A further fact's value.
+/// The value of a further fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// A number.
+    /// A number; its unit is in the name (`_s`, `_ms`).
     Number(u64),
     /// A text, escaped.
     Text(String),
-    /// Several texts.
+    /// Several texts, each escaped.
     Texts(Vec<String>),
 }
 
@@ -138,9 +140,9 @@ macro_rules! kinds {
     };
 }
 
-// The one table of kinds: name, severity, and the file with everything else that is said of the kind. A new kind is a line
-// here, its file, and the code that finds it; `SENSOR_UPDATE=1 cargo test -p sensor export` then makes the catalog and the
-// manual's chapter anew.
+// The one table of kinds: name, severity, and the file with everything else that is said of the kind. A new kind is a
+// line here, its file, and the code that finds it; `SENSOR_UPDATE=1 cargo test -p sensor export` then makes the catalog
+// and the manual's chapter anew.
 kinds! {
     /// A sender foreign to the segment.
     Bogon: "bogon", Info, bogon;
@@ -213,8 +215,9 @@ impl Kind {
         self.texts().rule
     }
 
-    /// What its record may have besides `id`, `at`, `kind`, `severity`, `segment`, `iface`, `vlan`, `vendor`, `old_vendor`,
-    /// `hostname`, `host`, `details`, `message`, `arpwatch` and `sensor`, which every kind has where they are known.
+    /// What its record may have besides `id`, `at`, `kind`, `severity`, `segment`, `iface`, `vlan`, `vendor`,
+    /// `old_vendor`, `hostname`, `host`, `details`, `message`, `arpwatch` and `sensor`, which every kind has where they
+    /// are known.
     pub const fn fields(self) -> &'static [&'static str] {
         self.texts().fields
     }
@@ -243,12 +246,12 @@ impl Kind {
     }
 }
 
-/// How much an event matters.
+/// How much an event matters, in rising order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// For the record.
+    /// For the record only.
     Info,
-    /// Normal but significant.
+    /// Normal, but worth knowing.
     Notice,
     /// Look at it.
     Warning,

@@ -9,8 +9,8 @@ pub(super) const TEXTS: Texts = Texts {
     rule: "The name of a host changed at its own source: DHCP (the client's option 12, else the first label of 81), \
            DHCPv6, mDNS (owner of an address record for the sender's own address, without `.local`), or another \
            protocol by which a host names itself. Not for the first name of a source, nor for one that it gave before \
-           (the last 8 are remembered), compared without ASCII case. A goodbye changes nothing. `ip` is the host's best \
-           address.",
+           (the last 8 are remembered), compared without ASCII case. A goodbye changes nothing. `ip` is the host's \
+           best address.",
     fields: &["ip", "mac"],
     details: &["new_name", "old_name", "source"],
     catalog: Catalog {

@@ -7,12 +7,12 @@ pub(super) const TEXTS: Texts = Texts {
     arpwatch: Some("new station"),
     message_id: "079d919f182941389c510b0ab6b42931",
     rule: "A host never seen before on this segment: once per host, at its first IPv4 address at once, else when 3 \
-           seconds have passed since its first sighting, when the clock went back to more than one second before it, or \
-           when the input ends. `ip` is its best address then: IPv4, global IPv6, link-local. Info when it was first \
-           seen inside the learning period, and where its MAC is a changing one and hosts with other such MACs \
-           (`alike`: how many), which fell silent before, said the same of themselves, though not enough to tell which \
-           it is (a maker's name). `again`, of who is present and not on the owner's list of known hosts: how often it \
-           was told again (`renotify_h`).",
+           seconds have passed since its first sighting, when the clock went back to more than one second before it, \
+           or when the input ends. `ip` is its best address then: IPv4, global IPv6, link-local. Info when it was \
+           first seen inside the learning period, and where its MAC is a changing one and hosts with other such MACs \
+           (`alike`: how many), which fell silent before, said the same of themselves, though not enough to tell \
+           which it is (a maker's name). `again`, of who is present and not on the owner's list of known hosts: how \
+           often it was told again (`renotify_h`).",
     fields: &["ip", "mac"],
     details: &["again", "alike"],
     catalog: Catalog {

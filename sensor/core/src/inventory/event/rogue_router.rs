@@ -8,18 +8,18 @@ pub(super) const TEXTS: Texts = Texts {
     message_id: "98fa3ebca88a423b962e835372e58e28",
     rule: "A router advertisement that does not belong there; inside the learning period only with the first two \
            reasons. `unlisted`: as `new-router`, of a router that is not on its segment's allow list, where there is \
-           one (`allow_routers`); once as `rogue-dhcp-server`, in place of `new-router`. `spoofed`: by the address of a \
-           router (`old_mac`) whose last advertisement has not run out, from a station that does not hold the address; \
-           it binds and changes nothing; not between stations of one host or redundancy group, nor when one is virtual; \
-           told again when it was not seen for an hour. `foreign-prefix`: a prefix outside the configured IPv6 \
-           prefixes, where there are any (`[[network]]`), once for (segment, prefix, MAC); else a new router (in place \
-           of `new-router`), on no allow list, all of whose prefixes are foreign to those of the routers known there; \
-           not withdrawn or deprecated prefixes, and not while one of the segment's is deprecated in the same message: \
-           it renumbers. `foreign-dns`: a known router, or one of lifetime 0 beside known ones, announces \
+           one (`allow_routers`); once as `rogue-dhcp-server`, in place of `new-router`. `spoofed`: by the address of \
+           a router (`old_mac`) whose last advertisement has not run out, from a station that does not hold the \
+           address; it binds and changes nothing; not between stations of one host or redundancy group, nor when one \
+           is virtual; told again when it was not seen for an hour. `foreign-prefix`: a prefix outside the configured \
+           IPv6 prefixes, where there are any (`[[network]]`), once for (segment, prefix, MAC); else a new router (in \
+           place of `new-router`), on no allow list, all of whose prefixes are foreign to those of the routers known \
+           there; not withdrawn or deprecated prefixes, and not while one of the segment's is deprecated in the same \
+           message: it renumbers. `foreign-dns`: a known router, or one of lifetime 0 beside known ones, announces \
            `name_servers` that no router on the segment announced before; not its own addresses, and none whose lower \
-           64 bits are those of one that it announced last. `zero-lifetime` (warning; info inside the learning period): \
-           a default router says that it is none any more, as routers do that stop; not of redundancy groups; told \
-           again when it was not seen for an hour. `lifetime_s`: seconds.",
+           64 bits are those of one that it announced last. `zero-lifetime` (warning; info inside the learning \
+           period): a default router says that it is none any more, as routers do that stop; not of redundancy \
+           groups; told again when it was not seen for an hour. `lifetime_s`: seconds.",
     fields: &["ip", "mac", "old_mac", "reason"],
     details: &["lifetime_s", "name_servers", "prefixes"],
     catalog: Catalog {

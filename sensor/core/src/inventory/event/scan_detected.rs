@@ -8,10 +8,10 @@ pub(super) const TEXTS: Texts = Texts {
     message_id: "ee349a6d09f34807a89b67b0a1fa7e9d",
     rule: "A station asks for very many addresses or ports within 64 seconds, as `reason` says (distinct ones are \
            estimated by linear counting with 64 bits). `arp-scan`: of neighbours, by ARP request (with or without a \
-           sender) or neighbour solicitation, to a group: 50 bits, about 97. `port-scan`: of ports below 32,768 of one \
-           destination (`target`), by TCP SYN: 40 bits, about 63; of stations in watched prefixes. Not of whoever asks \
-           for others: what forwards, routes or is a group's virtual station. Once for (segment, MAC, reason) until ten \
-           minutes after the last, also across restarts. `ip` is the station's best address.",
+           sender) or neighbour solicitation, to a group: 50 bits, about 97. `port-scan`: of ports below 32,768 of \
+           one destination (`target`), by TCP SYN: 40 bits, about 63; of stations in watched prefixes. Not of whoever \
+           asks for others: what forwards, routes or is a group's virtual station. Once for (segment, MAC, reason) \
+           until ten minutes after the last, also across restarts. `ip` is the station's best address.",
     fields: &["ip", "mac", "reason"],
     details: &["target"],
     catalog: Catalog {

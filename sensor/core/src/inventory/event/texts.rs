@@ -1,5 +1,5 @@
-//! What is said of a kind of event wherever kinds are explained: the manual, the journal's catalog, the record. Each kind
-//! has a file of its own beside this one with a value of [`Texts`] in it; `event/mod.rs` lists them.
+//! What is said of a kind of event wherever kinds are explained: the manual, the journal's catalog, the record. Each
+//! kind has a file of its own beside this one with a value of [`Texts`] in it; `event/mod.rs` lists them.
 
 use crate::inventory::event::sentence::Facts;
 
@@ -22,12 +22,12 @@ pub(super) struct Texts {
     pub sentence: fn(&Facts<'_>) -> String,
 }
 
-/// An entry of the journal's catalog. `@SENSOR_IP@` stands for the field of that name. Only fields that every event of the
-/// kind has may be named: journalctl writes the bare name of an absent one.
+/// An entry of the journal's catalog. `@SENSOR_IP@` stands for the field of that name. Only fields that every event of
+/// the kind has may be named: journalctl writes the bare name of an absent one.
 #[derive(Clone, Copy, Debug)]
 pub struct Catalog {
     /// The headline.
     pub subject: &'static str,
-    /// What happened, the usual reasons, and what to do; lines of at most 90 characters.
+    /// What happened, the usual reasons, and what to do.
     pub text: &'static str,
 }

@@ -1,5 +1,5 @@
-//! What a host shows of itself, each clue as a sort and a text: rules are matched with these. Some are stored as rows of their
-//! own (`model::host::Print`), the rest is taken from the rows of the host and its addresses.
+//! What a host shows of itself, each clue as a sort and a text: rules are matched with these. Some are stored as rows
+//! of their own (`model::host::Print`), the rest is taken from the rows of the host and its addresses.
 
 use crate::inventory::model::address::Asked;
 use crate::inventory::model::evidence::Evidence;

@@ -105,8 +105,8 @@ fn conclusion(rules: &RuleSet, statements: &[Statement<'_>]) -> Option<Conclusio
     Some(Conclusion { name: name.to_owned(), confidence, evidence })
 }
 
-/// How sure a name is, percent: statements of this name or of a more specific one add to it, others take away. Statements of
-/// something more general do neither.
+/// How sure a name is, percent: statements of this name or of a more specific one add to it, others take away.
+/// Statements of something more general do neither.
 fn confidence(rules: &RuleSet, name: &str, statements: &[Statement<'_>], lines: &[Vec<&str>]) -> u8 {
     let own = rules.line_of(name);
     let (mut for_it, mut against_it) = (BTreeMap::<Channel, u8>::new(), BTreeMap::<Channel, u8>::new());

@@ -18,7 +18,7 @@ pub mod mistake;
 /// p0f's signature file.
 pub mod p0f;
 /// The file of rules.
-pub mod rules;
+mod rules;
 /// From clues to a guess.
 pub mod guess;
 

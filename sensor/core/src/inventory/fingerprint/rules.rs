@@ -5,8 +5,9 @@
 //! EVIDENCE PATTERN => os NAME CONFIDENCE, kind NAME CONFIDENCE
 //! ```
 //!
-//! EVIDENCE is one of `Evidence::NAMES`; in PATTERN `*` stands for any text and letters of either case are the same; for
-//! `syn` and `syn-ack` PATTERN is a signature as in p0f's file. CONFIDENCE is 1 to 99, percent. `#` begins a comment line.
+//! EVIDENCE is one of `Evidence::NAMES`; in PATTERN `*` stands for any text and letters of either case are the same;
+//! for `syn` and `syn-ack` PATTERN is a signature as in p0f's file. CONFIDENCE is 1 to 99, percent. `#` begins a
+//! comment line.
 
 use std::collections::{BTreeMap, BTreeSet};
 

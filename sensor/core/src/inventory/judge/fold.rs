@@ -1,5 +1,5 @@
-//! Repeats: one event for each fold key, with a count and the time of the last repeat. Bounded: when there are too many, the
-//! quarter that was not repeated for longest is forgotten, and what is forgotten is reported anew.
+//! Repeats: one event for each fold key, with a count and the time of the last repeat. Bounded: when there are too
+//! many, the quarter that was not repeated for longest is forgotten, and what is forgotten is reported anew.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

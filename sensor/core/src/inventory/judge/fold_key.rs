@@ -1,13 +1,13 @@
-//! What makes two events one: the same kind on the same segment, about the same address and stations, for the same reason.
-//! Where a kind is about more than that, some of its details are part of the key too.
+//! What makes two events one: the same kind on the same segment, about the same address and stations, for the same
+//! reason. Where a kind is about more than that, some of its details are part of the key too.
 
 use std::fmt::Write as _;
 
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::types::Mac;
 
-/// The key as a text, the same for each repeat. `None` for kinds of which each is an event of its own: the sensor's start and
-/// stop, and those that come in pairs, of which the last one says how things are.
+/// The key as a text, the same for each repeat. `None` for kinds of which each is an event of its own: the sensor's
+/// start and stop, and those that come in pairs, of which the last one says how things are.
 pub(super) fn fold_key(event: &Event) -> Option<String> {
     if matches!(
         event.kind,

@@ -2,16 +2,16 @@
 //!
 //! # Its rules, in this order
 //!
-//! 1. *Ignored*: an event is neither kept nor reported when its address is on the ignore list, or all of its stations and its
-//!    host are. A claim of an ignored station on somebody else's address is not ignored.
-//! 2. *Severity*: `host-gone` of an always-on host is `alert`; `new-host` of a known host is `info`; an address that passes
-//!    between stations of one cluster (`kin`) is `info`; then the first of the owner's rules that applies and names a
-//!    severity decides.
-//! 3. *Muted*: by the first of the owner's rules that applies and mutes, else by the first mute in force. A muted event is
-//!    kept and marked, and not reported.
-//! 4. *Folded*: a repeat with the same [`fold_key`] within `EventPolicy::fold` of the last one, and within a day of the first,
-//!    is counted and not reported, unless it is more severe than what was reported, or what it repeats was muted and it is
-//!    not.
+//! 1. *Ignored*: an event is neither kept nor reported when its address is on the ignore list, or all of its stations
+//!    and its host are. A claim of an ignored station on somebody else's address is not ignored.
+//! 2. *Severity*: `host-gone` of an always-on host is `alert`; `new-host` of a known host is `info`; an address that
+//!    passes between stations of one cluster (`kin`) is `info`; then the first of the owner's rules that applies and
+//!    names a severity decides.
+//! 3. *Muted*: by the first of the owner's rules that applies and mutes, else by the first mute in force. A muted event
+//!    is kept and marked, and not reported.
+//! 4. *Folded*: a repeat with the same [`fold_key`] within `EventPolicy::fold` of the last one, and within a day of the
+//!    first, is counted and not reported, unless it is more severe than what was reported, or what it repeats was muted
+//!    and it is not.
 //!
 //! All of this goes by the event's own time, so that it does not matter when the judge is asked.
 
@@ -32,7 +32,7 @@ pub mod policy;
 /// Maintenance windows.
 pub mod mute;
 /// What makes two events one.
-pub mod fold_key;
+mod fold_key;
 /// Repeats.
 pub mod fold;
 /// Unknown hosts that are reported again.
@@ -92,8 +92,8 @@ impl Judge {
         self.policy = policy;
     }
 
-    /// Goes on from what was stored: events that may be repeated, mutes, and up to which moment unknown hosts were reported
-    /// again.
+    /// Goes on from what was stored: events that may be repeated, mutes, and up to which moment unknown hosts were
+    /// reported again.
     pub fn restore(&mut self, past: Vec<Past>, mutes: Vec<Mute>, renotified_to: Option<Timestamp>) {
         self.folds = Folds::restore(past);
         self.mutes = mutes;
@@ -132,8 +132,8 @@ impl Judge {
         Verdict::Kept { muted, cause }
     }
 
-    /// Unknown hosts that became due to be reported again since the last call. `rows`: the inventory, asked for only where the
-    /// owner wants this.
+    /// Unknown hosts that became due to be reported again since the last call. `rows`: the inventory, asked for only
+    /// where the owner wants this.
     pub fn renotify(&mut self, now: Timestamp, rows: impl FnOnce() -> Rows) -> Vec<Renotify> {
         let since = self.renotified_to.replace(now);
         let Some(span) = self.policy.renotify.filter(|_| !self.policy.known.is_empty()) else { return Vec::new() };

@@ -76,8 +76,8 @@ impl fmt::Display for MuteTarget {
     }
 }
 
-/// Ends the mute with this number at `now`; false when no such mute is in force. It stays in the list until the next one is
-/// added, so that numbers rise.
+/// Ends the mute with this number at `now`; false when no such mute is in force. It stays in the list until the next
+/// one is added, so that numbers rise.
 pub fn end(mutes: &mut [Mute], id: u64, now: Timestamp) -> bool {
     let lasting = mutes.iter_mut().find(|mute| mute.id == id && mute.until > now);
     lasting.map(|mute| mute.until = now).is_some()

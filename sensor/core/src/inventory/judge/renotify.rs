@@ -1,5 +1,5 @@
-//! Unknown hosts (present, and on no list of known hosts) are reported again from time to time. A host's times are whole spans
-//! after it was first seen, so that nothing has to be remembered of each.
+//! Unknown hosts (present, and on no list of known hosts) are reported again from time to time. A host's times are
+//! whole spans after it was first seen, so that nothing has to be remembered of each.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -28,8 +28,8 @@ pub struct Renotify {
     pub times: u64,
 }
 
-/// Hosts that were reported, are not gone, were heard within the span, are not `known`, and became due after `since` and by
-/// `now`. In the order of `rows`.
+/// Hosts that were reported, are not gone, were heard within the span, are not `known`, and became due after `since`
+/// and by `now`. In the order of `rows`.
 pub(super) fn due(rows: &Rows, known: &Subjects, span: Duration, since: Timestamp, now: Timestamp) -> Vec<Renotify> {
     let times = |host: &Host| {
         let times = now.since(host.first_seen).as_nanos() / span.as_nanos().max(1);

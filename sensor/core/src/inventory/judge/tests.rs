@@ -19,8 +19,8 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// `seconds kind [ip [mac [old_mac]]] [name=value]...`; `reason=`, `segment=`, `host=` and `severity=` are fields, others
-/// details. A MAC is its last octet.
+/// `seconds kind [ip [mac [old_mac]]] [name=value]...`; `reason=`, `segment=`, `host=` and `severity=` are fields,
+/// others details. A MAC is its last octet.
 fn event(id: u64, line: &str) -> Event {
     let mut words = line.split_whitespace();
     let at = Timestamp::from_secs(words.next().unwrap().parse().unwrap());

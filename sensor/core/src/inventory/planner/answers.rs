@@ -34,8 +34,8 @@ impl Planner {
         is_answer
     }
 
-    /// How an answer stands to what was asked, by the best explanation: a conflict check's question to this station, the
-    /// target's last question, a sweep's question.
+    /// How an answer stands to what was asked, by the best explanation: a conflict check's question to this station,
+    /// the target's last question, a sweep's question.
     fn standing(&mut self, address: SegmentAddress, path: AnswerPath, mac: Mac) -> Standing {
         let now = self.clock.now();
         let of_check = match self.checks.get_mut(&address) {
@@ -94,7 +94,8 @@ impl Planner {
             }
         } else if observation.in_use && !self.permit.is_excluded(&address, now) {
             self.describe_soon(address, index, mac);
-            // An answer to a conflict check is the answer of the station that was asked, not of the address's new holder.
+            // An answer to a conflict check is the answer of the station that was asked, not of the address's new
+            // holder.
             let path = observation.answers_by.filter(|_| is_answer && !self.checks.contains_key(&address));
             if let (Some(path), Some(target)) = (path, self.targets.get_mut(&address)) {
                 target.note_answered(path, now);

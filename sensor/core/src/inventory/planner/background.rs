@@ -1,5 +1,6 @@
-//! The sweep of one network in the background: one address at a time, spread over its interval. Large prefixes are sampled
-//! first, and only blocks that show a sign of life are swept completely. IPv6 is not swept: all nodes are asked at once.
+//! The sweep of one network in the background: one address at a time, spread over its interval. Large prefixes are
+//! sampled first, and only blocks that show a sign of life are swept completely. IPv6 is not swept: all nodes are asked
+//! at once.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

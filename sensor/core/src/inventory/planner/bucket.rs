@@ -1,5 +1,5 @@
-//! Token buckets: of the whole sensor, of each network, of each host. A bucket is kept as the one moment at which it will be
-//! full again (the generic cell rate algorithm of ITU-T I.371), so it needs no refilling and cannot overflow.
+//! Token buckets: of the whole sensor, of each network, of each host. A bucket is kept as the one moment at which it
+//! will be full again (the generic cell rate algorithm of ITU-T I.371), so it needs no refilling and cannot overflow.
 
 use std::collections::HashMap;
 
@@ -46,8 +46,8 @@ pub(super) fn burst(rate_per_s: u32) -> u32 {
     (rate_per_s / 4).max(CONNECT)
 }
 
-/// The buckets of hosts. Those that are full again are dropped, so that only hosts asked within the last hour are kept. A
-/// bucket outlives its target: an address that is forgotten and heard anew gets no second allowance.
+/// The buckets of hosts. Those that are full again are dropped, so that only hosts asked within the last hour are kept.
+/// A bucket outlives its target: an address that is forgotten and heard anew gets no second allowance.
 #[derive(Debug)]
 pub(super) struct HostBuckets {
     packet_ns: i64,
@@ -63,7 +63,8 @@ const HOUR_NS: i64 = 3_600_000_000_000;
 const CROWDED: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl HostBuckets {
-    /// For packets to one host in an hour: half of them fit in a bucket, the other half flows in, so that no hour sees more.
+    /// For packets to one host in an hour: half of them fit in a bucket, the other half flows in, so that no hour sees
+    /// more.
     pub fn per_hour(packets: u32) -> Self {
         let flow = (packets / 2).max(1);
         Self {

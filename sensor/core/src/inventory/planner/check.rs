@@ -19,8 +19,8 @@ pub(super) struct ConflictCheck {
     has_answered: [bool; 2],
 }
 
-/// Milliseconds after the begin at which each station is asked by IPv4: by conflict checks, which change nobody's cache, and
-/// in between by plain ARP requests, because routers that answer for others answer only those.
+/// Milliseconds after the begin at which each station is asked by IPv4: by conflict checks, which change nobody's
+/// cache, and in between by plain ARP requests, because routers that answer for others answer only those.
 const V4_MS: [u64; 5] = [0, 500, 1000, 1500, 2000];
 /// The same by IPv6.
 const V6_MS: [u64; 3] = [0, 1000, 2000];

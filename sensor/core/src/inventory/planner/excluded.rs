@@ -19,7 +19,8 @@ pub(super) struct Excluded {
 const EXCLUDED_MAX: usize = 65_536;
 /// Addresses that are forgotten at once when there are too many: those heard longest ago.
 const FORGOTTEN: usize = 1024;
-/// An address stays excluded for this long after it was last heard with such a station, whoever else claims it meanwhile.
+/// An address stays excluded for this long after it was last heard with such a station, whoever else claims it
+/// meanwhile.
 const EXCLUDED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 impl Excluded {

@@ -1,5 +1,5 @@
-//! Numbers that look random and depend on nothing but a key: order and jitter without a random number generator, so that the
-//! same inputs always give the same probes.
+//! Numbers that look random and depend on nothing but a key: order and jitter without a random number generator, so
+//! that the same inputs always give the same probes.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! The planner: whether, whom, when and how to ask. Pure: sightings, events and time in, probes out. Its verbs are
 //! `observe`, `consider`, `check`, `plan` and `poll_timeout`.
 //!
-//! Order of urgency: conflict checks, new and doubtful hosts, presence rounds, repeated descriptions, sweeps. Every probe
-//! obeys the owner's rules (`permit.rs`) and is paid for from three buckets (`bucket.rs`): the sensor's, its network's and
-//! its host's.
+//! Order of urgency: conflict checks, new and doubtful hosts, presence rounds, repeated descriptions, sweeps. Every
+//! probe obeys the owner's rules (`permit.rs`) and is paid for from three buckets (`bucket.rs`): the sensor's, its
+//! network's and its host's.
 
 /// An IP address on a segment.
 pub mod address;
@@ -14,41 +14,41 @@ pub mod probe;
 /// What may be asked: the owner's settings.
 pub mod policy;
 /// Addresses of stations that are never asked.
-pub mod excluded;
+mod excluded;
 /// Whether something may be asked: the owner's rules, without budgets.
 pub mod permit;
 /// Token buckets.
 pub mod bucket;
 /// Time that does not jump when the clock is set.
-pub mod monotonic;
+mod monotonic;
 /// Order and jitter without a source of chance.
-pub mod jitter;
+mod jitter;
 /// Every address of a prefix once.
 pub mod sweep;
 /// The sweep of one network over its interval.
-pub mod background;
+mod background;
 /// Conflict checks.
-pub mod check;
+mod check;
 /// Presence rounds.
-pub mod round;
+mod round;
 /// One target: an address that may be asked, and its next question.
-pub mod target;
+mod target;
 /// All targets.
-pub mod targets;
+mod targets;
 /// Where targets wait.
-pub mod agenda;
+mod agenda;
 /// What a sighting or a saved row tells the planner.
-pub mod observation;
+mod observation;
 /// The planner's state.
 pub mod state;
 /// Networks that come and go.
-pub mod networks;
+mod networks;
 /// Answers matched with questions, and addresses that become targets.
-pub mod answers;
+mod answers;
 /// Who is due asks.
-pub mod schedule;
+mod schedule;
 /// What the planner's owner calls.
-pub mod verbs;
+mod verbs;
 
 #[cfg(test)]
 mod tests;

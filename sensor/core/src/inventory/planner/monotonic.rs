@@ -1,5 +1,5 @@
-//! The planner's own clock. It agrees with the wall clock until that is set; then it neither jumps nor goes back, so that a
-//! step of the wall clock makes no host look silent, fills no bucket and delays nothing.
+//! The planner's own clock. It agrees with the wall clock until that is set; then it neither jumps nor goes back, so
+//! that a step of the wall clock makes no host look silent, fills no bucket and delays nothing.
 
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ impl Monotonic {
         self.wall
     }
 
-    /// Takes in the wall clock. `wake` is when the caller had been asked to come: time that seems to have passed long after it
-    /// does not count (the clock was set, or the machine slept and heard nothing).
+    /// Takes in the wall clock. `wake` is when the caller had been asked to come: time that seems to have passed long
+    /// after it does not count (the clock was set, or the machine slept and heard nothing).
     pub fn advance(&mut self, now: Timestamp, wake: Timestamp) {
         if now < self.wall && self.wall.since(now) <= JITTER {
             return;

@@ -9,8 +9,8 @@ use crate::types::Timestamp;
 const LEFT_NETWORKS_MAX: usize = 16;
 
 impl Planner {
-    /// Replaces the policy. Targets that may still be asked keep their turn, and buckets and sweeps of networks that stay go
-    /// on as they were.
+    /// Replaces the policy. Targets that may still be asked keep their turn, and buckets and sweeps of networks that
+    /// stay go on as they were.
     pub fn set_policy(&mut self, policy: Policy, now: Timestamp) {
         self.tick(now);
         let now = self.clock.now();

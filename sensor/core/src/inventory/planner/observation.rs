@@ -1,5 +1,5 @@
-//! What a sighting or a saved row tells the planner: whether the host was heard, whether its address is in use and so may
-//! become a target, and whether it may be an answer.
+//! What a sighting or a saved row tells the planner: whether the host was heard, whether its address is in use and so
+//! may become a target, and whether it may be an answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

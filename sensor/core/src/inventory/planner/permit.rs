@@ -1,5 +1,5 @@
-//! Whether something may be asked: the owner's rules, without budgets. `sensor run` and `sensor scan` both ask here, so a
-//! rule is written once.
+//! Whether something may be asked: the owner's rules, without budgets. `sensor run` and `sensor scan` both ask here, so
+//! a rule is written once.
 //!
 //! An address may be asked when it is an ordinary unicast address, none of the sensor's own, not on the `never_probe`
 //! list, no network or broadcast address, and inside a network of the policy that lives on this segment and is not
@@ -203,7 +203,8 @@ impl Permit {
             return Err(Refusal::Edge);
         }
         let holding = self.policy.networks.iter().enumerate().filter(|(_, network)| network.prefix.contains(&ip));
-        // The same prefix may live on several segments; a longer one on another segment takes the address away from this.
+        // The same prefix may live on several segments; a longer one on another segment takes the address away from
+        // this.
         let best = holding.max_by_key(|(_, network)| (network.prefix.prefix_len(), network.segment == segment));
         match best {
             Some((_, network)) if network.segment != segment => Err(Refusal::Outside),

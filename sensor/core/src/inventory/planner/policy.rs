@@ -14,7 +14,8 @@ use crate::types::{Mac, Segment};
 /// Everything that limits probes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Networks that may be asked; the longest prefix that contains an address decides. No address outside them is asked.
+    /// Networks that may be asked; the longest prefix that contains an address decides. No address outside them is
+    /// asked.
     pub networks: Vec<Network>,
     /// Addresses that are never asked.
     pub never_prefixes: Vec<IpNet>,
@@ -59,5 +60,6 @@ pub struct Network {
     pub rate_per_s: u32,
 }
 
-/// TCP ports of printers and controllers that are asked only where the owner named them: printers print what they are sent.
+/// TCP ports of printers and controllers that are asked only where the owner named them: printers print what they are
+/// sent.
 pub const DELICATE_PORTS: [u16; 10] = [515, 631, 9100, 9101, 9102, 9103, 9104, 9105, 9106, 9107];

@@ -1,6 +1,6 @@
-//! A probe: an active question of the sensor. What is asked, of whom, and by which technique; nothing of how it is sent.
-//! The table of techniques is here: a new one is a line of it and its question in this file, and its sender in the
-//! sensor's `probe` room.
+//! A probe: an active question of the sensor. What is asked, of whom, and by which technique; nothing of how it is
+//! sent. The table of techniques is here: a new one is a line of it and its question in this file, and its sender in
+//! the sensor's `probe` room.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -169,8 +169,8 @@ techniques! {
     Nbns: TechniqueInfo { name: "nbns", family: Family::V4, describe: Some(3), ..TWICE };
     /// NDP.
     Ndp: TechniqueInfo { name: "ndp", family: Family::V6, presence: Some(1), ..LINK };
-    /// Reverse DNS. The name server is asked, not the host: for the name and for the name's address; one that is silent is
-    /// asked for the first three times.
+    /// Reverse DNS. The name server is asked, not the host: for the name and for the name's address; one that is silent
+    /// is asked for the first three times.
     Ptr: TechniqueInfo { name: "ptr", cost: Cost { host: 0, sensor: 3 }, describe: Some(1), ..PLAIN };
     /// SNMP. Version 3 asks for the engine first.
     Snmp: TechniqueInfo { name: "snmp", describe: Some(4), ..TWICE };
@@ -287,7 +287,8 @@ impl Question {
         }
     }
 
-    /// Whether it is a frame of the sensor's own making, answered by another one on the wire, and goes through no socket.
+    /// Whether it is a frame of the sensor's own making, answered by another one on the wire, and goes through no
+    /// socket.
     pub const fn is_frame(&self) -> bool {
         matches!(self.technique().info().answers_by, AnswerPath::Wire)
     }

@@ -1,5 +1,5 @@
-//! A presence round: is a host that was not heard for long still there? It is asked by each technique that can show it, three
-//! times. Nobody is called gone for one lost answer.
+//! A presence round: is a host that was not heard for long still there? It is asked by each technique that can show it,
+//! three times. Nobody is called gone for one lost answer.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -42,7 +42,8 @@ impl Round {
         Self { begun: now, begun_wall: wall, step: 0, sent: BTreeSet::new(), last_sent: now, is_extended: false }
     }
 
-    /// Whether it could not go on for long (quiet hours, an empty bucket): what was asked first proves nothing any more.
+    /// Whether it could not go on for long (quiet hours, an empty bucket): what was asked first proves nothing any
+    /// more.
     pub fn is_interrupted(&self, now: Timestamp) -> bool {
         self.step > 0 && now.since(self.last_sent) > INTERRUPTED
     }

@@ -299,7 +299,8 @@ impl Planner {
         Some(at).filter(|at| *at > now)
     }
 
-    /// Sweeps keep no bucket for each address: what a sweep sent to a host is charged when the host is asked in another way.
+    /// Sweeps keep no bucket for each address: what a sweep sent to a host is charged when the host is asked in another
+    /// way.
     fn charge_swept(&mut self, address: SegmentAddress, index: usize) {
         if self.hosts.knows(&address) {
             return;

@@ -40,8 +40,8 @@ pub struct Planner {
     pub(super) resume_at: Option<Timestamp>,
 }
 
-/// A network that may not be asked any more, with its bucket and its sweep. An interface may lose its addresses for a moment
-/// only: its networks then go on where they were.
+/// A network that may not be asked any more, with its bucket and its sweep. An interface may lose its addresses for a
+/// moment only: its networks then go on where they were.
 #[derive(Debug)]
 pub(super) struct LeftNetwork {
     pub(super) network: Network,
@@ -64,8 +64,8 @@ pub struct Silence {
     pub gone_after: Duration,
 }
 
-/// Counts of answers, by how they stand to the sensor's questions. Replies to questions of others that are heard on the wire
-/// count as unasked.
+/// Counts of answers, by how they stand to the sensor's questions. Replies to questions of others that are heard on the
+/// wire count as unasked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AnswerCounts {
     /// In time, and the first to their question.
@@ -82,7 +82,8 @@ pub struct AnswerCounts {
 const REST_MAX: Duration = Duration::from_secs(600);
 
 impl Planner {
-    /// A planner without targets. Order and jitter come from `key`: the same key and the same inputs give the same probes.
+    /// A planner without targets. Order and jitter come from `key`: the same key and the same inputs give the same
+    /// probes.
     pub fn new(policy: Policy, key: u64, now: Timestamp) -> Self {
         let permit = Permit::new(policy);
         let policy = permit.policy();

@@ -1,6 +1,6 @@
-//! A sweep: every address of an IPv4 prefix once, in an order that looks random, then again those that have not answered. It
-//! depends on nothing else of the planner. It remembers one bit for each address and a time for every 64; whether an address
-//! was asked, and about when, follows from its place in the order.
+//! A sweep: every address of an IPv4 prefix once, in an order that looks random, then again those that have not
+//! answered. It depends on nothing else of the planner. It remembers one bit for each address and a time for every 64;
+//! whether an address was asked, and about when, follows from its place in the order.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -122,8 +122,8 @@ impl Sweep {
         self.bit(ip).is_some_and(|(word, bit)| self.answered[word] & bit != 0)
     }
 
-    /// Between which moments the address was last asked, exact to 64 addresses. For an address that `may_ask` forbade: when it
-    /// was passed over.
+    /// Between which moments the address was last asked, exact to 64 addresses. For an address that `may_ask` forbade:
+    /// when it was passed over.
     pub fn asked_between(&self, ip: Ipv4Addr) -> Option<(Timestamp, Timestamp)> {
         let place = self.order.place(self.number(ip)?);
         if self.is_edge(ip) {
@@ -205,8 +205,8 @@ impl Pass {
     }
 }
 
-/// A keyed permutation of the numbers below 2^bits and its inverse: a Feistel network. Its halves differ by one bit where the
-/// number of bits is odd.
+/// A keyed permutation of the numbers below 2^bits and its inverse: a Feistel network. Its halves differ by one bit
+/// where the number of bits is odd.
 #[derive(Clone, Copy, Debug)]
 struct Permutation {
     bits: u32,

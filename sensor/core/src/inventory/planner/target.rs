@@ -138,8 +138,8 @@ impl Target {
         }
     }
 
-    /// Its network has another index in the policy now; what the target waits for from now on. In another network than before
-    /// (`is_same` is false) it begins its inquiry anew, since the steps depend on the network.
+    /// Its network has another index in the policy now; what the target waits for from now on. In another network than
+    /// before (`is_same` is false) it begins its inquiry anew, since the steps depend on the network.
     pub fn change_network(&mut self, index: usize, is_same: bool, now: Timestamp) -> Wait {
         self.network = index;
         let wait = std::mem::replace(&mut self.wait, Wait::Nowhere);
@@ -249,7 +249,8 @@ impl Target {
         }
     }
 
-    /// Notes that its next question was sent, or left out because its host has had enough; says when the inquiry goes on.
+    /// Notes that its next question was sent, or left out because its host has had enough; says when the inquiry goes
+    /// on.
     pub fn advance(
         &mut self,
         address: SegmentAddress,
@@ -291,8 +292,8 @@ impl Target {
         self.free_at = now.after(SPACING);
     }
 
-    /// Notes an answer that arrived by this path: when the question was sent, and whether it was answered before. Sockets
-    /// give several answers to one question, and match them themselves.
+    /// Notes an answer that arrived by this path: when the question was sent, and whether it was answered before.
+    /// Sockets give several answers to one question, and match them themselves.
     pub fn hear_answer(&mut self, path: AnswerPath) -> Option<(Timestamp, bool)> {
         let sent = &mut self.sent[path as usize];
         let was_answered = std::mem::replace(&mut sent.is_answered, true) && path != AnswerPath::Socket;

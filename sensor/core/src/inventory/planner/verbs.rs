@@ -22,8 +22,8 @@ const CHECKS_MAX: usize = 1024;
 const DOUBT: Duration = Duration::from_secs(10);
 
 impl Planner {
-    /// Makes targets of the addresses that were known before, those seen last first. Rounds and descriptions are spread over
-    /// their intervals, because nobody was listening in between.
+    /// Makes targets of the addresses that were known before, those seen last first. Rounds and descriptions are spread
+    /// over their intervals, because nobody was listening in between.
     pub fn restore(&mut self, rows: &Rows, now: Timestamp) {
         self.tick(now);
         for known in observation::known_addresses(rows) {
@@ -76,8 +76,8 @@ impl Planner {
         }
     }
 
-    /// Has both stations that claim an address asked within two seconds. Whether the rules allow that; empty buckets may still
-    /// withhold questions.
+    /// Has both stations that claim an address asked within two seconds. Whether the rules allow that; empty buckets
+    /// may still withhold questions.
     pub fn check(&mut self, segment: Segment, ip: IpAddr, holders: [Mac; 2], now: Timestamp) -> bool {
         self.tick(now);
         let address = SegmentAddress { segment, ip };
@@ -96,8 +96,8 @@ impl Planner {
         may_check
     }
 
-    /// Notes that not everything was heard until `at` (frames were lost, an interface was down): silence since before then
-    /// proves nothing, and rounds that have begun start anew.
+    /// Notes that not everything was heard until `at` (frames were lost, an interface was down): silence since before
+    /// then proves nothing, and rounds that have begun start anew.
     pub fn set_deaf(&mut self, at: Timestamp) {
         let ahead = at.since(self.clock.wall());
         self.deaf_until = self.deaf_until.max(Some(self.clock.now().after(ahead)));
@@ -117,8 +117,8 @@ impl Planner {
         true
     }
 
-    /// Whether the rules allow that the address (and the station, where it is known) is asked, at the time of the last call.
-    /// Buckets are not considered.
+    /// Whether the rules allow that the address (and the station, where it is known) is asked, at the time of the last
+    /// call. Buckets are not considered.
     pub fn may_ask(&self, segment: Segment, ip: IpAddr, mac: Option<Mac>) -> bool {
         let address = SegmentAddress { segment, ip };
         self.permit.allows_address(address, mac, self.clock.now()).is_ok() && !self.permit.is_quiet(self.clock.wall())

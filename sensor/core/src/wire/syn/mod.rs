@@ -49,7 +49,8 @@ pub enum Multiple {
     Mtu(u16),
 }
 
-/// Routers between sender and receiver, at most; of a segment that seems to come from farther away the distance is unknown.
+/// Routers between sender and receiver, at most; of a segment that seems to come from farther away the distance is
+/// unknown.
 pub const DISTANCE_MAX: u8 = 35;
 
 /// Reads a body. `Ok(None)`: not an opening segment, or one that also ends the connection.
@@ -95,8 +96,8 @@ impl Syn {
         }
     }
 
-    /// What the window is a multiple of: the segment size, with or without room for a timestamp, Ethernet's segment size, or a
-    /// packet's size.
+    /// What the window is a multiple of: the segment size, with or without room for a timestamp, Ethernet's segment
+    /// size, or a packet's size.
     pub fn window_multiple(&self) -> Option<Multiple> {
         if self.window == 0 || self.mss < MSS_MIN {
             return None;
@@ -244,7 +245,8 @@ fn read_options(syn: &mut Syn, mut rest: &[u8]) -> bool {
     true
 }
 
-/// Reads an option that has a length. How many bytes of `after` belong to it; `None`: neither it nor what follows can be read.
+/// Reads an option that has a length. How many bytes of `after` belong to it; `None`: neither it nor what follows can
+/// be read.
 fn read_option(syn: &mut Syn, kind: u8, after: &[u8]) -> Option<usize> {
     let (&told, values) = after.split_first()?;
     let fixed = match kind {
