@@ -35,7 +35,7 @@ use sensor::terminal::failure::Failure;
 use sensor::terminal::{notice, screen};
 use sensor::watch;
 use sensor_core::inventory::correlator::settings::Settings;
-use sensor_core::inventory::planner::Planner;
+use sensor_core::inventory::planner::state::Planner;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -149,7 +149,7 @@ fn open_world(config: config::run::Run, clock: Clock) -> Result<World, Failure> 
     let outbox = Outbox::open(sinks, screen, &saved.marks, saved.published_to, newest, &config.db, clock)
         .map_err(Failure::system("a sink's thread cannot start"))?;
     let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
-    intake.judge.set_telling(config.telling);
+    intake.judge.set_policy(config.telling);
     let spoken = voices.as_ref().map(|voices| voices.equipment.voices.clone()).unwrap_or_default();
     let prober = match voices {
         Some(Voices { policy, equipment }) => {

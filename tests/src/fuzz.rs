@@ -9,14 +9,15 @@ use sensor::export::sightings::sighting_line;
 use sensor::probe::banner::readings;
 use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::correlator::state::Correlator;
-use sensor_core::inventory::fingerprint::p0f;
+use sensor_core::inventory::fingerprint::p0f::signature;
 use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::sighting::sightings;
 use sensor_core::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Text, Timestamp, Vlans};
 use sensor_core::wire;
+use sensor_core::wire::error::WireError;
 use sensor_core::wire::{
-    WireError, arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns,
+    arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns,
     lldp as lldp_message, llmnr as llmnr_message, mdns as mdns_message, membership as membership_message,
     nbns as nbns_message, ndp as ndp_message, redundancy as redundancy_message, served as served_message,
     ssdp as ssdp_message, stp as stp_message, syn as syn_message, wsd as wsd_message,
@@ -163,9 +164,9 @@ pub fn mdns(data: &[u8]) {
 pub fn syn(data: &[u8]) {
     if let Ok(Some(syn)) = syn_message::parse(data) {
         assert!(syn.layout.kinds().len() <= syn_message::OPTIONS_MAX);
-        let read = p0f::observed(&format!("{syn:#}"), syn.is_answer).expect("what is kept is read again");
+        let read = signature::observed(&format!("{syn:#}"), syn.is_answer).expect("what is kept is read again");
         assert_eq!(syn_message::Syn { headers_len: syn.headers_len, ..read }, syn);
-        assert!(p0f::Signature::parse(&syn.to_string().replace("+?:", ":")).is_ok(), "{syn}");
+        assert!(signature::Signature::parse(&syn.to_string().replace("+?:", ":")).is_ok(), "{syn}");
     }
     check_sightings(&frame_of(Class::Syn, data));
 }

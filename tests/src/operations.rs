@@ -10,7 +10,7 @@ use sensor_core::inventory::correlator::answer::Missed;
 use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::correlator::state::Correlator;
 use sensor_core::inventory::event::{Event, Kind, Reason};
-use sensor_core::inventory::fingerprint::p0f;
+use sensor_core::inventory::fingerprint::p0f::signature;
 use sensor_core::inventory::model::evidence::Evidence;
 use sensor_core::inventory::model::host::HostId;
 use sensor_core::inventory::model::role::Neighbour;
@@ -398,7 +398,7 @@ fn opening(bytes: &mut Unstructured<'_>) -> Result<Syn> {
     let is_answer = bytes.ratio(1, 2)?;
     let text =
         *bytes.choose(&["4:64+0:0:1460:64240,7:mss,sok,ts,nop,ws:df,id+:0", "4:128+0:0:1460:8192,8:mss:df:0"])?;
-    Ok(p0f::observed(text, is_answer).expect("a notation that is read"))
+    Ok(signature::observed(text, is_answer).expect("a notation that is read"))
 }
 
 /// As sent, by a router on the way, and only counted.

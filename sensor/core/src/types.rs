@@ -1,4 +1,4 @@
-//! The words that every room shares: time, MAC, segment, frame. No behaviour beyond what the words mean.
+//! The types that every room shares: time, MAC, interface, segment, frame, text from the network.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -46,7 +46,7 @@ impl Timestamp {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac(pub [u8; 6]);
 
-/// What a MAC's number alone says about where it comes from.
+/// What a MAC address alone tells about its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MacKind {
     /// Locally administered: bit 1 of the first octet is set. It names no vendor.
@@ -68,8 +68,8 @@ impl Mac {
         self.0[0] & 1 == 0 && self != Self::ZERO
     }
 
-    /// Whether somebody seems to have rolled dice for it: locally administered, and not of a hypervisor or a bridge,
-    /// which number their machines so (KVM, Docker, VirtualBox, and DECnet's addresses).
+    /// Whether it seems to be chosen at random: locally administered, and of none of the hypervisors and bridges that
+    /// number their machines in that range (KVM, Docker, VirtualBox, DECnet).
     pub fn is_random(self) -> bool {
         let is_numbered = matches!(
             self.0,
@@ -95,7 +95,7 @@ impl Mac {
         )
     }
 
-    /// What the number says of its origin.
+    /// What it tells about its origin.
     pub fn kind(self) -> MacKind {
         match self.0 {
             // VRRP and CARP v4 and v6, HSRP v1, HSRP v2 v4 and v6, GLBP.
@@ -159,7 +159,8 @@ impl Iface {
         std::str::from_utf8(&self.0[..len]).unwrap_or_default()
     }
 
-    /// One number instead of sixteen, in the same order: every key of the inventory has an interface in it.
+    /// The name as one number, which orders as the name does: faster to compare and hash, and every key of the
+    /// inventory has an interface in it.
     fn number(self) -> u128 {
         u128::from_be_bytes(self.0)
     }
@@ -215,10 +216,10 @@ impl Vlans {
     }
 }
 
-/// By which of another network's channels a frame came to the interface, written `vxlan42`.
+/// The tunnel in which a frame came to the interface, written `vxlan42`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tunnel {
-    /// How; never [`TunnelKind::None`].
+    /// Its protocol; never [`TunnelKind::None`].
     pub kind: TunnelKind,
     /// VNI (24 bits), GRE key (32), ERSPAN session (10) or PPPoE session (16); 0 where it has none.
     pub id: u32,
@@ -255,28 +256,28 @@ impl fmt::Debug for Tunnel {
 /// frames in the tunnel; PPPoE's: around it). Written `eth1`, `eth1.30`, `eth1.100.30`, `eth1/vxlan42.30`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Segment {
-    /// Where it was captured.
+    /// The interface on which its frames are captured.
     pub iface: Iface,
-    /// By what it was carried there.
+    /// The tunnel in which its frames come, where they do.
     pub tunnel: Option<Tunnel>,
     /// Its VLAN stack.
     pub vlans: Vlans,
 }
 
 impl Segment {
-    /// What an interface hears without tags.
+    /// The frames that an interface hears without tags.
     pub fn untagged(iface: Iface) -> Self {
         Self::tagged(iface, Vlans::default())
     }
 
-    /// What an interface hears with these tags.
+    /// The frames that an interface hears with these tags.
     pub fn tagged(iface: Iface, vlans: Vlans) -> Self {
         Self { iface, tunnel: None, vlans }
     }
 }
 
 impl Hash for Segment {
-    /// Two numbers instead of nine values: every look-up in the inventory does it.
+    /// Hashes two numbers instead of nine values, because every look-up in the inventory does it.
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { iface, tunnel, vlans: Vlans([outer, inner]) } = *self;
         let tunnel = tunnel.map_or(0, |tunnel| (tunnel.kind as u128) << 32 | u128::from(tunnel.id));
@@ -304,21 +305,21 @@ impl fmt::Debug for Segment {
 pub struct Frame<'a> {
     /// When it was received.
     pub at: Timestamp,
-    /// Where.
+    /// The segment on which it was received.
     pub segment: Segment,
     /// The classifier's verdict.
     pub class: Class,
     /// Whether `body` lacks its end (capture limit or snap length).
     pub cut: bool,
-    /// Whether its sender says so much that what follows is held back.
+    /// Whether its sender exceeds the limit, so that further messages of this class are held back.
     pub flood: bool,
-    /// Whether it makes its sender one that looks around.
+    /// Whether with this frame its sender counts as scanning.
     pub scan: bool,
-    /// Source of the frame.
+    /// The frame's source address.
     pub source_mac: Mac,
-    /// Destination of the frame.
+    /// The frame's destination address.
     pub destination_mac: Mac,
-    /// The IP header's words; `None` for classes that have none (ARP).
+    /// The fields of the IP header; `None` for classes that have none (ARP).
     pub packet: Option<Packet>,
     /// ARP: the 28 bytes of RFC 826. NDP, MLD, IGMP: the ICMPv6 or IGMP message. UDP protocols: the payload. VRRP: the
     /// IP payload. LLDP: what follows the ethertype, padding included; STP, CDP: what follows LLC and SNAP. TCP SYN:
@@ -326,12 +327,12 @@ pub struct Frame<'a> {
     pub body: &'a [u8],
 }
 
-/// What a message's parser needs of its IP header.
+/// The fields of an IP header that parsers of messages need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// IP source.
+    /// The IP source address.
     pub source: IpAddr,
-    /// IP destination.
+    /// The IP destination address.
     pub destination: IpAddr,
     /// Hop limit or time to live, as received.
     pub hop_limit: u8,
@@ -341,13 +342,13 @@ pub struct Packet {
     pub ports: [u16; 2],
 }
 
-/// Whether a packet with this time to live or hop limit was sent on by a router: each takes one off, and senders start
-/// with 32, 64, 128 or 255.
+/// Whether a packet with this time to live or hop limit was forwarded by a router: each subtracts one, and senders
+/// start with 32, 64, 128 or 255.
 pub const fn is_forwarded(hop_limit: u8) -> bool {
     !matches!(hop_limit, 32 | 64 | 128 | 255)
 }
 
-/// Bytes that the network chose: a name, a vendor class, a text. Never shown as they are.
+/// Bytes that the network chose: a name, a vendor class, a text. They may be hostile, and are never shown as they are.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Vec<u8>);
 
@@ -370,7 +371,7 @@ impl Text {
         std::str::from_utf8(&self.0).ok().filter(|text| !text.chars().any(is_unsafe))
     }
 
-    /// The text with everything unsafe written as `\xNN` or `\u{..}`: fit for any sink, and never empty of evidence.
+    /// The text with everything unsafe written as `\xNN` or `\u{..}`: safe for any sink, and nothing of it is lost.
     pub fn escaped(&self) -> String {
         if let Some(clean) = self.as_clean() {
             return clean.to_owned();
@@ -403,7 +404,7 @@ fn push_byte(out: &mut String, byte: u32) {
     out.extend([byte >> 4, byte & 0xf].into_iter().filter_map(|digit| char::from_digit(digit, 16)));
 }
 
-/// Whether a character may move a cursor, end a line or turn the reading direction.
+/// Whether a character can move a cursor, end a line or change the reading direction.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')

@@ -19,7 +19,7 @@ use crate::store::reader::Reader;
 use crate::store::writer::Writer;
 use crate::terminal::failure::Failure;
 use crate::terminal::screen;
-use sensor_core::inventory::judge::mute::Target;
+use sensor_core::inventory::judge::mute::MuteTarget;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::types::Timestamp;
 
@@ -66,12 +66,12 @@ fn write(db: &Path, request: &Request, now: Timestamp) -> Result<Answer, Failure
 }
 
 /// What a word means: as written, but a segment or a host by its name must be known.
-fn resolve(text: &str, rows: &Rows) -> Result<Target, ConfigError> {
+fn resolve(text: &str, rows: &Rows) -> Result<MuteTarget, ConfigError> {
     let parsed = parse_target(text);
-    let is_known = |target: &Target| match target {
-        Target::Segment(segment) => rows.hosts.iter().any(|host| host.segment == *segment),
-        Target::Host(id) => rows.hosts.iter().any(|host| host.id == *id),
-        Target::Kind(_) | Target::Mac(_) | Target::Network(_) => true,
+    let is_known = |target: &MuteTarget| match target {
+        MuteTarget::Segment(segment) => rows.hosts.iter().any(|host| host.segment == *segment),
+        MuteTarget::Host(id) => rows.hosts.iter().any(|host| host.id == *id),
+        MuteTarget::Kind(_) | MuteTarget::Mac(_) | MuteTarget::Network(_) => true,
     };
     if let Some(target) = parsed.as_ref().ok().filter(|target| is_known(target)) {
         return Ok(*target);
@@ -79,7 +79,7 @@ fn resolve(text: &str, rows: &Rows) -> Result<Target, ConfigError> {
     let is_named = |name: &str| name.eq_ignore_ascii_case(text);
     let mut named = rows.hosts.iter().filter(|host| host.names.iter().any(|name| is_named(&name.name)));
     match (named.next(), named.count()) {
-        (Some(host), 0) => Ok(Target::Host(host.id)),
+        (Some(host), 0) => Ok(MuteTarget::Host(host.id)),
         (Some(_), more) => Err(ConfigError::ManyHosts { value: text.escape_debug().to_string(), count: more + 1 }),
         (None, _) => Err(no_target(text)),
     }

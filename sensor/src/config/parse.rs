@@ -7,7 +7,7 @@ use crate::config::shared::{self, Screen};
 use ipnet::IpNet;
 use sensor_core::inventory::correlator::settings::Members;
 use sensor_core::inventory::event::{Kind, Severity};
-use sensor_core::inventory::judge::mute::Target;
+use sensor_core::inventory::judge::mute::MuteTarget;
 use sensor_core::inventory::model::host::HostId;
 use sensor_core::inventory::model::quiet::Quiet;
 use sensor_core::inventory::planner::probe::Technique;
@@ -215,14 +215,14 @@ pub(crate) fn parse_severity(word: &str) -> Result<Severity, ConfigError> {
 }
 
 /// What is muted, as written: a kind, a MAC, a host's id, an address or network, else a segment.
-pub fn parse_target(text: &str) -> Result<Target, ConfigError> {
+pub fn parse_target(text: &str) -> Result<MuteTarget, ConfigError> {
     let network = || text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     let target = Kind::parse(text)
-        .map(Target::Kind)
-        .or_else(|| Mac::parse(text).map(Target::Mac))
-        .or_else(|| parse_host(text).map(Target::Host))
-        .or_else(|| network().map(|net: IpNet| Target::Network(net.trunc())))
-        .or_else(|| parse_segment(text).ok().map(Target::Segment));
+        .map(MuteTarget::Kind)
+        .or_else(|| Mac::parse(text).map(MuteTarget::Mac))
+        .or_else(|| parse_host(text).map(MuteTarget::Host))
+        .or_else(|| network().map(|net: IpNet| MuteTarget::Network(net.trunc())))
+        .or_else(|| parse_segment(text).ok().map(MuteTarget::Segment));
     target.ok_or_else(|| no_target(text))
 }
 

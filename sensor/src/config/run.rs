@@ -13,7 +13,7 @@ use crate::config::shared::{Inventory, Screen, Target};
 use crate::config::telling;
 use crate::export::syslog;
 use sensor_core::inventory::correlator::settings::Allow;
-use sensor_core::inventory::judge::policy::Telling;
+use sensor_core::inventory::judge::policy::EventPolicy;
 use sensor_core::types::Iface;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub struct Run {
     /// Interfaces that were named, and not found by a default.
     pub named_interfaces: Vec<Iface>,
     /// What is told.
-    pub telling: Telling,
+    pub telling: EventPolicy,
     /// The configuration file, where one was named.
     pub file: Option<PathBuf>,
 }
@@ -51,7 +51,7 @@ pub struct Run {
 #[derive(Debug)]
 pub struct Reloaded {
     /// What is told.
-    pub telling: Telling,
+    pub telling: EventPolicy,
     /// Who may serve and route.
     pub allow: Vec<Allow>,
 }

@@ -12,7 +12,7 @@ use crate::config::error::ConfigError;
 use crate::config::parse::parse_prefix;
 use crate::config::parse::{parse_host, parse_kind, parse_severity};
 use crate::config::parse::{parse_quiet, parse_segment};
-use sensor_core::inventory::judge::policy::{Hours, Kin, Rule, Subjects, Telling};
+use sensor_core::inventory::judge::policy::{Cluster, EventPolicy, Hours, Rule, Subjects};
 use sensor_core::inventory::model::quiet::Quiet;
 use sensor_core::types::Mac;
 
@@ -55,18 +55,20 @@ const KNOWN_MAX: u64 = 4 << 20;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// From the file's keys and its networks.
-pub(super) fn telling(keys: Keys, networks: &[Named]) -> Result<Telling, ConfigError> {
+pub(super) fn telling(keys: Keys, networks: &[Named]) -> Result<EventPolicy, ConfigError> {
     let mut known = subjects("known", &keys.known)?;
     if let Some(path) = &keys.known_file {
         add_file(&mut known, path)?;
     }
-    let defaults = Telling::default();
+    let defaults = EventPolicy::default();
     let kin = networks.iter().filter(|named| !named.settings.allow_virtual_macs.is_empty());
-    let telling = Telling {
+    let telling = EventPolicy {
         ignore: subjects("ignore", &keys.ignore)?,
         known,
         always_on: subjects("always_on", &keys.always_on)?,
-        kin: kin.map(|named| Kin { segment: named.home(), macs: named.settings.allow_virtual_macs.clone() }).collect(),
+        kin: kin
+            .map(|named| Cluster { segment: named.home(), macs: named.settings.allow_virtual_macs.clone() })
+            .collect(),
         rules: keys.rule.iter().map(rule).collect::<Result<_, _>>()?,
         fold: keys.fold_s.map_or(defaults.fold, Duration::from_secs),
         renotify: keys.renotify_h.filter(|h| *h > 0).map(|h| Duration::from_secs(3600 * u64::from(h))),
@@ -172,7 +174,7 @@ mod tests {
     use crate::config::run::Reloaded;
 
     /// The policy of a file's text; an error as its one line.
-    fn policy(text: &str) -> Result<Telling, String> {
+    fn policy(text: &str) -> Result<EventPolicy, String> {
         let file = File::parse(Path::new("s.toml"), text).map_err(|error| error.to_string())?;
         telling(file.policy, &[]).map_err(|error| error.to_string())
     }
@@ -185,8 +187,8 @@ mod tests {
 
     #[test]
     fn without_a_policy_only_repeats_are_folded() {
-        assert_eq!(policy("").unwrap(), Telling::default());
-        assert_eq!(Telling::default().fold, Duration::from_secs(3600));
+        assert_eq!(policy("").unwrap(), EventPolicy::default());
+        assert_eq!(EventPolicy::default().fold, Duration::from_secs(3600));
     }
 
     #[test]

@@ -60,36 +60,6 @@ impl Journal {
     }
 }
 
-/// The catalog's id of a kind: fixed for ever, `sensor.catalog` has a text for each.
-pub const fn message_id(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Bogon => "7a55a7909810455183b7efc43025614c",
-        Kind::ChangedMac => "1b9d2383a823486a8b6d7d96e11fa4e4",
-        Kind::FlipFlop => "16c3bdb6e9bf48978e518b0ef3bca6b0",
-        Kind::Flood => "de9e5e5dc2eb4b699b7fb41f2f18a954",
-        Kind::HostBack => "fc111a26b8c946508bca94872d083238",
-        Kind::HostGone => "98755c1ae46a4b1eb5d212121e4a6280",
-        Kind::IpConflict => "53ef458f65a34b1e8812c92c51844771",
-        Kind::MacMismatch => "4cb5d8ceb6bc47e9bfcfd66be4b4355f",
-        Kind::MacRotated => "8278cc3e4b044654bc385a3f72fe1680",
-        Kind::NameChanged => "5fc168545a5e4996a9a405816c98cd28",
-        Kind::NewAddress => "0d959dbe2b274f969f18299a930ccc68",
-        Kind::NewDhcpServer => "2c7513793e7642d9ac4ff9d2cc68bf24",
-        Kind::NewHost => "079d919f182941389c510b0ab6b42931",
-        Kind::NewRouter => "2b8cc3af38324a859e2fccc34a390995",
-        Kind::ReusedMac => "dbef057a78a947a992f09adf3ce7ba5e",
-        Kind::RogueDhcpServer => "bd5f76b585ff4a02a2a0604b65794a19",
-        Kind::RogueRouter => "98fa3ebca88a423b962e835372e58e28",
-        Kind::ScanDetected => "ee349a6d09f34807a89b67b0a1fa7e9d",
-        Kind::SensorBlind => "0c5a2f7d6be14d6b9f0d2a86f5c31e47",
-        Kind::SensorLoss => "daed95f0b7f440eebe9564cc052c5a72",
-        Kind::SensorStarted => "6ebbec1f416c43aabc516dca1db08ed2",
-        Kind::SensorStopped => "a4059bcc4a6549589c0dc42b2dda7872",
-        Kind::ServiceClosed => "97105847004845eda89d1f2c98121a72",
-        Kind::ServiceOpened => "8b6137a48bd244b185b85b24c4b9d3d0",
-    }
-}
-
 fn datagram(record: &EventRecord, database: &str, json: &str) -> Vec<u8> {
     let severities = [Severity::Info, Severity::Notice, Severity::Warning, Severity::Alert];
     let severity = severities.into_iter().find(|severity| severity.name() == record.severity);
@@ -98,7 +68,7 @@ fn datagram(record: &EventRecord, database: &str, json: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     let mut put = |field: &str, value: Option<&str>| value.into_iter().for_each(|value| append(&mut out, field, value));
     put("MESSAGE", Some(&record.message));
-    put("MESSAGE_ID", Kind::parse(&record.kind).map(message_id));
+    put("MESSAGE_ID", Kind::parse(&record.kind).map(Kind::message_id));
     put("PRIORITY", Some(&severity.unwrap_or(Severity::Notice).priority().to_string()));
     put("SYSLOG_IDENTIFIER", Some("sensor"));
     put("SENSOR_EVENT", Some(&record.kind));
@@ -146,6 +116,7 @@ mod tests {
 
     use super::*;
     use crate::export::hostile;
+    use sensor_core::inventory::event::texts::Catalog;
 
     #[track_caller]
     fn check(value: &str, expected: &[u8]) {
@@ -178,21 +149,6 @@ mod tests {
         assert_eq!(fields, expected);
     }
 
-    /// The catalog's entries: their ids, and the fields that their texts name.
-    fn catalog() -> Vec<(String, Vec<String>)> {
-        let mut entries = Vec::new();
-        for entry in include_str!("../../../systemd/sensor.catalog").split("\n-- ").skip(1) {
-            let (id, text) = entry.split_once('\n').unwrap();
-            let (head, body) = text.split_once("\n\n").unwrap();
-            let [subject, defined_by] = head.lines().collect::<Vec<_>>().try_into().unwrap();
-            assert!(subject.starts_with("Subject: ") && defined_by == "Defined-By: sensor", "{head}");
-            assert!(body.len() > 100, "{body}");
-            let fields = text.split('@').skip(1).step_by(2).map(str::to_owned).collect();
-            entries.push((id.to_owned(), fields));
-        }
-        entries
-    }
-
     #[test]
     fn plain_values_are_lines() {
         check("=cmd|x", b"F==cmd|x\n");
@@ -212,27 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_its_own_id() {
-        let ids: std::collections::BTreeSet<_> = Kind::ALL.into_iter().map(message_id).collect();
-        assert_eq!(ids.len(), Kind::ALL.len());
-        assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))));
-    }
-
-    #[test]
-    fn the_catalog_explains_every_kind_once() {
-        let mut explained: Vec<_> = catalog().into_iter().map(|(id, _)| id).collect();
-        let mut ids = Kind::ALL.map(message_id);
-        explained.sort();
-        ids.sort_unstable();
-        assert_eq!(explained, ids);
-    }
-
-    #[test]
     fn the_catalog_names_fields_that_exist() {
         let datagram = String::from_utf8(datagram(&full(), "d", "{}")).unwrap();
-        for (id, fields) in catalog() {
+        for kind in Kind::ALL {
+            let Catalog { subject, text } = kind.catalog();
+            let fields = [subject, text].into_iter().flat_map(|text| text.split('@').skip(1).step_by(2));
             for field in fields {
-                assert!(datagram.lines().any(|line| line.starts_with(&format!("{field}="))), "{id}: {field}");
+                let start = format!("{field}=");
+                assert!(datagram.lines().any(|line| line.starts_with(&start)), "{}: {field}", kind.name());
             }
         }
     }

@@ -1,207 +1,47 @@
-//! An event as one sentence for a person. Its parts are the record's, and so escaped already.
+//! An event as one sentence for a person, made of its record's members, which are escaped already. The sentences
+//! themselves are in the core, in each kind's file (`inventory/event`).
 
 use serde_json::{Map, Value};
 
 use crate::export::record::event::EventRecord;
 use sensor_core::inventory::event::Kind;
+use sensor_core::inventory::event::sentence::{Details, Facts};
 
 /// The sentence of an event of this kind, from the other members of its record.
 pub(super) fn message(kind: Kind, record: &EventRecord) -> String {
-    let station = station(record.mac.as_deref(), record.vendor.as_deref());
-    let old = self::station(record.old_mac.as_deref(), record.old_vendor.as_deref());
-    let address = record.ip.map_or_else(|| "an unknown address".to_owned(), |ip| ip.to_string());
-    // A host without an address has its MAC only.
-    let newcomer = record.ip.map_or(String::new(), |ip| format!(" {ip}"));
-    let named = record.hostname.as_deref().map_or(String::new(), |name| format!(" named {name}"));
-    let who = record.hostname.as_deref().map_or_else(|| address.clone(), |name| format!("{address} ({name})"));
-    let on = record.segment.as_deref().map_or(String::new(), |segment| format!(" on {segment}"));
-    let facts = Facts(record.details.as_ref());
-    let heard = facts.number("previous_age_s").map_or(String::new(), |s| format!(", last heard there {} ago", span(s)));
-    match kind {
-        Kind::Bogon => {
-            let segment = record.segment.as_deref().unwrap_or("its segment");
-            format!("{address} at {station} is foreign to {segment}")
-        }
-        Kind::ChangedMac => format!("{who} moved from {old}{heard}, to {station}{on}{}", because(record, &facts)),
-        Kind::FlipFlop => format!("{who} flipped back from {old}{heard}, to {station}{on}"),
-        Kind::Flood if record.reason.as_deref() == Some("dhcp-starvation") => {
-            let clients = facts.number("clients").unwrap_or(0);
-            let by = record.mac.as_ref().map_or(String::new(), |_| format!(", all by {station}{named}"));
-            format!("DHCP servers are asked for addresses by {clients} clients within a minute{on}{by}")
-        }
-        Kind::Flood => {
-            let class = facts.text("class").unwrap_or("some");
-            format!("{station}{named} floods{on}: its {class} messages over the limit are held back")
-        }
-        Kind::HostBack => {
-            let gone = facts.number("gone_s").map_or(String::new(), |s| format!(" after {}", span(s)));
-            format!("{who} is back{on}{gone}")
-        }
-        Kind::HostGone => {
-            let unheard = facts.number("unheard_s").map_or(String::new(), |s| format!(", unheard for {}", span(s)));
-            let silent = facts.texts("unanswered");
-            let silent = if silent.is_empty() { String::new() } else { format!(", no answer by {silent}") };
-            format!("{who} is gone{on}{unheard}{silent}")
-        }
-        Kind::IpConflict => conflict(record, &facts, &address, [&old, &station]) + &on,
-        Kind::MacMismatch => {
-            let sender = facts.text("frame_mac").unwrap_or("another station");
-            format!("{address} is claimed for {station} in a frame sent by {sender}{on}")
-        }
-        Kind::MacRotated => {
-            let evidence = facts.texts("evidence");
-            let evidence = if evidence.is_empty() { String::new() } else { format!(": same {evidence}") };
-            format!("known host {who} is back with another MAC{on}: {station}, before {old}{evidence}")
-        }
-        Kind::NameChanged => {
-            let host = if record.ip.is_some() { address } else { "a host".to_owned() };
-            let new = facts.text("new_name").or(record.hostname.as_deref()).unwrap_or("differently");
-            let old = facts.text("old_name").map_or(String::new(), |name| format!(", no longer {name}"));
-            let by = facts.text("source").map_or(String::new(), |source| format!(", says {source}"));
-            format!("{host} at {station} is now named {new}{old}{on}{by}")
-        }
-        Kind::NewAddress => format!("known host at {station}{named} has new address {address}{on}"),
-        Kind::NewDhcpServer => format!("new DHCP server {address} at {station}{named}{on}"),
-        Kind::NewHost if facts.number("again").is_some() => {
-            format!("host{newcomer} at {station}{named}{on} is still here and is not known")
-        }
-        Kind::NewHost if record.mac.is_none() && record.ip.is_some() => format!("new host{newcomer}{named}{on}"),
-        Kind::NewHost => format!("new host{newcomer} at {station}{named}{on}"),
-        Kind::NewRouter => {
-            let prefixes = facts.texts("prefixes");
-            let advertised = if prefixes.is_empty() { String::new() } else { format!(", advertises {prefixes}") };
-            format!("new router {address} at {station}{named}{on}{advertised}")
-        }
-        Kind::ReusedMac => format!("{who} returned from {old}{heard}, to {station}, which held it earlier{on}"),
-        Kind::RogueDhcpServer => {
-            let relay = facts.text("relay").map_or(String::new(), |relay| format!(", heard through {relay}"));
-            format!("DHCP server {address} at {station}{named} is not allowed{on}{relay}")
-        }
-        Kind::RogueRouter => {
-            let prefixes = facts.texts("prefixes");
-            let advertised = if prefixes.is_empty() { String::new() } else { format!(", advertises {prefixes}") };
-            let servers = facts.texts("name_servers");
-            let what = match record.reason.as_deref() {
-                Some("foreign-dns") => format!("announces name servers that nobody did before: {servers}"),
-                Some("foreign-prefix") => "announces a foreign prefix".to_owned(),
-                Some("spoofed") => format!("is not the one at {old}: it speaks in another router's name"),
-                Some("zero-lifetime") => "says that it is no default router any more".to_owned(),
-                _ => "is not allowed".to_owned(),
-            };
-            format!("router {address} at {station}{named} {what}{on}{advertised}")
-        }
-        Kind::ScanDetected => {
-            let what = match (record.reason.as_deref(), facts.text("target")) {
-                (Some("port-scan"), Some(target)) => format!("the ports of {target}"),
-                (Some("port-scan"), None) => "many ports".to_owned(),
-                _ => "the addresses of its network".to_owned(),
-            };
-            let who = record.ip.map_or(String::new(), |_| format!("{who} at "));
-            format!("{who}{station} scans {what}{on}")
-        }
-        Kind::SensorBlind => {
-            let port = facts.text("port").unwrap_or("a port");
-            let cause = facts.text("cause").map_or(String::new(), |cause| format!(": {cause}"));
-            let since = facts.text("since").map_or(String::new(), |since| format!(", since {since}"));
-            format!("the sensor is blind on {port}{cause}{since}")
-        }
-        Kind::SensorLoss => format!("the sensor lost {} frames{on}: {}", facts.sum("lost_"), facts.parts("lost_")),
-        Kind::SensorStarted => {
-            let version = facts.text("version").map_or(String::new(), |version| format!(" {version}"));
-            let ports = facts.texts("ports");
-            let ports = if ports.is_empty() { String::new() } else { format!(", listening on {ports}") };
-            format!("the sensor{version} started{ports}")
-        }
-        Kind::SensorStopped => {
-            format!("the sensor stopped; frames: {} seen, {} lost", facts.sum("seen_"), facts.sum("lost_"))
-        }
-        Kind::ServiceClosed => format!("{} of {who} is closed now{on}", port(&facts)),
-        Kind::ServiceOpened => {
-            let banner = facts.text("banner").map_or(String::new(), |banner| format!(", greets with {banner}"));
-            format!("{} of {who} is open now{on}{banner}", port(&facts))
-        }
-    }
-}
-
-fn station(mac: Option<&str>, vendor: Option<&str>) -> String {
-    match (mac, vendor) {
-        (Some(mac), Some(vendor)) => format!("{mac} ({vendor})"),
-        (Some(mac), None) => mac.to_owned(),
-        (None, _) => "an unknown station".to_owned(),
-    }
-}
-
-fn port(facts: &Facts<'_>) -> String {
-    facts.number("port").map_or_else(|| "a port".to_owned(), |port| format!("TCP port {port}"))
-}
-
-fn conflict(record: &EventRecord, facts: &Facts<'_>, address: &str, [old, new]: [&str; 2]) -> String {
-    let server = facts.text("dhcp_server").map_or("a DHCP server".to_owned(), |server| format!("DHCP server {server}"));
-    let has = if record.old_mac.is_some() { format!("{old} has it") } else { "somebody has it".to_owned() };
-    match record.reason.as_deref() {
-        Some("declined") => format!("{address} was declined by {new}, to which {server} gave it: {has}"),
-        Some("defended") => format!("{address} is wanted by {new}, and {old} answers that it has it"),
-        Some("leased") => format!("{address} was given to {new} by {server} while {old} uses it"),
-        _ => {
-            let name = record.hostname.as_deref().map_or(String::new(), |name| format!(" ({name})"));
-            format!("{address}{name} is claimed by two stations: {old} and {new}")
-        }
-    }
-}
-
-fn because(record: &EventRecord, facts: &Facts<'_>) -> String {
-    match (record.reason.as_deref(), facts.text("dhcp_server")) {
-        (Some("dhcp"), Some(server)) => format!(": DHCP server {server} gave it away"),
-        (Some("dhcp"), None) => ": a DHCP server gave it away".to_owned(),
-        (Some("conflict"), _) => ": both answer for it".to_owned(),
-        (Some("failover"), _) => ": stations of one machine, or of one virtual router, take turns".to_owned(),
-        (Some("proxy-arp"), _) => ": the new one answers for many addresses".to_owned(),
-        (Some("replaced"), _) => ": only the new one answers for it".to_owned(),
-        (Some("spoof-suspected"), _) => ": only the old one answers for it, so the new one is not believed".to_owned(),
-        _ => String::new(),
-    }
-}
-
-/// Seconds in the largest unit that they fill twice.
-fn span(s: u64) -> String {
-    match s {
-        0..120 => format!("{s} s"),
-        120..7_200 => format!("{} min", s / 60),
-        7_200..172_800 => format!("{} h", s / 3_600),
-        _ => format!("{} days", s / 86_400),
-    }
+    kind.sentence(&Facts {
+        ip: record.ip,
+        mac: record.mac.as_deref(),
+        vendor: record.vendor.as_deref(),
+        old_mac: record.old_mac.as_deref(),
+        old_vendor: record.old_vendor.as_deref(),
+        hostname: record.hostname.as_deref(),
+        segment: record.segment.as_deref(),
+        reason: record.reason.as_deref(),
+        details: &RecordDetails(record.details.as_ref()),
+    })
 }
 
 /// The details, where there are any.
-struct Facts<'a>(Option<&'a Map<String, Value>>);
+struct RecordDetails<'a>(Option<&'a Map<String, Value>>);
 
-impl<'a> Facts<'a> {
-    fn number(&self, key: &str) -> Option<u64> {
-        self.0?.get(key)?.as_u64()
+impl Details for RecordDetails<'_> {
+    fn number(&self, name: &str) -> Option<u64> {
+        self.0?.get(name)?.as_u64()
     }
 
-    fn text(&self, key: &str) -> Option<&'a str> {
-        self.0?.get(key)?.as_str()
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0?.get(name)?.as_str()
     }
 
-    /// Joined by commas; empty when there are none.
-    fn texts(&self, key: &str) -> String {
-        let texts = self.0.and_then(|details| details.get(key)).and_then(Value::as_array);
+    fn texts(&self, name: &str) -> String {
+        let texts = self.0.and_then(|details| details.get(name)).and_then(Value::as_array);
         texts.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
     }
 
-    /// The numbers whose names begin so, by the rest of the name.
-    fn numbers(&self, prefix: &str) -> impl Iterator<Item = (&'a str, u64)> {
+    fn numbers(&self, prefix: &str) -> Vec<(&str, u64)> {
         let details = self.0.into_iter().flatten();
-        details.filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value.as_u64()?)))
-    }
-
-    fn sum(&self, prefix: &str) -> u64 {
-        self.numbers(prefix).fold(0, |sum, (_, number)| sum.saturating_add(number))
-    }
-
-    fn parts(&self, prefix: &str) -> String {
-        self.numbers(prefix).map(|(name, number)| format!("{number} {name}")).collect::<Vec<_>>().join(", ")
+        details.filter_map(|(name, value)| Some((name.strip_prefix(prefix)?, value.as_u64()?))).collect()
     }
 }
 
@@ -461,11 +301,5 @@ mod tests {
             "the sensor stopped; frames: 15 seen, 1 lost",
             "the sensor stopped; frames: 0 seen, 0 lost",
         );
-    }
-
-    #[test]
-    fn spans() {
-        let spans = [0, 119, 120, 7_199, 7_200, 172_799, 172_800].map(span);
-        assert_eq!(spans, ["0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 days"]);
     }
 }

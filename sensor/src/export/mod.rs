@@ -6,6 +6,8 @@
 
 use foldhash::quality::RandomState;
 
+/// The journal's catalog.
+pub mod catalog;
 /// Spreadsheets.
 pub mod csv;
 /// Nothing unsafe leaves.

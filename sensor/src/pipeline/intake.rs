@@ -18,11 +18,11 @@ use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::judge::fold::Fold;
-use sensor_core::inventory::judge::renotify::{AGAIN, Again};
+use sensor_core::inventory::judge::renotify::{AGAIN, Renotify};
 use sensor_core::inventory::judge::{Judge, Verdict};
 use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::planner::probe::Probe;
-use sensor_core::inventory::planner::{Answers, Planner};
+use sensor_core::inventory::planner::state::{AnswerCounts, Planner};
 use sensor_core::inventory::sighting::{Sighting, sightings};
 use sensor_core::types::{Class, Frame, Iface, Mac, Segment, Timestamp};
 use sensor_core::wire;
@@ -180,7 +180,7 @@ impl Intake {
     }
 
     /// What became of answers that frames brought; absent when nobody asks.
-    pub fn answers(&self) -> Option<Answers> {
+    pub fn answers(&self) -> Option<AnswerCounts> {
         self.desk.answers()
     }
 
@@ -230,7 +230,7 @@ impl Intake {
     pub fn renotify(&mut self, now: Timestamp) {
         let Self { desk, judge, events, .. } = self;
         for again in judge.renotify(now, || desk.correlator.snapshot()) {
-            let Again { host, mac, ip, at, times } = again;
+            let Renotify { host, mac, ip, at, times } = again;
             let details = vec![(AGAIN, Detail::Number(times))];
             desk.correlator.emit_of(host.segment, Kind::NewHost, at, details, events);
             if let Some(event) = events.last_mut() {
@@ -317,7 +317,7 @@ mod tests {
     use enumset::EnumSet;
 
     use super::*;
-    use sensor_core::inventory::judge::policy::{Subjects, Telling};
+    use sensor_core::inventory::judge::policy::{EventPolicy, Subjects};
     use sensor_core::inventory::model::host::{Host, HostId, Station};
     use sensor_core::inventory::model::rows::Rows;
 
@@ -354,8 +354,8 @@ mod tests {
         };
         let mut intake = Intake::new(Settings::default(), saved, Vendors::builtin(), &inventory, None);
         let known = Subjects { macs: [Mac([2, 0, 0, 0, 0, 2])].into(), ..Subjects::default() };
-        let hourly = Telling { known, renotify: Some(Duration::from_secs(3600)), ..Telling::default() };
-        intake.judge.set_telling(hourly);
+        let hourly = EventPolicy { known, renotify: Some(Duration::from_secs(3600)), ..EventPolicy::default() };
+        intake.judge.set_policy(hourly);
         intake.renotify(Timestamp::from_secs(7200));
         intake.renotify(Timestamp::from_secs(7260));
         let told = intake.take_told();

@@ -8,7 +8,8 @@ use crate::store;
 use crate::terminal::failure::Failure;
 use crate::terminal::notice;
 use crate::vendor::{VendorError, Vendors};
-use sensor_core::inventory::fingerprint::{Fingerprints, Mistake};
+use sensor_core::inventory::fingerprint::Fingerprints;
+use sensor_core::inventory::fingerprint::mistake::Mistake;
 use std::io::{self};
 use std::path::{Path, PathBuf};
 

@@ -13,7 +13,7 @@ use crate::probe::tcp::permits::Permits;
 use crate::probe::tcp::{PortAnswer, Target};
 use crate::probe::{mdns, nbns};
 use ipnet::IpNet;
-use sensor_core::inventory::planner::cost::{CONNECT, Cost};
+use sensor_core::inventory::planner::cost::CONNECT;
 use sensor_core::inventory::planner::probe::{Probe, Question};
 use sensor_core::inventory::sighting::answer::Answer;
 use sensor_core::inventory::sighting::{Claim, Sighting};
@@ -53,7 +53,7 @@ impl Tools {
         let Probe { segment, ip, question } = probe;
         let scope = by.map(|(_, index)| index).filter(|_| is_link_local(ip));
         if !matches!(question, Question::Connect { .. } | Question::Knock { .. }) {
-            self.pace.note(Cost::of(&question).sensor);
+            self.pace.note(question.cost().sensor);
         }
         match question {
             Question::AllNodes => {

@@ -19,7 +19,7 @@ impl Sensor {
         }
         match config::run::Reloaded::new(self.world.file.as_deref()) {
             Ok(config::run::Reloaded { telling, allow }) => {
-                self.world.intake.judge.set_telling(telling);
+                self.world.intake.judge.set_policy(telling);
                 self.world.intake.desk.correlator.set_allow(allow);
                 notice::info(
                     "files opened anew; policy and allow lists read anew; the rest is read at start: restart to change it",

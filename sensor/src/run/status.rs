@@ -14,7 +14,7 @@ use crate::run::outbox::SinkStatus;
 use crate::run::ports;
 use sensor_core::inventory::event::Detail;
 use sensor_core::inventory::judge::mute::Mute;
-use sensor_core::inventory::planner::Answers;
+use sensor_core::inventory::planner::state::AnswerCounts;
 use sensor_core::types::{Class, Timestamp};
 
 /// The counters that are not zero, as `<outcome>_<class>`: the details of `sensor-stopped`.
@@ -61,7 +61,7 @@ pub struct Status<'a> {
     /// How each sink fares.
     pub sinks: &'a [SinkStatus],
     /// Questions and answers, where anybody may be asked.
-    pub asking: Option<(Counted, Answers)>,
+    pub asking: Option<(Counted, AnswerCounts)>,
     /// What is muted, or was lately.
     pub mutes: &'a [Mute],
     /// Sightings that their log missed.

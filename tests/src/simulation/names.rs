@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use sensor_core::inventory::event::Kind;
-use sensor_core::inventory::fingerprint::p0f;
+use sensor_core::inventory::fingerprint::p0f::signature;
 use sensor_core::inventory::model::host::HostRole;
 use sensor_core::inventory::model::role::Role;
 use sensor_core::inventory::model::source::Source;
@@ -238,7 +238,7 @@ impl Teller {
 
     fn shows(&mut self, host: &Someone, ip: IpAddr, print: Option<&str>, is_answer: bool) {
         let Some(print) = print else { return };
-        let syn = p0f::observed(print, is_answer).expect("a notation that is read");
+        let syn = signature::observed(print, is_answer).expect("a notation that is read");
         // The same frame said before that its sender is there.
         self.send_on(host.mac, host.mac, Some(ip), Claim::Syn(Box::new(syn)));
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sensor::capture::file::read_from;
 use sensor_core::inventory::event::{Kind, Reason};
-use sensor_core::inventory::fingerprint::p0f;
+use sensor_core::inventory::fingerprint::p0f::signature;
 use sensor_core::inventory::model::host::HostRole;
 use sensor_core::inventory::model::role::Role;
 use sensor_core::inventory::sighting::arp::ArpOperation;
@@ -161,7 +161,7 @@ impl Teller {
             3 => Claim::Served(ServedClaim { protocol: "udp", port: 53, hop_limit: hop }),
             4 => {
                 let print = "4:64+7:0:1460:64240,7:mss,sok,ts,nop,ws:df,id+:0";
-                Claim::Syn(Box::new(p0f::observed(print, self.rng.one_in(2)).expect("a notation that is read")))
+                Claim::Syn(Box::new(signature::observed(print, self.rng.one_in(2)).expect("a notation that is read")))
             }
             5 => {
                 let said = MdnsClaim::Address { name, addr: far };

@@ -12,7 +12,7 @@ use crate::inventory::model::rows::Limits;
 use crate::inventory::model::rows::Rows;
 use crate::inventory::planner::policy::Policy;
 use crate::inventory::planner::probe::Probe;
-use crate::inventory::planner::{Answers, Planner};
+use crate::inventory::planner::state::{AnswerCounts, Planner};
 use crate::inventory::sighting::arp::ArpOperation;
 use crate::inventory::sighting::ndp::NdpClaim;
 use crate::inventory::sighting::{Claim, Sighting};
@@ -126,7 +126,7 @@ impl Core {
     }
 
     /// Counts of the answers that frames brought: in time, late, repeated, unasked. `None` while nobody may be asked.
-    pub fn answers(&self) -> Option<Answers> {
+    pub fn answers(&self) -> Option<AnswerCounts> {
         self.planner.as_ref().map(Planner::answers)
     }
 

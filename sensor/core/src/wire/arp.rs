@@ -4,20 +4,20 @@
 use std::net::Ipv4Addr;
 
 use crate::types::Mac;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// An ARP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// What it is sent for.
+    /// The purpose for which it is sent.
     pub purpose: Purpose,
-    /// Sender's hardware address.
+    /// The sender's hardware address.
     pub sender_mac: Mac,
-    /// Sender's address; 0.0.0.0 in a conflict check.
+    /// The sender's address; 0.0.0.0 in a conflict check.
     pub sender_ip: Ipv4Addr,
-    /// Target's hardware address, which a request leaves open.
+    /// The target's hardware address, which means nothing in a request.
     pub target_mac: Mac,
-    /// Target's address.
+    /// The target's address.
     pub target_ip: Ipv4Addr,
 }
 
@@ -28,9 +28,9 @@ pub enum Purpose {
     ConflictCheck,
     /// Sender and target address are the same: RFC 5227's "ARP Announcement".
     Gratuitous,
-    /// An answer.
+    /// A reply.
     Reply,
-    /// A question.
+    /// A request.
     Request,
 }
 

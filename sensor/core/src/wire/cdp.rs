@@ -1,27 +1,27 @@
-//! Cisco Discovery Protocol, versions 1 and 2, from behind SNAP: device, port, addresses, capabilities, software,
-//! platform and VLANs. The checksum is not looked at: versions count an odd last byte differently.
+//! Cisco Discovery Protocol, versions 1 and 2, after the SNAP header: device, port, addresses, capabilities, software,
+//! platform and VLANs. The checksum is not verified: versions count an odd last byte differently.
 
 use std::net::IpAddr;
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A CDP message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// How long this holds, seconds.
+    /// How long the message is valid, seconds.
     pub ttl_s: u8,
-    /// The machine: its name, or a serial number.
+    /// The device's identifier: its name, or a serial number.
     pub device_id: Option<Text>,
-    /// Its port.
+    /// The port that sent the message, by name.
     pub port: Option<Text>,
-    /// Its addresses on this port; at most [`ADDRESSES_MAX`].
+    /// The device's addresses on this port; at most [`ADDRESSES_MAX`].
     pub addresses: Vec<IpAddr>,
-    /// Where it is managed; at most [`ADDRESSES_MAX`].
+    /// Its management addresses; at most [`ADDRESSES_MAX`].
     pub management: Vec<IpAddr>,
-    /// What it does: one bit each, [`CAPABILITIES`].
+    /// Its capabilities: one bit each, see [`CAPABILITIES`].
     pub capabilities: Option<u32>,
-    /// Its software's version.
+    /// The version of its software.
     pub software: Option<Text>,
     /// Its model.
     pub platform: Option<Text>,
@@ -31,18 +31,18 @@ pub struct Message {
     pub voip_vlan: Option<u16>,
 }
 
-/// Routes.
+/// Capability: router.
 pub const ROUTER: u32 = 1;
-/// Transparent bridge.
+/// Capability: transparent bridge.
 pub const TRANSPARENT_BRIDGE: u32 = 2;
-/// Source-route bridge.
+/// Capability: source-route bridge.
 pub const SOURCE_BRIDGE: u32 = 4;
-/// Switches.
+/// Capability: switch.
 pub const SWITCH: u32 = 8;
-/// A telephone.
+/// Capability: telephone.
 pub const PHONE: u32 = 0x80;
 
-/// The words of the capabilities' bits, the lowest first.
+/// The names of the capabilities' bits, the lowest first.
 pub const CAPABILITIES: [&str; 11] = [
     "Router",
     "Trans-Bridge",
@@ -57,7 +57,7 @@ pub const CAPABILITIES: [&str; 11] = [
     "Two-port-Mac-Relay",
 ];
 
-/// More addresses than one needs to reach a machine; the rest is stepped over.
+/// Addresses that are kept at most; the rest is skipped.
 pub const ADDRESSES_MAX: usize = 16;
 
 /// Reads the message. `Ok(None)`: another version.
@@ -71,7 +71,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
         let &[kind_high, kind_low, len_high, len_low] = rest.first_chunk().ok_or(WireError::Truncated)?;
         let len = usize::from(u16::from_be_bytes([len_high, len_low]));
         let value = rest.get(4..len.max(4)).ok_or(WireError::Truncated)?;
-        // The length counts its own head.
+        // The length includes type and length.
         if len < 4 {
             return Err(WireError::BadValue);
         }
@@ -90,7 +90,7 @@ fn tlv(message: &mut Message, kind: u16, value: &[u8]) -> Result<(), WireError> 
         0x05 => message.software = Some(Text::new(value)),
         0x06 => message.platform = Some(Text::new(value)),
         0x0a => message.native_vlan = Some(u16::from_be_bytes(*value.first_chunk().ok_or(WireError::BadValue)?)),
-        // An appliance's number stands before the VLAN.
+        // The appliance's id precedes the VLAN.
         0x0e => message.voip_vlan = value.get(1..).and_then(<[u8]>::first_chunk).map(|vlan| u16::from_be_bytes(*vlan)),
         0x16 => addresses(value, &mut message.management)?,
         _ => {}

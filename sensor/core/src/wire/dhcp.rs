@@ -1,18 +1,18 @@
 //! DHCPv4 (RFC 2131) and its options (RFC 2132; 77: RFC 3004, 81: RFC 4702, 82: RFC 3046), with option overload and
-//! long options (RFC 3396). BOOTP without options is a message too. Damage is data: options that end early leave what
-//! came before them, and a mark.
+//! long options (RFC 3396). BOOTP without options is a message too. A message whose options
+//! end early is still a message: what came before is kept, and it is marked.
 
 use std::net::Ipv4Addr;
 
 use crate::types::{Mac, Text};
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A DHCPv4 message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// `op`: 1 from a client, 2 from a server.
     pub from_server: bool,
-    /// `chaddr`.
+    /// `chaddr`: the client's hardware address.
     pub client: Option<Mac>,
     /// `ciaddr`: the address that the client has.
     pub ciaddr: Ipv4Addr,
@@ -22,7 +22,7 @@ pub struct Message {
     pub giaddr: Ipv4Addr,
     /// Options by number, each joined from all its parts.
     options: Vec<(u8, Vec<u8>)>,
-    /// The options ended early or ran over the message.
+    /// Whether the options ended early or exceeded the message.
     pub is_truncated: bool,
 }
 
@@ -123,39 +123,39 @@ impl Message {
     }
 }
 
-/// Option 12.
+/// Option 12: the client's host name.
 pub const HOST_NAME: u8 = 12;
 /// Routers on the client's subnet (RFC 2132, section 3.5).
 pub const ROUTERS: u8 = 3;
 /// Subnet mask (RFC 2132, section 3.3).
 pub const SUBNET_MASK: u8 = 1;
-/// Option 43.
+/// Option 43: vendor-specific information.
 pub const VENDOR_SPECIFIC: u8 = 43;
-/// Option 50.
+/// Option 50: the address that the client asks for.
 pub const REQUESTED_ADDRESS: u8 = 50;
-/// Option 51.
+/// Option 51: the lease time, seconds.
 pub const LEASE_TIME: u8 = 51;
-/// Option 52.
+/// Option 52: option overload.
 pub const OVERLOAD: u8 = 52;
-/// Option 53.
+/// Option 53: the message's type.
 pub const MESSAGE_TYPE: u8 = 53;
-/// Option 54.
+/// Option 54: the server's identifier.
 pub const SERVER: u8 = 54;
-/// Option 55.
+/// Option 55: the options that the client asks for.
 pub const PARAMETERS: u8 = 55;
-/// Option 57.
+/// Option 57: the maximum message size.
 pub const MAX_MESSAGE_SIZE: u8 = 57;
-/// Option 60.
+/// Option 60: the vendor class.
 pub const VENDOR_CLASS: u8 = 60;
-/// Option 61.
+/// Option 61: the client's identifier.
 pub const CLIENT_ID: u8 = 61;
-/// Option 77.
+/// Option 77: the user class (RFC 3004).
 pub const USER_CLASS: u8 = 77;
-/// Option 81.
+/// Option 81: the client's fully qualified name (RFC 4702).
 pub const FQDN: u8 = 81;
-/// Option 82.
+/// Option 82: the relay agent's information (RFC 3046).
 pub const RELAY_INFO: u8 = 82;
-/// How many options are listed: clients send some twenty.
+/// Options that are listed at most; clients send about twenty.
 pub const NUMBERS_MAX: usize = 64;
 /// The longest joined option that is kept, bytes.
 pub const OPTION_MAX: usize = 4096;

@@ -1,12 +1,12 @@
 //! DHCPv6 (RFC 8415) as far as it tells who is there: the message's type, both DUIDs, the addresses and prefixes of its
-//! identity associations, the client's name (option 39, RFC 4704), vendor class and what it asks for. A relayed message
-//! is opened, up to the RFC's own limit of hops. Damage is data: options that end early leave what came before them, and
-//! a mark.
+//! identity associations, the client's name (option 39, RFC 4704), vendor class and what it asks for. Of a relayed
+//! message the one inside is read, up to the RFC's limit of hops. A message whose options end early is still a message:
+//! what came before is kept, and it is marked.
 
 use std::net::Ipv6Addr;
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A DHCPv6 message; of a relayed one, the message inside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,32 +15,32 @@ pub struct Message {
     pub kind: u8,
     /// The relay nearest to the client, when the message was relayed.
     pub relay: Option<Relay>,
-    /// Option 1, raw.
+    /// Option 1: the client's DUID, raw.
     pub client_duid: Option<Text>,
-    /// Option 2, raw.
+    /// Option 2: the server's DUID, raw.
     pub server_duid: Option<Text>,
-    /// Option 39: the name only, labels joined by `.`.
+    /// Option 39: the client's name, labels joined by `.`.
     pub fqdn: Option<Text>,
-    /// Option 16, raw: enterprise number and data.
+    /// Option 16: the vendor class, raw: enterprise number and data.
     pub vendor_class: Option<Text>,
-    /// Option 6, in order; at most [`REQUESTED_MAX`].
+    /// Option 6: the options asked for, in order; at most [`REQUESTED_MAX`].
     pub requested: Vec<u16>,
     /// Addresses of IA_NA and IA_TA; at most [`ADDRESSES_MAX`].
     pub addresses: Vec<Address>,
     /// Prefixes of IA_PD; at most [`ADDRESSES_MAX`].
     pub prefixes: Vec<Delegated>,
-    /// The options ended early or ran over the message.
+    /// Whether the options ended early or exceeded the message.
     pub is_truncated: bool,
 }
 
-/// A relay's envelope (RFC 8415, section 9).
+/// The outer message of a relay (RFC 8415, section 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relay {
-    /// On its way to the client.
+    /// Whether it is on its way to the client (Relay-reply).
     pub is_reply: bool,
     /// An address that tells the client's link, or `::`.
     pub link: Ipv6Addr,
-    /// Whom the relay heard, or tells.
+    /// The client or relay that the relay heard, or sends to.
     pub peer: Ipv6Addr,
 }
 
@@ -68,12 +68,12 @@ pub struct Delegated {
     pub valid_s: u32,
 }
 
-/// More addresses than a client is given.
+/// Addresses, and prefixes, that are kept at most: more than a client is given.
 pub const ADDRESSES_MAX: usize = 16;
-/// More options than a client asks for.
+/// Options asked for that are kept at most: more than a client asks for.
 pub const REQUESTED_MAX: usize = 128;
 
-/// Reads a message. `Ok(None)`: a relay's envelope with nothing in it.
+/// Reads a message. `Ok(None)`: a relay's message without a message inside.
 pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
     let mut message = Message::default();
     let mut rest = body;

@@ -1,64 +1,66 @@
 //! The DNS message (RFC 1035, section 4) as far as link-local naming needs it: questions and records of the answer and
-//! additional sections. The authority section is stepped over: in mDNS it holds a prober's wishes, not facts
-//! (RFC 6762, section 8.2). Names are bytes: labels joined by `.`, nothing escaped, no final dot; the root is `.`.
+//! additional sections. The authority section is skipped: in mDNS it holds the names that a host wants to use, not
+//! facts (RFC 6762, section 8.2). Names are bytes: labels joined by `.`, nothing escaped, no final dot; the root is
+//! `.`.
 
 use std::net::IpAddr;
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A DNS message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// QR: an answer.
+    /// QR: whether it is an answer.
     pub is_response: bool,
     /// Operation code; 0 is a standard query.
     pub opcode: u8,
-    /// Names asked for.
+    /// The names of the question section.
     pub questions: Vec<Text>,
     /// Records of the answer and additional sections that were read.
     pub records: Vec<Record>,
-    /// Something in the message could not be read; what came before it is kept.
+    /// Whether something in the message could not be read; what came before it is kept.
     pub is_damaged: bool,
 }
 
 /// A resource record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Owner.
+    /// The owner's name.
     pub name: Text,
-    /// Seconds; 0 is a goodbye (RFC 6762, section 10.1).
+    /// Time to live, seconds; 0 is a goodbye (RFC 6762, section 10.1).
     pub ttl_s: u32,
-    /// What it says.
+    /// The record's data.
     pub data: Data,
 }
 
-/// What a record says.
+/// A record's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// A or AAAA.
+    /// A or AAAA: an address.
     Address(IpAddr),
-    /// PTR.
+    /// PTR: another name.
     Pointer(Text),
-    /// SRV (RFC 2782).
+    /// SRV (RFC 2782): where a service is.
     Service {
-        /// The host name.
+        /// The name of the host.
         target: Text,
-        /// Its port.
+        /// The service's port.
         port: u16,
     },
-    /// TXT.
+    /// TXT: strings, each up to 255 bytes.
     Texts(Vec<Text>),
 }
 
-/// Questions and records that are read of one message. A jumbo mDNS message has room for a few hundred.
+/// Questions and records of one message that are read at most. A jumbo mDNS message has room for a few hundred.
 pub const RECORDS_MAX: usize = 512;
-/// A name's text, bytes: 255 octets on the wire, less the first length and the root (RFC 1035, section 2.3.4).
+/// The longest text of a name, bytes: 255 octets on the wire, less the first length and the root (RFC 1035, section
+/// 2.3.4).
 pub const NAME_MAX: usize = 253;
-/// Labels of one name.
+/// Labels of one name at most.
 pub const LABELS_MAX: usize = 128;
 
-/// Reads a message. A record that cannot be read ends the reading and is flagged; what came before it is kept.
+/// Reads a message. A record that cannot be read ends it, and the message is marked; what came before is kept.
 pub fn parse(body: &[u8]) -> Result<Message, WireError> {
     let head: &[u8; 12] = body.first_chunk().ok_or(WireError::Truncated)?;
     let count = |at: usize| usize::from(u16::from_be_bytes([head[at], head[at + 1]]));
@@ -69,7 +71,7 @@ pub fn parse(body: &[u8]) -> Result<Message, WireError> {
     Ok(message)
 }
 
-/// A question to be put.
+/// A question to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question<'a> {
     /// The name: labels joined by `.`, no final dot.
@@ -78,13 +80,14 @@ pub struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// "Where does it point?"
+    /// A question for the PTR records of a name.
     pub fn pointer(name: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self { name: name.as_ref(), kind: PTR }
     }
 }
 
-/// A query of these questions, each asking for a unicast answer (RFC 6762, section 5.4). `None`: a name that is none.
+/// A query of these questions, each asking for a unicast answer (RFC 6762, section 5.4). `None`: one of the names is
+/// invalid.
 pub fn query(id: u16, questions: &[Question<'_>]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(64 * questions.len());
     out.extend(id.to_be_bytes());
@@ -160,7 +163,7 @@ const PTR: u16 = 12;
 const TXT: u16 = 16;
 const AAAA: u16 = 28;
 const SRV: u16 = 33;
-/// Compression pointers followed in one message: a name of the largest message can use one per label.
+/// Compression pointers that are followed in one message at most: a name can use one for each label.
 const POINTERS_MAX: usize = 4096;
 
 struct Reader<'a> {
@@ -201,7 +204,7 @@ impl<'a> Reader<'a> {
         self.at = end;
         match data {
             Ok(data) => Ok(data.map(|data| Record { name, ttl_s, data })),
-            // Its length still leads to the next record.
+            // Its length still tells where the next record begins.
             Err(_) => Ok(None),
         }
     }

@@ -1,43 +1,43 @@
 //! LLDP (IEEE 802.1AB-2016, clause 8): the three mandatory TLVs, the basic set, the port's VLAN (IEEE 802.1Q, annex D)
 //! and of LLDP-MED (ANSI/TIA-1057, section 10.2) the device class and the inventory. Other organisations' TLVs are
-//! stepped over. Of a TLV that may stand only once, the first counts.
+//! skipped. Of a TLV that may occur only once, the first counts.
 
 use std::net::IpAddr;
 
 use crate::types::{Mac, Text};
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// An LLDP data unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The machine.
+    /// The chassis: which machine it is.
     pub chassis: Id,
-    /// Its port.
+    /// The port that sent it.
     pub port: Id,
-    /// How long this holds, seconds; 0: it holds no more.
+    /// How long this is valid, seconds; 0: no longer.
     pub ttl_s: u16,
-    /// What the port is called.
+    /// The port's description.
     pub port_description: Option<Text>,
-    /// What the machine is called.
+    /// The system's name.
     pub system_name: Option<Text>,
-    /// What the machine is.
+    /// The system's description.
     pub system_description: Option<Text>,
-    /// What it can do, and does.
+    /// The system's capabilities.
     pub capabilities: Option<Capabilities>,
-    /// Where it is managed; at most [`ADDRESSES_MAX`].
+    /// Management addresses; at most [`ADDRESSES_MAX`].
     pub management: Vec<IpAddr>,
     /// The port's VLAN for untagged frames; 0: it has none.
     pub port_vlan: Option<u16>,
-    /// LLDP-MED; boxed because phones alone have it.
+    /// LLDP-MED; boxed because only phones and the like have it.
     pub med: Option<Box<Med>>,
 }
 
 /// A chassis or port identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Id {
-    /// What it is made of (tables 8-2 and 8-3): 4 or 3 a MAC, 5 or 4 a network address.
+    /// Its subtype (tables 8-2 and 8-3): of a chassis 4 is a MAC and 5 a network address, of a port 3 and 4.
     pub subtype: u8,
-    /// Itself.
+    /// The identifier.
     pub value: Value,
 }
 
@@ -53,7 +53,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// In the usual spelling of what it is.
+    /// In the usual notation of its type.
     pub fn text(&self) -> Text {
         match self {
             Self::Ip(ip) => Text::new(ip.to_string().as_bytes()),
@@ -66,25 +66,25 @@ impl Value {
 /// System capabilities (table 8-4): one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// What it could do.
+    /// What the system could do.
     pub supported: u16,
-    /// What it does.
+    /// What it does at present.
     pub enabled: u16,
 }
 
-/// MAC bridge.
+/// Capability: MAC bridge.
 pub const BRIDGE: u16 = 1 << 2;
-/// WLAN access point.
+/// Capability: WLAN access point.
 pub const ACCESS_POINT: u16 = 1 << 3;
-/// Router.
+/// Capability: router.
 pub const ROUTER: u16 = 1 << 4;
-/// Telephone.
+/// Capability: telephone.
 pub const TELEPHONE: u16 = 1 << 5;
 
-/// LLDP-MED: what an endpoint tells of itself.
+/// LLDP-MED: what an endpoint says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Med {
-    /// Device class: 1 to 3 endpoints (generic, media, communication), 4 a network's part.
+    /// Device class: 1 to 3 endpoints (generic, media, communication), 4 a network connectivity device.
     pub class: Option<u8>,
     /// Hardware revision.
     pub hardware: Option<Text>,
@@ -102,13 +102,13 @@ pub struct Med {
     pub asset: Option<Text>,
 }
 
-/// The class of telephones and their like.
+/// The device class of telephones and the like.
 pub const MED_COMMUNICATION: u8 = 3;
 
-/// More addresses than one needs to reach a machine; the rest is stepped over.
+/// Addresses that are kept at most; the rest is skipped.
 pub const ADDRESSES_MAX: usize = 16;
 
-/// Reads the data unit and not the frame's padding behind it.
+/// Reads the data unit, and ignores the frame's padding after it.
 pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
     let mut read = Read::default();
     let mut rest = body;
@@ -184,7 +184,7 @@ impl Read {
         Ok(())
     }
 
-    /// What is damaged here harms nothing else: other organisations' rules are their own.
+    /// Reads an organisation's TLV. Damage in it does not make the whole message malformed.
     fn organisation(&mut self, value: &[u8]) {
         let Some((&[a, b, c, subtype], value)) = value.split_first_chunk() else { return };
         match ([a, b, c], subtype) {
@@ -245,7 +245,7 @@ fn network_address(bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// Length, family, address; the interface's number and the object behind them are not read (section 8.5.9).
+/// Length, family, address; the interface's number and the object that follow are not read (section 8.5.9).
 fn management(value: &[u8]) -> Result<Option<IpAddr>, WireError> {
     let (&len, rest) = value.split_first().ok_or(WireError::BadValue)?;
     Ok(network_address(rest.get(..usize::from(len)).ok_or(WireError::BadValue)?))
@@ -342,7 +342,7 @@ mod tests {
         let long = [7; 511];
         let message = parse(&unit(&[CHASSIS, PORT, TTL, (6, &long)])).expect("sound").expect("ours");
         assert_eq!(message.system_description, Some(Text::new(&long)));
-        // A MAC of a wrong length is a text.
+        // A MAC of another length is kept as a text.
         let message = parse(&unit(&[(1, &[4, 1, 2]), PORT, TTL])).expect("sound").expect("ours");
         assert_eq!(message.chassis.value, Value::Text(Text::new(&[1, 2])));
     }

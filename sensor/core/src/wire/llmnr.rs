@@ -1,7 +1,8 @@
-//! Link-local multicast name resolution (RFC 4795): a DNS message from or to port 5355. Operation codes other than 0 are
-//! not ours (section 2.1.1). Its conflict and tentative bits change nothing of what a record says.
+//! Link-local multicast name resolution (RFC 4795): a DNS message from or to port 5355. Operation codes other than 0
+//! are not ours (section 2.1.1). The conflict and tentative bits are ignored: they do not change what a record says.
 
-use crate::wire::{WireError, dns};
+use crate::wire::dns;
+use crate::wire::error::WireError;
 
 /// Reads a message. `Ok(None)`: another operation than a query.
 pub fn parse(body: &[u8]) -> Result<Option<dns::Message>, WireError> {

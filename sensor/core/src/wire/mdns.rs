@@ -1,7 +1,8 @@
 //! Multicast DNS (RFC 6762): a DNS message from or to port 5353. Operation codes other than 0 are not ours
-//! (section 18.3); response codes are not looked at, because an answer's records are what they are.
+//! (section 18.3); response codes are ignored, because records mean the same whatever the code.
 
-use crate::wire::{WireError, dns};
+use crate::wire::dns;
+use crate::wire::error::WireError;
 
 /// Reads a message. `Ok(None)`: another operation than a query.
 pub fn parse(body: &[u8]) -> Result<Option<dns::Message>, WireError> {
@@ -22,7 +23,7 @@ mod tests {
     fn only_the_standard_query_and_its_response() {
         check([0, 0], Some(false));
         check([0x84, 0], Some(true));
-        // A response code and the bits that mDNS does not use change nothing.
+        // A response code and bits that mDNS does not use are ignored.
         check([0x87, 0xff], Some(true));
         check([0x08, 0], None);
         check([0xfc, 0], None);

@@ -1,30 +1,30 @@
 //! Group membership: IGMP versions 1 to 3 (RFC 1112, RFC 2236, RFC 3376) and MLD versions 1 and 2 (RFC 2710, RFC 3810).
-//! Which groups a host joins and leaves, and who asks; lists of sources are stepped over. The checksum is not looked at.
+//! Which groups a host joins and leaves, and who queries; lists of sources are skipped. The checksum is not verified.
 
 use std::net::IpAddr;
 
 use crate::types::Frame;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A membership message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Which protocol.
+    /// IGMP or MLD.
     pub protocol: Protocol,
-    /// What it does.
+    /// What the message does.
     pub operation: Operation,
-    /// Groups that are joined or listened to, or the one that is asked for; at most [`GROUPS_MAX`].
+    /// Groups that are joined or listened to, or the one that is queried; at most [`GROUPS_MAX`].
     pub groups: Vec<IpAddr>,
     /// Groups that are left; at most [`GROUPS_MAX`].
     pub left: Vec<IpAddr>,
 }
 
-/// Which protocol.
+/// The protocol of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Of IPv4.
+    /// IGMP, of IPv4.
     Igmp,
-    /// Of IPv6.
+    /// MLD, of IPv6.
     Mld,
 }
 
@@ -33,13 +33,13 @@ pub enum Protocol {
 pub enum Operation {
     /// Leaves groups and joins none.
     Leave,
-    /// Asks who listens: the sender is the querier.
+    /// Queries who listens: the sender is the querier.
     Query,
-    /// Joins groups, or says that it still listens.
+    /// Joins groups, or reports that it still listens.
     Report,
 }
 
-/// Groups of one message that are kept; the rest is stepped over.
+/// Groups of one message that are kept at most; the rest is skipped.
 pub const GROUPS_MAX: usize = 64;
 
 /// Reads a frame's IGMP or MLD message. `Ok(None)`: of a type that is not known.
@@ -104,7 +104,7 @@ fn records(protocol: Protocol, count: [u8; 2], mut rest: &[u8]) -> Result<Messag
         let group = if protocol == Protocol::Igmp { ipv4(address) } else { ipv6(address) };
         rest = rest.get(len..).ok_or(WireError::Truncated)?;
         let list = match (kind, sources) {
-            // To listen to nothing but these sources, and to no source at all, is not to listen.
+            // "Include these sources" with no sources means to leave the group.
             (TO_INCLUDE, 0) => &mut message.left,
             (IS_INCLUDE | ALLOW, 0) | (BLOCK, _) => continue,
             _ => &mut message.groups,

@@ -1,59 +1,46 @@
-//! Bytes to messages. One file a protocol: the file comment says what of the RFC is read; a parser never panics,
-//! never allocates by a number found in the packet, never logs. Three answers: malformed, not ours, ours.
+//! Bytes to messages. One file a protocol: the file comment says what of the RFC is read; a parser never panics, never
+//! allocates by a number found in the packet, never logs. It has three answers: malformed (`Err`), not ours
+//! (`Ok(None)`), ours (`Ok(Some(_))`).
 
 use crate::types::{Class, Frame};
+use crate::wire::error::WireError;
 
-/// ARP.
+/// Why a message could not be read.
+pub mod error;
+/// ARP (RFC 826).
 pub mod arp;
 /// Cisco Discovery Protocol.
 pub mod cdp;
-/// DHCPv4.
+/// DHCPv4 (RFC 2131).
 pub mod dhcp;
-/// DHCPv6.
+/// DHCPv6 (RFC 8415).
 pub mod dhcpv6;
-/// The DNS message.
+/// The DNS message (RFC 1035), which mDNS and LLMNR share.
 pub mod dns;
-/// LLDP.
+/// LLDP (IEEE 802.1AB).
 pub mod lldp;
-/// Link-local multicast name resolution.
+/// LLMNR (RFC 4795).
 pub mod llmnr;
-/// mDNS.
+/// mDNS (RFC 6762).
 pub mod mdns;
-/// IGMP and MLD.
+/// Group membership: IGMP and MLD.
 pub mod membership;
-/// NetBIOS name service.
+/// The NetBIOS name service (RFC 1002).
 pub mod nbns;
-/// NDP.
+/// Neighbour discovery (RFC 4861).
 pub mod ndp;
-/// VRRP, CARP, HSRP, GLBP.
+/// First-hop redundancy: VRRP, CARP, HSRP, GLBP.
 pub mod redundancy;
-/// Spanning tree.
+/// Spanning tree (IEEE 802.1Q).
 pub mod stp;
 /// Answers of UDP services.
 pub mod served;
-/// TCP's opening segments.
+/// TCP's opening segments: SYN and SYN-ACK.
 pub mod syn;
-/// Simple service discovery.
+/// SSDP (UPnP).
 pub mod ssdp;
 /// WS-Discovery.
 pub mod wsd;
-
-/// Why a message could not be read. Small and without strings: the frame itself is the evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WireError {
-    /// A DNS compression pointer that does not point strictly backwards, or a name over its limits.
-    #[error("bad name")]
-    BadName,
-    /// A number in the message breaks the protocol's rules.
-    #[error("bad value")]
-    BadValue,
-    /// NDP: the hop limit is not 255, so the message came from beyond the link (RFC 4861, section 6.1).
-    #[error("hop limit is not 255")]
-    HopLimit,
-    /// The message ends before its fixed part does.
-    #[error("truncated")]
-    Truncated,
-}
 
 /// A message of a harvested protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,11 +65,11 @@ pub enum Message {
     Dhcpv6(Box<dhcpv6::Message>),
     /// LLMNR.
     Llmnr(dns::Message),
-    /// A service's answer.
+    /// An answer of DNS, NTP or SNMP.
     Served(served::Message),
-    /// Anything else: only who sent it is of interest.
+    /// Any other frame: only its sender is of interest.
     Traffic,
-    /// TCP's opening segments.
+    /// SYN and SYN-ACK.
     Syn(syn::Syn),
     /// NetBIOS name service.
     Nbns(nbns::Message),

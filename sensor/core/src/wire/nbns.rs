@@ -1,36 +1,36 @@
 //! The NetBIOS name service (RFC 1002, section 4.2): who is asked for, registered, refreshed, released and answered to,
 //! with each name's suffix and whether it is a group's; and the node status question and its answer. Names are
-//! first-level encoded (RFC 1001, section 14.1); scopes are stepped over.
+//! first-level encoded (RFC 1001, section 14.1); scopes are skipped.
 
 use std::net::Ipv4Addr;
 
 use crate::types::{Mac, Text};
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A NetBIOS name service message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// An answer.
+    /// Whether it is an answer.
     pub is_response: bool,
-    /// Operation (section 4.2.1.1): 0 query, 5 registration, 6 release, 7 wait, 8 and 9 refresh, 15 multi-homed
+    /// The operation (section 4.2.1.1): 0 query, 5 registration, 6 release, 7 wait, 8 and 9 refresh, 15 multi-homed
     /// registration.
     pub opcode: u8,
-    /// Result of an answer; 0 is success.
+    /// The result code of an answer; 0 is success.
     pub rcode: u8,
-    /// Names asked for, or spoken of.
+    /// The names of the question section.
     pub questions: Vec<Name>,
     /// Records of the answer and additional sections.
     pub records: Vec<Record>,
-    /// Something in the message could not be read; what came before it is kept.
+    /// Whether something in the message could not be read; what came before it is kept.
     pub is_damaged: bool,
 }
 
 /// A NetBIOS name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// Fifteen bytes, less the blanks at the end.
+    /// The first fifteen bytes without the spaces at the end.
     pub name: Text,
-    /// The sixteenth: what the name is for (00 workstation or domain, 20 server, ...).
+    /// The sixteenth byte: what the name is for (00 workstation or domain, 20 server, ...).
     pub suffix: u8,
 }
 
@@ -43,9 +43,9 @@ pub enum Record {
     Status(NodeStatus),
 }
 
-/// Questions and records that are read of one message; honest ones have two.
+/// Questions and records of one message that are read at most; ordinary messages have two.
 pub const RECORDS_MAX: usize = 16;
-/// Addresses of one record; a group on a name server may have 25 (RFC 1001, section 15.1.1).
+/// Addresses of one record that are kept at most; a group on a name server may have 25 (RFC 1001, section 15.1.1).
 pub const ADDRESSES_MAX: usize = 32;
 
 /// Reads a message. `Ok(None)`: an operation that is none of the name service's.
@@ -96,14 +96,14 @@ impl Message {
     }
 }
 
-/// Each entry: flags, whose top bit says group, and an address (section 4.2.2).
+/// Each entry: flags, whose top bit marks a group, and an address (section 4.2.2).
 fn addresses(data: &[u8]) -> Vec<(bool, Ipv4Addr)> {
     let (entries, _) = data.as_chunks::<6>();
     let entry = |&[flags, _, a, b, c, d]: &[u8; 6]| (flags & 0x80 != 0, Ipv4Addr::new(a, b, c, d));
     entries.iter().take(ADDRESSES_MAX).map(entry).collect()
 }
 
-/// A name and where the message goes on behind it. A pointer leads to an earlier name, once.
+/// A name, and where the message goes on after it. A pointer leads to an earlier name, once.
 fn name(body: &[u8], at: usize) -> Result<(Name, usize), WireError> {
     match body.get(at) {
         Some(high @ 0xc0..) => {
@@ -152,38 +152,38 @@ fn after_scope(body: &[u8], mut at: usize) -> Result<usize, WireError> {
 const SCOPE_LABELS_MAX: usize = 112;
 const NB: u16 = 0x20;
 
-/// Operation 0.
+/// Operation 0: query.
 pub const QUERY: u8 = 0;
-/// Operation 5.
+/// Operation 5: registration.
 pub const REGISTRATION: u8 = 5;
-/// Operation 6.
+/// Operation 6: release.
 pub const RELEASE: u8 = 6;
-/// Operation 8.
+/// Operation 8: refresh.
 pub const REFRESH: u8 = 8;
-/// Operation 9: as some wrote a refresh, because RFC 1002 gives both numbers.
+/// Operation 9: refresh as well, because RFC 1002 gives both numbers.
 pub const REFRESH_OLD: u8 = 9;
 /// Operation 15: a registration by a host with several addresses.
 pub const MULTIHOMED: u8 = 15;
 
-/// What a node says of itself.
+/// A node's status: what it says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeStatus {
-    /// Its names.
+    /// The node's names.
     pub names: Vec<NodeName>,
-    /// Unit id: the adapter's MAC; `None` when the node does not tell it (zeros).
+    /// Unit id: the adapter's MAC; `None` when it is all zeros, as some nodes send it.
     pub unit_id: Option<Mac>,
 }
 
 /// One of a node's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeName {
-    /// Fifteen bytes, less the blanks at the end.
+    /// The first fifteen bytes without the spaces at the end.
     pub name: Text,
-    /// The sixteenth: what the name is for (00 workstation or domain, 20 server, ...).
+    /// The sixteenth byte: what the name is for (00 workstation or domain, 20 server, ...).
     pub suffix: u8,
-    /// The name is a group's.
+    /// Whether it is a group's name.
     pub group: bool,
-    /// The name is in use.
+    /// Whether the name is in use.
     pub active: bool,
 }
 
@@ -193,7 +193,7 @@ impl NodeStatus {
         self.names.iter().find(|name| name.suffix == 0 && !name.group && name.active).map(|name| &name.name)
     }
 
-    /// The domain or workgroup.
+    /// The name of its domain or workgroup.
     pub fn group(&self) -> Option<&Text> {
         self.names.iter().find(|name| name.suffix == 0 && name.group && name.active).map(|name| &name.name)
     }
@@ -202,7 +202,7 @@ impl NodeStatus {
 const NBSTAT: u16 = 0x21;
 const ENTRY: usize = 18;
 
-/// "Who are you?" (RFC 1002, section 4.2.17): the name `*`, first-level encoded.
+/// A node status request (RFC 1002, section 4.2.17): the name `*`, first-level encoded.
 pub fn node_status_request(id: u16) -> [u8; 50] {
     let mut request = [b'A'; 50];
     request[..2].copy_from_slice(&id.to_be_bytes());
@@ -349,7 +349,7 @@ mod tests {
         let pc = encoded(b"PC", 0x20);
         check(&registration(5, &pc), "false 5 PC<20> | PC<20> [(true, 10.0.0.5)]");
         check(&registration(6, &pc), "false 6 PC<20> | PC<20> [(true, 10.0.0.5)]");
-        // A scope is stepped over.
+        // A scope is skipped.
         let scoped = [&pc[..33], b"\x03abc\0"].concat();
         check(&registration(8, &scoped), "false 8 PC<20> | PC<20> [(true, 10.0.0.5)]");
         check(&answer(), "true 0  | status 2");

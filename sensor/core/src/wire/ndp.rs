@@ -1,19 +1,19 @@
 //! Neighbour Discovery (RFC 4861, section 4): RS, RA, NS, NA, redirect, with the link-layer options; of a router
-//! advertisement also its flags and what it tells of prefixes, MTU, routes (RFC 4191) and name service (RFC 8106).
-//! Other options are stepped over. The ICMPv6 checksum is not looked at: on virtual links it is often left to
-//! hardware that is not there, so that a right message looks wrong.
+//! advertisement also its flags and its options about prefixes, MTU, routes (RFC 4191) and name service (RFC 8106).
+//! Other options are skipped. The ICMPv6 checksum is not verified: on virtual links it is often left to hardware that
+//! does not exist, so that a valid message looks damaged.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::types::{Frame, Mac, Text};
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A neighbour discovery message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// IP source.
+    /// The IP source address.
     pub source: Ipv6Addr,
-    /// Which message, and its fixed part.
+    /// Which message it is, with its fixed part.
     pub kind: Kind,
     /// Source link-layer address option (the first one).
     pub source_mac: Option<Mac>,
@@ -40,7 +40,7 @@ pub struct Prefix {
     pub length: u8,
     /// L flag: its addresses are neighbours.
     pub on_link: bool,
-    /// A flag: hosts may make themselves addresses of it (RFC 4862).
+    /// A flag: hosts may form addresses from it (RFC 4862).
     pub autonomous: bool,
     /// Valid lifetime, seconds; all ones is infinity.
     pub valid_s: u32,
@@ -49,7 +49,7 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// A prefix of neighbours who make their own addresses, without end.
+    /// An on-link prefix for autoconfiguration with infinite lifetimes.
     pub fn new(address: Ipv6Addr, length: u8) -> Self {
         let (valid_s, preferred_s) = (u32::MAX, u32::MAX);
         Self { address, length, on_link: true, autonomous: true, valid_s, preferred_s }
@@ -59,24 +59,24 @@ impl Prefix {
 /// A route information option (RFC 4191, section 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Where it leads.
+    /// The destination's prefix.
     pub address: Ipv6Addr,
     /// Its length (0..=128).
     pub length: u8,
-    /// Against other routers' routes.
+    /// Preference over other routers' routes.
     pub preference: Preference,
-    /// Seconds; all ones is infinity.
+    /// Lifetime, seconds; all ones is infinity.
     pub lifetime_s: u32,
 }
 
-/// How much a router wants to be used (RFC 4191, section 2.1).
+/// The preference of a router or route (RFC 4191, section 2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preference {
-    /// 01
+    /// Written 01.
     High,
-    /// 11
+    /// Written 11.
     Low,
-    /// 00, and the reserved 10, which counts as 00 (section 2.2).
+    /// Written 00; the reserved 10 counts as 00 (section 2.2).
     #[default]
     Medium,
 }
@@ -86,49 +86,49 @@ pub enum Preference {
 pub struct Router {
     /// Router lifetime, seconds; 0: not a default router.
     pub lifetime_s: u16,
-    /// Hop limit that hosts are to use; 0: not said.
+    /// Hop limit that hosts are to use; 0: not specified.
     pub hop_limit: u8,
     /// M flag: addresses come from DHCPv6.
     pub managed: bool,
     /// O flag: other settings come from DHCPv6.
     pub other: bool,
-    /// RFC 4191, section 2.2.
+    /// Router preference (RFC 4191, section 2.2).
     pub preference: Preference,
 }
 
 /// Which message, and its fixed part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Section 4.4.
+    /// Neighbour advertisement (section 4.4).
     Advert {
-        /// Who is spoken for.
+        /// The address that is advertised.
         target: Ipv6Addr,
-        /// R flag.
+        /// R flag: the sender is a router.
         router: bool,
-        /// S flag: somebody asked.
+        /// S flag: it answers a solicitation.
         solicited: bool,
     },
-    /// Section 4.5.
+    /// Redirect (section 4.5).
     Redirect {
         /// The better first hop.
         target: Ipv6Addr,
-        /// For this destination.
+        /// The destination for which it is better.
         destination: Ipv6Addr,
     },
-    /// Section 4.2.
+    /// Router advertisement (section 4.2).
     RouterAdvert(Router),
-    /// Section 4.1.
+    /// Router solicitation (section 4.1).
     RouterSolicit,
-    /// Section 4.3.
+    /// Neighbour solicitation (section 4.3).
     Solicit {
-        /// Who is asked for.
+        /// The address that is asked for.
         target: Ipv6Addr,
     },
 }
 
-/// More prefixes than a link has; the rest of a message that has them is not read.
+/// Prefixes, and routes, that are kept at most; the rest of a longer message is not read.
 pub const PREFIXES_MAX: usize = 32;
-/// More name servers or search domains than a host uses.
+/// Name servers, and search domains, that are kept at most: more than a host uses.
 pub const SERVERS_MAX: usize = 16;
 
 /// Reads a frame's ICMPv6 message. `Ok(None)`: another ICMPv6 type.
@@ -193,7 +193,7 @@ impl Message {
                 return Err(WireError::BadValue);
             }
             let Some((option, after)) = rest.split_at_checked(usize::from(units) * 8) else {
-                // The harvest takes only the start of a long message; what it left out is no fault of the sender.
+                // Only the start of a long message is captured; a missing end is not the sender's fault.
                 return if is_cut { Ok(()) } else { Err(WireError::Truncated) };
             };
             match number {
@@ -251,7 +251,7 @@ impl Message {
     }
 }
 
-/// Its prefix takes no, 8 or 16 bytes, as long as its length needs.
+/// The prefix takes 0, 8 or 16 bytes, depending on its length.
 fn route(option: &[u8]) -> Option<Route> {
     let &[_, units, length @ 0..=128, flags, ..] = option else { return None };
     let mut octets = [0; 16];
@@ -291,7 +291,7 @@ const ROUTE: u8 = 24;
 const RDNSS: u8 = 25;
 const DNSSL: u8 = 31;
 
-/// An Ethernet address fills its option exactly (RFC 2464, section 6).
+/// `None` unless an Ethernet address fills the option exactly (RFC 2464, section 6).
 fn mac(option: &[u8]) -> Option<Mac> {
     <&[u8; 8]>::try_from(option).ok().map(|&[_, _, a, b, c, d, e, f]| Mac([a, b, c, d, e, f]))
 }

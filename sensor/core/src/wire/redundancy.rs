@@ -1,30 +1,30 @@
 //! First-hop redundancy: VRRP versions 2 and 3 (RFC 3768, RFC 9568), CARP (OpenBSD's ip_carp.h), HSRP versions 1 and 2
-//! (RFC 2281; version 2 as routers speak it) and GLBP (as routers speak it). Which group, who leads it, and its virtual
-//! addresses; secrets and signatures are not read.
+//! (RFC 2281; version 2 as observed, for want of a document) and GLBP (as observed). Which group, which router leads
+//! it, and its virtual addresses; passwords and signatures are not read.
 
 use std::net::IpAddr;
 
 use crate::types::{Frame, Mac, Packet};
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A redundancy message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Which protocol.
+    /// The protocol.
     pub protocol: Protocol,
-    /// The group.
+    /// The group's number.
     pub group: u16,
-    /// What its sender is in the group, where the message tells it.
+    /// The sender's state in the group, where the message tells it.
     pub state: Option<State>,
-    /// How much its sender wants to lead; CARP has none.
+    /// The sender's priority in the election; CARP has none.
     pub priority: Option<u32>,
     /// The group's virtual addresses; at most [`ADDRESSES_MAX`].
     pub addresses: Vec<IpAddr>,
-    /// The group's virtual stations: one, but for GLBP, which has one for each router.
+    /// The group's virtual MACs: one, or with GLBP one for each router.
     pub virtual_macs: Vec<Mac>,
 }
 
-/// Which protocol.
+/// A first-hop redundancy protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// Common Address Redundancy Protocol.
@@ -48,7 +48,7 @@ impl Protocol {
         }
     }
 
-    /// Which one a packet's header says; CARP's is VRRP's.
+    /// The protocol by a packet's IP header; CARP uses VRRP's number.
     pub fn of(packet: &Packet) -> Option<Self> {
         match (packet.protocol, packet.ports[1]) {
             (VRRP, _) => Some(Self::Vrrp),
@@ -59,27 +59,27 @@ impl Protocol {
     }
 }
 
-/// What a router is in its group (RFC 2281, section 5.1).
+/// The state of a router in its group (RFC 2281, section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It leads.
+    /// It forwards for the group.
     Active,
-    /// It takes no part.
+    /// It does not take part.
     Disabled,
-    /// It starts.
+    /// It is starting.
     Initial,
     /// It does not know the virtual address yet.
     Learn,
-    /// It knows it and is neither active nor standby.
+    /// It knows the virtual address, and is neither active nor standby.
     Listen,
-    /// It wants to become active or standby.
+    /// It is a candidate for active or standby.
     Speak,
-    /// It is next.
+    /// It is the next to become active.
     Standby,
 }
 
 impl State {
-    /// In the protocols' own word.
+    /// The state's name in the protocols.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -93,9 +93,9 @@ impl State {
     }
 }
 
-/// Virtual addresses of a group that are kept; the rest is stepped over.
+/// Virtual addresses of a group that are kept at most; the rest is skipped.
 pub const ADDRESSES_MAX: usize = 16;
-/// Virtual stations of a group that are kept: GLBP has four routers at most.
+/// Virtual MACs of a group that are kept at most: GLBP has up to four forwarders.
 pub const MACS_MAX: usize = 4;
 
 const VRRP: u8 = 112;
@@ -108,7 +108,7 @@ pub fn parse(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
     let packet = frame.packet.ok_or(WireError::BadValue)?;
     match Protocol::of(&packet) {
         Some(Protocol::Vrrp | Protocol::Carp) => vrrp(&packet, frame.body),
-        // Both talk to groups; a client's own port may have any number.
+        // Both send to multicast groups; a client may use one of their ports by chance.
         Some(_) if !packet.destination.is_multicast() => Ok(None),
         Some(Protocol::Hsrp) => hsrp(frame.body),
         Some(Protocol::Glbp) => glbp(frame.body),
@@ -166,7 +166,7 @@ fn hsrp(body: &[u8]) -> Result<Option<Message>, WireError> {
 /// RFC 2281, section 5.1.
 fn hsrp_first(body: &[u8]) -> Result<Option<Message>, WireError> {
     let fields: &[u8; 20] = body.first_chunk().ok_or(WireError::Truncated)?;
-    // Hello, coup, resign; others have another form.
+    // Hello, coup, resign; other messages have another form.
     if fields[1] > 2 {
         return Ok(None);
     }
@@ -189,7 +189,7 @@ fn hsrp_first(body: &[u8]) -> Result<Option<Message>, WireError> {
     }))
 }
 
-/// TLVs, of which the first kind is the group's state.
+/// HSRP version 2: TLVs, of which type 1 is the group's state.
 fn hsrp_second(mut rest: &[u8]) -> Result<Option<Message>, WireError> {
     while !rest.is_empty() {
         let &[kind, len] = rest.first_chunk().ok_or(WireError::Truncated)?;
@@ -231,7 +231,7 @@ fn hsrp_group(fields: &[u8; 40]) -> Result<Option<Message>, WireError> {
     }))
 }
 
-/// A head of 12 bytes, then TLVs whose length counts their own head: 1 the group, 2 a router that forwards.
+/// GLBP: a header of 12 bytes, then TLVs whose length includes type and length: 1 the group, 2 a forwarder.
 fn glbp(body: &[u8]) -> Result<Option<Message>, WireError> {
     let (head, mut rest) = body.split_first_chunk::<12>().ok_or(WireError::Truncated)?;
     if head[0] != 1 {
@@ -286,7 +286,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     four.or_else(|| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from))
 }
 
-/// A router that does not know its group's address yet says zeros.
+/// `None` for zeros, which a router sends that does not know its group's address yet.
 fn known(address: Option<IpAddr>) -> Vec<IpAddr> {
     address.into_iter().filter(|address| !address.is_unspecified()).collect()
 }
@@ -360,7 +360,7 @@ mod tests {
         ] {
             for len in 0..body.len() {
                 let read = read(protocol, port, "10.0.0.1", 255, &body[..len]);
-                // GLBP's parts stand for themselves.
+                // Each of GLBP's parts is independent of the others.
                 let is_sound = len >= whole || port == 3222 && matches!(len, 12 | 40);
                 assert_eq!(read.is_ok(), is_sound, "{port} {len}");
             }

@@ -1,14 +1,15 @@
-//! Datagrams from the ports of DNS, NTP and SNMP: whether they are answers, from their first bytes. Nothing else is read.
+//! Datagrams from the ports of DNS, NTP and SNMP: whether they are answers, from their first bytes. Nothing else is
+//! read.
 
 use crate::types::Frame;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
-/// A service answered.
+/// An answer of a UDP service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// `udp`.
+    /// The transport protocol: `udp`.
     pub protocol: &'static str,
-    /// Its port.
+    /// The service's port.
     pub port: u16,
 }
 
@@ -31,14 +32,14 @@ fn is_dns_answer(body: &[u8]) -> bool {
     header[2] & 0x80 != 0 && is_query && matches!(header[3] & 0xf, 0 | 3)
 }
 
-/// Mode 4, server, of version 1 to 4, from a clock that is set (RFC 5905, section 7.3).
+/// Mode 4, server, of version 1 to 4, from a server whose clock is set (RFC 5905, section 7.3).
 fn is_ntp_answer(body: &[u8]) -> bool {
     let Some(&[flags, stratum]) = body.first_chunk::<2>() else { return false };
     flags & 7 == 4 && (1..=4).contains(&(flags >> 3 & 7)) && (1..16).contains(&stratum)
 }
 
-/// A sequence of version, community and a response (RFC 3416), or of version 3 (RFC 3412), which is sealed behind its
-/// header.
+/// A sequence of version, community and a response (RFC 3416), or of version 3 (RFC 3412), whose contents after the
+/// header may be encrypted.
 fn is_snmp_answer(body: &[u8]) -> bool {
     let Some(message) = element(body, 0x30) else { return false };
     let Some((&[0x02, 1, version], rest)) = message.split_first_chunk::<3>() else { return false };
@@ -59,7 +60,7 @@ fn span(bytes: &[u8], tag: u8) -> Option<(usize, usize)> {
     }
 }
 
-/// An element's contents, as far as they are there.
+/// An element's contents, as far as the datagram has them.
 fn element(bytes: &[u8], tag: u8) -> Option<&[u8]> {
     let (start, len) = span(bytes, tag)?;
     bytes.get(start..(start + len).min(bytes.len()))

@@ -1,14 +1,14 @@
 //! SSDP (UPnP Device Architecture 2.0, section 1): the header lines of NOTIFY, M-SEARCH and of the answer to one. Names
-//! of headers know no case, the first of a name counts, and what is no header line is stepped over. A LOCATION is
-//! recorded and never fetched: whoever forges one would make the sensor ask whom he likes.
+//! of headers are compared without case, the first header of a name counts, and other lines are skipped. A LOCATION is
+//! recorded and never fetched: otherwise anybody who forges one could make the sensor connect to any address.
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// An SSDP message; texts are as sent, without the blanks around them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Which message.
+    /// Which message it is.
     pub kind: Kind,
     /// `SERVER`: operating system, UPnP version, product.
     pub server: Option<Text>,
@@ -29,15 +29,15 @@ pub struct Message {
 /// Which message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `NOTIFY`: a device says that it is there, or that it goes.
+    /// `NOTIFY`: a device announces itself or says goodbye.
     Notify,
     /// An answer to a search (`HTTP/1.1 200 OK`).
     Response,
-    /// `M-SEARCH`.
+    /// A search (`M-SEARCH`).
     Search,
 }
 
-/// Lines of one message that are looked at.
+/// Lines of one message that are read at most.
 pub const LINES_MAX: usize = 64;
 
 /// Reads a message. `Ok(None)`: another method, or no text at all.
@@ -55,7 +55,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
     };
     let (server, location, usn, nt, nts, st, user_agent) = (None, None, None, None, None, None, None);
     let mut message = Message { kind, server, location, usn, nt, nts, st, user_agent };
-    // An empty line ends the head; what follows it is no header.
+    // An empty line ends the headers.
     for line in lines.take_while(|line| !line.is_empty()).take(LINES_MAX) {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
         let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());

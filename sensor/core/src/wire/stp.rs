@@ -1,32 +1,32 @@
-//! Spanning tree (IEEE 802.1Q, clause 14): the bridge protocol data unit of STP, RSTP, MSTP and PVST+, from behind LLC
-//! or SNAP. Of MSTP the common tree is read; the instances behind it are not.
+//! Spanning tree (IEEE 802.1Q, clause 14): the bridge protocol data unit of STP, RSTP, MSTP and PVST+, after the
+//! LLC or SNAP header. Of MSTP the common tree is read; the instances that follow it are not.
 
 use std::fmt;
 
 use crate::types::Mac;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A bridge protocol data unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Protocol version: 0 STP, 2 RSTP, 3 MSTP.
     pub version: u8,
-    /// What it says; `None`: only that the topology changed (section 14.4.2).
+    /// The configuration; `None` in a message that says only that the topology changed (section 14.4.2).
     pub configuration: Option<Configuration>,
 }
 
 /// A configuration message (sections 14.4.1 and 14.4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Configuration {
-    /// Bits of the flags' octet; the lowest is [`TOPOLOGY_CHANGE`].
+    /// The flags' octet; its lowest bit is [`TOPOLOGY_CHANGE`].
     pub flags: u8,
     /// The root of the tree.
     pub root: BridgeId,
     /// The path's cost from the sender to the root.
     pub root_cost: u32,
-    /// The sender.
+    /// The bridge that sent it.
     pub bridge: BridgeId,
-    /// Its port: priority and number.
+    /// The sender's port: priority and number.
     pub port: u16,
 }
 
@@ -66,7 +66,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
         STP | RAPID => {
             let fields: &[u8; CONFIGURATION_LEN] = body.first_chunk().ok_or(WireError::Truncated)?;
             let mut bridge = bridge_id(&fields[17..25]);
-            // Within a region MSTP's sender stands further back (section 14.4.3, octets 94 to 101).
+            // Within a region MSTP gives the sender further back (section 14.4.3, octets 94 to 101).
             if version >= 3
                 && let Some(sender) = body.get(93..101)
             {

@@ -1,43 +1,43 @@
 //! WS-Discovery (OASIS 1.1, and the drafts of 2004 and 2005 before it): Hello, Bye, Probe, Resolve and the matches that
 //! answer them, with each target's endpoint, types, scopes and transport addresses. Elements are known by their local
-//! names, whatever prefix a sender gives their namespace. A message that ends early keeps what came before; an address
-//! in it is recorded, never asked. A document type, which could define entities, is refused, as SOAP refuses it.
+//! names, whatever prefix a sender gives their namespace. Of a message that ends early what came before is kept.
+//! Addresses are recorded and never connected to. A document type, which could define entities, is refused, as in SOAP.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use crate::types::Text;
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// A WS-Discovery message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Which message.
+    /// Which message it is.
     pub kind: Kind,
-    /// What it speaks of; at most [`TARGETS_MAX`].
+    /// The target services that it is about; at most [`TARGETS_MAX`].
     pub targets: Vec<Target>,
-    /// It ended early or is no XML from some point on.
+    /// Whether it ended early or is no XML from some point on.
     pub is_damaged: bool,
 }
 
 /// Which message (section 2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A target leaves.
+    /// Bye: a target leaves.
     Bye,
-    /// A target joins.
+    /// Hello: a target joins.
     Hello,
-    /// Who is of these types, in these scopes?
+    /// Probe: which targets have these types and scopes?
     Probe,
-    /// I am.
+    /// ProbeMatches: the answer to a Probe.
     ProbeMatches,
-    /// Where is that endpoint?
+    /// Resolve: what are the addresses of this endpoint?
     Resolve,
-    /// Here.
+    /// ResolveMatches: the answer to a Resolve.
     ResolveMatches,
 }
 
-/// A target service, or what is sought of one.
+/// A target service, or what a search asks of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
     /// Endpoint address, often `urn:uuid:`.
@@ -50,9 +50,9 @@ pub struct Target {
     pub xaddrs: Vec<Text>,
 }
 
-/// Targets of one message that are read.
+/// Targets of one message that are read at most.
 pub const TARGETS_MAX: usize = 8;
-/// Words of one list that are read; an ONVIF camera has some twelve scopes.
+/// Words of one list that are read at most; an ONVIF camera has about twelve scopes.
 pub const WORDS_MAX: usize = 32;
 
 /// Reads a message. `Ok(None)`: no XML, or another message.
@@ -78,7 +78,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
     }
 }
 
-/// A walk through the document.
+/// The state of reading the document, element by element.
 struct Scan {
     kind: Option<Kind>,
     targets: Vec<Target>,
@@ -87,7 +87,7 @@ struct Scan {
     words: String,
 }
 
-/// Where the walk is.
+/// The elements that are open.
 #[derive(Default)]
 struct Place {
     depth: usize,
@@ -194,7 +194,7 @@ fn kind(name: &[u8]) -> Option<Kind> {
     })
 }
 
-/// The entities that XML itself has; others are nothing.
+/// The value of an entity that XML itself defines; others are ignored.
 fn entity(name: &str) -> &'static str {
     match name {
         "amp" => "&",

@@ -22,7 +22,6 @@ use crate::probe::icmp::sweep::EchoSweep;
 use crate::probe::prober::Voice;
 use crate::terminal::failure::Failure;
 use crate::terminal::notice;
-use sensor_core::inventory::planner::cost::Cost;
 use sensor_core::inventory::planner::policy::{DELICATE_PORTS, Policy};
 use sensor_core::inventory::planner::probe::{Probe, Question, Technique};
 use sensor_core::inventory::planner::sweep::Sweep;
@@ -273,7 +272,7 @@ impl Target {
 
 /// What a question costs, in packets to the network.
 pub(super) fn cost(question: &Question) -> usize {
-    usize::try_from(Cost::of(question).sensor).unwrap_or(usize::MAX)
+    usize::try_from(question.cost().sensor).unwrap_or(usize::MAX)
 }
 
 fn is_neighbourly(ip: IpAddr) -> bool {

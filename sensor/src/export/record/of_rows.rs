@@ -10,7 +10,7 @@ use crate::export::record::text::{filled, hex, host_id, hostname, mac_kind, rfc3
 use crate::export::{HashMap, HashSet, RandomState};
 use crate::vendor::Vendors;
 use sensor_core::inventory::fingerprint::Fingerprints;
-use sensor_core::inventory::fingerprint::guess::Verdict;
+use sensor_core::inventory::fingerprint::guess::Conclusion;
 use sensor_core::inventory::model::address::{Asked, Binding, Holder, OpenPort, SnmpFacts};
 use sensor_core::inventory::model::host::{DhcpFacts, Host, HostId, Name, Station};
 use sensor_core::inventory::model::role::{Neighbour, Role, RoleHolder};
@@ -234,7 +234,7 @@ pub(crate) fn add_asked(record: &mut AddressRecord, asked: &Asked, host: Option<
     record.sources.dedup();
 }
 
-pub(crate) fn guess_record(verdict: &Verdict) -> GuessRecord {
+pub(crate) fn guess_record(verdict: &Conclusion) -> GuessRecord {
     GuessRecord {
         name: escape(&verdict.name).into_owned(),
         confidence: verdict.confidence,

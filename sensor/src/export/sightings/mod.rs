@@ -274,7 +274,7 @@ mod tests {
     use sensor_core::inventory::sighting::arp::ArpClaim;
     use sensor_core::inventory::sighting::ndp::RouterAdvert;
     use sensor_core::types::{Iface, Vlans};
-    use sensor_core::wire::WireError;
+    use sensor_core::wire::error::WireError;
     use sensor_core::wire::ndp::Prefix;
 
     const MAC: Mac = Mac([0, 0, 0x5e, 0, 0x53, 1]);

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use sensor_core::inventory::planner::cost::Cost;
 use sensor_core::inventory::planner::policy::{Network, Policy};
 use sensor_core::inventory::planner::probe::{Probe, Question, Technique};
 use sensor_core::types::Timestamp;
@@ -52,11 +51,11 @@ fn ports_are_allowed(network: &Network, question: &Question) -> bool {
 /// No second sees more than the rate and a burst, no host more in an hour than it may get. Of one life of the sensor:
 /// its buckets start full.
 pub fn check_rates(policy: &Policy, sent: &[(Timestamp, Probe)]) -> Result<(), String> {
-    let all: Vec<_> = sent.iter().map(|(at, probe)| (*at, Cost::of(&probe.question).sensor)).collect();
+    let all: Vec<_> = sent.iter().map(|(at, probe)| (*at, probe.question.cost().sensor)).collect();
     check_window(&all, 1, policy.rate_per_s + (policy.rate_per_s / 4).max(3), "the sensor in a second")?;
     let mut by_host: BTreeMap<IpAddr, Vec<(Timestamp, u32)>> = BTreeMap::new();
     for (at, probe) in sent {
-        by_host.entry(probe.ip).or_default().push((*at, Cost::of(&probe.question).host));
+        by_host.entry(probe.ip).or_default().push((*at, probe.question.cost().host));
     }
     for (ip, sent) in by_host {
         check_window(&sent, 3600, policy.host_per_hour, &format!("{ip} in an hour"))?;

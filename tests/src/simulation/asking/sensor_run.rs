@@ -10,7 +10,7 @@ use sensor_core::inventory::event::Event;
 use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::planner::probe::{Probe, Question};
-use sensor_core::inventory::planner::{Answers, Planner};
+use sensor_core::inventory::planner::state::{AnswerCounts, Planner};
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::inventory::sighting::answer::{Answer, PortState};
 use sensor_core::types::{Mac, Timestamp};
@@ -238,7 +238,7 @@ impl<'a> World<'a> {
         if in_order {
             desk.correlator.finish(self.now, &mut self.done.events);
         }
-        let Answers { in_time, duplicate, late, unasked } = desk.answers().unwrap_or_default();
+        let AnswerCounts { in_time, duplicate, late, unasked } = desk.answers().unwrap_or_default();
         for (sum, new) in self.done.answers.iter_mut().zip([in_time, duplicate, late, unasked]) {
             *sum += new;
         }

@@ -7,11 +7,11 @@ use ipnet::IpNet;
 use sensor_core::inventory::core::Core;
 use sensor_core::inventory::correlator::settings::{Allow, Members, Settings};
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
-use sensor_core::inventory::judge::policy::{Kin, Subjects, Telling};
+use sensor_core::inventory::judge::policy::{Cluster, Subjects, EventPolicy};
 use sensor_core::inventory::judge::{Judge, Verdict as Judged};
 use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
-use sensor_core::inventory::planner::Planner;
+use sensor_core::inventory::planner::state::Planner;
 use sensor_core::inventory::planner::policy::{Network, Policy};
 use sensor_core::inventory::planner::probe::Technique;
 use sensor_core::inventory::sighting::Sighting;
@@ -67,7 +67,7 @@ pub fn live(seed: u64) -> Week {
     let incidents = plant(&mut world);
     let net = "10.20.0.0/22".parse().expect("a network");
     let mut judge = Judge::default();
-    judge.set_telling(telling(&world));
+    judge.set_policy(telling(&world));
     let mut run = Run {
         seed,
         world,
@@ -245,17 +245,17 @@ impl Run {
 
 /// What the owner wrote down of whom: servers and routers are always on, a bond's cards are one machine's, and there is
 /// somebody who may scan.
-fn telling(world: &World) -> Telling {
+fn telling(world: &World) -> EventPolicy {
     let people = &world.people;
     let of_sort = |machine: &&super::hosts::Machine| matches!(machine.sort, Sort::Router | Sort::Server);
     let always_on = people.machines.iter().filter(of_sort).map(|machine| machine.mac).collect();
     let bond: BTreeSet<Mac> = people.bond.map(|card| people.machines[card].mac).into();
-    Telling {
+    EventPolicy {
         ignore: Subjects { macs: [people.machines[people.scanner].mac].into(), ..Subjects::default() },
         always_on: Subjects { macs: always_on, ..Subjects::default() },
         known: Subjects { macs: bond.clone(), ..Subjects::default() },
-        kin: vec![Kin { segment: None, macs: bond }],
-        ..Telling::default()
+        kin: vec![Cluster { segment: None, macs: bond }],
+        ..EventPolicy::default()
     }
 }
 

@@ -1,35 +1,67 @@
-//! An event: a change worth telling. Its kinds, whose rules are in `event/rules.rs`, their severities, and arpwatch's words for them.
+//! An event: a change worth reporting. Its kinds, with one file each, their severities and reasons.
 //!
 //! # Rules common to all
 //!
-//! - The sensor's own stations (`Settings::own_macs`), in the frame or in its payload, cause nothing at all. MACs that
-//!   no station can own (group addresses, zeros) make no station, and a claim by one is dropped.
-//! - *Claims* move addresses: ARP requests, replies and announcements; NDP solicitations, advertisements, router
-//!   messages, and a redirect's sender. *Hints* only fill and refresh: the address of a DHCP ACK, `ciaddr` of a client's
-//!   own message (not of RELEASE or DECLINE), the IP source of mDNS. *Questions* (ARP conflict check, DAD) do neither,
-//!   but make the station known.
-//! - Checks of a claim stand in arpwatch's order, and one that fires ends it: `bogon`, `mac-mismatch`, then the binding.
+//! - Frames from or about the sensor's own stations (`Settings::own_macs`) are ignored. MACs that no station can own
+//!   (group addresses, zeros) make no station, and a claim by one is dropped.
+//! - *Claims* move addresses from one station to another: ARP requests, replies and announcements; NDP solicitations,
+//!   advertisements, router messages, and a redirect's sender. *Hints* only bind addresses that are free and refresh
+//!   bindings: the address of a DHCP ACK, `ciaddr` of a client's own message (not of RELEASE or DECLINE), the IP source
+//!   of mDNS. *Questions* (ARP conflict check, DAD) do neither, but make the station known.
+//! - A claim is checked in arpwatch's order, and the first check that makes an event is the last: `bogon`,
+//!   `mac-mismatch`, then the binding.
 //! - 0/8, 127/8, 224/4, 255.255.255.255, `::`, `::1` and ff00::/8 are never bound.
 //! - `at` is the time of the sighting that shows the event; for a host that settled (see `new-host`), of its first
 //!   sighting, and for a move that was explained (see `changed-mac`), of the claim; so there `at` goes back by up to
 //!   three seconds while ids rise.
-//! - A gateway's address (on the allow list of routers, advertised by a router, told by DHCP's option 3, or a redundancy
-//!   group's) in other hands is an alarm: `changed-mac` (but with reasons `dhcp` and `failover`, and `proxy-arp` where the
-//!   old station does not answer), `ip-conflict`, `flip-flop`, `reused-mac`, and `mac-mismatch` where neither MAC is the
-//!   gateway's have severity alert and the detail `role` = `gateway`. `flip-flop` and `reused-mac` are so only when nothing
-//!   was told of these two stations for an hour. Not between stations of one host or redundancy group.
-//! - What limits evict is forgotten, and new when it comes back. With `Settings::history`, what restored rows already
-//!   say of a time is no news.
+//! - A gateway's address (on the allow list of routers, advertised by a router, told by DHCP's option 3, or a
+//!   redundancy group's) with another station is an alarm: `changed-mac` (but with reasons `dhcp` and `failover`, and
+//!   `proxy-arp` where the old station does not answer), `ip-conflict`, `flip-flop`, `reused-mac`, and `mac-mismatch`
+//!   where neither MAC is the gateway's have severity alert and the detail `role` = `gateway`. `flip-flop` and
+//!   `reused-mac` are so only when nothing was reported of these two stations for an hour. Not between stations of one
+//!   host or redundancy group.
+//! - What was evicted because a table was full is forgotten, and new when it comes back. With `Settings::history`, what
+//!   the restored rows already say of a time makes no events.
 
 use std::net::IpAddr;
 
+use crate::inventory::event::sentence::Facts;
+use crate::inventory::event::texts::{Catalog, Texts};
 use crate::inventory::model::host::HostId;
 use crate::types::{Mac, Segment, Timestamp};
 
-/// The rule of each kind.
-pub mod rules;
+/// The parts of the sentences in which events are told.
+pub mod sentence;
+/// What is said of a kind wherever kinds are explained.
+pub mod texts;
 
-/// A change worth telling.
+// One file a kind.
+mod bogon;
+mod changed_mac;
+mod flip_flop;
+mod flood;
+mod host_back;
+mod host_gone;
+mod ip_conflict;
+mod mac_mismatch;
+mod mac_rotated;
+mod name_changed;
+mod new_address;
+mod new_dhcp_server;
+mod new_host;
+mod new_router;
+mod reused_mac;
+mod rogue_dhcp_server;
+mod rogue_router;
+mod scan_detected;
+mod sensor_blind;
+mod sensor_loss;
+mod sensor_started;
+mod sensor_stopped;
+mod service_closed;
+mod service_opened;
+
+/// A change worth reporting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Rising, never reused within a database.
@@ -40,202 +72,186 @@ pub struct Event {
     pub kind: Kind,
     /// How much it matters.
     pub severity: Severity,
-    /// Where.
+    /// The segment on which it happened; absent for events of the sensor itself.
     pub segment: Option<Segment>,
     /// The address it is about.
     pub ip: Option<IpAddr>,
     /// The station it is about.
     pub mac: Option<Mac>,
-    /// The station before.
+    /// The station that had the address or the role before.
     pub old_mac: Option<Mac>,
     /// The host's best name, escaped.
     pub hostname: Option<String>,
-    /// The host.
+    /// The host that it is about.
     pub host: Option<HostId>,
     /// Why, for kinds that have several rules.
     pub reason: Option<Reason>,
-    /// How sure, in percent.
+    /// How sure the sensor is of `reason`, or that it is the same host, percent.
     pub confidence: Option<u8>,
-    /// Further facts, in a fixed order.
+    /// Further facts by name, in a fixed order for each kind; see [`Kind::details`].
     pub details: Vec<(&'static str, Detail)>,
 }
 
-/// A further fact's value.
+/// The value of a further fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// A number.
+    /// A number; its unit is in the name (`_s`, `_ms`).
     Number(u64),
     /// A text, escaped.
     Text(String),
-    /// Several texts.
+    /// Several texts, each escaped.
     Texts(Vec<String>),
 }
 
-/// What happened. In alphabetical order. The rule of each, with units and limits, is [`Kind::rule`]; what further facts it
-/// tells, [`Kind::details`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+/// Makes [`Kind`] from the table of kinds.
+macro_rules! kinds {
+    ($($(#[$doc:meta])+ $kind:ident: $name:literal, $severity:ident, $module:ident;)+) => {
+        /// What happened. In alphabetical order of the written names. The rule of each, with units and limits, is
+        /// [`Kind::rule`]; which further facts it gives, [`Kind::details`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $($(#[$doc])+ $kind,)+
+        }
+
+        impl Kind {
+            /// Every kind, in alphabetical order.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$kind),+];
+
+            /// The kind in every written form.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+
+            /// How much it matters, unless the rule says otherwise: in the learning period, for some reasons.
+            pub const fn severity(self) -> Severity {
+                match self {
+                    $(Self::$kind => Severity::$severity,)+
+                }
+            }
+
+            const fn texts(self) -> &'static Texts {
+                match self {
+                    $(Self::$kind => &$module::TEXTS,)+
+                }
+            }
+        }
+    };
+}
+
+// The one table of kinds: name, severity, and the file with everything else that is said of the kind. A new kind is a
+// line here, its file, and the code that finds it; `SENSOR_UPDATE=1 cargo test -p sensor export` then makes the catalog
+// and the manual's chapter anew.
+kinds! {
     /// A sender foreign to the segment.
-    Bogon,
+    Bogon: "bogon", Info, bogon;
     /// An address passed to a MAC that never held it.
-    ChangedMac,
+    ChangedMac: "changed-mac", Warning, changed_mac;
     /// An address passed back to the MAC before the present one.
-    FlipFlop,
+    FlipFlop: "flip-flop", Warning, flip_flop;
     /// A station sends more news of one class than the kernel lets through.
-    Flood,
+    Flood: "flood", Warning, flood;
     /// A host that was gone was heard again.
-    HostBack,
+    HostBack: "host-back", Info, host_back;
     /// A host is gone.
-    HostGone,
+    HostGone: "host-gone", Notice, host_gone;
     /// Two stations claim one address at the same time.
-    IpConflict,
+    IpConflict: "ip-conflict", Warning, ip_conflict;
     /// The ARP or ND payload's MAC is not the frame's.
-    MacMismatch,
+    MacMismatch: "mac-mismatch", Info, mac_mismatch;
     /// A known host is back with another MAC.
-    MacRotated,
+    MacRotated: "mac-rotated", Info, mac_rotated;
     /// The name of a host changed at its own source.
-    NameChanged,
+    NameChanged: "name-changed", Info, name_changed;
     /// A host that was told holds an address that nobody held before.
-    NewAddress,
+    NewAddress: "new-address", Info, new_address;
     /// A DHCP server never seen before.
-    NewDhcpServer,
+    NewDhcpServer: "new-dhcp-server", Notice, new_dhcp_server;
     /// A host never seen before.
-    NewHost,
+    NewHost: "new-host", Notice, new_host;
     /// A router never seen before.
-    NewRouter,
+    NewRouter: "new-router", Notice, new_router;
     /// An address passed back to a MAC that held it before the one before.
-    ReusedMac,
+    ReusedMac: "reused-mac", Warning, reused_mac;
     /// A DHCP server that is not allowed.
-    RogueDhcpServer,
+    RogueDhcpServer: "rogue-dhcp-server", Alert, rogue_dhcp_server;
     /// A router that is not allowed.
-    RogueRouter,
+    RogueRouter: "rogue-router", Alert, rogue_router;
     /// A station asks for very many addresses or ports.
-    ScanDetected,
+    ScanDetected: "scan-detected", Warning, scan_detected;
     /// A port hears nothing.
-    SensorBlind,
+    SensorBlind: "sensor-blind", Warning, sensor_blind;
     /// Frames were lost.
-    SensorLoss,
+    SensorLoss: "sensor-loss", Warning, sensor_loss;
     /// The sensor started.
-    SensorStarted,
+    SensorStarted: "sensor-started", Info, sensor_started;
     /// The sensor stopped.
-    SensorStopped,
+    SensorStopped: "sensor-stopped", Info, sensor_stopped;
     /// A TCP port that was open is closed.
-    ServiceClosed,
+    ServiceClosed: "service-closed", Info, service_closed;
     /// A TCP port that was closed is open.
-    ServiceOpened,
+    ServiceOpened: "service-opened", Notice, service_opened;
 }
 
 impl Kind {
-    /// Every kind, in alphabetical order.
-    pub const ALL: [Self; 24] = [
-        Self::Bogon,
-        Self::ChangedMac,
-        Self::FlipFlop,
-        Self::Flood,
-        Self::HostBack,
-        Self::HostGone,
-        Self::IpConflict,
-        Self::MacMismatch,
-        Self::MacRotated,
-        Self::NameChanged,
-        Self::NewAddress,
-        Self::NewDhcpServer,
-        Self::NewHost,
-        Self::NewRouter,
-        Self::ReusedMac,
-        Self::RogueDhcpServer,
-        Self::RogueRouter,
-        Self::ScanDetected,
-        Self::SensorBlind,
-        Self::SensorLoss,
-        Self::SensorStarted,
-        Self::SensorStopped,
-        Self::ServiceClosed,
-        Self::ServiceOpened,
-    ];
-
-    /// The kind in every written form.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bogon => "bogon",
-            Self::ChangedMac => "changed-mac",
-            Self::FlipFlop => "flip-flop",
-            Self::Flood => "flood",
-            Self::HostBack => "host-back",
-            Self::HostGone => "host-gone",
-            Self::IpConflict => "ip-conflict",
-            Self::MacMismatch => "mac-mismatch",
-            Self::MacRotated => "mac-rotated",
-            Self::NameChanged => "name-changed",
-            Self::NewAddress => "new-address",
-            Self::NewDhcpServer => "new-dhcp-server",
-            Self::NewHost => "new-host",
-            Self::NewRouter => "new-router",
-            Self::ReusedMac => "reused-mac",
-            Self::RogueDhcpServer => "rogue-dhcp-server",
-            Self::RogueRouter => "rogue-router",
-            Self::ScanDetected => "scan-detected",
-            Self::SensorBlind => "sensor-blind",
-            Self::SensorLoss => "sensor-loss",
-            Self::SensorStarted => "sensor-started",
-            Self::SensorStopped => "sensor-stopped",
-            Self::ServiceClosed => "service-closed",
-            Self::ServiceOpened => "service-opened",
-        }
-    }
-
     /// The reverse of [`Kind::name`].
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// arpwatch's name for it, where it has one (arpwatch 2.1a15, `db.c` and `arpwatch.c`).
+    /// arpwatch's name for it, where it has one.
     pub const fn arpwatch(self) -> Option<&'static str> {
-        match self {
-            Self::Bogon => Some("bogon"),
-            Self::ChangedMac => Some("changed ethernet address"),
-            Self::FlipFlop => Some("flip flop"),
-            Self::MacMismatch => Some("ethernet mismatch"),
-            Self::NewHost => Some("new station"),
-            Self::ReusedMac => Some("reused old ethernet address"),
-            _ => None,
-        }
+        self.texts().arpwatch
     }
 
-    /// How much it matters outside the learning period.
-    pub const fn severity(self) -> Severity {
-        match self {
-            Self::Bogon
-            | Self::HostBack
-            | Self::MacMismatch
-            | Self::MacRotated
-            | Self::NameChanged
-            | Self::NewAddress
-            | Self::SensorStarted
-            | Self::SensorStopped
-            | Self::ServiceClosed => Severity::Info,
-            Self::HostGone | Self::NewDhcpServer | Self::NewHost | Self::NewRouter | Self::ServiceOpened => {
-                Severity::Notice
-            }
-            Self::ChangedMac
-            | Self::FlipFlop
-            | Self::Flood
-            | Self::IpConflict
-            | Self::ReusedMac
-            | Self::ScanDetected
-            | Self::SensorBlind
-            | Self::SensorLoss => Severity::Warning,
-            Self::RogueDhcpServer | Self::RogueRouter => Severity::Alert,
-        }
+    /// The journal's `MESSAGE_ID` for it, under which the catalog explains it: 32 hexadecimal digits, fixed for ever.
+    pub const fn message_id(self) -> &'static str {
+        self.texts().message_id
+    }
+
+    /// When it is reported and when not, with units, windows and limits, in prose for the operator.
+    pub const fn rule(self) -> &'static str {
+        self.texts().rule
+    }
+
+    /// What its record may have besides `id`, `at`, `kind`, `severity`, `segment`, `iface`, `vlan`, `vendor`,
+    /// `old_vendor`, `hostname`, `host`, `details`, `message`, `arpwatch` and `sensor`, which every kind has where they
+    /// are known.
+    pub const fn fields(self) -> &'static [&'static str] {
+        self.texts().fields
+    }
+
+    /// The names of its details, sorted; `*` stands for the class of a frame.
+    pub const fn details(self) -> &'static [&'static str] {
+        self.texts().details
+    }
+
+    /// Whether its record may have a detail of this name.
+    pub fn has_detail(self, name: &str) -> bool {
+        self.details().iter().any(|known| match known.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => *known == name,
+        })
+    }
+
+    /// Its entry in the journal's catalog.
+    pub const fn catalog(self) -> Catalog {
+        self.texts().catalog
+    }
+
+    /// An event of this kind as one sentence for a person, without a full stop.
+    pub fn sentence(self, facts: &Facts<'_>) -> String {
+        (self.texts().sentence)(facts)
     }
 }
 
-/// How much an event matters.
+/// How much an event matters, in rising order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// For the record.
+    /// For the record only.
     Info,
-    /// Normal but significant.
+    /// Normal, but worth knowing.
     Notice,
     /// Look at it.
     Warning,

@@ -1,5 +1,5 @@
-//! What a host shows, each as a sort and a text: what rules are matched with. Some of it is kept in rows of its own
-//! (`state::Print`), the rest is in the host's and its addresses' rows.
+//! What a host shows of itself, each clue as a sort and a text: rules are matched with these. Some are stored as rows
+//! of their own (`model::host::Print`), the rest is taken from the rows of the host and its addresses.
 
 use crate::inventory::model::address::Asked;
 use crate::inventory::model::evidence::Evidence;
@@ -10,13 +10,13 @@ use crate::inventory::model::source::Source;
 /// One thing that a host shows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clue {
-    /// Of what sort.
+    /// Its sort.
     pub evidence: Evidence,
     /// The text, escaped.
     pub value: String,
 }
 
-/// Everything that a host shows: of itself, by its addresses' answers, by the roles it plays and by its MAC's vendor.
+/// Everything that a host shows: what it says of itself, what its addresses answered, its roles, and its MAC's vendor.
 pub fn clues<'a>(
     host: &'a Host,
     asked: impl Iterator<Item = &'a Asked> + Clone,
@@ -33,13 +33,13 @@ pub fn clues<'a>(
         add(Evidence::DhcpParameters, &list(&dhcp.parameters));
         add(Evidence::DhcpVendor, dhcp.vendor_class.as_deref().unwrap_or_default());
     }
-    // What a name server calls an address says nothing of who holds it today.
+    // The name that a name server gives an address says nothing of who holds the address today.
     let names = host.names.iter().chain(asked.clone().flat_map(|asked| &asked.names));
     names.filter(|name| name.source != Source::Ptr).for_each(|name| add(Evidence::Hostname, &name.name));
     for service in host.services.iter().filter(|service| !service.closed) {
         add(Evidence::MdnsService, service_type(&service.instance).unwrap_or_default());
     }
-    // Several models behind one MAC are a reflector's guests.
+    // Several models behind one MAC are hosts that an mDNS reflector speaks for.
     let models = host.prints.iter().filter(|print| print.evidence == Evidence::MdnsModel).count();
     for print in host.prints.iter().filter(|print| print.evidence != Evidence::MdnsModel || models == 1) {
         add(print.evidence, &print.value);
@@ -55,7 +55,7 @@ pub fn clues<'a>(
         match role {
             Role::DhcpServer => add(Evidence::Role, "dhcp-server"),
             Role::Router => add(Evidence::Role, "router"),
-            // What others say of an address.
+            // Said by others of an address.
             Role::DhcpRouter | Role::VirtualRouter => {}
         }
     }
@@ -65,7 +65,7 @@ pub fn clues<'a>(
     clues
 }
 
-/// Whether an address says anything of itself that [`clues`] looks at, beyond that it is there.
+/// Whether an address answered anything that [`clues`] looks at, beyond being there.
 pub fn is_telling(asked: &Asked) -> bool {
     !asked.names.is_empty() || !asked.ports.is_empty() || asked.snmp.is_some()
 }

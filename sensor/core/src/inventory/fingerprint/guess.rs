@@ -4,121 +4,123 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::fingerprint::clue::Clue;
-use crate::inventory::fingerprint::p0f;
 use crate::inventory::fingerprint::p0f::Signatures;
-use crate::inventory::fingerprint::rules::{Rules, Subject};
+use crate::inventory::fingerprint::p0f::signature::observed;
+use crate::inventory::fingerprint::rules::{RuleSet, Subject};
 use crate::inventory::model::evidence::{Channel, Evidence};
 
 /// What a host seems to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guess {
     /// Its operating system.
-    pub os: Option<Verdict>,
-    /// Its kind, one of [`crate::inventory::fingerprint::KINDS`].
-    pub kind: Option<Verdict>,
+    pub os: Option<Conclusion>,
+    /// Its kind, one of [`crate::inventory::fingerprint::kinds::KINDS`].
+    pub kind: Option<Conclusion>,
 }
 
-/// One guess.
+/// A guess of one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// What.
+pub struct Conclusion {
+    /// The name of the system or kind.
     pub name: String,
     /// How sure, percent, at least [`THRESHOLD`] and at most [`CONFIDENCE_MAX`].
     pub confidence: u8,
-    /// By what, the surest first: sort and text of the clue, escaped.
+    /// The clues that it rests on, the surest first: sort and text of each, escaped.
     pub evidence: Vec<String>,
 }
 
-/// What is less sure is not said, percent.
+/// A guess with less confidence is not made, percent.
 const THRESHOLD: u8 = 50;
 /// Nothing that a host says of itself is certain, percent.
 const CONFIDENCE_MAX: u8 = 95;
-/// How much of its confidence a contradicting clue takes away.
+/// Which part of its own confidence a contradicting clue takes away from the guess.
 const DOUBT: f64 = 0.6;
-/// Clues that are named.
+/// Clues that are named with a guess, at most.
 const EVIDENCE_MAX: usize = 6;
-/// What is shown of a clue, characters.
+/// What is shown of a clue's text, characters.
 const VALUE_MAX: usize = 100;
 
-/// p0f's signatures say less the less they fit, percent.
+/// The confidence of a p0f signature, by how well it fits, percent.
 const EXACT: u8 = 70;
 const GENERIC: u8 = 55;
 const FUZZY: u8 = 35;
 
-/// What one clue says.
-struct Word<'a> {
+/// What one clue says of the host.
+struct Statement<'a> {
     clue: &'a Clue,
     name: String,
     confidence: u8,
 }
 
-pub(super) fn guess(rules: &Rules, signatures: &Signatures, clues: &[Clue]) -> Guess {
+/// What the clues of one host add up to.
+pub(super) fn guess(rules: &RuleSet, signatures: &Signatures, clues: &[Clue]) -> Guess {
     let (mut os, mut kind) = (Vec::new(), Vec::new());
     for clue in clues {
         let is_answer = clue.evidence == Evidence::SynAck;
         let is_tcp = is_answer || clue.evidence == Evidence::Syn;
-        let syn = is_tcp.then(|| p0f::observed(&clue.value, is_answer)).flatten();
-        for (subject, words) in [(Subject::Os, &mut os), (Subject::Kind, &mut kind)] {
+        let syn = is_tcp.then(|| observed(&clue.value, is_answer)).flatten();
+        for (subject, statements) in [(Subject::Os, &mut os), (Subject::Kind, &mut kind)] {
             let say = rules.say(clue, syn.as_ref(), subject);
-            words.extend(say.map(|say| Word { clue, name: say.name.clone(), confidence: say.confidence }));
+            statements.extend(say.map(|say| Statement { clue, name: say.name.clone(), confidence: say.confidence }));
         }
         let found = syn.and_then(|syn| signatures.find(&syn));
-        // A program's signature says nothing of the system below it.
+        // A program's signature says nothing of the system that it runs on.
         if let Some(found) = found.filter(|found| found.label.class.is_some()) {
             let confidence = match (found.is_fuzzy, found.label.is_generic) {
                 (true, _) => FUZZY,
                 (false, true) => GENERIC,
                 (false, false) => EXACT,
             };
-            os.push(Word { clue, name: found.label.text(), confidence });
+            os.push(Statement { clue, name: found.label.text(), confidence });
         }
     }
-    Guess { os: verdict(rules, &os), kind: verdict(rules, &kind) }
+    Guess { os: conclusion(rules, &os), kind: conclusion(rules, &kind) }
 }
 
-/// The most special name that is sure enough.
-fn verdict(rules: &Rules, words: &[Word<'_>]) -> Option<Verdict> {
-    let lines: Vec<Vec<&str>> = words.iter().map(|word| rules.line_of(&word.name)).collect();
+/// The most specific name that is sure enough.
+fn conclusion(rules: &RuleSet, statements: &[Statement<'_>]) -> Option<Conclusion> {
+    let lines: Vec<Vec<&str>> = statements.iter().map(|statement| rules.line_of(&statement.name)).collect();
     let names: BTreeSet<&str> = lines.iter().flatten().copied().collect();
     let sure = names.into_iter().filter_map(|name| {
-        let confidence = confidence(rules, name, words, &lines);
+        let confidence = confidence(rules, name, statements, &lines);
         (confidence >= THRESHOLD).then(|| (rules.line_of(name).len(), confidence, name))
     });
     let (_, confidence, name) =
         sure.reduce(|best, next| if (next.0, next.1) > (best.0, best.1) { next } else { best })?;
     let own = rules.line_of(name);
-    let mut speaking: Vec<&Word<'_>> = words
+    let mut speaking: Vec<&Statement<'_>> = statements
         .iter()
         .zip(&lines)
-        .filter(|(word, line)| line.contains(&name) || own.contains(&word.name.as_str()))
-        .map(|(word, _)| word)
+        .filter(|(statement, line)| line.contains(&name) || own.contains(&statement.name.as_str()))
+        .map(|(statement, _)| statement)
         .collect();
     speaking.sort_by(|a, b| b.confidence.cmp(&a.confidence).then(a.clue.cmp(b.clue)));
     let mut evidence: Vec<String> = Vec::new();
-    for word in speaking {
-        let text = shown(word.clue);
+    for statement in speaking {
+        let text = shown(statement.clue);
         if !evidence.contains(&text) && evidence.len() < EVIDENCE_MAX {
             evidence.push(text);
         }
     }
-    Some(Verdict { name: name.to_owned(), confidence, evidence })
+    Some(Conclusion { name: name.to_owned(), confidence, evidence })
 }
 
-/// How sure a name is: by all that say it or something more special, but for all that say something else. What says
-/// something more general neither adds nor takes away.
-fn confidence(rules: &Rules, name: &str, words: &[Word<'_>], lines: &[Vec<&str>]) -> u8 {
+/// How sure a name is, percent: statements of this name or of a more specific one add to it, others take away.
+/// Statements of something more general do neither.
+fn confidence(rules: &RuleSet, name: &str, statements: &[Statement<'_>], lines: &[Vec<&str>]) -> u8 {
     let own = rules.line_of(name);
     let (mut for_it, mut against_it) = (BTreeMap::<Channel, u8>::new(), BTreeMap::<Channel, u8>::new());
-    for (word, line) in words.iter().zip(lines) {
+    for (statement, line) in statements.iter().zip(lines) {
         let side = match () {
             () if line.contains(&name) => &mut for_it,
-            () if own.contains(&word.name.as_str()) => continue,
+            () if own.contains(&statement.name.as_str()) => continue,
             () => &mut against_it,
         };
-        let strongest = side.entry(word.clue.evidence.channel()).or_default();
-        *strongest = word.confidence.max(*strongest);
+        let strongest = side.entry(statement.clue.evidence.channel()).or_default();
+        *strongest = statement.confidence.max(*strongest);
     }
-    // In one protocol's words the surest is heard: a weaker one there is a rule's blunder, not another witness.
+    // Of one protocol's statements only the surest counts: a weaker one that contradicts it is a rule's mistake and no
+    // independent evidence.
     against_it.retain(|channel, confidence| for_it.get(channel).is_none_or(|own| *confidence >= *own));
     let share = |confidence: &u8| f64::from(*confidence) / 100.0;
     let doubtful: f64 = for_it.values().map(|confidence| 1.0 - share(confidence)).product();
@@ -141,7 +143,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
     use super::*;
-    use crate::inventory::fingerprint::Fingerprints;
 
     const RULES: &str = "\
 is Debian = Linux
@@ -161,10 +162,11 @@ mdns-service _ipp._tcp => kind printer 40
     /// `name confidence` of the system and of the kind, by these rules only.
     #[track_caller]
     fn check(clues: &[(Evidence, &str)], os: Option<(&str, u8)>, kind: Option<(&str, u8)>) {
-        let rules = Rules::parse(RULES).unwrap();
+        let rules = RuleSet::parse(RULES).unwrap();
         let clues = clues.iter().map(|(evidence, value)| Clue { evidence: *evidence, value: (*value).to_owned() });
         let guess = guess(&rules, &Signatures::default(), &clues.collect::<Vec<_>>());
-        let plain = |verdict: Option<Verdict>| verdict.map(|verdict| (verdict.name, verdict.confidence));
+        let plain =
+            |conclusion: Option<Conclusion>| conclusion.map(|conclusion| (conclusion.name, conclusion.confidence));
         let expected = |guess: Option<(&str, u8)>| guess.map(|(name, confidence)| (name.to_owned(), confidence));
         assert_eq!((plain(guess.os), plain(guess.kind)), (expected(os), expected(kind)));
     }
@@ -208,55 +210,12 @@ mdns-service _ipp._tcp => kind printer 40
 
     #[test]
     fn evidence_is_named_surest_first_and_cut() {
-        let rules = Rules::parse(RULES).unwrap();
+        let rules = RuleSet::parse(RULES).unwrap();
         let clue = |evidence, value: String| Clue { evidence, value };
         let long = format!("linux {}", "\u{e9}".repeat(200));
         let clues = [clue(Evidence::DhcpVendor, long), clue(Evidence::Ssh, "Debian".to_owned())];
         let os = guess(&rules, &Signatures::default(), &clues).os.unwrap();
         assert_eq!(os.evidence[0], "ssh: Debian");
         assert_eq!(os.evidence[1].chars().count(), "dhcp-vendor: ".len() + VALUE_MAX + 2);
-    }
-
-    #[test]
-    fn p0fs_signatures_join_in() {
-        let mut prints = Fingerprints::builtin();
-        let file = "classes = unix\n[tcp:request]\nlabel = s:unix:Linux:9 and newer\nsig = *:64:0:*:*,*:mss,sok:df,id+:0\n\
-            label = s:!:Tool:\nsig = *:64:0:*:*,*:mss::0";
-        prints.add_signatures(file).unwrap();
-        let syn = |value: &str| vec![Clue { evidence: Evidence::Syn, value: value.to_owned() }];
-        let os = prints.guess(&syn("4:64+0:0:1460:1,0:mss,sok:df,id+:0")).os.unwrap();
-        assert_eq!((os.name.as_str(), os.confidence), ("Linux 9 and newer", EXACT));
-        assert_eq!(prints.guess(&syn("4:64+0:0:1460:1,0:mss::0")).os, None);
-        assert_eq!(prints.guess(&syn("rubbish")).os, None);
-    }
-
-    /// What our own rules make of what well-known hosts show.
-    #[track_caller]
-    fn check_known(clues: &[(Evidence, &str)], os: Option<&str>, kind: Option<&str>) {
-        let clues = clues.iter().map(|(evidence, value)| Clue { evidence: *evidence, value: (*value).to_owned() });
-        let guess = Fingerprints::builtin().guess(&clues.collect::<Vec<_>>());
-        let name = |verdict: &Option<Verdict>| verdict.as_ref().map(|verdict| verdict.name.clone());
-        assert_eq!((name(&guess.os).as_deref(), name(&guess.kind).as_deref()), (os, kind), "{guess:?}");
-    }
-
-    #[test]
-    fn well_known_hosts() {
-        check_known(
-            &[(Evidence::DhcpVendor, "MSFT 5.0"), (Evidence::Hostname, "DESKTOP-4F2K9QX")],
-            Some("Windows"),
-            Some("computer"),
-        );
-        check_known(&[(Evidence::DhcpVendor, "android-dhcp-13")], Some("Android"), Some("phone"));
-        check_known(&[(Evidence::MdnsModel, "MacBookPro18,3")], Some("macOS"), Some("computer"));
-        check_known(&[(Evidence::DhcpParameters, "1,121,3,6,15,108,114,119,252")], Some("Apple"), None);
-        check_known(&[(Evidence::Ssh, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3")], Some("Debian"), None);
-        check_known(&[(Evidence::Snmp, "Cisco IOS Software, C2960 Software")], Some("Cisco IOS"), None);
-        check_known(
-            &[(Evidence::MdnsService, "_ipp._tcp"), (Evidence::MdnsService, "_pdl-datastream._tcp")],
-            None,
-            Some("printer"),
-        );
-        check_known(&[(Evidence::Syn, "4:64+0:0:1460:64240,7:mss,sok,ts,nop,ws:df,id+:0")], Some("Linux"), None);
-        check_known(&[(Evidence::Vendor, "Apple, Inc.")], None, None);
     }
 }

@@ -1,73 +1,62 @@
-//! What a host is: an operating system and a kind, by everything that it shows of itself. Rules are data
-//! (`rules.txt`, a user's file of the same form, p0f's signature file); here is only how they are read and weighed.
+//! What a host is, operating system and kind, concluded from everything that it shows of itself. The rules are data
+//! (`rules.txt`, a user's file of the same form, p0f's signature file); here is how they are read and weighed.
 
-use std::fmt;
 use std::sync::LazyLock;
-
-/// What a host shows.
-pub mod clue;
-/// From clues to a guess.
-pub mod guess;
-/// p0f's signature file.
-pub mod p0f;
-/// The rules' file.
-pub mod rules;
 
 use crate::inventory::fingerprint::clue::Clue;
 use crate::inventory::fingerprint::guess::Guess;
+use crate::inventory::fingerprint::mistake::Mistake;
+use crate::inventory::fingerprint::p0f::Signatures;
+use crate::inventory::fingerprint::rules::RuleSet;
 
-use crate::inventory::fingerprint::rules::Rules;
+/// What a host shows of itself.
+pub mod clue;
+/// The kinds of hosts that are told apart.
+pub mod kinds;
+/// What is wrong in a file of rules or signatures.
+pub mod mistake;
+/// p0f's signature file.
+pub mod p0f;
+/// The file of rules.
+mod rules;
+/// From clues to a guess.
+pub mod guess;
 
-/// Everything that guesses are made by.
+#[cfg(test)]
+mod tests;
+
+/// The rules and signatures by which guesses are made.
 #[derive(Clone, Debug)]
 pub struct Fingerprints {
-    /// With a user's; absent where the program's own are all.
-    rules: Option<Rules>,
-    signatures: p0f::Signatures,
-}
-
-/// What is wrong in a file of rules or signatures.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// Its line, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub reason: String,
-}
-
-impl std::error::Error for Mistake {}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The file may be anybody's: what is quoted of it moves no cursor.
-        write!(f, "line {}: {}", self.line, crate::types::Text::new(self.reason.as_bytes()).escaped())
-    }
+    /// The program's own with a user's; absent where the user has none.
+    rules: Option<RuleSet>,
+    signatures: Signatures,
 }
 
 impl Fingerprints {
-    /// The program's own rules.
+    /// With the program's own rules only.
     pub fn builtin() -> Self {
-        Self { rules: None, signatures: p0f::Signatures::default() }
+        Self { rules: None, signatures: Signatures::default() }
     }
 
-    /// Takes in a user's rules; they win over the program's own where both speak of the same clue.
+    /// Adds a user's rules; they take precedence over the program's own where both match the same clue.
     pub fn add_rules(&mut self, text: &str) -> Result<(), Mistake> {
         let own = || LazyLock::force(&OWN).clone();
         let mut rules = self.rules.take().unwrap_or_else(own);
-        let result = Rules::parse(text).map(|users| rules.put_before(users));
+        let result = RuleSet::parse(text).map(|users| rules.put_before(users));
         self.rules = Some(rules);
         result
     }
 
-    /// Takes in p0f's signatures; how many of requests, of responses, and of other sections.
+    /// Adds p0f's signatures. How many there are of requests, of responses, and of other sections, which are ignored.
     pub fn add_signatures(&mut self, text: &str) -> Result<[usize; 3], Mistake> {
-        self.signatures = p0f::Signatures::parse(text)?;
+        self.signatures = Signatures::parse(text)?;
         Ok(self.signatures.counts())
     }
 
-    /// What the clues of one host say together.
+    /// What the clues of one host add up to.
     pub fn guess(&self, clues: &[Clue]) -> Guess {
-        // Many hosts show nothing.
+        // Many hosts show nothing: the rules need not be read for them.
         match clues {
             [] => Guess::default(),
             _ => guess::guess(self.rules.as_ref().unwrap_or(&OWN), &self.signatures, clues),
@@ -75,31 +64,9 @@ impl Fingerprints {
     }
 }
 
+/// The text of the program's own rules.
 const BUILTIN: &str = include_str!("rules.txt");
 
-/// The program's own rules, read when the first host shows something.
-static OWN: LazyLock<Rules> = LazyLock::new(|| Rules::parse(BUILTIN).expect("a test reads the program's own rules"));
-
-/// What a host may be.
-pub const KINDS: [&str; 20] = [
-    "access-point",
-    "appliance",
-    "camera",
-    "computer",
-    "console",
-    "hypervisor",
-    "iot",
-    "nas",
-    "phone",
-    "printer",
-    "router",
-    "scanner",
-    "server",
-    "speaker",
-    "switch",
-    "tablet",
-    "tv",
-    "virtual-machine",
-    "voip-phone",
-    "watch",
-];
+/// The program's own rules, parsed when the first host shows something.
+static OWN: LazyLock<RuleSet> =
+    LazyLock::new(|| RuleSet::parse(BUILTIN).expect("a test reads the program's own rules"));

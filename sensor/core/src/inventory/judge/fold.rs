@@ -1,5 +1,5 @@
-//! Repeats: one event a cause, with a count and the time of the last. Bounded: what is full forgets the quarter that was
-//! unrepeated for longest, and a forgotten cause is told anew.
+//! Repeats: one event for each fold key, with a count and the time of the last repeat. Bounded: when there are too
+//! many, the quarter that was not repeated for longest is forgotten, and what is forgotten is reported anew.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::types::Timestamp;
 /// An event's repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fold {
-    /// The event that they repeat.
+    /// The id of the event that they repeat.
     pub id: u64,
     /// How often it happened, the first time included: 2 or more.
     pub count: u64,
@@ -21,26 +21,26 @@ pub struct Fold {
 /// A kept event that may be repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
-    /// What repeats are known by.
+    /// Its fold key, by which repeats are recognised.
     pub cause: String,
-    /// Its number.
+    /// Its id.
     pub id: u64,
     /// When it happened first.
     pub at: Timestamp,
     /// When it happened last.
     pub last_at: Timestamp,
-    /// How often.
+    /// How often it happened, the first time included.
     pub count: u64,
-    /// How loud it was told.
+    /// The severity with which it was reported.
     pub severity: Severity,
     /// Whether it was muted.
     pub muted: bool,
 }
 
-/// Causes that are remembered.
+/// Events that are remembered at most.
 pub(super) const CAUSES_MAX: usize = 16_384;
-/// What goes on for longer is told again.
-const TOLD_AGAIN: Duration = Duration::from_hours(24);
+/// What goes on for longer than this is reported again.
+const FOLD_MAX: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Default)]
 pub(super) struct Folds {
@@ -48,7 +48,7 @@ pub(super) struct Folds {
 }
 
 impl Folds {
-    /// From what was kept. Of several events of one cause the newest counts.
+    /// From what was stored. Of several events with one key the newest counts.
     pub(super) fn restore(past: Vec<Past>) -> Self {
         let mut folds = Self::default();
         for past in past {
@@ -60,13 +60,13 @@ impl Folds {
         folds
     }
 
-    /// Counts a repeat; `None` when the event is to be kept by itself, which then begins to be repeated.
+    /// Counts a repeat; `None` when the event is to be kept: it then counts as the first of its repeats.
     pub(super) fn add(&mut self, cause: &str, event: &Event, muted: bool, window: Duration) -> Option<Fold> {
         let at = event.at;
         if let Some(past) = self.causes.get_mut(cause) {
-            let is_near = distance(past.last_at, at) <= window && distance(past.at, at) < TOLD_AGAIN;
-            let is_louder = event.severity > past.severity || past.muted && !muted;
-            if !window.is_zero() && is_near && !is_louder {
+            let is_near = distance(past.last_at, at) <= window && distance(past.at, at) < FOLD_MAX;
+            let is_worse = event.severity > past.severity || past.muted && !muted;
+            if !window.is_zero() && is_near && !is_worse {
                 past.count += 1;
                 past.last_at = past.last_at.max(at);
                 return Some(Fold { id: past.id, count: past.count, last_at: past.last_at });
@@ -84,7 +84,7 @@ impl Folds {
         self.causes.insert(past.cause.clone(), past);
     }
 
-    /// Several at once, so that a flood pays a constant price each.
+    /// Forgets many at once, so that each new event of a flood costs little.
     fn forget(&mut self) {
         let mut ages: Vec<(Timestamp, u64)> = self.causes.values().map(|past| (past.last_at, past.id)).collect();
         let (_, &mut last, _) = ages.select_nth_unstable(CAUSES_MAX / 4);
@@ -97,7 +97,7 @@ impl Folds {
     }
 }
 
-/// Between two times, whichever is first.
+/// The time between two moments, whichever is first.
 fn distance(a: Timestamp, b: Timestamp) -> Duration {
     a.since(b).max(b.since(a))
 }

@@ -1,14 +1,14 @@
-//! What makes two events one: the same kind at the same place, about the same address and stations, for the same reason.
-//! Where a kind is about more than that, its details belong to the cause too.
+//! What makes two events one: the same kind on the same segment, about the same address and stations, for the same
+//! reason. Where a kind is about more than that, some of its details are part of the key too.
 
 use std::fmt::Write as _;
 
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::types::Mac;
 
-/// The cause as a text, the same for each repeat; `None` for kinds each of which is an event of its own: the sensor's start
-/// and stop, and those that come in pairs, whose last one says how things are.
-pub(super) fn cause(event: &Event) -> Option<String> {
+/// The key as a text, the same for each repeat. `None` for kinds of which each is an event of its own: the sensor's
+/// start and stop, and those that come in pairs, of which the last one says how things are.
+pub(super) fn fold_key(event: &Event) -> Option<String> {
     if matches!(
         event.kind,
         Kind::HostBack
@@ -31,7 +31,7 @@ pub(super) fn cause(event: &Event) -> Option<String> {
         match (event.kind, value) {
             // Which classes were lost, not how many frames.
             (Kind::SensorLoss, _) => add(&mut text, Some(name)),
-            // Another prefix or name server is another lie.
+            // Another prefix or name server is another attack.
             (Kind::RogueRouter, Detail::Texts(values)) => add(&mut text, Some(values.join(","))),
             (_, Detail::Text(value)) if is_part(event.kind, name) => add(&mut text, Some(value)),
             _ => {}
@@ -40,7 +40,7 @@ pub(super) fn cause(event: &Event) -> Option<String> {
     Some(text)
 }
 
-/// Details that belong to the cause.
+/// Details that are part of the key.
 fn is_part(kind: Kind, detail: &str) -> bool {
     match kind {
         Kind::Flood => detail == "class",
@@ -51,7 +51,7 @@ fn is_part(kind: Kind, detail: &str) -> bool {
     }
 }
 
-/// Two stations between which an address goes to and fro are one cause, whichever has it now.
+/// The stations of the key: of two between which an address goes to and fro, in a fixed order, whichever has it now.
 fn stations(event: &Event) -> [Option<Mac>; 2] {
     let mut macs = [event.mac, event.old_mac];
     if matches!(event.kind, Kind::FlipFlop | Kind::IpConflict | Kind::ReusedMac) {

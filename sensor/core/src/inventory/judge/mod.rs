@@ -1,76 +1,79 @@
-//! The judge: what is told of the events that the correlator found. It changes no fact, only how loud it is said.
+//! The judge: which of the events that the correlator found are reported, and with which severity. It changes no fact.
 //!
 //! # Its rules, in this order
 //!
-//! 1. *Ignored*: an event is neither kept nor told when its address is on the ignore list, or all of its stations and its
-//!    host are. A claim of an ignored station on somebody else's address is not ignored.
-//! 2. *Severity*: `host-gone` of an always-on host is `alert`; `new-host` of a known host is `info`; an address that passes
-//!    between stations of one kin is `info`; then the first of the owner's rules that holds and names a severity decides.
-//! 3. *Muted*: the first of the owner's rules that holds and mutes, else the first mute that lasts. Kept, marked, not told.
-//! 4. *Folded*: a repeat of the same cause (see [`cause`]) within `Telling::fold` of the last one, and within a day of the
-//!    first, is counted and not told, unless it is more severe than what was told, or what it repeats was muted and it is not.
+//! 1. *Ignored*: an event is neither kept nor reported when its address is on the ignore list, or all of its stations
+//!    and its host are. A claim of an ignored station on somebody else's address is not ignored.
+//! 2. *Severity*: `host-gone` of an always-on host is `alert`; `new-host` of a known host is `info`; an address that
+//!    passes between stations of one cluster (`kin`) is `info`; then the first of the owner's rules that applies and
+//!    names a severity decides.
+//! 3. *Muted*: by the first of the owner's rules that applies and mutes, else by the first mute in force. A muted event
+//!    is kept and marked, and not reported.
+//! 4. *Folded*: a repeat with the same [`fold_key`] within `EventPolicy::fold` of the last one, and within a day of the
+//!    first, is counted and not reported, unless it is more severe than what was reported, or what it repeats was muted
+//!    and it is not.
 //!
-//! All by the event's own time, so that it does not matter when the judge is asked.
+//! All of this goes by the event's own time, so that it does not matter when the judge is asked.
 
 use std::fmt;
 
 use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::judge::fold::Folds;
 use crate::inventory::judge::fold::{Fold, Past};
-use crate::inventory::judge::fold_key::cause;
+use crate::inventory::judge::fold_key::fold_key;
 use crate::inventory::judge::mute::Mute;
-use crate::inventory::judge::policy::{Rule, Telling};
-use crate::inventory::judge::renotify::{AGAIN, Again};
+use crate::inventory::judge::policy::{EventPolicy, Rule};
+use crate::inventory::judge::renotify::{AGAIN, Renotify};
 use crate::inventory::model::rows::Rows;
 use crate::types::{Mac, Timestamp};
+
+/// What the owner decided about events.
+pub mod policy;
+/// Maintenance windows.
+pub mod mute;
+/// What makes two events one.
+mod fold_key;
 /// Repeats.
 pub mod fold;
-/// What is not told for a while.
-pub mod mute;
+/// Unknown hosts that are reported again.
+pub mod renotify;
+
 #[cfg(test)]
 mod tests;
 
-/// What makes two events one.
-pub mod fold_key;
-/// Who is told again.
-pub mod renotify;
-
-/// What the owner decided about events: which are ignored, muted, louder or softer.
-pub mod policy;
-
-/// Decides which events are told.
+/// Decides which events are reported.
 #[derive(Debug, Default)]
 pub struct Judge {
-    telling: Telling,
+    policy: EventPolicy,
     mutes: Vec<Mute>,
     folds: Folds,
     utc_offset_s: i32,
-    /// Until when unknown hosts were told again.
+    /// Up to which moment unknown hosts were reported again.
     renotified_to: Option<Timestamp>,
 }
 
 /// What becomes of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing.
+    /// It is dropped.
     Ignored,
-    /// It repeats one that was kept, whose count rises.
+    /// It repeats one that was kept, whose count rises; it is not kept itself.
     Folded(Fold),
-    /// It is kept, and told unless it is muted.
+    /// It is kept, and reported unless it is muted.
     Kept {
-        /// Why it is not told.
+        /// Why it is not reported, where it is not.
         muted: Option<Muted>,
-        /// What repeats of it are known by; absent when every one is an event of its own.
+        /// Its [`fold_key`], by which repeats of it are recognised; absent where each repeat is an event of its own.
         cause: Option<String>,
     },
 }
 
-/// Why an event is not told.
+/// Why an event is not reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Muted {
-    /// A mute of this number.
+    /// By the mute with this number.
     Mute(u64),
-    /// The owner's rule of this place, from 1.
+    /// By this rule of the owner's, counted from 1.
     Rule(usize),
 }
 
@@ -84,12 +87,13 @@ impl fmt::Display for Muted {
 }
 
 impl Judge {
-    /// By these rules from now on. What was counted goes on being counted.
-    pub fn set_telling(&mut self, telling: Telling) {
-        self.telling = telling;
+    /// Replaces the owner's decisions. Repeats go on being counted.
+    pub fn set_policy(&mut self, policy: EventPolicy) {
+        self.policy = policy;
     }
 
-    /// Goes on from what was kept: events that may be repeated, mutes, and until when unknown hosts were told again.
+    /// Goes on from what was stored: events that may be repeated, mutes, and up to which moment unknown hosts were
+    /// reported again.
     pub fn restore(&mut self, past: Vec<Past>, mutes: Vec<Mute>, renotified_to: Option<Timestamp>) {
         self.folds = Folds::restore(past);
         self.mutes = mutes;
@@ -101,44 +105,44 @@ impl Judge {
         self.utc_offset_s = seconds;
     }
 
-    /// What is muted, by number.
+    /// The mutes, by number.
     pub fn mutes(&self) -> &[Mute] {
         &self.mutes
     }
 
-    /// What is muted, to be changed.
+    /// The mutes, to be changed.
     pub fn mutes_mut(&mut self) -> &mut Vec<Mute> {
         &mut self.mutes
     }
 
-    /// What becomes of an event, whose severity may change.
+    /// What becomes of an event; its severity may change.
     pub fn judge(&mut self, event: &mut Event) -> Verdict {
         if self.is_ignored(event) {
             return Verdict::Ignored;
         }
         event.severity = self.severity(event);
         let muted = self.muted(event);
-        // An unknown host that is told again is no repeat of the cause, but the owner's wish.
-        let cause = if is_again(event) { None } else { cause(event) };
+        // The owner wants unknown hosts to be reported again: that is no repeat to be folded.
+        let cause = if is_renotified(event) { None } else { fold_key(event) };
         if let Some(cause) = &cause
-            && let Some(fold) = self.folds.add(cause, event, muted.is_some(), self.telling.fold)
+            && let Some(fold) = self.folds.add(cause, event, muted.is_some(), self.policy.fold)
         {
             return Verdict::Folded(fold);
         }
         Verdict::Kept { muted, cause }
     }
 
-    /// Unknown hosts that are due to be told again by `now`, and were not at the last call. `rows`: the inventory, asked for
-    /// only where the owner wants this.
-    pub fn renotify(&mut self, now: Timestamp, rows: impl FnOnce() -> Rows) -> Vec<Again> {
+    /// Unknown hosts that became due to be reported again since the last call. `rows`: the inventory, asked for only
+    /// where the owner wants this.
+    pub fn renotify(&mut self, now: Timestamp, rows: impl FnOnce() -> Rows) -> Vec<Renotify> {
         let since = self.renotified_to.replace(now);
-        let Some(span) = self.telling.renotify.filter(|_| !self.telling.known.is_empty()) else { return Vec::new() };
+        let Some(span) = self.policy.renotify.filter(|_| !self.policy.known.is_empty()) else { return Vec::new() };
         let Some(since) = since.filter(|since| *since < now) else { return Vec::new() };
-        renotify::due(&rows(), &self.telling.known, span, since, now)
+        renotify::due(&rows(), &self.policy.known, span, since, now)
     }
 
     fn is_ignored(&self, event: &Event) -> bool {
-        let ignore = &self.telling.ignore;
+        let ignore = &self.policy.ignore;
         if event.ip.is_some_and(|ip| ignore.has_ip(ip)) {
             return true;
         }
@@ -148,18 +152,18 @@ impl Judge {
     }
 
     fn severity(&self, event: &Event) -> Severity {
-        let telling = &self.telling;
+        let policy = &self.policy;
         let by_list = match event.kind {
-            Kind::HostGone if telling.always_on.has(event) => Severity::Alert,
-            Kind::NewHost if telling.known.has(event) => Severity::Info,
-            _ if self.is_among_kin(event) => Severity::Info,
+            Kind::HostGone if policy.always_on.has(event) => Severity::Alert,
+            Kind::NewHost if policy.known.has(event) => Severity::Info,
+            _ if self.is_within_cluster(event) => Severity::Info,
             _ => event.severity,
         };
-        let rule = telling.rules.iter().find(|rule| rule.severity.is_some() && self.holds(rule, event, by_list));
+        let rule = policy.rules.iter().find(|rule| rule.severity.is_some() && self.holds(rule, event, by_list));
         rule.and_then(|rule| rule.severity).unwrap_or(by_list)
     }
 
-    fn is_among_kin(&self, event: &Event) -> bool {
+    fn is_within_cluster(&self, event: &Event) -> bool {
         let before = match event.kind {
             Kind::ChangedMac | Kind::FlipFlop | Kind::IpConflict | Kind::ReusedMac => event.old_mac,
             Kind::MacMismatch => event.details.iter().find_map(|(name, value)| match value {
@@ -169,12 +173,12 @@ impl Judge {
             _ => None,
         };
         let (Some(mac), Some(before)) = (event.mac, before) else { return false };
-        let mut here = self.telling.kin.iter().filter(|kin| kin.segment.is_none() || kin.segment == event.segment);
+        let mut here = self.policy.kin.iter().filter(|kin| kin.segment.is_none() || kin.segment == event.segment);
         here.any(|kin| kin.macs.contains(&mac) && kin.macs.contains(&before))
     }
 
     fn muted(&self, event: &Event) -> Option<Muted> {
-        let mut rules = (1..).zip(&self.telling.rules);
+        let mut rules = (1..).zip(&self.policy.rules);
         let rule = rules
             .find(|(_, rule)| rule.mute && self.holds(rule, event, event.severity))
             .map(|(place, _)| Muted::Rule(place));
@@ -191,6 +195,6 @@ impl Judge {
     }
 }
 
-fn is_again(event: &Event) -> bool {
+fn is_renotified(event: &Event) -> bool {
     event.kind == Kind::NewHost && event.details.iter().any(|(name, _)| *name == AGAIN)
 }

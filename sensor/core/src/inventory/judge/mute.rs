@@ -1,4 +1,4 @@
-//! What is not told for a while: a maintenance window of one host, segment or kind.
+//! Mutes: maintenance windows in which events about a host, address, segment or kind are kept but not reported.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,48 +14,48 @@ use crate::types::{Mac, Segment, Timestamp};
 pub struct Mute {
     /// Its number, from 1.
     pub id: u64,
-    /// What is not told.
-    pub target: Target,
-    /// From when.
+    /// What it is about.
+    pub target: MuteTarget,
+    /// The first moment of the window.
     pub from: Timestamp,
-    /// Until when.
+    /// The first moment after the window.
     pub until: Timestamp,
-    /// Why, escaped.
+    /// The owner's reason for it, escaped.
     pub reason: Option<String>,
 }
 
 /// What a mute is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A host by its number.
+pub enum MuteTarget {
+    /// Every event about a host.
     Host(HostId),
     /// Every event of a kind.
     Kind(Kind),
-    /// A station.
+    /// Every event about a station, as the present one or the one before.
     Mac(Mac),
-    /// An address, or all of a network.
+    /// Every event about an address, or about any address of a network.
     Network(IpNet),
-    /// Everything on a segment.
+    /// Every event on a segment.
     Segment(Segment),
 }
 
-/// Mutes at a time.
+/// Mutes at a time at most.
 pub const MUTES_MAX: usize = 256;
 
 impl Mute {
-    /// Whether it silences an event.
+    /// Whether it mutes an event.
     pub fn holds(&self, event: &Event) -> bool {
         self.from <= event.at && event.at < self.until && self.target.holds(event)
     }
 }
 
-impl Target {
+impl MuteTarget {
     /// Whether an event is about it.
     pub fn holds(&self, event: &Event) -> bool {
         match self {
             Self::Host(host) => event.host == Some(*host),
             Self::Kind(kind) => event.kind == *kind,
-            // A station that is replaced is the one before.
+            // Where a station replaced another one, both are meant.
             Self::Mac(mac) => event.mac == Some(*mac) || event.old_mac == Some(*mac),
             Self::Network(net) => event.ip.is_some_and(|ip| net.contains(&ip)),
             Self::Segment(segment) => event.segment == Some(*segment),
@@ -63,7 +63,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for MuteTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host(host) => write!(f, "{:016x}", host.0),
@@ -76,17 +76,17 @@ impl fmt::Display for Target {
     }
 }
 
-/// Ends the mute of a number at `now`; false when none of this number lasts. It stays in the list until the next one is
-/// made, so that numbers rise.
+/// Ends the mute with this number at `now`; false when no such mute is in force. It stays in the list until the next
+/// one is added, so that numbers rise.
 pub fn end(mutes: &mut [Mute], id: u64, now: Timestamp) -> bool {
     let lasting = mutes.iter_mut().find(|mute| mute.id == id && mute.until > now);
     lasting.map(|mute| mute.until = now).is_some()
 }
 
-/// Adds a mute to `mutes`, of which those that ended by `now` are forgotten; `None` when there are too many.
+/// Adds a mute from `now` on to `mutes`, and removes those that ended by `now`; `None` when there are too many.
 pub fn add(
     mutes: &mut Vec<Mute>,
-    target: Target,
+    target: MuteTarget,
     now: Timestamp,
     span: Duration,
     reason: Option<String>,

@@ -1,5 +1,5 @@
-//! Hosts that are present and that nobody said belong here: told again from time to time. A host's times are whole spans
-//! after it was first seen, so nothing need be remembered of each.
+//! Unknown hosts (present, and on no list of known hosts) are reported again from time to time. A host's times are
+//! whole spans after it was first seen, so that nothing has to be remembered of each.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,27 +10,27 @@ use crate::inventory::model::host::{Host, HostId};
 use crate::inventory::model::rows::Rows;
 use crate::types::{Mac, Segment, Timestamp};
 
-/// The detail that says how often a host was told again.
+/// The detail of `new-host` that says how often the host was reported again.
 pub const AGAIN: &str = "again";
 
-/// A host that is told again.
+/// A host that is reported again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Again {
-    /// Who.
+pub struct Renotify {
+    /// The host.
     pub host: Host,
-    /// One of its stations: the lowest.
+    /// The lowest of its MACs, where it has one.
     pub mac: Option<Mac>,
-    /// One of its addresses: the lowest.
+    /// The lowest of its addresses, where it has one.
     pub ip: Option<IpAddr>,
-    /// The time for which it is told, which has come.
+    /// The moment at which it was due.
     pub at: Timestamp,
-    /// How often it was told again, this time included.
+    /// How often it was reported again, this time included.
     pub times: u64,
 }
 
-/// Hosts that were told, are not gone, were heard within the span, are not `known`, and whose time came after `since` and
-/// by `now`. In the order of `rows`.
-pub(super) fn due(rows: &Rows, known: &Subjects, span: Duration, since: Timestamp, now: Timestamp) -> Vec<Again> {
+/// Hosts that were reported, are not gone, were heard within the span, are not `known`, and became due after `since`
+/// and by `now`. In the order of `rows`.
+pub(super) fn due(rows: &Rows, known: &Subjects, span: Duration, since: Timestamp, now: Timestamp) -> Vec<Renotify> {
     let times = |host: &Host| {
         let times = now.since(host.first_seen).as_nanos() / span.as_nanos().max(1);
         let times = u32::try_from(times).unwrap_or(u32::MAX);
@@ -51,7 +51,7 @@ pub(super) fn due(rows: &Rows, known: &Subjects, span: Duration, since: Timestam
             || ips.iter().any(|ip| known.has_ip(*ip));
         !is_known
     });
-    let again = unknown.map(|(host, (macs, ips), times, at)| Again {
+    let again = unknown.map(|(host, (macs, ips), times, at)| Renotify {
         host: host.clone(),
         mac: macs.iter().min().copied(),
         ip: ips.iter().min().copied(),
@@ -61,7 +61,7 @@ pub(super) fn due(rows: &Rows, known: &Subjects, span: Duration, since: Timestam
     again.collect()
 }
 
-/// Stations and addresses by host.
+/// The MACs and addresses of each host.
 struct Places(HashMap<HostId, (Vec<Mac>, Vec<IpAddr>)>);
 
 impl Places {

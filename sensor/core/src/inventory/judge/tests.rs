@@ -1,14 +1,14 @@
 //! Lines of events in, lines of told events out.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use crate::inventory::judge::mute::{MUTES_MAX, Target};
+use crate::inventory::judge::mute::{MUTES_MAX, MuteTarget};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use enumset::EnumSet;
 
 use crate::inventory::event::Reason;
-use crate::inventory::judge::policy::{Hours, Kin, Subjects};
+use crate::inventory::judge::policy::{Cluster, Hours, Subjects};
 use crate::inventory::judge::*;
 use crate::inventory::model::address::{Binding, Holder};
 use crate::inventory::model::host::{HostId, Station};
@@ -19,8 +19,8 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// `seconds kind [ip [mac [old_mac]]] [name=value]...`; `reason=`, `segment=`, `host=` and `severity=` are fields, others
-/// details. A MAC is its last octet.
+/// `seconds kind [ip [mac [old_mac]]] [name=value]...`; `reason=`, `segment=`, `host=` and `severity=` are fields,
+/// others details. A MAC is its last octet.
 fn event(id: u64, line: &str) -> Event {
     let mut words = line.split_whitespace();
     let at = Timestamp::from_secs(words.next().unwrap().parse().unwrap());
@@ -88,14 +88,14 @@ fn kept(judge: &mut Judge, lines: &[&str]) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(telling: Telling, lines: &[&str], expected: &[&str]) {
+fn check(policy: EventPolicy, lines: &[&str], expected: &[&str]) {
     let mut judge = Judge::default();
-    judge.set_telling(telling);
+    judge.set_policy(policy);
     assert_eq!(kept(&mut judge, lines), expected);
 }
 
-fn telling() -> Telling {
-    Telling::default()
+fn policy() -> EventPolicy {
+    EventPolicy::default()
 }
 
 fn rule() -> Rule {
@@ -113,7 +113,7 @@ fn network(prefix: &str) -> Subjects {
 #[test]
 fn an_address_that_goes_to_and_fro_is_one_event_and_a_third_station_another() {
     check(
-        telling(),
+        policy(),
         &[
             "0 changed-mac 10.0.0.1 b a reason=unknown",
             "60 flip-flop 10.0.0.1 a b",
@@ -138,7 +138,7 @@ fn an_address_that_goes_to_and_fro_is_one_event_and_a_third_station_another() {
 #[test]
 fn another_reason_is_another_cause_and_so_is_a_louder_repeat() {
     check(
-        telling(),
+        policy(),
         &[
             "0 changed-mac 10.0.0.1 b a reason=dhcp severity=info",
             "10 changed-mac 10.0.0.1 b a reason=replaced",
@@ -156,21 +156,21 @@ fn the_window_slides_for_a_day() {
     let lines: Vec<&str> = hourly.iter().map(String::as_str).collect();
     let day = |n: i64| format!("{} flip-flop warning x24 until {}", n * DAY, n * DAY + 23 * HOUR);
     let rest = format!("{} flip-flop warning x2 until {}", 2 * DAY, 2 * DAY + HOUR);
-    check(telling(), &lines, &[&day(0), &day(1), &rest]);
+    check(policy(), &lines, &[&day(0), &day(1), &rest]);
 }
 
 #[test]
 fn after_a_pause_it_is_told_anew_and_without_folding_always() {
     let lines = ["0 bogon 10.9.0.1 a", "3600 bogon 10.9.0.1 a", "7201 bogon 10.9.0.1 a"];
-    check(telling(), &lines, &["0 bogon info x2 until 3600", "7201 bogon info"]);
+    check(policy(), &lines, &["0 bogon info x2 until 3600", "7201 bogon info"]);
     let each = ["0 bogon info", "3600 bogon info", "7201 bogon info"];
-    check(Telling { fold: Duration::ZERO, ..telling() }, &lines, &each);
+    check(EventPolicy { fold: Duration::ZERO, ..policy() }, &lines, &each);
 }
 
 #[test]
 fn a_clock_that_goes_back_hides_nothing() {
     check(
-        telling(),
+        policy(),
         &["100000 bogon 10.9.0.1 a", "99998 bogon 10.9.0.1 a", "5 bogon 10.9.0.1 a", "6 bogon 10.9.0.1 a"],
         &["100000 bogon info x2 until 100000", "5 bogon info x2 until 6"],
     );
@@ -179,7 +179,7 @@ fn a_clock_that_goes_back_hides_nothing() {
 #[test]
 fn details_that_make_a_difference_do() {
     check(
-        telling(),
+        policy(),
         &[
             "0 name-changed 10.0.0.1 a new_name=b old_name=a source=dhcp",
             "1 name-changed 10.0.0.1 a new_name=c old_name=b source=dhcp",
@@ -217,7 +217,7 @@ fn details_that_make_a_difference_do() {
 fn who_is_ignored_is_not_kept_but_cannot_hide_behind_it() {
     let ignore = Subjects { prefixes: vec!["10.9.0.0/16".parse().unwrap()], ..named(&["a"]) };
     check(
-        Telling { ignore, ..telling() },
+        EventPolicy { ignore, ..policy() },
         &[
             "0 new-host 10.0.0.1 a",
             "1 new-host 10.9.3.4 b",
@@ -232,17 +232,17 @@ fn who_is_ignored_is_not_kept_but_cannot_hide_behind_it() {
 
 #[test]
 fn lists_change_how_loud_it_is_said() {
-    let telling = Telling {
+    let policy = EventPolicy {
         known: named(&["a"]),
         always_on: Subjects { hosts: [HostId(7)].into(), ..network("10.0.5.0/24") },
-        kin: vec![Kin {
+        kin: vec![Cluster {
             segment: Some(Segment::untagged(Iface::new("eth1").unwrap())),
             macs: [mac("1"), mac("2")].into(),
         }],
-        ..telling()
+        ..policy()
     };
     check(
-        telling,
+        policy,
         &[
             "0 new-host 10.0.0.1 a",
             "1 new-host 10.0.0.2 b",
@@ -285,7 +285,7 @@ fn the_first_rule_that_holds_decides() {
         Rule { hosts: named(&["e"]), below: Some(Severity::Warning), ..rule() },
     ];
     check(
-        Telling { rules, ..telling() },
+        EventPolicy { rules, ..policy() },
         &[
             "0 new-host 10.1.0.1 a",
             "1 new-host 10.2.0.1 b",
@@ -310,7 +310,7 @@ fn hours_are_local_and_belong_to_the_day_on_which_they_begin() {
     days[4] = true;
     let hours = Some(Hours { day: Quiet { from: 22 * 60, to: 6 * 60 }, days });
     let mut judge = Judge::default();
-    judge.set_telling(Telling { rules: vec![Rule { hours, ..rule() }], ..telling() });
+    judge.set_policy(EventPolicy { rules: vec![Rule { hours, ..rule() }], ..policy() });
     judge.set_utc_offset_s(3600);
     let friday = DAY;
     let at = |hour: i64, minute: i64| friday + hour * HOUR + minute * MINUTE;
@@ -335,8 +335,8 @@ fn a_mute_lasts_as_long_as_it_was_said() {
     let mut judge = Judge::default();
     let start = Timestamp::from_secs(100);
     let two_hours = Duration::from_secs(7200);
-    mute::add(judge.mutes_mut(), Target::Mac(mac("a")), start, two_hours, Some("moving".to_owned())).unwrap();
-    mute::add(judge.mutes_mut(), Target::Kind(Kind::Bogon), start, two_hours, None).unwrap();
+    mute::add(judge.mutes_mut(), MuteTarget::Mac(mac("a")), start, two_hours, Some("moving".to_owned())).unwrap();
+    mute::add(judge.mutes_mut(), MuteTarget::Kind(Kind::Bogon), start, two_hours, None).unwrap();
     assert!(mute::end(judge.mutes_mut(), 2, Timestamp::from_secs(150)));
     assert!(!mute::end(judge.mutes_mut(), 2, Timestamp::from_secs(151)) && !mute::end(judge.mutes_mut(), 9, start));
     let lines = [
@@ -363,9 +363,12 @@ fn a_mute_lasts_as_long_as_it_was_said() {
     // Numbers rise, and there is an end to it.
     let later = Timestamp::from_secs(DAY);
     for number in 3..3 + MUTES_MAX as u64 {
-        assert_eq!(mute::add(judge.mutes_mut(), Target::Kind(Kind::Flood), later, two_hours, None).unwrap().id, number);
+        assert_eq!(
+            mute::add(judge.mutes_mut(), MuteTarget::Kind(Kind::Flood), later, two_hours, None).unwrap().id,
+            number
+        );
     }
-    assert_eq!(mute::add(judge.mutes_mut(), Target::Kind(Kind::Flood), later, two_hours, None), None);
+    assert_eq!(mute::add(judge.mutes_mut(), MuteTarget::Kind(Kind::Flood), later, two_hours, None), None);
     assert_eq!(judge.mutes().len(), MUTES_MAX, "none is lost");
 }
 
@@ -374,7 +377,7 @@ fn what_was_muted_is_told_when_it_goes_on_afterwards() {
     let mut judge = Judge::default();
     mute::add(
         judge.mutes_mut(),
-        Target::Network("10.0.0.0/8".parse().unwrap()),
+        MuteTarget::Network("10.0.0.0/8".parse().unwrap()),
         Timestamp::from_secs(0),
         Duration::from_secs(100),
         None,
@@ -470,9 +473,9 @@ fn rows(hosts: &[(u8, i64, i64)]) -> Rows {
 #[test]
 fn who_is_unknown_and_present_is_told_again() {
     let known = Subjects { ips: ["10.0.0.2".parse().unwrap()].into(), ..named(&["1"]) };
-    let telling = Telling { known, renotify: Some(Duration::from_secs(24 * 3600)), ..telling() };
+    let policy = EventPolicy { known, renotify: Some(Duration::from_secs(24 * 3600)), ..policy() };
     let mut judge = Judge::default();
-    judge.set_telling(telling.clone());
+    judge.set_policy(policy.clone());
     let last = 3 * DAY;
     let mut all = rows(&[(1, 0, last), (2, 0, last), (3, 0, last), (4, HOUR, DAY), (5, HOUR, last), (6, 0, last)]);
     all.hosts[5].gone_since = Some(Timestamp::from_secs(last));
@@ -484,7 +487,7 @@ fn who_is_unknown_and_present_is_told_again() {
     assert_eq!(again(&mut judge, last + 60), [(3, last, 3)]);
     assert_eq!(again(&mut judge, last + 120), []);
     let judge_after_restart = &mut Judge::default();
-    judge_after_restart.set_telling(telling);
+    judge_after_restart.set_policy(policy);
     judge_after_restart.restore(Vec::new(), Vec::new(), Some(Timestamp::from_secs(last + 60)));
     assert_eq!(again(judge_after_restart, last + 2 * HOUR), [(5, last + HOUR, 3)], "4 was not heard for a day");
 }

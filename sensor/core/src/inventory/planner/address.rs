@@ -1,13 +1,14 @@
-//! What the planner knows of one address.
+//! The planner's key for what it asks: an IP address on a segment.
 
-use crate::types::Segment;
 use std::net::IpAddr;
 
-/// An address on a segment.
+use crate::types::Segment;
+
+/// An IP address on a segment. The same address on two segments belongs to two hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Address {
-    /// Where.
+pub struct SegmentAddress {
+    /// The segment on which the host lives.
     pub segment: Segment,
-    /// The address.
+    /// The host's address.
     pub ip: IpAddr,
 }

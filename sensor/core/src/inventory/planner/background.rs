@@ -1,5 +1,6 @@
-//! The sweep of one network in the background: one address at a time, spread over its interval. Big prefixes are
-//! sampled first, and only blocks that show a sign of life are swept whole. IPv6 is never swept: all nodes are asked.
+//! The sweep of one network in the background: one address at a time, spread over its interval. Large prefixes are
+//! sampled first, and only blocks that show a sign of life are swept completely. IPv6 is not swept: all nodes are asked
+//! at once.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,7 +18,7 @@ use crate::types::{Mac, Timestamp};
 /// A network's sweep.
 #[derive(Debug)]
 pub(super) struct Background {
-    /// The network's place in the policy.
+    /// The network's index in the policy.
     pub network: usize,
     /// When its next question is due.
     pub next_at: Timestamp,
@@ -25,22 +26,22 @@ pub(super) struct Background {
     pub fresh: Duration,
     /// What it asks.
     pub question: Question,
-    /// How often an hour it may ask one address, at most.
+    /// How many packets it may send to one address in an hour, at most.
     pub hourly: u32,
     interval: Duration,
     gap_min: Duration,
     /// It asks no address again before this has passed.
     again_min: Duration,
-    kind: Kind,
+    kind: SweepKind,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum SweepKind {
     AllNodes { asked_at: Option<Timestamp> },
     V4(Box<Blocks>),
 }
 
-/// An IPv4 prefix under way.
+/// The sweep of an IPv4 prefix.
 #[derive(Debug)]
 struct Blocks {
     prefix: Ipv4Net,
@@ -69,18 +70,18 @@ enum Phase {
 const SAMPLED_BELOW: u8 = 22;
 /// Addresses of a /24 block that are sampled, one in 32.
 const SAMPLE: u32 = 8;
-/// Prefixes shorter than this are swept only by name.
+/// Prefixes shorter than this are swept only where the owner named them.
 const NAMED_BELOW: u8 = 16;
-/// Prefixes shorter than this are never swept: no interval would do.
+/// Prefixes shorter than this are never swept: no interval is long enough.
 const NEVER_BELOW: u8 = 8;
 /// No network is swept more often: an address that was heard in this time is left out anyway.
 const INTERVAL_MIN: Duration = Duration::from_secs(600);
 /// A sign of life counts for the interval in which it came and the one after.
 const ALIVE_INTERVALS: u32 = 2;
-/// Places that are looked at in one go.
+/// Places of the order that are looked at in one call.
 const STEPS_MAX: usize = 1024;
 const HOUR: Duration = Duration::from_secs(3600);
-/// Time between looks that find nobody to ask.
+/// Time until the next look when nobody was found to ask.
 const LOOK: Duration = Duration::from_millis(10);
 /// The first sweep begins after a random part of this.
 const START: Duration = Duration::from_secs(30);
@@ -90,7 +91,7 @@ pub(super) const ANSWER_WINDOW: Duration = Duration::from_secs(5);
 impl Background {
     /// The sweep of a network, if it has one. `host_per_hour` and the rates bound how often it asks.
     pub fn new(
-        place: usize,
+        index: usize,
         network: &Network,
         rate_per_s: u32,
         host_per_hour: u32,
@@ -104,19 +105,19 @@ impl Background {
         let again_min = HOUR / host_per_hour;
         let interval = interval.max(INTERVAL_MIN).max(again_min);
         let hourly = u32::try_from(HOUR.as_nanos().div_ceil(interval.as_nanos())).unwrap_or(u32::MAX);
-        let key = mix(key ^ mix(place as u64));
+        let key = mix(key ^ mix(index as u64));
         let rate = rate_per_s.min(network.rate_per_s).max(1);
         let (kind, question) = match network.prefix {
             IpNet::V4(prefix) => {
-                (Kind::V4(Box::new(Blocks::new(prefix, network.named, key, now)?)), v4_question(network)?)
+                (SweepKind::V4(Box::new(Blocks::new(prefix, network.named, key, now)?)), v4_question(network)?)
             }
             IpNet::V6(_) => {
                 let may_ask = network.attached && has(network, Technique::Icmp);
-                (may_ask.then_some(Kind::AllNodes { asked_at: None })?, Question::AllNodes)
+                (may_ask.then_some(SweepKind::AllNodes { asked_at: None })?, Question::AllNodes)
             }
         };
         Some(Self {
-            network: place,
+            network: index,
             next_at: now.after(part(START, key)),
             fresh: INTERVAL_MIN.max(interval / 2),
             question,
@@ -128,18 +129,18 @@ impl Background {
         })
     }
 
-    /// The next address, when one is due and allowed; moves on in any case.
+    /// The next address, if one is due and allowed; goes on in any case.
     pub fn next(&mut self, now: Timestamp, may_ask: impl FnMut(Ipv4Addr) -> bool) -> Option<IpAddr> {
         if now < self.next_at {
             return None;
         }
         match &mut self.kind {
-            Kind::AllNodes { asked_at } => {
+            SweepKind::AllNodes { asked_at } => {
                 *asked_at = Some(now);
                 self.next_at = now.after(self.interval);
                 Some(IpAddr::V6(std::net::Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)))
             }
-            Kind::V4(blocks) => {
+            SweepKind::V4(blocks) => {
                 let again_min = self.again_min;
                 let was_asked =
                     |last: &Sweep, ip| last.asked_between(ip).is_some_and(|(_, latest)| now.since(latest) < again_min);
@@ -147,7 +148,7 @@ impl Background {
                 self.next_at = match (blocks.phase, ip) {
                     (Phase::Rest, _) => blocks.began.after(self.interval).max(now),
                     (_, Some(_)) => now.after(blocks.gap(now, self.interval).max(self.gap_min)),
-                    // Nothing was asked: there is nothing to spread, but the look goes on in steps.
+                    // Nobody was asked here; the search goes on soon.
                     (_, None) => now.after(LOOK),
                 };
                 ip.map(IpAddr::V4)
@@ -155,9 +156,9 @@ impl Background {
         }
     }
 
-    /// An address of the network was heard.
+    /// Notes that an address of the network was heard.
     pub fn hear(&mut self, ip: IpAddr, now: Timestamp) {
-        if let (Kind::V4(blocks), IpAddr::V4(ip)) = (&mut self.kind, ip)
+        if let (SweepKind::V4(blocks), IpAddr::V4(ip)) = (&mut self.kind, ip)
             && blocks.prefix.contains(&ip)
         {
             blocks.alive.insert(block(ip), now);
@@ -168,7 +169,7 @@ impl Background {
     /// When the address was last asked, at the latest.
     pub fn asked_at(&self, ip: IpAddr) -> Option<Timestamp> {
         match (&self.kind, ip) {
-            (Kind::V4(blocks), IpAddr::V4(ip)) => {
+            (SweepKind::V4(blocks), IpAddr::V4(ip)) => {
                 let asked_at = |sweep: &Sweep| sweep.asked_between(ip).map(|(_, latest)| latest);
                 asked_at(&blocks.sweep).or_else(|| blocks.last.as_ref().and_then(asked_at))
             }
@@ -176,17 +177,19 @@ impl Background {
         }
     }
 
-    /// How an answer by the address stands to what was asked.
+    /// How an answer of the address stands to what was asked.
     pub fn standing(&self, ip: IpAddr, now: Timestamp) -> Standing {
         match (&self.kind, ip) {
-            (Kind::V4(blocks), IpAddr::V4(ip)) => match (blocks.sweep.standing(ip, now, ANSWER_WINDOW), &blocks.last) {
-                (Standing::Unasked, Some(last)) => last.standing(ip, now, ANSWER_WINDOW),
-                (standing, _) => standing,
-            },
-            (Kind::AllNodes { asked_at: Some(at) }, IpAddr::V6(_)) if now.since(*at) <= ANSWER_WINDOW => {
+            (SweepKind::V4(blocks), IpAddr::V4(ip)) => {
+                match (blocks.sweep.standing(ip, now, ANSWER_WINDOW), &blocks.last) {
+                    (Standing::Unasked, Some(last)) => last.standing(ip, now, ANSWER_WINDOW),
+                    (standing, _) => standing,
+                }
+            }
+            (SweepKind::AllNodes { asked_at: Some(at) }, IpAddr::V6(_)) if now.since(*at) <= ANSWER_WINDOW => {
                 Standing::InTime
             }
-            (Kind::AllNodes { asked_at: Some(_) }, IpAddr::V6(_)) => Standing::Late,
+            (SweepKind::AllNodes { asked_at: Some(_) }, IpAddr::V6(_)) => Standing::Late,
             _ => Standing::Unasked,
         }
     }
@@ -220,7 +223,7 @@ impl Blocks {
         let (is_sampled, phase) = (self.is_sampled(), self.phase);
         match phase {
             Phase::Rest => {
-                // Other samples each time, but the same order: so an address's turn comes once an interval.
+                // Other samples each time, but the same order, so that each address has its turn once an interval.
                 self.sample_key = mix(self.sample_key);
                 self.began = now;
                 self.last = Some(std::mem::replace(&mut self.sweep, Sweep::new(self.prefix, self.key)));
@@ -261,7 +264,7 @@ impl Blocks {
 
     /// How long until the next address, so that those to come fill what is left of the phase's time.
     fn gap(&self, now: Timestamp, interval: Duration) -> Duration {
-        // A quarter of the interval is for the samples, the rest for what they find.
+        // A quarter of the interval is for the samples, the rest for the blocks in which they found somebody.
         let end = if self.phase == Phase::Sample { interval / 4 } else { interval };
         let blocks = (1u64 << (32 - u32::from(self.prefix.prefix_len()))).div_ceil(256);
         let to_come = match (self.is_sampled(), self.phase) {
@@ -285,7 +288,7 @@ fn block(ip: Ipv4Addr) -> u32 {
 /// Whether the address is one of its block's sample: eight spread over the block, shifted by the key.
 fn is_sample(ip: Ipv4Addr, key: u64) -> bool {
     let [.., last] = ip.octets();
-    // Each 32nd place, from a start that the key gives; 0 and 255 are seldom hosts, so they are not a start.
+    // Every 32nd address, from a start that the key gives: 1 to 30, since .0 and .255 are seldom hosts.
     let start = 1 + mix(key ^ u64::from(block(ip))) % 30;
     u64::from(last) % u64::from(256 / SAMPLE) == start
 }

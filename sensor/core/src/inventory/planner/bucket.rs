@@ -1,69 +1,70 @@
-//! Token buckets: of the whole sensor, of each network, of each host. A bucket is one moment, the one at which it will
-//! be full again (the generic cell rate algorithm of ITU-T I.371), so that it needs no refilling and cannot overflow.
+//! Token buckets: of the whole sensor, of each network, of each host. A bucket is kept as the one moment at which it
+//! will be full again (the generic cell rate algorithm of ITU-T I.371), so it needs no refilling and cannot overflow.
 
 use std::collections::HashMap;
 
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::cost::CONNECT;
 use crate::types::Timestamp;
 
-/// One bucket.
+/// A bucket from which each packet that is sent takes a token.
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
-    /// Nanoseconds that fill in one packet.
+    /// Nanoseconds in which one packet's token flows in.
     packet_ns: i64,
-    /// Packets that fit.
+    /// Tokens that fit: packets that may be sent at once.
     burst: u32,
     full_at: Timestamp,
 }
 
 impl Bucket {
-    /// A full bucket for packets a second. It holds a quarter of a second's packets, and at least one TCP connection:
-    /// in any second at most `rate_per_s` and that many leave.
+    /// A full bucket for packets a second. It holds a quarter of a second's packets, and at least those of one
+    /// TCP connection: in any second at most `rate_per_s` and that many are sent.
     pub fn per_second(rate_per_s: u32) -> Self {
         let rate = rate_per_s.max(1);
         Self { packet_ns: packet_ns(1_000_000_000, rate), burst: burst(rate), full_at: Timestamp::from_nanos(i64::MIN) }
     }
 
-    /// Packets that fit.
+    /// Packets that may be sent at once from a full bucket.
     pub fn burst(&self) -> u32 {
         self.burst
     }
 
-    /// From when on the bucket holds that many packets.
+    /// When the bucket holds tokens for that many packets.
     pub fn ready_at(&self, packets: u32) -> Timestamp {
         ready_at(self.full_at, self.packet_ns, self.burst, packets)
     }
 
-    /// Takes packets out, whether they are there or not.
+    /// Takes the tokens of packets out, whether they are there or not.
     pub fn take(&mut self, packets: u32, now: Timestamp) {
         self.full_at = taken(self.full_at, self.packet_ns, packets, now);
     }
 }
 
-/// The burst of a rate.
+/// Packets that may be sent at once at a rate.
 pub(super) fn burst(rate_per_s: u32) -> u32 {
     (rate_per_s / 4).max(CONNECT)
 }
 
-/// Buckets of hosts. One that is full again is forgotten, so that only hosts asked within the last hour are kept, and
-/// it outlives the target: an address that is forgotten and heard anew gets no second allowance.
+/// The buckets of hosts. Those that are full again are dropped, so that only hosts asked within the last hour are kept.
+/// A bucket outlives its target: an address that is forgotten and heard anew gets no second allowance.
 #[derive(Debug)]
 pub(super) struct HostBuckets {
     packet_ns: i64,
     burst: u32,
-    full_at: HashMap<Address, Timestamp>,
-    /// Nothing was found to forget before; no use looking again until then.
+    full_at: HashMap<SegmentAddress, Timestamp>,
+    /// No bucket was full when room was last looked for; it is not looked for again until then.
     crowded_until: Timestamp,
 }
 
-/// Hosts whose buckets are kept. When there are more, further hosts wait.
+/// Hosts whose buckets are kept at most. When there are more, further hosts wait.
 const HOSTS_MAX: usize = 131_072;
 const HOUR_NS: i64 = 3_600_000_000_000;
 const CROWDED: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl HostBuckets {
-    /// For packets an hour: half of them fit, the other half flows in, so that no hour sees more.
+    /// For packets to one host in an hour: half of them fit in a bucket, the other half flows in, so that no hour sees
+    /// more.
     pub fn per_hour(packets: u32) -> Self {
         let flow = (packets / 2).max(1);
         Self {
@@ -74,13 +75,13 @@ impl HostBuckets {
         }
     }
 
-    /// Packets that fit.
+    /// Packets that may be sent at once from a full bucket.
     pub fn burst(&self) -> u32 {
         self.burst
     }
 
-    /// From when on the host may get that many packets; `None`: never, they do not fit.
-    pub fn ready_at(&mut self, address: Address, packets: u32, now: Timestamp) -> Option<Timestamp> {
+    /// When the host may get that many packets; `None`: never, they do not fit.
+    pub fn ready_at(&mut self, address: SegmentAddress, packets: u32, now: Timestamp) -> Option<Timestamp> {
         if packets > self.burst {
             return None;
         }
@@ -92,12 +93,12 @@ impl HostBuckets {
     }
 
     /// Whether the host was asked within the last hour, as far as is known.
-    pub fn knows(&self, address: &Address) -> bool {
+    pub fn knows(&self, address: &SegmentAddress) -> bool {
         self.full_at.contains_key(address)
     }
 
     /// Takes packets out of the host's bucket.
-    pub fn take(&mut self, address: Address, packets: u32, now: Timestamp) {
+    pub fn take(&mut self, address: SegmentAddress, packets: u32, now: Timestamp) {
         if packets > 0 {
             let full_at = self.full_at.entry(address).or_insert(now);
             *full_at = taken(*full_at, self.packet_ns, packets, now);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::inventory::planner::probe::Question;
 use crate::types::{Mac, Timestamp};
 
-/// One address that is being checked.
+/// The check of one address.
 #[derive(Clone, Debug)]
-pub(super) struct Check {
-    /// Who claims it.
+pub(super) struct ConflictCheck {
+    /// The two stations that claim it.
     pub holders: [Mac; 2],
     begun: Timestamp,
     /// Questions sent or left out.
@@ -19,24 +19,25 @@ pub(super) struct Check {
     has_answered: [bool; 2],
 }
 
-/// Milliseconds after the begin: conflict checks, which change nobody's cache, and between them plain ARP questions,
-/// because routers that answer for others answer only those.
+/// Milliseconds after the begin at which each station is asked by IPv4: by conflict checks, which change nobody's
+/// cache, and in between by plain ARP requests, because routers that answer for others answer only those.
 const V4_MS: [u64; 5] = [0, 500, 1000, 1500, 2000];
+/// The same by IPv6.
 const V6_MS: [u64; 3] = [0, 1000, 2000];
-/// No question later than this: the verdict has fallen (the correlator waits three seconds).
-const QUESTIONS: Duration = Duration::from_millis(2900);
-/// Answers are expected until then.
-const MEMORY: Duration = Duration::from_secs(10);
+/// No question is sent later than this: the correlator waits three seconds for its verdict.
+const ASKING_MAX: Duration = Duration::from_millis(2900);
+/// Answers are expected for this long after the begin.
+const ANSWERS_MAX: Duration = Duration::from_secs(10);
 
-impl Check {
+impl ConflictCheck {
     /// Begins now.
     pub fn new(holders: [Mac; 2], now: Timestamp) -> Self {
         Self { holders, begun: now, step: 0, asked_at: [None; 2], has_answered: [false; 2] }
     }
 
-    /// The question that is due.
+    /// The question that is due, if one is.
     pub fn due(&mut self, ip: IpAddr, now: Timestamp) -> Option<Question> {
-        if now.since(self.begun) > QUESTIONS {
+        if now.since(self.begun) > ASKING_MAX {
             self.step = 2 * times(ip).len();
         }
         while self.step < 2 * times(ip).len() {
@@ -52,17 +53,17 @@ impl Check {
                     IpAddr::V6(_) => Question::Ndp { to: Some(to) },
                 });
             }
-            // Who answered is left alone.
+            // A station that has answered is not asked again.
             self.step += 1;
         }
         None
     }
 
-    /// When it wants to be looked at.
+    /// When it has something to do next.
     pub fn wake_at(&self, ip: IpAddr) -> Timestamp {
         match self.step / 2 {
             attempt if attempt < times(ip).len() => self.at(attempt, ip),
-            _ => self.begun.after(MEMORY).after(Duration::from_nanos(1)),
+            _ => self.begun.after(ANSWERS_MAX).after(Duration::from_nanos(1)),
         }
     }
 
@@ -70,19 +71,19 @@ impl Check {
         self.begun.after(Duration::from_millis(times(ip)[attempt]))
     }
 
-    /// The question was sent, or is left out.
+    /// Notes that the question was sent, or (`None`) is left out.
     pub fn advance(&mut self, sent_at: Option<Timestamp>) {
         let holder = self.step % 2;
         self.asked_at[holder] = sent_at.or(self.asked_at[holder]);
         self.step += 1;
     }
 
-    /// Nobody's answer is expected any more.
+    /// Whether no answer is expected any more.
     pub fn is_forgotten(&self, now: Timestamp) -> bool {
-        now.since(self.begun) > MEMORY
+        now.since(self.begun) > ANSWERS_MAX
     }
 
-    /// When a holder was asked, and whether it answered before; notes that it answers now.
+    /// Notes an answer of a station: when it was asked, and whether it answered before.
     pub fn hear(&mut self, mac: Mac) -> Option<(Timestamp, bool)> {
         let holder = self.holders.iter().position(|holder| *holder == mac)?;
         let asked_at = self.asked_at[holder]?;

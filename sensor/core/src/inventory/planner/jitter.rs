@@ -1,11 +1,12 @@
-//! Numbers that look random and depend on nothing but a key: order and jitter without a source of chance.
+//! Numbers that look random and depend on nothing but a key: order and jitter without a random number generator, so
+//! that the same inputs always give the same probes.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 
-/// Mixes one number (the finisher of SplitMix64).
+/// Mixes the bits of a number (the finisher of SplitMix64).
 pub(super) fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -13,8 +14,8 @@ pub(super) fn mix(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A number for an address and a purpose.
-pub(super) fn number(key: u64, address: Address, purpose: u64) -> u64 {
+/// A number for an address and a purpose; different purposes give unrelated numbers.
+pub(super) fn number(key: u64, address: SegmentAddress, purpose: u64) -> u64 {
     let mut state = mix(key ^ mix(purpose));
     let mut add = |number: u64| state = mix(state ^ number);
     address.segment.iface.as_str().bytes().for_each(|byte| add(u64::from(byte)));
@@ -26,7 +27,7 @@ pub(super) fn number(key: u64, address: Address, purpose: u64) -> u64 {
     state
 }
 
-/// A part of `span`: at least nothing, less than all of it.
+/// A part of `span`, given by a number: at least zero, less than all of it.
 pub(super) fn part(span: Duration, number: u64) -> Duration {
     let span_ns = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
     Duration::from_nanos(number.checked_rem(span_ns).unwrap_or(0))

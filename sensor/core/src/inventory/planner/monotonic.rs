@@ -1,52 +1,52 @@
-//! The planner's own time. It equals the wall clock's until that is set: then it neither jumps with it nor goes back, so
-//! that a step of the clock makes nobody silent, fills no bucket and delays nothing.
+//! The planner's own clock. It agrees with the wall clock until that is set; then it neither jumps nor goes back, so
+//! that a step of the wall clock makes no host look silent, fills no bucket and delays nothing.
 
 use std::time::Duration;
 
 use crate::types::Timestamp;
 
-/// Steady time beside the wall clock's.
+/// Monotonic time, kept beside the wall clock's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Steady {
+pub(super) struct Monotonic {
     wall: Timestamp,
-    steady: Timestamp,
+    monotonic: Timestamp,
 }
 
-/// How late a caller may come and be believed that so much time has passed.
+/// How late a caller may be without being taken for a step of the clock.
 const LATE: Duration = Duration::from_secs(10);
-/// The wall clock may go back by this much (two readers of it) without having been set.
+/// The wall clock may seem to go back by this much without having been set: two threads read it.
 const JITTER: Duration = Duration::from_secs(1);
 
-impl Steady {
-    /// Both are the same at first.
+impl Monotonic {
+    /// Starts with both clocks at `now`.
     pub fn new(now: Timestamp) -> Self {
-        Self { wall: now, steady: now }
+        Self { wall: now, monotonic: now }
     }
 
-    /// The planner's time.
+    /// The monotonic time, as of the last call of `advance`.
     pub fn now(&self) -> Timestamp {
-        self.steady
+        self.monotonic
     }
 
-    /// The wall clock when it was last told.
+    /// The wall clock, as of the last call of `advance`.
     pub fn wall(&self) -> Timestamp {
         self.wall
     }
 
-    /// Takes in the wall clock. `wake` is when the caller had promised to come: time that passed long after it is not
-    /// believed (the clock was set, or the machine slept and heard nothing).
+    /// Takes in the wall clock. `wake` is when the caller had been asked to come: time that seems to have passed long
+    /// after it does not count (the clock was set, or the machine slept and heard nothing).
     pub fn advance(&mut self, now: Timestamp, wake: Timestamp) {
         if now < self.wall && self.wall.since(now) <= JITTER {
             return;
         }
-        let stride = now.since(self.wall);
-        let believed = stride.min(wake.since(self.steady).saturating_add(LATE));
+        let passed = now.since(self.wall);
+        let counted = passed.min(wake.since(self.monotonic).saturating_add(LATE));
         self.wall = now;
-        self.steady = self.steady.after(believed);
+        self.monotonic = self.monotonic.after(counted);
     }
 
-    /// The wall clock's time of a steady one, as seen at `now`.
-    pub fn to_wall(self, steady: Timestamp, now: Timestamp) -> Timestamp {
-        self.wall.min(now).after(steady.since(self.steady))
+    /// The wall clock's time of a monotonic one, as seen at `now`.
+    pub fn to_wall(self, at: Timestamp, now: Timestamp) -> Timestamp {
+        self.wall.min(now).after(at.since(self.monotonic))
     }
 }

@@ -1,6 +1,6 @@
-//! A sweep: every address of an IPv4 prefix once, in an order that looks random and needs no memory, then those again
-//! that have not answered. Usable alone. It remembers one bit for each address and a time for every 64, and tells from
-//! an address's place in the order whether it was asked, and about when.
+//! A sweep: every address of an IPv4 prefix once, in an order that looks random, then again those that have not
+//! answered. It depends on nothing else of the planner. It remembers one bit for each address and a time for every 64;
+//! whether an address was asked, and about when, follows from its place in the order.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -10,28 +10,28 @@ use ipnet::Ipv4Net;
 use crate::inventory::planner::jitter::mix;
 use crate::types::Timestamp;
 
-/// A pass, or several, over a prefix.
+/// One or more passes over a prefix.
 #[derive(Clone, Debug)]
 pub struct Sweep {
     prefix: Ipv4Net,
-    order: Order,
+    order: Permutation,
     /// The next place in the order.
     next: u64,
-    /// A bit for each address, by its number in the prefix.
+    /// A bit for each address, by its number within the prefix.
     answered: Vec<u64>,
     answered_count: u64,
     pass: Pass,
     last_pass: Pass,
 }
 
-/// What one position of a sweep comes to.
+/// What is to be done at one place of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// To be asked.
+    /// This address is to be asked.
     Ask(Ipv4Addr),
     /// The pass is over.
     Done,
-    /// Not to be asked: network or broadcast address, forbidden, or it has answered.
+    /// The address here is not to be asked: network or broadcast address, forbidden, or it has answered.
     Skip,
 }
 
@@ -42,13 +42,13 @@ pub enum Standing {
     Duplicate,
     /// It was asked, and the answer came within the window.
     InTime,
-    /// It was asked, and the window is over.
+    /// It was asked, and the answer came after the window.
     Late,
     /// It was not asked.
     Unasked,
 }
 
-/// Times of a pass: when every 64th place was reached, and when the last one was.
+/// The times of a pass: when every 64th place was reached, and when the last one was.
 #[derive(Clone, Debug, Default)]
 struct Pass {
     marks: Vec<Timestamp>,
@@ -60,7 +60,7 @@ struct Pass {
 const MARK: u64 = 64;
 
 impl Sweep {
-    /// A sweep of the prefix in the order that the key gives.
+    /// A sweep of the prefix in the order that `key` gives.
     pub fn new(prefix: Ipv4Net, key: u64) -> Self {
         let prefix = prefix.trunc();
         let bits = 32 - u32::from(prefix.prefix_len());
@@ -68,7 +68,7 @@ impl Sweep {
         let words = usize::try_from(size.div_ceil(64)).unwrap_or(usize::MAX);
         Self {
             prefix,
-            order: Order::new(bits, key),
+            order: Permutation::new(bits, key),
             next: 0,
             answered: vec![0; words],
             answered_count: 0,
@@ -88,7 +88,7 @@ impl Sweep {
         }
     }
 
-    /// One place of the order: bounded work, where [`Sweep::next`] may pass over many forbidden addresses.
+    /// Goes on by one place of the order: bounded work, whereas [`Sweep::next`] may pass over many forbidden addresses.
     pub fn step(&mut self, now: Timestamp, may_ask: impl FnOnce(Ipv4Addr) -> bool) -> Step {
         if self.next >= self.size() {
             return Step::Done;
@@ -108,7 +108,7 @@ impl Sweep {
         self.last_pass = std::mem::take(&mut self.pass);
     }
 
-    /// Notes that the address answered; whether that is the first time.
+    /// Notes that the address answered. Whether that was the first time.
     pub fn answered(&mut self, ip: Ipv4Addr) -> bool {
         let Some((word, bit)) = self.bit(ip) else { return false };
         let is_first = self.answered[word] & bit == 0;
@@ -122,8 +122,8 @@ impl Sweep {
         self.bit(ip).is_some_and(|(word, bit)| self.answered[word] & bit != 0)
     }
 
-    /// Between which moments the address was last asked; exact to 64 addresses. Of an address that `may_ask` forbade it
-    /// tells when its turn was.
+    /// Between which moments the address was last asked, exact to 64 addresses. For an address that `may_ask` forbade:
+    /// when it was passed over.
     pub fn asked_between(&self, ip: Ipv4Addr) -> Option<(Timestamp, Timestamp)> {
         let place = self.order.place(self.number(ip)?);
         if self.is_edge(ip) {
@@ -132,7 +132,7 @@ impl Sweep {
         self.pass.between(place).or_else(|| self.last_pass.between(place))
     }
 
-    /// How an answer by the address, heard now, stands to the questions.
+    /// How an answer of the address that is heard now stands to the questions; answers are in time within `window`.
     pub fn standing(&self, ip: Ipv4Addr, now: Timestamp, window: Duration) -> Standing {
         if self.is_answered(ip) {
             return Standing::Duplicate;
@@ -144,12 +144,12 @@ impl Sweep {
         }
     }
 
-    /// Places that this pass has yet to come to.
+    /// How many places are left in this pass.
     pub fn remaining(&self) -> u64 {
         self.size() - self.next
     }
 
-    /// Addresses that can be asked: without network and broadcast address.
+    /// How many addresses can be asked: without network and broadcast address.
     pub fn total(&self) -> u64 {
         match self.size() {
             size @ 1..=2 => size,
@@ -157,7 +157,7 @@ impl Sweep {
         }
     }
 
-    /// Addresses that have answered.
+    /// How many addresses have answered.
     pub fn answered_count(&self) -> u64 {
         self.answered_count
     }
@@ -205,10 +205,10 @@ impl Pass {
     }
 }
 
-/// A keyed permutation of the numbers below 2^bits: a Feistel network, which also runs backwards. Its halves differ by one
-/// bit where the number of bits is odd.
+/// A keyed permutation of the numbers below 2^bits and its inverse: a Feistel network. Its halves differ by one bit
+/// where the number of bits is odd.
 #[derive(Clone, Copy, Debug)]
-struct Order {
+struct Permutation {
     bits: u32,
     key: u64,
 }
@@ -216,7 +216,7 @@ struct Order {
 /// Rounds, two halves each; the order has to look mixed, not to keep a secret.
 const ROUNDS: u64 = 4;
 
-impl Order {
+impl Permutation {
     fn new(bits: u32, key: u64) -> Self {
         Self { bits, key }
     }

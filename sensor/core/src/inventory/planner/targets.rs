@@ -1,80 +1,73 @@
-//! The targets, and the addresses that are shunned because a station that is never asked was heard with them. Bounded.
+//! The targets: the addresses that the planner looks after, bounded, and which of them belong to one station.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use crate::inventory::planner::address::Address;
+use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::target::Target;
-use crate::types::{Mac, Segment, Timestamp};
+use crate::types::{Mac, Segment};
 
 /// All targets.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
-    targets: HashMap<Address, Target>,
-    /// IPv6 addresses of a station.
-    of_station: HashMap<(Segment, Mac), Vec<Address>>,
-    /// Since when an address was last heard with a station that is never asked.
-    shunned: HashMap<Address, Timestamp>,
+    targets: HashMap<SegmentAddress, Target>,
+    /// The IPv6 targets of each station.
+    of_station: HashMap<(Segment, Mac), Vec<SegmentAddress>>,
 }
 
 /// Targets at most.
 const TARGETS_MAX: usize = 65_536;
-/// Targets that leave at once when there are too many, so that a flood pays a small price each.
+/// Targets that are dropped at once when there are too many, so that each new one of a flood costs little.
 const LEAVE: usize = 1024;
-/// IPv6 targets of one station: privacy addresses stop here.
+/// IPv6 targets of one station at most: hosts may have very many privacy addresses (RFC 8981).
 const PER_STATION_MAX: usize = 64;
-/// Shunned addresses at most.
-const SHUNNED_MAX: usize = 65_536;
-/// An address is shunned for so long after it was last heard with such a station, however others claim it meanwhile.
-const SHUNNED: Duration = Duration::from_secs(24 * 3600);
 
 impl Targets {
-    /// How many there are.
+    /// How many targets there are.
     pub fn len(&self) -> usize {
         self.targets.len()
     }
 
-    /// No more without others leaving.
+    /// Whether no more fit unless others are dropped.
     pub fn is_full(&self) -> bool {
         self.targets.len() >= TARGETS_MAX
     }
 
-    /// Whether the address is one.
-    pub fn contains(&self, address: &Address) -> bool {
+    /// Whether the address is a target.
+    pub fn contains(&self, address: &SegmentAddress) -> bool {
         self.targets.contains_key(address)
     }
 
-    /// One of them.
-    pub fn get(&self, address: &Address) -> Option<&Target> {
+    /// The target of an address.
+    pub fn get(&self, address: &SegmentAddress) -> Option<&Target> {
         self.targets.get(address)
     }
 
-    /// One of them, to be changed.
-    pub fn get_mut(&mut self, address: &Address) -> Option<&mut Target> {
+    /// The target of an address, to be changed.
+    pub fn get_mut(&mut self, address: &SegmentAddress) -> Option<&mut Target> {
         self.targets.get_mut(address)
     }
 
-    /// All of them, in order.
-    pub fn addresses(&self) -> Vec<Address> {
+    /// All addresses, in order.
+    pub fn addresses(&self) -> Vec<SegmentAddress> {
         let mut all: Vec<_> = self.targets.keys().copied().collect();
         all.sort_unstable();
         all
     }
 
-    /// Adds one, whose station is not set yet.
-    pub fn insert(&mut self, address: Address, target: Target) {
+    /// Adds a target, whose station is not set yet.
+    pub fn insert(&mut self, address: SegmentAddress, target: Target) {
         self.targets.insert(address, target);
     }
 
-    /// Takes one out.
-    pub fn remove(&mut self, address: &Address) -> Option<Target> {
+    /// Removes a target.
+    pub fn remove(&mut self, address: &SegmentAddress) -> Option<Target> {
         let target = self.targets.remove(address)?;
         self.unlink(address, target.mac);
         Some(target)
     }
 
-    /// Who has to leave before another comes: the ones unheard longest.
-    pub fn make_room(&self) -> Vec<Address> {
+    /// The targets that have to be dropped before another one fits: those heard longest ago.
+    pub fn make_room(&self) -> Vec<SegmentAddress> {
         if !self.is_full() {
             return Vec::new();
         }
@@ -86,8 +79,8 @@ impl Targets {
         all.into_iter().map(|(_, address)| address).collect()
     }
 
-    /// The station that holds an address now; gives the addresses of the station that are one too many.
-    pub fn set_mac(&mut self, address: &Address, mac: Option<Mac>) -> Option<Address> {
+    /// Sets the station that holds an address; gives the station's address that is one too many, where there is one.
+    pub fn set_mac(&mut self, address: &SegmentAddress, mac: Option<Mac>) -> Option<SegmentAddress> {
         let target = self.targets.get_mut(address)?;
         let old = std::mem::replace(&mut target.mac, mac);
         if old == mac || address.ip.is_ipv4() {
@@ -99,11 +92,11 @@ impl Targets {
         if held.len() <= PER_STATION_MAX {
             return None;
         }
-        let heard = |address: &Address| self.targets.get(address).map(|target| target.heard);
+        let heard = |address: &SegmentAddress| self.targets.get(address).map(|target| target.heard);
         held.iter().copied().filter(|held| held != address).min_by_key(|address| (heard(address), *address))
     }
 
-    fn unlink(&mut self, address: &Address, mac: Option<Mac>) {
+    fn unlink(&mut self, address: &SegmentAddress, mac: Option<Mac>) {
         let Some(mac) = mac.filter(|_| address.ip.is_ipv6()) else { return };
         if let Some(held) = self.of_station.get_mut(&(address.segment, mac)) {
             held.retain(|held| held != address);
@@ -111,22 +104,5 @@ impl Targets {
                 self.of_station.remove(&(address.segment, mac));
             }
         }
-    }
-
-    /// Notes that a station that is never asked was heard with the address.
-    pub fn shun(&mut self, address: Address, now: Timestamp) {
-        if self.shunned.len() >= SHUNNED_MAX && !self.shunned.contains_key(&address) {
-            let mut all: Vec<_> = self.shunned.iter().map(|(address, heard)| (*heard, *address)).collect();
-            all.select_nth_unstable(LEAVE);
-            all[..LEAVE].iter().for_each(|(_, address)| {
-                self.shunned.remove(address);
-            });
-        }
-        self.shunned.insert(address, now);
-    }
-
-    /// Whether the address is shunned.
-    pub fn is_shunned(&self, address: &Address, now: Timestamp) -> bool {
-        self.shunned.get(address).is_some_and(|heard| now.since(*heard) < SHUNNED)
     }
 }

@@ -18,7 +18,7 @@ use crate::inventory::correlator::answer::Missed;
 use crate::inventory::correlator::settings::{Allow, Members, Settings};
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
-use crate::inventory::fingerprint::p0f;
+use crate::inventory::fingerprint::p0f::signature;
 use crate::inventory::model::rows::{Limits, Rows};
 use crate::inventory::planner::probe::Technique;
 use crate::inventory::sighting::answer::{Answer, PortState};
@@ -137,7 +137,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
             let claim = dhcp(words);
             (words[1], claim.ciaddr.map(IpAddr::V4), Claim::Dhcp(Box::new(claim)))
         }
-        "syn" => (words[1], ip(0), Claim::Syn(Box::new(p0f::observed(words[2], false).unwrap()))),
+        "syn" => (words[1], ip(0), Claim::Syn(Box::new(signature::observed(words[2], false).unwrap()))),
         "model" => {
             let (name, txt) = (Text::new(b"A._device-info._tcp.local"), Text::new(words[2].as_bytes()));
             (words[1], ip(0), Claim::Mdns(MdnsClaim::Txt { name, txt: vec![txt] }))

@@ -1,8 +1,8 @@
-//! Random policies, networks that come and go, exceptions, quiet hours, clocks that are set, and stations that lie to lure the planner outside. The
-//! rules are written here once more, and plainly; every probe has to keep them.
+//! Random policies, networks that come and go, exceptions, quiet hours, clocks that are set, and stations that forge
+//! sightings. The rules are written here a second time, as plainly as possible; every probe has to keep them.
 
 use crate::inventory::planner::policy::DELICATE_PORTS;
-use crate::inventory::planner::tests::*;
+use crate::inventory::planner::tests::bench::*;
 
 const WORLDS: u64 = 150;
 
@@ -322,8 +322,8 @@ impl World {
         }
     }
 
-    /// No second sees more than rate and burst, no hour more than a host may get; one burst more where the wall clock was
-    /// set within it.
+    /// No second sees more than rate and burst, no hour more than a host may get; one burst more where the wall clock
+    /// was set within it.
     fn check_rates(&self) {
         let of = |only: &dyn Fn(&Probe) -> bool, packets: &dyn Fn(&Question) -> u32| -> Vec<(Timestamp, u32)> {
             self.sent

@@ -1,9 +1,7 @@
 //! Sweeps: alone, and in the background of a planner.
 
-use std::collections::BTreeSet;
-
 use crate::inventory::planner::sweep::{Standing, Sweep};
-use crate::inventory::planner::tests::*;
+use crate::inventory::planner::tests::bench::*;
 
 fn all(prefix: &str, key: u64) -> Vec<Ipv4Addr> {
     let mut sweep = Sweep::new(prefix.parse().unwrap(), key);
@@ -141,7 +139,7 @@ fn an_answer_to_a_sweep_is_known() {
     assert!(!bench.hear(&arp(ArpOperation::Reply, &asked, mac(5))));
     let unasked = (10..).map(|n| format!("10.0.0.{n}")).find(|address| bench.sent_to(address).is_empty()).unwrap();
     assert!(!bench.hear(&arp(ArpOperation::Reply, &unasked, mac(5))));
-    assert_eq!(bench.planner.answers(), Answers { in_time: 1, duplicate: 1, late: 0, unasked: 1 });
+    assert_eq!(bench.planner.answers(), AnswerCounts { in_time: 1, duplicate: 1, late: 0, unasked: 1 });
 }
 
 fn blocks(bench: &Bench) -> BTreeMap<u8, usize> {

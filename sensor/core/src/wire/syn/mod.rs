@@ -4,14 +4,21 @@
 
 use std::fmt;
 
-use crate::wire::WireError;
+use crate::wire::error::WireError;
+use crate::wire::syn::layout::{END, Layout, MSS, NOTHING, SACK, SACK_PERMITTED, SCALE, TIMESTAMPS};
+use crate::wire::syn::quirks::Quirks;
+
+/// The options of the TCP header.
+pub mod layout;
+/// What is unusual about the segment.
+pub mod quirks;
 
 /// What a SYN or SYN-ACK shows of the stack that sent it. Fixed in size whatever the packet says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Syn {
-    /// A SYN-ACK: it answers a connection.
+    /// Whether it is a SYN-ACK.
     pub is_answer: bool,
-    /// 4 or 6.
+    /// IP version: 4 or 6.
     pub ip_version: u8,
     /// Time to live or hop limit, as received.
     pub ttl: u8,
@@ -25,45 +32,30 @@ pub struct Syn {
     pub scale: u8,
     /// TCP options in order.
     pub layout: Layout,
-    /// Oddities.
+    /// What is unusual about it.
     pub quirks: Quirks,
-    /// The segment carries data.
+    /// Whether the segment carries data.
     pub has_payload: bool,
     /// IP and TCP header together, bytes.
     pub headers_len: u16,
 }
 
-/// TCP options in order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Layout {
-    kinds: [u8; OPTIONS_MAX],
-    len: u8,
-    /// Bytes behind the end-of-options mark.
-    pub eol_pad: u8,
-}
-
-/// Oddities, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Quirks(u32);
-
 /// A window that is a multiple of the segment size, or of the packet size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Multiple {
-    /// So many maximum segments.
+    /// As many maximum segments.
     Mss(u16),
-    /// So many whole packets.
+    /// As many packets of maximum size.
     Mtu(u16),
 }
 
-/// Options that are kept; p0f keeps as many (a TCP header has room for 40 of one byte).
-pub const OPTIONS_MAX: usize = 24;
-
-/// Routers between sender and receiver that are believed in; what seems to be farther is not guessed.
+/// Routers between sender and receiver, at most; of a segment that seems to come from farther away the distance is
+/// unknown.
 pub const DISTANCE_MAX: u8 = 35;
 
 /// Reads a body. `Ok(None)`: not an opening segment, or one that also ends the connection.
 pub fn parse(body: &[u8]) -> Result<Option<Syn>, WireError> {
-    let Some(Packet { mut syn, tcp, ip_payload_len }) = ip(body)? else { return Ok(None) };
+    let Some(IpPart { mut syn, tcp, ip_payload_len }) = ip(body)? else { return Ok(None) };
     let fixed: &[u8; TCP_LEN] = tcp.first_chunk().ok_or(WireError::Truncated)?;
     let flags = fixed[13];
     if flags & (FIN | SYN | RST) != SYN {
@@ -94,7 +86,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Syn>, WireError> {
 }
 
 impl Syn {
-    /// How many routers lie between, by the next usual first value above the time to live.
+    /// How many routers lie between, if the sender began with the next usual time to live (32, 64, 128, 255).
     pub fn distance(&self) -> u8 {
         match self.ttl {
             ttl @ 0..=32 => 32 - ttl,
@@ -104,8 +96,8 @@ impl Syn {
         }
     }
 
-    /// What the window is a multiple of: the segment size, with or without the room of a timestamp, that of Ethernet,
-    /// or a packet's size.
+    /// What the window is a multiple of: the segment size, with or without room for a timestamp, Ethernet's segment
+    /// size, or a packet's size.
     pub fn window_multiple(&self) -> Option<Multiple> {
         if self.window == 0 || self.mss < MSS_MIN {
             return None;
@@ -153,141 +145,15 @@ impl fmt::Display for Syn {
     }
 }
 
-impl Layout {
-    /// Option kinds (RFC 9293, section 3.2), in order.
-    pub fn kinds(&self) -> &[u8] {
-        &self.kinds[..usize::from(self.len)]
-    }
-
-    /// Appends a kind; `false` when there is no more room.
-    pub fn push(&mut self, kind: u8) -> bool {
-        let Some(place) = self.kinds.get_mut(usize::from(self.len)) else { return false };
-        *place = kind;
-        self.len += 1;
-        true
-    }
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, &kind) in self.kinds().iter().enumerate() {
-            if place > 0 {
-                f.write_str(",")?;
-            }
-            match (kind, OPTION_NAMES.iter().find(|(number, _)| *number == kind)) {
-                (END, _) => write!(f, "eol+{}", self.eol_pad)?,
-                (_, Some((_, name))) => f.write_str(name)?,
-                (_, None) => write!(f, "?{kind}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Quirks {
-    /// `df`: do not fragment.
-    pub const DF: Self = Self(1);
-    /// `id+`: do not fragment, and still an IP id.
-    pub const ID_SET: Self = Self(1 << 1);
-    /// `id-`: may be fragmented, and has no IP id.
-    pub const ID_ZERO: Self = Self(1 << 2);
-    /// `ecn`: speaks of congestion.
-    pub const ECN: Self = Self(1 << 3);
-    /// `0+`: the IP flag that must be zero is not.
-    pub const MUST_BE_ZERO: Self = Self(1 << 4);
-    /// `flow`: an IPv6 flow label.
-    pub const FLOW: Self = Self(1 << 5);
-    /// `seq-`: sequence number zero.
-    pub const SEQ_ZERO: Self = Self(1 << 6);
-    /// `ack+`: an acknowledgement number without the flag.
-    pub const ACK_SET: Self = Self(1 << 7);
-    /// `ack-`: the flag without a number.
-    pub const ACK_ZERO: Self = Self(1 << 8);
-    /// `uptr+`: an urgent pointer without the flag.
-    pub const URG_POINTER: Self = Self(1 << 9);
-    /// `urgf+`: the urgent flag.
-    pub const URG: Self = Self(1 << 10);
-    /// `pushf+`: the push flag.
-    pub const PUSH: Self = Self(1 << 11);
-    /// `ts1-`: own timestamp zero.
-    pub const TS1_ZERO: Self = Self(1 << 12);
-    /// `ts2+`: the peer's timestamp in a SYN, before the peer said any.
-    pub const TS2_SET: Self = Self(1 << 13);
-    /// `opt+`: something behind the end of the options.
-    pub const TRAILING: Self = Self(1 << 14);
-    /// `exws`: window scale above 14 (RFC 7323, section 2.3).
-    pub const SCALE_EXCESSIVE: Self = Self(1 << 15);
-    /// `bad`: options that cannot be read.
-    pub const OPTIONS_BAD: Self = Self(1 << 16);
-
-    /// All of them, and how p0f writes them, in its order.
-    pub const NAMES: [(Self, &'static str); 17] = [
-        (Self::DF, "df"),
-        (Self::ID_SET, "id+"),
-        (Self::ID_ZERO, "id-"),
-        (Self::ECN, "ecn"),
-        (Self::MUST_BE_ZERO, "0+"),
-        (Self::FLOW, "flow"),
-        (Self::SEQ_ZERO, "seq-"),
-        (Self::ACK_SET, "ack+"),
-        (Self::ACK_ZERO, "ack-"),
-        (Self::URG_POINTER, "uptr+"),
-        (Self::URG, "urgf+"),
-        (Self::PUSH, "pushf+"),
-        (Self::TS1_ZERO, "ts1-"),
-        (Self::TS2_SET, "ts2+"),
-        (Self::TRAILING, "opt+"),
-        (Self::SCALE_EXCESSIVE, "exws"),
-        (Self::OPTIONS_BAD, "bad"),
-    ];
-
-    /// Whether any of `quirks` is among these.
-    pub fn has(self, quirks: Self) -> bool {
-        self.0 & quirks.0 != 0
-    }
-
-    /// These and `quirks`.
-    pub fn add(&mut self, quirks: Self) {
-        self.0 |= quirks.0;
-    }
-
-    /// These but for `quirks`.
-    pub fn without(self, quirks: Self) -> Self {
-        Self(self.0 & !quirks.0)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    fn add_if(&mut self, quirks: Self, holds: bool) {
-        if holds {
-            self.add(quirks);
-        }
-    }
-}
-
-impl fmt::Display for Quirks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut comma = "";
-        for (_, name) in Self::NAMES.iter().filter(|(quirk, _)| self.has(*quirk)) {
-            write!(f, "{comma}{name}")?;
-            comma = ",";
-        }
-        Ok(())
-    }
-}
-
 /// The IP header's part of the fingerprint, and what follows it.
-struct Packet<'a> {
+struct IpPart<'a> {
     syn: Syn,
     tcp: &'a [u8],
     /// TCP header and data, bytes, as the IP header tells.
     ip_payload_len: usize,
 }
 
-fn ip(body: &[u8]) -> Result<Option<Packet<'_>>, WireError> {
+fn ip(body: &[u8]) -> Result<Option<IpPart<'_>>, WireError> {
     match body.first().ok_or(WireError::Truncated)? >> 4 {
         4 => ipv4(body),
         6 => ipv6(body),
@@ -295,7 +161,7 @@ fn ip(body: &[u8]) -> Result<Option<Packet<'_>>, WireError> {
     }
 }
 
-fn ipv4(body: &[u8]) -> Result<Option<Packet<'_>>, WireError> {
+fn ipv4(body: &[u8]) -> Result<Option<IpPart<'_>>, WireError> {
     let fixed: &[u8; IPV4_LEN] = body.first_chunk().ok_or(WireError::Truncated)?;
     let header_len = u16::from(fixed[0] & 0xf) * 4;
     let options_len = header_len.checked_sub(20).ok_or(WireError::BadValue)?;
@@ -313,10 +179,10 @@ fn ipv4(body: &[u8]) -> Result<Option<Packet<'_>>, WireError> {
     syn.quirks.add_if(Quirks::ID_SET, is_whole && has_id);
     syn.quirks.add_if(Quirks::ID_ZERO, !is_whole && !has_id);
     let total_len = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
-    Ok(Some(Packet { syn, tcp, ip_payload_len: total_len.saturating_sub(header_len.into()) }))
+    Ok(Some(IpPart { syn, tcp, ip_payload_len: total_len.saturating_sub(header_len.into()) }))
 }
 
-fn ipv6(body: &[u8]) -> Result<Option<Packet<'_>>, WireError> {
+fn ipv6(body: &[u8]) -> Result<Option<IpPart<'_>>, WireError> {
     let fixed: &[u8; IPV6_LEN] = body.first_chunk().ok_or(WireError::Truncated)?;
     let (mut next, mut at) = (fixed[6], IPV6_LEN);
     for _ in 0..EXTENSIONS_MAX {
@@ -338,7 +204,7 @@ fn ipv6(body: &[u8]) -> Result<Option<Packet<'_>>, WireError> {
     syn.quirks.add_if(Quirks::ECN, fixed[1] & 0x30 != 0);
     syn.quirks.add_if(Quirks::FLOW, fixed[1] & 0xf != 0 || fixed[2..4] != [0, 0]);
     let payload_len = usize::from(u16::from_be_bytes([fixed[4], fixed[5]]));
-    Ok(Some(Packet { syn, tcp, ip_payload_len: payload_len.saturating_sub(extensions_len) }))
+    Ok(Some(IpPart { syn, tcp, ip_payload_len: payload_len.saturating_sub(extensions_len) }))
 }
 
 fn blank(ip_version: u8, ttl: u8, ip_options_len: u16, headers_len: u16) -> Syn {
@@ -379,7 +245,8 @@ fn read_options(syn: &mut Syn, mut rest: &[u8]) -> bool {
     true
 }
 
-/// Reads an option that has a length; how many bytes of `after` are its own. `None`: not to be read, nor what follows.
+/// Reads an option that has a length. How many bytes of `after` belong to it; `None`: neither it nor what follows can
+/// be read.
 fn read_option(syn: &mut Syn, kind: u8, after: &[u8]) -> Option<usize> {
     let (&told, values) = after.split_first()?;
     let fixed = match kind {
@@ -390,7 +257,7 @@ fn read_option(syn: &mut Syn, kind: u8, after: &[u8]) -> Option<usize> {
         SACK if !(10..=34).contains(&told) => return None,
         _ => None,
     };
-    // An option of known length has it, whatever it says.
+    // An option of a kind with a fixed length has that length, whatever it says.
     let len = fixed.unwrap_or(usize::from(told));
     if !(2..=40).contains(&len) || after.len() < len - 1 {
         return None;
@@ -411,18 +278,6 @@ fn read_option(syn: &mut Syn, kind: u8, after: &[u8]) -> Option<usize> {
     Some(len - 1)
 }
 
-/// Option kinds with a name: RFC 9293, section 3.2; RFC 2018, section 2 and 3; RFC 7323, section 2.2 and 3.2.
-pub const OPTION_NAMES: [(u8, &str); 6] =
-    [(NOTHING, "nop"), (MSS, "mss"), (SCALE, "ws"), (SACK_PERMITTED, "sok"), (SACK, "sack"), (TIMESTAMPS, "ts")];
-/// The end of the options.
-pub const END: u8 = 0;
-const NOTHING: u8 = 1;
-const MSS: u8 = 2;
-const SCALE: u8 = 3;
-const SACK_PERMITTED: u8 = 4;
-const SACK: u8 = 5;
-const TIMESTAMPS: u8 = 8;
-
 const FIN: u8 = 1;
 const SYN: u8 = 2;
 const RST: u8 = 4;
@@ -440,20 +295,20 @@ const TCP: u8 = 6;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const DESTINATION: u8 = 60;
-/// As many as the classifier passes over.
+/// IPv6 extension headers that are skipped, as many as the classifier skips.
 const EXTENSIONS_MAX: usize = 6;
 
 const IPV4_LEN: usize = 20;
 const IPV6_LEN: usize = 40;
 const TCP_LEN: usize = 20;
-/// Headers without options, bytes.
+/// IP and TCP header without options, bytes.
 const HEADERS_4: u32 = 40;
 const HEADERS_6: u32 = 60;
 /// Ethernet's packet size.
 const ETHERNET: u32 = 1500;
-/// A timestamp option with its two blanks.
+/// A timestamp option with its two bytes of padding.
 const TIMESTAMP_ROOM: u32 = 12;
-/// Smaller segment sizes divide too many windows to mean anything.
+/// Smaller segment sizes are not considered: too many windows are multiples of them.
 const MSS_MIN: u16 = 100;
 
 #[cfg(test)]
@@ -461,6 +316,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
     use super::*;
+    use crate::wire::syn::layout::OPTIONS_MAX;
 
     /// An IPv4 packet with these flag bits, options and data.
     fn packet(id: u16, offset: u16, flags: u8, window: u16, options: &[u8], data_len: u16) -> Vec<u8> {

@@ -1,0 +1,36 @@
+//! `scan-detected`: a station asks for very many addresses or ports.
+
+use crate::inventory::event::sentence::Facts;
+use crate::inventory::event::texts::{Catalog, Texts};
+
+pub(super) const TEXTS: Texts = Texts {
+    arpwatch: None,
+    message_id: "ee349a6d09f34807a89b67b0a1fa7e9d",
+    rule: "A station asks for very many addresses or ports within 64 seconds, as `reason` says (distinct ones are \
+           estimated by linear counting with 64 bits). `arp-scan`: of neighbours, by ARP request (with or without a \
+           sender) or neighbour solicitation, to a group: 50 bits, about 97. `port-scan`: of ports below 32,768 of \
+           one destination (`target`), by TCP SYN: 40 bits, about 63; of stations in watched prefixes. Not of whoever \
+           asks for others: what forwards, routes or is a group's virtual station. Once for (segment, MAC, reason) \
+           until ten minutes after the last, also across restarts. `ip` is the station's best address.",
+    fields: &["ip", "mac", "reason"],
+    details: &["target"],
+    catalog: Catalog {
+        subject: "@SENSOR_MAC@ scans @SENSOR_SEGMENT@",
+        text: "The station @SENSOR_MAC@ (@SENSOR_IP@) asked for very many addresses, or tried very
+many ports of one host, within a minute; SENSOR_REASON says which.
+
+If it is your own scanner or management station, put it on the ignore list. If not,
+find out what runs there: that is how an intruder, or a worm, looks around.",
+    },
+    sentence,
+};
+
+fn sentence(facts: &Facts<'_>) -> String {
+    let what = match (facts.reason, facts.details.text("target")) {
+        (Some("port-scan"), Some(target)) => format!("the ports of {target}"),
+        (Some("port-scan"), None) => "many ports".to_owned(),
+        _ => "the addresses of its network".to_owned(),
+    };
+    let who = facts.ip.map_or(String::new(), |_| format!("{} at ", facts.who()));
+    format!("{who}{} scans {what}{}", facts.station(), facts.on())
+}
