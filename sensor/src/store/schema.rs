@@ -1,25 +1,16 @@
 //! Whose database it is, which version it has, whether it is sound, and how it comes to the newest version.
 
-use crate::store::value::values;
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::store::column::values;
 use sensor_core::types::Timestamp;
 
 /// `sens`, in the header's application id: <https://www.sqlite.org/pragma.html#pragma_application_id>.
 pub(super) const APPLICATION_ID: i64 = 0x7365_6e73;
 
-/// Every step from nothing to today, in order. Only ever appended to: the count is the version.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001.sql"),
-    include_str!("migrations/0002.sql"),
-    include_str!("migrations/0003.sql"),
-    include_str!("migrations/0004.sql"),
-    include_str!("migrations/0005.sql"),
-    include_str!("migrations/0006.sql"),
-    include_str!("migrations/0007.sql"),
-    include_str!("migrations/0008.sql"),
-    include_str!("migrations/0009.sql"),
-];
+/// Every step from nothing to today: the files of `migrations/` in order, listed by the build script. Files are only ever
+/// added: their count is the version.
+const MIGRATIONS: &[&str] = &include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
 /// The version that this program reads and writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -127,7 +127,8 @@ mod tests {
     use tokio::runtime::Builder as Runtime;
 
     use super::*;
-    use crate::store::fixture::{Folder, batch_of, events, network};
+    use crate::store::fixture::batches::{batch_of, events, network};
+    use crate::store::fixture::folder::Folder;
 
     fn check<T>(test: impl Future<Output = T>) -> T {
         Runtime::new_current_thread().build().unwrap().block_on(test)
