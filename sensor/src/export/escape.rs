@@ -25,6 +25,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::export::hostile;
+    use sensor_core::types::Text;
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
@@ -55,6 +56,15 @@ mod tests {
     fn nothing_hostile_is_left() {
         for text in hostile::TEXTS {
             hostile::assert_lines(format!("{}\n", escape(text)).as_bytes(), 1);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_escaped_stays_as_it_is() {
+        for text in hostile::TEXTS {
+            let escaped = Text::new(text.as_bytes()).escaped();
+            assert_eq!(escape(text), escaped);
+            assert_eq!(escape(&escaped), escaped);
         }
     }
 }

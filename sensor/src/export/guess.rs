@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::export::HashMap;
+use crate::export::hashed::HashMap;
 use crate::vendor::Vendors;
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::fingerprint::clue::{clues, is_telling};

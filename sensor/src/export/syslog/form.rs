@@ -6,7 +6,6 @@ use jiff::tz::Offset;
 
 use crate::export::escape::escape;
 use crate::export::record::event::EventRecord;
-use crate::export::syslog::Format;
 use sensor_core::inventory::event::{Kind, Severity};
 
 /// The longest message in RFC 5424's form, bytes: what a collector should be able to take is 2048, rsyslog's default 8192
@@ -22,6 +21,17 @@ const VALUE_MAX: usize = 192;
 const FACILITY: u8 = 3;
 /// The number that is reserved for documentation (RFC 5612): the sensor's makers have none of their own.
 const SD_ID: &str = "sensor@32473";
+
+/// What a message looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 5424, at most [`RFC5424_MAX`] bytes.
+    #[default]
+    Rfc5424,
+    /// `KIND IP MAC[ (MAC2)] IFACE` behind a header of RFC 3164, at most [`ARPWATCH_MAX`] bytes; only events that
+    /// arpwatch has a word for, with an address and a MAC.
+    Arpwatch,
+}
 
 /// What the message's header needs besides the event.
 pub(super) struct Sender {

@@ -12,10 +12,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::export::contract::EventSink;
 use crate::export::record::event::EventRecord;
-use crate::export::syslog::form::Sender;
+use crate::export::syslog::form::{Format, Sender};
 
-/// Messages.
+/// The form of a message.
 pub mod form;
 
 /// Where a syslog server listens.
@@ -56,17 +57,6 @@ impl FromStr for Address {
     }
 }
 
-/// What a message looks like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// RFC 5424, at most [`RFC5424_MAX`] bytes.
-    #[default]
-    Rfc5424,
-    /// `KIND IP MAC[ (MAC2)] IFACE` behind a header of RFC 3164, at most [`ARPWATCH_MAX`] bytes; only events that
-    /// arpwatch has a word for, with an address and a MAC.
-    Arpwatch,
-}
-
 /// The longest that a connection may take to come about, and that a batch may wait for its acknowledgement. The sink has
 /// a thread of its own, so nobody else waits.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -92,39 +82,6 @@ impl Syslog {
     /// Prepares to send; the connection is made with the first event.
     pub fn new(address: Address, format: Format) -> Self {
         Self { address, format, peer: None }
-    }
-
-    /// Whether the peer can be reached now.
-    pub fn check(&self) -> io::Result<()> {
-        connect(&self.address).map(drop)
-    }
-
-    /// Sends one event; one that the format has no word for is passed over. Local time is `utc_offset_s` seconds east of
-    /// UTC. An error: the batch so far may be lost and is to be sent anew.
-    pub fn publish(&mut self, record: &EventRecord, utc_offset_s: i32) -> io::Result<()> {
-        let sender = Sender { is_local: matches!(self.address, Address::Unix(_)), utc_offset_s };
-        let Some(message) = form::message(self.format, &sender, record) else { return Ok(()) };
-        self.send(&message).map_err(|error| self.broken(error))
-    }
-
-    /// Waits until the peer's kernel has all of the batch, for at most [`PATIENCE`].
-    pub fn flush(&mut self) -> io::Result<()> {
-        let Some(Peer::Tcp(stream)) = &self.peer else { return Ok(()) };
-        acknowledged(stream).map_err(|error| self.broken(error))
-    }
-
-    /// Whether a broken connection may take messages with it that were sent.
-    pub fn is_stream(&self) -> bool {
-        matches!(self.address, Address::Tcp(_))
-    }
-
-    /// The address as it is configured.
-    pub fn name(&self) -> String {
-        match &self.address {
-            Address::Unix(path) => format!("syslog unix:{}", path.display()),
-            Address::Udp(peer) => format!("syslog udp:{peer}"),
-            Address::Tcp(peer) => format!("syslog tcp:{peer}"),
-        }
     }
 
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
@@ -162,6 +119,39 @@ impl Syslog {
             io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "the peer does not read"),
             _ => error,
         }
+    }
+}
+
+impl EventSink for Syslog {
+    fn name(&self) -> String {
+        match &self.address {
+            Address::Unix(path) => format!("syslog unix:{}", path.display()),
+            Address::Udp(peer) => format!("syslog udp:{peer}"),
+            Address::Tcp(peer) => format!("syslog tcp:{peer}"),
+        }
+    }
+
+    /// Whether the peer can be reached now.
+    fn check(&self) -> io::Result<()> {
+        connect(&self.address).map(drop)
+    }
+
+    /// Sends one event; events that the format cannot express are left out.
+    fn publish(&mut self, record: &EventRecord, _json: &str, utc_offset_s: i32) -> io::Result<()> {
+        let sender = Sender { is_local: matches!(self.address, Address::Unix(_)), utc_offset_s };
+        let Some(message) = form::message(self.format, &sender, record) else { return Ok(()) };
+        self.send(&message).map_err(|error| self.broken(error))
+    }
+
+    /// Waits until the peer's kernel has all of the batch, for at most [`PATIENCE`].
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(Peer::Tcp(stream)) = &self.peer else { return Ok(()) };
+        acknowledged(stream).map_err(|error| self.broken(error))
+    }
+
+    /// A TCP connection that breaks may take messages with it that were sent.
+    fn keeps(&self) -> bool {
+        !matches!(self.address, Address::Tcp(_))
     }
 }
 
