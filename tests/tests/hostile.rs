@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use sensor::export::contract::EventSink as _;
 use sensor::export::journal::Journal;
 use sensor::export::record::event::EventRecord;
-use sensor::export::syslog::form::{ARPWATCH_MAX, RFC5424_MAX};
-use sensor::export::contract::EventSink as _;
 use sensor::export::syslog::form::Format;
+use sensor::export::syslog::form::{ARPWATCH_MAX, RFC5424_MAX};
 use sensor::export::syslog::{Address, Syslog};
 use sensor_core::types::is_unsafe;
 use sensor_tests::binary::sensor_binary;

@@ -40,9 +40,8 @@ pub(super) fn set_created_at(connection: &Connection, at: Timestamp) -> rusqlite
 
 /// The last event that each sink has taken, by the sink's name.
 pub(super) fn load(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
-    let sinks = all(connection, "SELECT name, written_to FROM sinks", [], |row| {
-        Ok((row.next()?, from_event_id(row.next()?)))
-    })?;
+    let sinks =
+        all(connection, "SELECT name, written_to FROM sinks", [], |row| Ok((row.next()?, from_event_id(row.next()?))))?;
     Ok(sinks.into_iter().collect())
 }
 
@@ -69,7 +68,5 @@ pub(super) fn save(batch: &Batch, save: &Save<'_>) -> rusqlite::Result<()> {
 /// Forgets the marks of sinks that are not among these.
 pub(super) fn retain(connection: &Connection, names: &[String]) -> rusqlite::Result<()> {
     let marks = vec!["?"; names.len()].join(", ");
-    connection
-        .execute(&format!("DELETE FROM sinks WHERE name NOT IN ({marks})"), params_from_iter(names))
-        .map(drop)
+    connection.execute(&format!("DELETE FROM sinks WHERE name NOT IN ({marks})"), params_from_iter(names)).map(drop)
 }

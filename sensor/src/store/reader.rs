@@ -198,7 +198,7 @@ mod tests {
     use crate::store::fixture::batches::{batch_of, events, network};
     use crate::store::fixture::folder::Folder;
     use crate::store::fixture::samples::sorted;
-    
+
     use crate::store::writer::Writer;
 
     /// Which of the events 1 to 6 a filter chooses.

@@ -136,7 +136,7 @@ mod tests {
     use crate::store::fixture::samples::{Random, keys, segment, sorted};
     use crate::store::query::all;
     use crate::store::reader::{EventFilter, Reader};
-    
+
     use sensor_core::inventory::judge::fold::Fold;
     use sensor_core::inventory::model::rows::{Changes, Rows};
 
@@ -158,10 +158,8 @@ mod tests {
     }
 
     fn unpublished(writer: &Writer) -> Vec<StoredEvent> {
-        let sql = format!(
-            "SELECT {} FROM events WHERE id > (SELECT published_to FROM meta) ORDER BY id",
-            events::COLUMNS
-        );
+        let sql =
+            format!("SELECT {} FROM events WHERE id > (SELECT published_to FROM meta) ORDER BY id", events::COLUMNS);
         all(&writer.database.connection, &sql, [], events::read).unwrap()
     }
 
@@ -230,7 +228,12 @@ mod tests {
         for seed in 0..32 {
             println!("seed {seed}");
             let mut random = Random(seed);
-            let batches = [random_batch(&mut random), random_batch(&mut random), random_batch(&mut random), random_batch(&mut random)];
+            let batches = [
+                random_batch(&mut random),
+                random_batch(&mut random),
+                random_batch(&mut random),
+                random_batch(&mut random),
+            ];
             check_saved(&batches);
         }
     }

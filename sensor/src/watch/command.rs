@@ -52,7 +52,7 @@ pub fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatu
         }
         if waited >= timeout {
             // The child is not reaped yet, so the number is still its group's. The group may have ended.
-            drop(kill_process_group(Pid::from_child(child), Signal::KILL));
+            let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
             child.wait()?;
             return Ok(None);
         }

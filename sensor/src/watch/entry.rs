@@ -72,7 +72,9 @@ pub fn parse(line: &[u8], own_uid: u32) -> Option<Entry> {
             let rank = Rank { id: event.id, previous: previous.unwrap_or(event.id - 1).min(event.id - 1) };
             JournalItem::Event(event, rank)
         }
-        Some(_) => JournalItem::Forged(field(&fields, "_UID").map_or_else(|| "?".to_owned(), |uid| escape(&uid).into_owned())),
+        Some(_) => {
+            JournalItem::Forged(field(&fields, "_UID").map_or_else(|| "?".to_owned(), |uid| escape(&uid).into_owned()))
+        }
     };
     Some(Entry { cursor, item })
 }

@@ -194,7 +194,8 @@ mod tests {
 
     const NONE: AlertLimits = AlertLimits { dedupe: Duration::ZERO, rate: None };
     const DEDUPE: AlertLimits = AlertLimits { dedupe: Duration::from_secs(60), rate: None };
-    const RATE: AlertLimits = AlertLimits { dedupe: Duration::ZERO, rate: Some(Rate { max: 2, per: Duration::from_secs(60) }) };
+    const RATE: AlertLimits =
+        AlertLimits { dedupe: Duration::ZERO, rate: Some(Rate { max: 2, per: Duration::from_secs(60) }) };
 
     /// Events are `second:address`; `second:` only asks what is due. What was told, and when.
     #[track_caller]

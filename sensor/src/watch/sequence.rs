@@ -57,11 +57,6 @@ impl Sequences {
         sequence.heard = self.clock;
         sequence.take(rank)
     }
-
-    /// The highest id of the database that was heard last.
-    pub fn last(&self) -> Option<u64> {
-        self.databases.values().max_by_key(|sequence| sequence.heard).map(|sequence| sequence.last)
-    }
 }
 
 impl Sequence {
@@ -130,7 +125,10 @@ mod tests {
         let mut sequences = Sequences::default();
         let ranks = [(3, 0), (7, 3), (12, 10), (13, 12), (10, 7), (9, 7)];
         let places = ranks.map(|(id, previous)| sequences.take("d", Rank { id, previous }));
-        assert_eq!(places, [Arrival::First, Arrival::Next, Arrival::After(8, 10), Arrival::Next, Arrival::Next, Arrival::Next]);
+        assert_eq!(
+            places,
+            [Arrival::First, Arrival::Next, Arrival::After(8, 10), Arrival::Next, Arrival::Next, Arrival::Next]
+        );
     }
 
     #[test]
@@ -139,7 +137,6 @@ mod tests {
         assert_eq!(sequences.take("a", rank(5)), Arrival::First);
         assert_eq!(sequences.take("b", rank(1)), Arrival::First);
         assert_eq!(sequences.take("a", rank(6)), Arrival::Next);
-        assert_eq!(sequences.last(), Some(6));
     }
 
     #[test]

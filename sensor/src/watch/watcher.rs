@@ -18,8 +18,8 @@ use crate::terminal::{notice, screen};
 use crate::watch::action::{Actor, describe};
 use crate::watch::alert_worker::AlertWorker;
 use crate::watch::batch::{Batch, Outcome};
-use crate::watch::entry::{Event, JournalItem};
 use crate::watch::entry;
+use crate::watch::entry::{Event, JournalItem};
 use crate::watch::filter::matches;
 use crate::watch::sequence::Arrival;
 use crate::watch::shared::Shared;
@@ -184,8 +184,10 @@ impl Watcher {
         self.drain(&source)?;
         self.shared.change(|board| board.is_closing = true);
         let workers = mem::take(&mut self.workers);
-        let left: Vec<String> =
-            workers.into_iter().filter_map(|(name, worker)| (!worker.join().unwrap_or(false)).then_some(name)).collect();
+        let left: Vec<String> = workers
+            .into_iter()
+            .filter_map(|(name, worker)| (!worker.join().unwrap_or(false)).then_some(name))
+            .collect();
         self.save();
         match (left.is_empty(), &self.store) {
             (false, Some(store)) => {

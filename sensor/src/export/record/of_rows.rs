@@ -378,11 +378,8 @@ mod tests {
             let stations = vec![station(segment("eth0", [0, 0]), C)];
             let rows = Rows { hosts: vec![host], stations, roles, ..Rows::default() };
             let mut out = Vec::new();
-            csv::write_csv(
-                &address_records(&rows.view(), &Vendors::builtin(), &Fingerprints::builtin()),
-                &mut out,
-            )
-            .unwrap();
+            csv::write_csv(&address_records(&rows.view(), &Vendors::builtin(), &Fingerprints::builtin()), &mut out)
+                .unwrap();
             let out = String::from_utf8(out).unwrap().replace("\r\n", "\n");
             hostile::assert_lines(out.as_bytes(), 2);
         }

@@ -19,7 +19,10 @@ impl Table for Binding {
              RETURNING id",
             values![segment, ip, mac, first_seen, sources],
         )?;
-        save.run("INSERT OR REPLACE INTO binding_presence (binding, last_seen) VALUES (?, ?)", values![row, last_seen])?;
+        save.run(
+            "INSERT OR REPLACE INTO binding_presence (binding, last_seen) VALUES (?, ?)",
+            values![row, last_seen],
+        )?;
         save.run("DELETE FROM past_holders WHERE binding = ?", values![row])?;
         for (place, Holder { mac, first_seen, last_seen, sources }) in (0_i64..).zip(past) {
             save.run(

@@ -36,8 +36,8 @@ impl Table for Host {
     }
 
     fn load(load: &Load<'_>) -> rusqlite::Result<Vec<Self>> {
-        let mut names =
-            load.children("SELECT host, name, source, first_seen, last_seen FROM names ORDER BY host, place", |row| {
+        let mut names = load
+            .children("SELECT host, name, source, first_seen, last_seen FROM names ORDER BY host, place", |row| {
                 Ok(Name { name: row.next()?, source: row.next()?, first_seen: row.next()?, last_seen: row.next()? })
             })?;
         let mut services = load.children(
@@ -198,12 +198,11 @@ mod sample {
                 first_seen: random.at(),
                 last_seen: random.at(),
             });
-            let print = |random: &mut Random| Print {
-                evidence: random.one_of(&Evidence::NAMES).0,
-                value: random.text(),
-            };
+            let print =
+                |random: &mut Random| Print { evidence: random.one_of(&Evidence::NAMES).0, value: random.text() };
             let prints: BTreeSet<Print> = random.some(print).into_iter().collect();
-            let role = |random: &mut Random| (random.one_of(&HostRole::ALL[..3]), [random.text(), random.text()].into());
+            let role =
+                |random: &mut Random| (random.one_of(&HostRole::ALL[..3]), [random.text(), random.text()].into());
             Self {
                 id: random.host_id(),
                 segment: random.segment(),
