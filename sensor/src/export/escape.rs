@@ -1,11 +1,11 @@
-//! What a person or a tool must never receive as it is: control and direction-changing characters.
+//! Control characters and characters that change the direction of text are never written as they are.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sensor_core::types::is_unsafe;
 
-/// The text with every unsafe character written as `\xNN` or `\u{..}`. Text that is escaped already stays as it is.
+/// The text with every unsafe character written as `\xNN` or `\u{..}`. An escaped text stays as it is.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::store::error::StoreError;
 
-/// The one true path of a database, so that two names of a file share a lock and SQLite reads no special meaning
-/// (`:memory:`, `file:`) into it.
+/// The canonical path of a database, so that two names of a file share a lock, and SQLite sees no special meaning
+/// (`:memory:`, `file:`) in it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     match fs::canonicalize(path) {
         Ok(path) => return Ok(path),

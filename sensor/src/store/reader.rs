@@ -1,4 +1,4 @@
-//! Looking at the database while it is written, or while nobody writes it. Never writes, never makes a writer wait.
+//! Reads the database, whether a writer has it open or not. Never writes, and never makes a writer wait.
 
 use std::fs::{self, File};
 use std::io;
@@ -22,7 +22,7 @@ use sensor_core::types::Timestamp;
 pub struct EventFilter {
     /// Only those with a greater id.
     pub after_id: Option<u64>,
-    /// Only those that happened, or happened last, then or later.
+    /// Only those that happened, or were last repeated, then or later.
     pub since: Option<Timestamp>,
     /// Only these kinds; empty: all.
     pub kinds: Vec<String>,
@@ -39,7 +39,7 @@ pub struct EventFilter {
 pub struct Reader {
     connection: Connection,
     path: PathBuf,
-    /// Whether SQLite was told that nobody writes, so that we must look ourselves.
+    /// Whether SQLite was told that nobody writes the file; then each read checks that itself.
     unlocked: bool,
 }
 
@@ -90,7 +90,7 @@ impl Reader {
         self.read(|connection| all(connection, &sql, params_from_iter(&values), events::read))
     }
 
-    /// What is muted, or was lately, by number.
+    /// All mutes, by number; also those that ended lately.
     pub fn mutes(&self) -> Result<Vec<StoredMute>, StoreError> {
         self.read(mutes::load)
     }
@@ -100,7 +100,7 @@ impl Reader {
         let open = || {
             let connection = Connection::open_with_flags(&name, flags)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
-            // The first look at a page is what opens the WAL.
+            // Reading a first page opens the WAL.
             connection.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
             Ok(connection)
         };
@@ -110,7 +110,8 @@ impl Reader {
 
     /// Reads the file as one that nobody changes, which holds while no WAL lies beside it.
     fn connect_unlocked(path: &Path) -> Result<Self, StoreError> {
-        // Tells a file that we may not read from a WAL that we may not; a writer in this process would have its WAL open.
+        // Distinguishes a file that we may not read from a WAL that we may not read. Opening the file here is safe: a writer
+        // in this process would have its WAL open, and then this is not reached.
         drop(File::open(path).map_err(|error| StoreError::io(path, error))?);
         if lock::is_held(path) || has_wal(path) {
             return Err(StoreError::UnreadableWal { path: path.to_owned() });
@@ -149,7 +150,7 @@ fn query(filter: &EventFilter) -> (String, Vec<Value>) {
     let mut sql = format!("SELECT {} FROM events WHERE id > ?", events::COLUMNS);
     let mut values = vec![Value::Integer(event_id(after_id.unwrap_or(0)))];
     if let Some(since) = since {
-        // What began earlier and repeated since then counts; the first condition is for the index.
+        // Events that began earlier and were repeated since then count too; the first condition makes use of the index.
         sql.push_str(" AND at >= ? AND ifnull(last_at, at) >= ?");
         values.push(Value::Integer(since.as_nanos().saturating_sub(events::REPEATED_NS)));
         values.push(Value::Integer(since.as_nanos()));

@@ -1,4 +1,4 @@
-//! Whose database it is, which version it has, whether it is sound, and how it comes to the newest version.
+//! Whether a file is a database of the sensor, which version it has, whether it is sound, and how it is migrated.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -15,20 +15,20 @@ const MIGRATIONS: &[&str] = &include!(concat!(env!("OUT_DIR"), "/migrations.rs")
 /// The version that this program reads and writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Databases up to this size, in bytes, are read through at every start: a second on a slow disk. Larger ones are
-/// checked where they are read, and by `sensor db check`.
+/// Databases up to this size, in bytes, are checked as a whole at every start, which takes a second on a slow disk. Larger
+/// ones are checked where they are read, and by `sensor db check`.
 const CHECKED_BYTES_MAX: i64 = 64 << 20;
 
-/// What the header says.
+/// What the file's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Identity {
-    /// Somebody else's.
+    /// A file of another program.
     Foreign,
-    /// Ours, of this version; 0 is an empty one.
+    /// A database of the sensor, of this version; 0 is an empty file.
     Ours(i64),
 }
 
-/// Reads whose it is.
+/// Reads the header.
 pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Identity> {
     let application_id: i64 = number(connection, "PRAGMA application_id")?;
     let version = number(connection, "PRAGMA user_version")?;
@@ -40,19 +40,19 @@ pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Identity> {
     })
 }
 
-/// Checks a database that is small enough for it: `None` is sound, else the first damage.
+/// Checks a database that is not too large; `None`: it is sound, or too large. Otherwise the first damage.
 pub(super) fn damage_if_small(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let size_bytes = number(connection, "PRAGMA page_count")? * number(connection, "PRAGMA page_size")?;
     if size_bytes > CHECKED_BYTES_MAX { Ok(None) } else { damage(connection) }
 }
 
-/// Checks every page: `None` is sound, else the first damage.
+/// Checks every page; `None`: the database is sound. Otherwise the first damage.
 pub(super) fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok((verdict != "ok").then(|| verdict.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
-/// Brings a database of version `from` to the newest, one transaction a step, and notes when it was first used.
+/// Migrates a database of version `from` to the newest, one transaction a step, and notes when it was first used.
 pub(super) fn migrate(connection: &mut Connection, from: i64, now: Timestamp) -> rusqlite::Result<()> {
     for (version, sql) in (1..).zip(MIGRATIONS).skip_while(|&(version, _)| version <= from) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

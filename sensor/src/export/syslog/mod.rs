@@ -1,8 +1,8 @@
-//! Events to a syslog server: RFC 5424 with the fields as structured data, or arpwatch's own line for rules that already
-//! parse it. By a datagram to a local socket or over UDP, or over TCP with octet counting (RFC 6587, section 3.4.1).
+//! Events to a syslog server: RFC 5424 with the fields as structured data, or arpwatch's own line, which existing rules
+//! parse. As datagrams to a local socket or over UDP, or over TCP with octet counting (RFC 6587, section 3.4.1).
 //!
-//! No form of syslog says that a message was taken. Over TCP a batch counts as written when the peer's kernel has
-//! acknowledged all of it, and is sent anew after a connection that broke before; a datagram counts when it was sent.
+//! Syslog does not acknowledge messages. Over TCP a batch counts as written when the peer's kernel has acknowledged all of
+//! it, and is sent again when the connection broke before; a datagram counts as written when it was sent.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _, UdpSocket};
@@ -57,10 +57,10 @@ impl FromStr for Address {
     }
 }
 
-/// The longest that a connection may take to come about, and that a batch may wait for its acknowledgement. The sink has
-/// a thread of its own, so nobody else waits.
+/// How long connecting may take, and how long a batch waits for its acknowledgement. The sink has a thread of its own, so
+/// nothing else waits.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the acknowledgement of a batch is looked for.
+/// How often it is checked whether a batch is acknowledged.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The syslog sink.
@@ -79,7 +79,7 @@ enum Peer {
 }
 
 impl Syslog {
-    /// Prepares to send; the connection is made with the first event.
+    /// Prepares to send; the first event opens the connection.
     pub fn new(address: Address, format: Format) -> Self {
         Self { address, format, peer: None }
     }
@@ -105,8 +105,8 @@ impl Syslog {
         }
     }
 
-    /// The next message opens the peer anew. That a peer is gone means something else to the caller than that the
-    /// reader of standard output is.
+    /// Closes the connection, so that the next message opens a new one. `BrokenPipe` is made another error: to the caller it
+    /// would mean that the reader of standard output is gone.
     fn broken(&mut self, error: io::Error) -> io::Error {
         let is_busy = matches!(self.peer, Some(Peer::Unix(_))) && error.kind() == io::ErrorKind::WouldBlock;
         if !is_busy {
@@ -194,7 +194,7 @@ fn no_address() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "the host has no address")
 }
 
-/// Whether the peer has ended the connection: a syslog server has nothing else to say.
+/// Whether the peer has closed the connection; a syslog server sends nothing else.
 fn is_closed(stream: &TcpStream) -> bool {
     let read = stream.set_nonblocking(true).and_then(|()| (&*stream).read(&mut [0; 64]));
     let reset = stream.set_nonblocking(false);
