@@ -1,7 +1,8 @@
-//! Time, the one clock. Everything else is told what time it is.
+//! The one clock. All other code is given the time as an argument.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
 use sensor_core::types::Timestamp;
 
 /// The machine's clocks.
@@ -9,7 +10,7 @@ use sensor_core::types::Timestamp;
 pub struct Clock;
 
 impl Clock {
-    /// A clock has no state: every answer is read fresh, so that steps and suspends show at once.
+    /// A clock has no state: each answer is read anew, so that a stepped clock and a suspend show at once.
     pub fn new() -> Self {
         Self
     }
@@ -34,27 +35,21 @@ impl Clock {
         if known { i32::try_from(local.tm_gmtoff).unwrap_or(0) } else { 0 }
     }
 
-    /// What has to be added to a time of the kernel's (`CLOCK_BOOTTIME`, which goes on through a suspend) to make it
-    /// wall time, nanoseconds. It changes when the wall clock is stepped, so ask again for each batch.
+    /// What has to be added to a time of `CLOCK_BOOTTIME` (which counts through a suspend) to make it wall time,
+    /// nanoseconds. It changes when the wall clock is stepped, so it is to be asked for anew for each batch.
     pub fn boot_to_wall_ns(&self) -> i64 {
         self.now().as_nanos().saturating_sub(boot_ns())
     }
 
-    /// The kernel's own time, `CLOCK_BOOTTIME`, nanoseconds: no step of the wall clock changes it.
+    /// `CLOCK_BOOTTIME`, the kernel's own time, nanoseconds: stepping the wall clock does not change it.
     pub fn boot_ns(&self) -> u64 {
         u64::try_from(boot_ns()).unwrap_or(0)
     }
 }
 
 fn boot_ns() -> i64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one `timespec` through the pointer, which is valid for that.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
-    // The clock exists since Linux 2.6.39, and the pointer is good.
-    assert_eq!(failed, 0, "CLOCK_BOOTTIME can be read");
-    #[allow(clippy::useless_conversion, reason = "the fields are 32 bits wide on some machines")]
-    let (s, ns) = (i64::from(time.tv_sec), i64::from(time.tv_nsec));
-    s.saturating_mul(1_000_000_000).saturating_add(ns)
+    let time = clock_gettime(ClockId::Boottime);
+    time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ fn open_world(config: config::run::Run, clock: Clock) -> Result<World, Failure> 
         sinks.push(syslog);
     }
     let told = saved.marks.get(journal::NAME).copied().unwrap_or(saved.published_to);
-    let told = writer.last_told(told)?;
+    let told = writer.last_unmuted(told)?;
     let journal = journal::Journal::new(Path::new(journal::SOCKET), saved.created_at, told)
         .map(Sink::Journal)
         .map_err(Failure::system("no socket can be made"))?;

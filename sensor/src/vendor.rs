@@ -16,7 +16,7 @@ pub struct Vendors {
 /// Why a registry file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum VendorError {
-    /// A row is not one of the IEEE's.
+    /// A row is not in the form of the IEEE's files.
     #[error(
         "{path}, line {line}: {wrong}; give a csv file as the IEEE publishes it (Registry,Assignment,Organization Name,..)"
     )]
@@ -50,7 +50,7 @@ impl Vendors {
         let file =
             std::fs::File::open(path).map_err(|source| VendorError::Unreadable { path: path.to_owned(), source })?;
         let mut overrides = HashMap::new();
-        // The reader's own CRLF counts a line too late; a carriage return goes with the blanks around a name.
+        // With the reader's own CRLF its line numbers are one too high; a carriage return is trimmed with the name's blanks.
         let lines = csv::Terminator::Any(b'\n');
         let mut reader =
             csv::ReaderBuilder::new().has_headers(false).flexible(true).terminator(lines).from_reader(file);
@@ -88,7 +88,7 @@ impl Vendors {
             (Some(row), _) | (None, Some(row)) => row.1,
             (None, None) => return None,
         };
-        // A block of the authority's that is not assigned further, and one whose holder paid not to be named.
+        // A block that the authority has not assigned further, or one whose holder is not published.
         let hidden = ["ieee registration authority", "private"].contains(&name.to_lowercase().as_str());
         (!hidden && !name.is_empty()).then_some(name)
     }
@@ -96,9 +96,9 @@ impl Vendors {
 
 /// Lengths of prefixes in hex digits, the longest first.
 const DIGITS: [usize; 3] = [9, 7, 6];
-/// What `build.rs` made of the registries: rows of a key, a place in the names and a length, by key.
+/// The registries, as `build.rs` lays them out: rows of a key, an offset into the names and a length, sorted by key.
 const INDEX: &[[u8; 14]] = include_bytes!(concat!(env!("OUT_DIR"), "/vendors.index")).as_chunks().0;
-/// Every name once.
+/// The names one after another, each once.
 const NAMES: &str = include_str!(concat!(env!("OUT_DIR"), "/vendors.names"));
 
 /// The built-in holder of the MAC's prefix of exactly so many digits.
@@ -136,7 +136,7 @@ fn parse_row(row: &csv::ByteRecord) -> Result<Option<(String, String)>, &'static
 mod tests {
     use super::*;
 
-    /// The crate that the table was made of is the table's judge.
+    /// The table agrees with the crate that it was made from.
     #[test]
     fn every_prefix_has_its_holder() {
         for row in oui_data::OUI_ENTRIES.values() {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use sensor::capture::file::read_from;
-use sensor::export::sightings::sighting_line;
+use sensor::export::sightings::line::sighting_line;
 use sensor::probe::banner::readings;
 use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::correlator::state::Correlator;

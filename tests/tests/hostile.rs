@@ -7,10 +7,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use sensor::export::contract::EventSink as _;
 use sensor::export::journal::Journal;
 use sensor::export::record::event::EventRecord;
+use sensor::export::syslog::form::Format;
 use sensor::export::syslog::form::{ARPWATCH_MAX, RFC5424_MAX};
-use sensor::export::syslog::{Address, Format, Syslog};
+use sensor::export::syslog::{Address, Syslog};
 use sensor_core::types::is_unsafe;
 use sensor_tests::binary::sensor_binary;
 use sensor_tests::frames::{arp, ethernet, ipv4, udp};
@@ -118,7 +120,7 @@ fn check_syslog(folder: &Path, told: &[EventRecord]) {
             if format == Format::Arpwatch && event.arpwatch.is_none() {
                 continue;
             }
-            syslog.publish(event, 0).unwrap();
+            syslog.publish(event, "", 0).unwrap();
             let text = received(&server);
             assert!(text.len() <= max, "{text}");
             if format == Format::Arpwatch {

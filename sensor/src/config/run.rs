@@ -32,7 +32,7 @@ pub struct Run {
     /// Where to write sightings.
     pub sightings: Option<Target>,
     /// Which syslog server to send events to, and in which form.
-    pub syslog: Option<(syslog::Address, syslog::Format)>,
+    pub syslog: Option<(syslog::Address, syslog::form::Format)>,
     /// What happens on standard output.
     pub screen: Screen,
     /// What the events and the inventory depend on.
@@ -163,10 +163,10 @@ impl Reloaded {
 pub(crate) fn syslog(
     address: Option<String>,
     format: Option<SyslogArg>,
-) -> Result<Option<(syslog::Address, syslog::Format)>, ConfigError> {
+) -> Result<Option<(syslog::Address, syslog::form::Format)>, ConfigError> {
     let format = match format.unwrap_or(SyslogArg::Rfc5424) {
-        SyslogArg::Rfc5424 => syslog::Format::Rfc5424,
-        SyslogArg::Arpwatch => syslog::Format::Arpwatch,
+        SyslogArg::Rfc5424 => syslog::form::Format::Rfc5424,
+        SyslogArg::Arpwatch => syslog::form::Format::Arpwatch,
     };
     // An empty variable or key switches off what the file has.
     let address = address.filter(|address| !address.is_empty());

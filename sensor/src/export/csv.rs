@@ -36,7 +36,7 @@ pub const COLUMNS: [&str; 26] = [
     "router",
 ];
 
-/// A header and a row a record. Fails when `out` does.
+/// Writes a header, and a row for each record. Fails when `out` does.
 pub fn write_csv(records: &[AddressRecord], out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(out);
     writer.write_record(COLUMNS)?;
@@ -65,8 +65,8 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// A spreadsheet takes a cell that starts so for a formula, some after blanks too; a leading `'` makes it text
-/// (OWASP, "CSV Injection").
+/// Spreadsheets take a cell that begins with one of these signs for a formula, some also after blanks; a leading `'` makes
+/// it text (OWASP, "CSV Injection").
 fn neutral(text: String) -> String {
     let signs = ['=', '+', '-', '@', '\u{ff0b}', '\u{ff0d}', '\u{ff1d}', '\u{ff20}'];
     if text.trim_start().starts_with(signs) || text.starts_with(['\t', '\r', '\n']) { format!("'{text}") } else { text }

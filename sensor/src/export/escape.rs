@@ -1,11 +1,11 @@
-//! What a person or a tool must never receive as it is: control and direction-changing characters.
+//! Control characters and characters that change the direction of text are never written as they are.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sensor_core::types::is_unsafe;
 
-/// The text with every unsafe character written as `\xNN` or `\u{..}`. Text that is escaped already stays as it is.
+/// The text with every unsafe character written as `\xNN` or `\u{..}`. An escaped text stays as it is.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
@@ -25,6 +25,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::export::hostile;
+    use sensor_core::types::Text;
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
@@ -55,6 +56,15 @@ mod tests {
     fn nothing_hostile_is_left() {
         for text in hostile::TEXTS {
             hostile::assert_lines(format!("{}\n", escape(text)).as_bytes(), 1);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_escaped_stays_as_it_is() {
+        for text in hostile::TEXTS {
+            let escaped = Text::new(text.as_bytes()).escaped();
+            assert_eq!(escape(text), escaped);
+            assert_eq!(escape(&escaped), escaped);
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Each host's guess, from all that the inventory knows of it. It is made when records are written and kept nowhere, so
-//! that better rules speak of yesterday's hosts too.
+//! What each host seems to be, guessed from all that the inventory knows of it. Guesses are made when records are written
+//! and are not saved, so that better rules apply to hosts that were seen earlier too.
 
 use std::net::IpAddr;
 
-use crate::export::HashMap;
+use crate::export::hashed::HashMap;
 use crate::vendor::Vendors;
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::fingerprint::clue::{clues, is_telling};
@@ -14,7 +14,7 @@ use sensor_core::inventory::model::role::Role;
 use sensor_core::inventory::model::rows::View;
 use sensor_core::types::{Mac, Segment};
 
-/// The guesses, by host; hosts of which nothing can be said are left out.
+/// The guesses by host; hosts for which there is none are left out.
 pub(super) fn guesses(rows: &View<'_>, vendors: &Vendors, fingerprints: &Fingerprints) -> HashMap<HostId, Guess> {
     let stations: HashMap<(Segment, Mac), HostId> =
         rows.stations.iter().map(|station| ((station.segment, station.mac), station.host)).collect();

@@ -1,4 +1,4 @@
-//! What somebody on the network may call his machine: every sink is tried with these.
+//! Names that an attacker may give a machine: the tests of every sink use them.
 
 use sensor_core::types::is_unsafe;
 

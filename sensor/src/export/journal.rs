@@ -5,6 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::export::contract::EventSink;
 use crate::export::record::event::EventRecord;
 use sensor_core::inventory::event::{Kind, Severity};
 use sensor_core::types::Timestamp;
@@ -106,6 +107,20 @@ fn frame(out: &mut Vec<u8>, field: &str, value: &str) {
     }
     out.extend_from_slice(value.as_bytes());
     out.push(b'\n');
+}
+
+impl EventSink for Journal {
+    fn name(&self) -> String {
+        NAME.to_owned()
+    }
+
+    fn check(&self) -> io::Result<()> {
+        Self::check(self)
+    }
+
+    fn publish(&mut self, record: &EventRecord, json: &str, _utc_offset_s: i32) -> io::Result<()> {
+        Self::publish(self, record, json)
+    }
 }
 
 #[cfg(test)]

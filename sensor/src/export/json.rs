@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use crate::export::record::address::AddressRecord;
 
-/// One array, a record a line. Fails when `out` does.
+/// Writes an array, one record a line. Fails when `out` does.
 pub fn write_array(
     records: impl IntoIterator<Item = impl Borrow<AddressRecord>>,
     out: &mut (impl Write + ?Sized),
@@ -20,7 +20,7 @@ pub fn write_array(
     out.write_all(if line.is_empty() { b"[\n]\n" } else { b"\n]\n" })
 }
 
-/// A record a line. Fails when `out` does.
+/// Writes one record a line. Fails when `out` does.
 pub fn write_lines(records: &[AddressRecord], out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     for record in records {
         serde_json::to_writer(&mut *out, record)?;

@@ -2,8 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::export::contract::EventSink;
+use crate::export::record::event::EventRecord;
 
 /// A JSON Lines sink.
 #[derive(Debug)]
@@ -12,17 +17,17 @@ pub struct Lines {
     path: Option<PathBuf>,
     /// `None`: standard output, before its first line.
     file: Option<File>,
-    /// Whole lines that are not yet written to their ends.
+    /// Lines that are not written yet, or not to their ends.
     pending: Vec<u8>,
-    /// How much of the first pending line is in the file already, bytes.
+    /// How much of `pending` is in the file already, bytes: part of its first line.
     begun: usize,
-    /// Lines that found no room, ever.
+    /// Lines that were dropped because `pending` was full.
     dropped_total: u64,
-    /// Whether a reader that does not read is an error, and not waited for.
+    /// Whether a pipe whose reader does not read is an error instead of being waited for.
     hasty: bool,
 }
 
-/// What is kept for a file that cannot be written, bytes: the lines of some thousand sightings.
+/// How much is kept for a file that cannot be written, bytes: the lines of some thousand sightings.
 pub const PENDING_MAX: usize = 4 << 20;
 
 impl Lines {
@@ -49,13 +54,13 @@ impl Lines {
         Self { hasty: true, ..self }
     }
 
-    /// Where the lines go.
+    /// The file's path; `-` for standard output.
     pub fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
     }
 
     /// Takes in one line, without its newline; written by `flush`, or at once when [`PENDING_MAX`] is reached. A line that
-    /// then cannot be written is dropped and counted: who cannot bear that asks `is_full` first.
+    /// then cannot be written is dropped and counted; a caller that must not lose lines asks `is_full` first.
     pub fn push(&mut self, json: &str) {
         // The error stays with what is pending, and the caller's next flush meets it.
         if self.is_full() && self.flush().is_err() && self.is_full() {
@@ -71,12 +76,12 @@ impl Lines {
         self.pending.len() >= PENDING_MAX
     }
 
-    /// Lines that found no room since the start.
+    /// How many lines were dropped since the start.
     pub fn dropped_total(&self) -> u64 {
         self.dropped_total
     }
 
-    /// Writes what was pushed. What fails to be written stays pending. A closed standard output is `BrokenPipe`.
+    /// Writes what was pushed; what cannot be written stays pending. A closed standard output is `BrokenPipe`.
     pub fn flush(&mut self) -> io::Result<()> {
         let result = self.write();
         let whole = self.pending[..self.begun].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
@@ -102,7 +107,7 @@ impl Lines {
         while self.begun < self.pending.len() {
             let file = match &mut self.file {
                 Some(file) => file,
-                // A descriptor of our own: the library's buffer would not say how much of a line it has written.
+                // Not through the standard library's buffer, which does not say how much of a line it has written.
                 None => self.file.insert(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
             };
             let mut rest = &self.pending[self.begun..];
@@ -123,12 +128,39 @@ impl Lines {
     }
 }
 
+impl EventSink for Lines {
+    fn name(&self) -> String {
+        Self::name(self)
+    }
+
+    /// Waits until the next flush. A full sink is an error: events are never dropped.
+    fn publish(&mut self, _record: &EventRecord, json: &str, _utc_offset_s: i32) -> io::Result<()> {
+        if self.is_full() {
+            Self::flush(self)?;
+        }
+        self.push(json);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Self::flush(self)
+    }
+
+    fn remark(&mut self, json: &str) -> io::Result<()> {
+        self.push(json);
+        Self::flush(self)
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        Self::reopen(self)
+    }
+}
+
 /// Whether a write of `PIPE_BUF` bytes would not wait, as files never do (poll(2), pipe(7)).
 fn takes_some(file: &File) -> bool {
-    let mut look = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
-    // SAFETY: one entry is told, and the pointer is to one that lives.
-    unsafe { libc::poll(&raw mut look, 1, 0) };
-    look.revents != 0
+    let mut polled = [PollFd::new(file, PollFlags::OUT)];
+    // An interrupted call leaves no answer.
+    poll(&mut polled, Some(&Timespec::default())).is_ok() && !polled[0].revents().is_empty()
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -242,11 +274,9 @@ mod tests {
 
     #[test]
     fn events_are_refused_not_dropped() {
-        let mut lines = Lines::file(Path::new("/dev/full")).unwrap();
-        lines.push(&"x".repeat(PENDING_MAX));
-        let mut sink = crate::export::sink::Sink::Lines(lines);
-        assert!(sink.publish(&Default::default(), "{}", 0).is_err());
-        let crate::export::sink::Sink::Lines(lines) = sink else { unreachable!("it was made so") };
-        assert_eq!(lines.dropped_total(), 0);
+        let mut sink = Lines::file(Path::new("/dev/full")).unwrap();
+        sink.push(&"x".repeat(PENDING_MAX));
+        assert!(sink.publish(&EventRecord::default(), "{}", 0).is_err());
+        assert_eq!(sink.dropped_total(), 0);
     }
 }

@@ -1,52 +1,47 @@
-//! What leaves the sensor: records, sinks, tables.
-//!
-//! A new sink is one file and one variant of [`Sink`]. It must: open nothing that it was not given the name of; say in
-//! `check`, in a sentence an operator can act on, why it could not work; answer within seconds or with an error (each has a
-//! thread of its own and is tried again, so an event may come twice but with one id); treat every text as hostile.
-
-use foldhash::quality::RandomState;
+//! What leaves the sensor: records, sinks for events, formats for the inventory, the sightings log.
 
 /// The journal's catalog.
 pub mod catalog;
+/// The contract of a sink.
+pub mod contract;
 /// Spreadsheets.
 pub mod csv;
-/// Nothing unsafe leaves.
+/// Unsafe characters are written as their numbers.
 pub mod escape;
-/// journald.
+/// The formats of `sensor export`.
+pub mod exporter;
+/// Each host's guess.
+mod guess;
+/// Hash tables of this room.
+mod hashed;
+/// Texts that every sink must survive.
+#[cfg(test)]
+mod hostile;
+/// Events to journald.
 pub mod journal;
 /// JSON exports.
 pub mod json;
-/// JSON Lines.
+/// JSON Lines to a file or standard output.
 pub mod lines;
+/// An event as a sentence.
+pub mod message;
 /// The written forms.
 pub mod record;
+/// Events on the screen.
+mod screen;
 /// The sightings log.
 pub mod sightings;
-/// Syslog servers.
+/// The sinks.
+pub mod sink;
+/// Events to syslog servers.
 pub mod syslog;
-/// Tables.
+/// Tables for a person.
 pub mod table;
 /// What the documents say of events.
 pub mod taxonomy;
 
-/// What each host seems to be.
-pub mod guess;
-/// Sentences.
-pub mod message;
-
-/// Texts that every sink must survive.
-#[cfg(test)]
-pub mod hostile;
-
-/// The contract of a sink.
-pub mod sink;
-
 /// The JSON Schema (draft 2020-12) of an [`record::address::AddressRecord`].
 pub const ADDRESS_SCHEMA: &str = include_str!("schema/address.schema.json");
 
-/// The JSON Schema (draft 2020-12) of an [`EventRecord`].
+/// The JSON Schema (draft 2020-12) of an [`record::event::EventRecord`].
 pub const EVENT_SCHEMA: &str = include_str!("schema/event.schema.json");
-
-/// By a hash with a secret, as the standard library's is, that takes a fraction of its time.
-type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
-type HashSet<K> = std::collections::HashSet<K, RandomState>;

@@ -1,15 +1,41 @@
-//! The contract of a sink.
+//! The sinks: one line each in the list below.
+//!
+//! A new sink is a file with an `impl EventSink` (see `contract.rs`), its module, its line here, and the configuration key
+//! that turns it on.
 
+use std::io;
+
+use crate::export::contract::EventSink;
 use crate::export::record::event::EventRecord;
 use crate::export::{journal, lines, syslog, table};
-use std::io::{self, Write as _};
 
-/// Where events are told.
-#[derive(Debug)]
-pub enum Sink {
+macro_rules! sinks {
+    ($($(#[$doc:meta])* $sink:ident($settings:ty),)*) => {
+        /// Where events are sent.
+        #[derive(Debug)]
+        pub enum Sink {
+            $($(#[$doc])* $sink($settings),)*
+        }
+
+        impl Sink {
+            fn sink(&self) -> &dyn EventSink {
+                match self {
+                    $(Self::$sink(sink) => sink,)*
+                }
+            }
+
+            fn sink_mut(&mut self) -> &mut dyn EventSink {
+                match self {
+                    $(Self::$sink(sink) => sink,)*
+                }
+            }
+        }
+    };
+}
+sinks! {
     /// journald.
     Journal(journal::Journal),
-    /// A file or standard output.
+    /// JSON Lines in a file or on standard output.
     Lines(lines::Lines),
     /// A person at standard output.
     Screen(table::Paint),
@@ -18,80 +44,38 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// Whether events can be told now; asked once at the start.
-    pub fn check(&self) -> io::Result<()> {
-        match self {
-            Self::Journal(journal) => journal.check(),
-            Self::Lines(_) | Self::Screen(_) => Ok(()),
-            Self::Syslog(syslog) => syslog.check(),
-        }
-    }
-
-    /// Tells one event; `json` is the record's line, and local time is `utc_offset_s` seconds east of UTC. An error: not
-    /// told, try again later. `BrokenPipe`: the reader of standard output is gone, which is no error of ours.
-    pub fn publish(&mut self, record: &EventRecord, json: &str, utc_offset_s: i32) -> io::Result<()> {
-        match self {
-            Self::Journal(journal) => journal.publish(record, json),
-            Self::Lines(lines) => {
-                // An event is told or tried again, never dropped.
-                if lines.is_full() {
-                    lines.flush()?;
-                }
-                lines.push(json);
-                Ok(())
-            }
-            Self::Screen(paint) => {
-                let mut out = io::BufWriter::new(io::stdout().lock());
-                table::write_event(record, *paint, &mut out).and_then(|()| out.flush())
-            }
-            Self::Syslog(syslog) => syslog.publish(record, utc_offset_s),
-        }
-    }
-
-    /// Ends a batch: what was published is written.
-    pub fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Journal(_) | Self::Screen(_) => Ok(()),
-            Self::Lines(lines) => lines.flush(),
-            Self::Syslog(syslog) => syslog.flush(),
-        }
-    }
-
-    /// Whether what was published before an error still counts: it is told, or waits in the sink. Otherwise all of the
-    /// batch is to be told again.
-    pub fn keeps(&self) -> bool {
-        match self {
-            Self::Journal(_) | Self::Lines(_) | Self::Screen(_) => true,
-            Self::Syslog(syslog) => !syslog.is_stream(),
-        }
-    }
-
-    /// Adds a line that is no event, where lines are told.
-    pub fn remark(&mut self, json: &str) -> io::Result<()> {
-        match self {
-            Self::Lines(lines) => {
-                lines.push(json);
-                lines.flush()
-            }
-            Self::Journal(_) | Self::Screen(_) | Self::Syslog(_) => Ok(()),
-        }
-    }
-
-    /// Opens files anew, after a log rotation.
-    pub fn reopen(&mut self) -> io::Result<()> {
-        match self {
-            Self::Journal(_) | Self::Screen(_) | Self::Syslog(_) => Ok(()),
-            Self::Lines(lines) => lines.reopen(),
-        }
-    }
-
-    /// For messages to the operator, and for what is remembered of it.
+    /// See [`EventSink::name`].
     pub fn name(&self) -> String {
-        match self {
-            Self::Journal(_) => journal::NAME.to_owned(),
-            Self::Lines(lines) => lines.name(),
-            Self::Screen(_) => "screen".to_owned(),
-            Self::Syslog(syslog) => syslog.name(),
-        }
+        self.sink().name()
+    }
+
+    /// See [`EventSink::check`].
+    pub fn check(&self) -> io::Result<()> {
+        self.sink().check()
+    }
+
+    /// See [`EventSink::publish`].
+    pub fn publish(&mut self, record: &EventRecord, json: &str, utc_offset_s: i32) -> io::Result<()> {
+        self.sink_mut().publish(record, json, utc_offset_s)
+    }
+
+    /// See [`EventSink::flush`].
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.sink_mut().flush()
+    }
+
+    /// See [`EventSink::keeps`].
+    pub fn keeps(&self) -> bool {
+        self.sink().keeps()
+    }
+
+    /// See [`EventSink::remark`].
+    pub fn remark(&mut self, json: &str) -> io::Result<()> {
+        self.sink_mut().remark(json)
+    }
+
+    /// See [`EventSink::reopen`].
+    pub fn reopen(&mut self) -> io::Result<()> {
+        self.sink_mut().reopen()
     }
 }

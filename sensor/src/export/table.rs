@@ -1,4 +1,4 @@
-//! What a person looks at: hosts as a table, events as lines. No program is to parse them.
+//! Output for a person: hosts as a table, events as lines. It is not meant to be parsed.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use crate::export::escape::escape;
 use crate::export::record::address::{AddressRecord, GuessRecord};
 use crate::export::record::event::EventRecord;
 
-/// Whether colours may be written: to a terminal whose owner did not set `NO_COLOR`.
+/// Whether colours are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paint {
     /// With ANSI colours.
@@ -19,7 +19,7 @@ pub enum Paint {
     Plain,
 }
 
-/// The width that the table keeps to, columns: two of these fit a wide screen beside each other, and it fits a page.
+/// The table's width in columns: two tables fit a wide screen side by side, and one fits a page.
 pub const WIDTH: u16 = 120;
 
 /// A row a record, in the order given, and a last line that counts hosts and addresses. Wider than [`WIDTH`] only when
@@ -70,7 +70,7 @@ pub fn write_event(record: &EventRecord, paint: Paint, out: &mut dyn Write) -> i
 /// A table's heading and what stands below it.
 struct Columns {
     heading: &'static [&'static str],
-    /// Addresses and times stay in one piece, to be copied from the screen; the words around them wrap.
+    /// Columns that do not wrap, by index: addresses and times, which are copied from the screen.
     unbroken: &'static [usize],
     row: fn(&AddressRecord) -> Vec<String>,
 }
@@ -85,7 +85,7 @@ const SCAN: Columns = Columns {
     unbroken: &[0, 1, 4],
     row: scan_row,
 };
-/// Between two columns, blanks.
+/// Blanks between two columns.
 const GAP: u16 = 2;
 
 /// Select graphic rendition (ECMA-48, section 8.3.117).
@@ -148,7 +148,7 @@ fn host_row(record: &AddressRecord) -> Vec<String> {
     ]
 }
 
-/// What tells one host from another: its id, else its MAC on its segment.
+/// What identifies a host: its id, or else its segment and MAC.
 fn identity(record: &AddressRecord) -> (&str, &str) {
     match (&record.host, &record.mac) {
         (Some(host), _) => ("", host),

@@ -8,7 +8,7 @@ use crate::config;
 use crate::export::lines::Lines;
 use crate::export::record;
 use crate::export::record::event::EventRecord;
-use crate::export::sightings::{malformed_line, sighting_line};
+use crate::export::sightings::line::{malformed_line, sighting_line};
 use crate::pipeline::policy;
 use crate::store::batch::{Saved, StoredEvent};
 use crate::vendor::Vendors;

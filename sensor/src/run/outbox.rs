@@ -325,7 +325,8 @@ mod tests {
     use super::*;
     use crate::export::lines::Lines;
     use crate::export::record::event::EventRecord;
-    use crate::export::syslog::{Format, Syslog};
+    use crate::export::syslog::Syslog;
+    use crate::export::syslog::form::Format;
 
     /// As if these were on disk; the fourth can be read by nobody.
     fn events(last: u64) -> Source {

@@ -5,7 +5,7 @@ use sensor_core::inventory::model::rows::{Changes, Presence, Rows};
 use sensor_core::types::Timestamp;
 use std::collections::BTreeMap;
 
-/// An event as it is kept: the finished record, and what it is chosen by.
+/// An event as it is saved: the finished record, and what it is selected by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
     /// Its number, from 1, rising; below 2^63.
@@ -22,13 +22,13 @@ pub struct StoredEvent {
     pub host: Option<u64>,
     /// The finished JSON object, one line.
     pub record: String,
-    /// What its repeats are known by.
+    /// What its repeats have in common; `None`: repeats are not counted.
     pub cause: Option<String>,
-    /// Why it is not told, as written.
+    /// Why it is muted, as written; `None`: it is not.
     pub muted: Option<String>,
     /// How often it happened; 1 or more. Not in the record.
     pub count: u64,
-    /// When it happened last, where it did so more than once. Not in the record.
+    /// When it happened last, where that was more than once. Not in the record.
     pub last_at: Option<Timestamp>,
 }
 
@@ -37,13 +37,13 @@ pub struct StoredEvent {
 pub struct StoredMute {
     /// Its number, from 1; below 2^63.
     pub id: u64,
-    /// What, as written.
+    /// What is muted, as written.
     pub target: String,
-    /// From when.
+    /// When it begins.
     pub from: Timestamp,
-    /// Until when.
+    /// When it ends.
     pub until: Timestamp,
-    /// Why.
+    /// The owner's reason.
     pub reason: Option<String>,
 }
 
@@ -52,15 +52,15 @@ pub struct StoredMute {
 pub struct Batch {
     /// Rows that changed or are gone.
     pub changes: Changes,
-    /// What was only seen again; about rows that are not saved it says nothing and is passed over.
+    /// What was only seen again. Those of rows that are not saved are ignored.
     pub presence: Vec<Presence>,
-    /// What was told.
+    /// New events.
     pub events: Vec<StoredEvent>,
-    /// Counts of events that were saved before, or are in `events`.
+    /// New counts of repeats, of events that were saved before or are in `events`.
     pub folds: Vec<Fold>,
-    /// What is muted, in place of what was, when that changed.
+    /// All mutes, where they changed.
     pub mutes: Option<Vec<StoredMute>>,
-    /// The last event that every sink has taken, when that moved.
+    /// The last event that every sink has taken, where that moved.
     pub published_to: Option<u64>,
     /// The last event that a sink has taken, by its name, where that moved.
     pub marks: BTreeMap<String, u64>,
@@ -82,7 +82,7 @@ impl Batch {
 /// The owner's own rules and signatures, as texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// Rules of what a host is.
+    /// Rules for what a host is.
     pub fingerprints: Option<String>,
     /// p0f's signatures.
     pub p0f: Option<String>,
@@ -101,7 +101,7 @@ pub struct Saved {
     pub published_to: u64,
     /// The last event that each sink has taken, by its name.
     pub marks: BTreeMap<String, u64>,
-    /// Events of the last day that may be repeated, in order.
+    /// Events of the last day whose repeats are counted, in order.
     pub repeatable: Vec<StoredEvent>,
     /// What is muted, by number.
     pub mutes: Vec<StoredMute>,

@@ -8,13 +8,13 @@ use rusqlite::ErrorCode;
 /// A failure of the store. The text is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It changed under a reader that cannot lock it.
+    /// It changed while a reader that cannot lock it was reading.
     #[error("{path}: a writer started while it was read; run the command again", path = .path.display())]
     Changed {
         /// The database.
         path: PathBuf,
     },
-    /// Its pages or values contradict each other.
+    /// Its pages or values are damaged.
     #[error(
         "{path}: the database is damaged ({detail}); it was left untouched: see `sensor db check --db {path}`, \
          or move it aside together with its -wal file and start again",
@@ -26,21 +26,21 @@ pub enum StoreError {
         /// What SQLite says, one line.
         detail: String,
     },
-    /// No room left on its file system.
+    /// Its file system is full.
     #[error("{path}: the disk is full; free some space, what was not saved is tried again", path = .path.display())]
     Full {
         /// The database.
         path: PathBuf,
     },
-    /// The operating system refused.
+    /// The operating system reports an error.
     #[error("{path}: {source}; check that the file and its folder are there and that this user may use them", path = .path.display())]
     Io {
         /// The database, its lock file or its folder.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
-    /// Another process writes it.
+    /// Another process has it open for writing.
     #[error(
         "{path}: another sensor{} writes this database; stop it first, or use another file with --db FILE",
         .pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default(),
@@ -69,7 +69,7 @@ pub enum StoreError {
     NetworkFileSystem {
         /// The database.
         path: PathBuf,
-        /// Which.
+        /// The file system's name.
         kind: &'static str,
     },
     /// Written by a newer program.
@@ -86,7 +86,7 @@ pub enum StoreError {
         /// Ours.
         known: i64,
     },
-    /// A file of something else.
+    /// The file is not a database of the sensor.
     #[error("{path}: is not a database of sensor; it was left untouched, pass another file with --db FILE", path = .path.display())]
     NotADatabase {
         /// The file.
@@ -107,7 +107,7 @@ pub enum StoreError {
     Sql {
         /// The database.
         path: PathBuf,
-        /// Why.
+        /// What SQLite says.
         source: rusqlite::Error,
     },
     /// It lies where this user may not read it, or may not write where it must.
@@ -118,7 +118,7 @@ pub enum StoreError {
         /// Whether it was to be written.
         to_write: bool,
     },
-    /// Changes wait in a WAL that a reader without write access cannot bring in.
+    /// Changes are in a WAL that a reader without write access cannot open.
     #[error("{path}: its last changes are in a -wal file that this user cannot open; run the command as the sensor's user, or start `sensor run`", path = .path.display())]
     UnreadableWal {
         /// The database.
@@ -132,7 +132,7 @@ impl StoreError {
         matches!(self, Self::Full { .. })
     }
 
-    /// A failure of the operating system.
+    /// From an error of the operating system.
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
@@ -141,7 +141,7 @@ impl StoreError {
         }
     }
 
-    /// A failure of SQLite; `to_write` tells which rights were needed.
+    /// From an error of SQLite; `to_write`: whether the database was opened for writing.
     pub(super) fn sql(path: &Path, source: rusqlite::Error, to_write: bool) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {

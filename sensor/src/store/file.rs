@@ -1,16 +1,14 @@
 //! The file before SQLite touches it: where it lies, that WAL can work there, and that it is created with few rights.
 
-use std::ffi::CString;
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::store::error::StoreError;
 
-/// The one true path of a database, so that two names of a file share a lock and SQLite reads no special meaning
-/// (`:memory:`, `file:`) into it.
+/// The canonical path of a database, so that two names of a file share a lock, and SQLite sees no special meaning
+/// (`:memory:`, `file:`) in it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     match fs::canonicalize(path) {
         Ok(path) => return Ok(path),
@@ -54,13 +52,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
 /// (<https://www.sqlite.org/wal.html>, "WAL does not work over a network filesystem").
 pub(super) fn refuse_network(path: &Path) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(path);
-    let name = CString::new(folder.as_os_str().as_bytes()).expect("a canonical path has no NUL");
-    // SAFETY: all zeros is a value of this plain C struct.
-    let mut stat: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: `name` is NUL-terminated and `stat` is ours to write.
-    if unsafe { libc::statfs(name.as_ptr(), &raw mut stat) } != 0 {
-        return Err(StoreError::io(folder, io::Error::last_os_error()));
-    }
+    let stat = rustix::fs::statfs(folder).map_err(|error| StoreError::io(folder, error.into()))?;
     match network_kind(stat.f_type as u32) {
         Some(kind) => Err(StoreError::NetworkFileSystem { path: path.to_owned(), kind }),
         None => Ok(()),

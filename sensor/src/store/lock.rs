@@ -1,5 +1,5 @@
-//! One writer a database: a `flock` on a file beside it, held for life. The kernel releases it however the holder
-//! ends, so a file that lies around locks nobody out.
+//! One writer a database: a `flock` on a file beside it, held as long as the writer lives. The kernel releases it however
+//! the process ends, so a lock file that is left behind locks nobody out.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -11,14 +11,14 @@ use std::time::Duration;
 use crate::store::error::StoreError;
 use crate::store::file;
 
-/// The writer's right. Dropping it gives it up.
+/// The lock. Dropping it releases it.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock of the database at `path` and leaves our pid in it for the message of whoever comes second.
+    /// Takes the lock of the database at `path`, and writes our pid into it for the error message of a second writer.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         let name = file::beside(path, ".lock");
         let fail = |error| StoreError::io(&name, error);
@@ -34,7 +34,7 @@ impl Lock {
         if !try_lock(&file, &name)? {
             return Err(StoreError::Locked { path: path.to_owned(), pid: pid(&mut file) });
         }
-        // The pid is a courtesy: on a full disk the lock holds without it.
+        // On a full disk the lock holds without the pid.
         if file.set_len(0).is_ok() {
             drop(writeln!(file, "{}", std::process::id()));
         }
@@ -48,7 +48,7 @@ pub(super) fn is_held(path: &Path) -> bool {
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// Tries for a moment: a reader's [`is_held`] holds the lock for microseconds, and a writer must not be refused for it.
+/// Tries for some milliseconds: a reader's [`is_held`] holds the lock for microseconds, and must not make a writer fail.
 fn try_lock(file: &File, name: &Path) -> Result<bool, StoreError> {
     for _ in 0..10 {
         match file.try_lock() {

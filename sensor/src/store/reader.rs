@@ -1,6 +1,5 @@
-//! Looking at the database while it is written, or while nobody writes it. Never writes, never makes a writer wait.
+//! Reads the database, whether a writer has it open or not. Never writes, and never makes a writer wait.
 
-use crate::store::value::get;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,14 +8,12 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use crate::store::batch::{Rules, StoredEvent, StoredMute};
+use crate::store::database::BUSY_TIMEOUT;
 use crate::store::error::StoreError;
-use crate::store::file;
-use crate::store::schema;
+use crate::store::query::all;
 use crate::store::schema::Identity;
 use crate::store::value::event_id;
-use crate::store::writer::BUSY_TIMEOUT;
-use crate::store::{DAY_NS, FINGERPRINTS, P0F};
-use crate::store::{load, lock};
+use crate::store::{events, file, lock, mutes, rules, schema, tables};
 use sensor_core::inventory::model::rows::Rows;
 use sensor_core::types::Timestamp;
 
@@ -25,7 +22,7 @@ use sensor_core::types::Timestamp;
 pub struct EventFilter {
     /// Only those with a greater id.
     pub after_id: Option<u64>,
-    /// Only those that happened, or happened last, then or later.
+    /// Only those that happened, or were last repeated, then or later.
     pub since: Option<Timestamp>,
     /// Only these kinds; empty: all.
     pub kinds: Vec<String>,
@@ -42,7 +39,7 @@ pub struct EventFilter {
 pub struct Reader {
     connection: Connection,
     path: PathBuf,
-    /// Whether SQLite was told that nobody writes, so that we must look ourselves.
+    /// Whether SQLite was told that nobody writes the file; then each read checks that itself.
     unlocked: bool,
 }
 
@@ -79,35 +76,23 @@ impl Reader {
 
     /// The whole inventory.
     pub fn rows(&self) -> Result<Rows, StoreError> {
-        self.read(load::rows)
+        self.read(tables::load)
     }
 
     /// The owner's own rules and signatures.
     pub fn rules(&self) -> Result<Rules, StoreError> {
-        self.read(|connection| {
-            let mut rules = Rules::default();
-            let all: Vec<(String, String)> =
-                load::all(connection, "SELECT name, text FROM rules", [], |row| Ok((get(row, 0)?, get(row, 1)?)))?;
-            for (name, text) in all {
-                match name.as_str() {
-                    FINGERPRINTS => rules.fingerprints = Some(text),
-                    P0F => rules.p0f = Some(text),
-                    name => return Err(crate::store::value::damage("no such rules", name)),
-                }
-            }
-            Ok(rules)
-        })
+        self.read(rules::load)
     }
 
     /// The events that a filter chooses, in ascending order of their ids.
     pub fn events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
         let (sql, values) = query(filter);
-        self.read(|connection| load::all(connection, &sql, params_from_iter(&values), load::event))
+        self.read(|connection| all(connection, &sql, params_from_iter(&values), events::read))
     }
 
-    /// What is muted, or was lately, by number.
+    /// All mutes, by number; also those that ended lately.
     pub fn mutes(&self) -> Result<Vec<StoredMute>, StoreError> {
-        self.read(load::mutes)
+        self.read(mutes::load)
     }
 
     fn connect(path: &Path, more: OpenFlags, name: PathBuf) -> Result<Self, StoreError> {
@@ -115,7 +100,7 @@ impl Reader {
         let open = || {
             let connection = Connection::open_with_flags(&name, flags)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
-            // The first look at a page is what opens the WAL.
+            // Reading a first page opens the WAL.
             connection.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
             Ok(connection)
         };
@@ -125,7 +110,8 @@ impl Reader {
 
     /// Reads the file as one that nobody changes, which holds while no WAL lies beside it.
     fn connect_unlocked(path: &Path) -> Result<Self, StoreError> {
-        // Tells a file that we may not read from a WAL that we may not; a writer in this process would have its WAL open.
+        // Distinguishes a file that we may not read from a WAL that we may not read. Opening the file here is safe: a writer
+        // in this process would have its WAL open, and then this is not reached.
         drop(File::open(path).map_err(|error| StoreError::io(path, error))?);
         if lock::is_held(path) || has_wal(path) {
             return Err(StoreError::UnreadableWal { path: path.to_owned() });
@@ -161,12 +147,12 @@ pub fn check(path: &Path) -> Result<(), StoreError> {
 /// The statement and its values.
 fn query(filter: &EventFilter) -> (String, Vec<Value>) {
     let EventFilter { after_id, since, kinds, segment, unmuted, limit } = filter;
-    let mut sql = format!("SELECT {} FROM events WHERE id > ?", load::EVENT_COLUMNS);
+    let mut sql = format!("SELECT {} FROM events WHERE id > ?", events::COLUMNS);
     let mut values = vec![Value::Integer(event_id(after_id.unwrap_or(0)))];
     if let Some(since) = since {
-        // What began earlier and repeated since then counts; the first condition is for the index.
+        // Events that began earlier and were repeated since then count too; the first condition makes use of the index.
         sql.push_str(" AND at >= ? AND ifnull(last_at, at) >= ?");
-        values.push(Value::Integer(since.as_nanos().saturating_sub(DAY_NS)));
+        values.push(Value::Integer(since.as_nanos().saturating_sub(events::REPEATED_NS)));
         values.push(Value::Integer(since.as_nanos()));
     }
     if !kinds.is_empty() {
@@ -210,7 +196,10 @@ fn immutable_uri(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use crate::store::batch::Batch;
-    use crate::store::fixture::{Folder, batch_of, events, network, sorted};
+    use crate::store::fixture::batches::{batch_of, events, network};
+    use crate::store::fixture::folder::Folder;
+    use crate::store::fixture::samples::sorted;
+
     use crate::store::writer::Writer;
 
     /// Which of the events 1 to 6 a filter chooses.
@@ -264,9 +253,9 @@ mod tests {
         drop(half);
         // A reader in the middle of its transaction.
         reader.connection.execute_batch("BEGIN").unwrap();
-        assert_eq!(load::rows(&reader.connection).unwrap().hosts.len(), 4);
+        assert_eq!(tables::load(&reader.connection).unwrap().hosts.len(), 4);
         writer.commit(&batch_of(network(9))).unwrap();
-        assert_eq!(load::rows(&reader.connection).unwrap().hosts.len(), 4);
+        assert_eq!(tables::load(&reader.connection).unwrap().hosts.len(), 4);
         reader.connection.execute_batch("COMMIT").unwrap();
         assert_eq!(sorted(reader.rows().unwrap()), sorted(network(9)));
     }

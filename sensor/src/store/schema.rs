@@ -1,43 +1,34 @@
-//! Whose database it is, which version it has, whether it is sound, and how it comes to the newest version.
+//! Whether a file is a database of the sensor, which version it has, whether it is sound, and how it is migrated.
 
-use crate::store::value::values;
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::store::column::values;
 use sensor_core::types::Timestamp;
 
 /// `sens`, in the header's application id: <https://www.sqlite.org/pragma.html#pragma_application_id>.
 pub(super) const APPLICATION_ID: i64 = 0x7365_6e73;
 
-/// Every step from nothing to today, in order. Only ever appended to: the count is the version.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001.sql"),
-    include_str!("migrations/0002.sql"),
-    include_str!("migrations/0003.sql"),
-    include_str!("migrations/0004.sql"),
-    include_str!("migrations/0005.sql"),
-    include_str!("migrations/0006.sql"),
-    include_str!("migrations/0007.sql"),
-    include_str!("migrations/0008.sql"),
-    include_str!("migrations/0009.sql"),
-];
+/// Every step from nothing to today: the files of `migrations/` in order, listed by the build script. Files are only ever
+/// added: their count is the version.
+const MIGRATIONS: &[&str] = &include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
 /// The version that this program reads and writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Databases up to this size, in bytes, are read through at every start: a second on a slow disk. Larger ones are
-/// checked where they are read, and by `sensor db check`.
+/// Databases up to this size, in bytes, are checked as a whole at every start, which takes a second on a slow disk. Larger
+/// ones are checked where they are read, and by `sensor db check`.
 const CHECKED_BYTES_MAX: i64 = 64 << 20;
 
-/// What the header says.
+/// What the file's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Identity {
-    /// Somebody else's.
+    /// A file of another program.
     Foreign,
-    /// Ours, of this version; 0 is an empty one.
+    /// A database of the sensor, of this version; 0 is an empty file.
     Ours(i64),
 }
 
-/// Reads whose it is.
+/// Reads the header.
 pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Identity> {
     let application_id: i64 = number(connection, "PRAGMA application_id")?;
     let version = number(connection, "PRAGMA user_version")?;
@@ -49,19 +40,19 @@ pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Identity> {
     })
 }
 
-/// Checks a database that is small enough for it: `None` is sound, else the first damage.
+/// Checks a database that is not too large; `None`: it is sound, or too large. Otherwise the first damage.
 pub(super) fn damage_if_small(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let size_bytes = number(connection, "PRAGMA page_count")? * number(connection, "PRAGMA page_size")?;
     if size_bytes > CHECKED_BYTES_MAX { Ok(None) } else { damage(connection) }
 }
 
-/// Checks every page: `None` is sound, else the first damage.
+/// Checks every page; `None`: the database is sound. Otherwise the first damage.
 pub(super) fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok((verdict != "ok").then(|| verdict.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
-/// Brings a database of version `from` to the newest, one transaction a step, and notes when it was first used.
+/// Migrates a database of version `from` to the newest, one transaction a step, and notes when it was first used.
 pub(super) fn migrate(connection: &mut Connection, from: i64, now: Timestamp) -> rusqlite::Result<()> {
     for (version, sql) in (1..).zip(MIGRATIONS).skip_while(|&(version, _)| version <= from) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -1,5 +1,5 @@
-//! The writer on a thread of its own: a slow disk holds up the next batch, never a frame. One job at a time; who comes
-//! while it runs gets the batch back and gathers on.
+//! The writer on a thread of its own, so that a slow disk delays the next batch and never a frame. One job at a time: while
+//! one runs, a new batch is given back, and the caller adds to it.
 
 use std::future;
 use std::io;
@@ -13,10 +13,10 @@ use crate::store::error::StoreError;
 use crate::store::writer::Writer;
 use sensor_core::types::Timestamp;
 
-/// A job's end.
+/// How a job ended.
 #[derive(Debug)]
 pub struct Done {
-    /// What was to be saved: to be published, or tried again. Empty after pruning.
+    /// The batch that was to be saved, to be published or tried again. Empty after pruning.
     pub batch: Batch,
     /// How many events were pruned. 0 after a commit.
     pub pruned: u32,
@@ -24,7 +24,7 @@ pub struct Done {
     pub result: Result<(), StoreError>,
 }
 
-/// The handle of the thread. To be closed; dropping it lets the running job end unseen and leaves a WAL.
+/// The handle of the thread. It is to be closed: dropping it ignores how the running job ends, and leaves a WAL.
 #[derive(Debug)]
 pub struct WriterThread {
     jobs: job_queue::SyncSender<Job>,
@@ -44,12 +44,12 @@ impl WriterThread {
     /// Starts the thread.
     pub fn spawn(writer: Writer) -> io::Result<Self> {
         let (jobs, next_job) = job_queue::sync_channel(1);
-        let (tell, done) = done_queue::channel(1);
-        let thread = Builder::new().name("store".to_owned()).spawn(move || work(writer, &next_job, &tell))?;
+        let (report, done) = done_queue::channel(1);
+        let thread = Builder::new().name("store".to_owned()).spawn(move || work(writer, &next_job, &report))?;
         Ok(Self { jobs, done, busy: false, thread })
     }
 
-    /// Begins to save a batch; gives it back while another job runs. [`WriterThread::done`] tells its end.
+    /// Begins to save a batch, or gives it back while another job runs. [`WriterThread::done`] says how it ended.
     #[allow(clippy::result_large_err, reason = "giving the batch back is the answer, not a failure's rare path")]
     pub fn try_commit(&mut self, batch: Batch) -> Result<(), Batch> {
         if self.busy {
@@ -59,7 +59,7 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Begins [`Writer::prune`]; false while another job runs. [`WriterThread::done`] tells its end.
+    /// Begins [`Writer::prune`]; false while another job runs. [`WriterThread::done`] says how it ended.
     pub fn try_prune(&mut self, events_before: Timestamp, rows_max: u32) -> bool {
         if self.busy {
             return false;
@@ -68,7 +68,7 @@ impl WriterThread {
         true
     }
 
-    /// Waits for the end of the running job, for ever when none runs. Cancel-safe.
+    /// Waits for the end of the running job, for ever where none runs. Cancel-safe.
     pub async fn done(&mut self) -> Done {
         if !self.busy {
             return future::pending().await;
@@ -78,12 +78,12 @@ impl WriterThread {
         done
     }
 
-    /// Whether a job runs, or its end was not asked for yet.
+    /// Whether a job runs, or its end was not taken yet.
     pub fn busy(&self) -> bool {
         self.busy
     }
 
-    /// Waits for the running job, then closes the writer. An error of that job is an error of this.
+    /// Waits for the running job, then closes the writer. Returns the first error of both.
     pub fn close(self) -> Result<(), StoreError> {
         let Self { jobs, mut done, busy: _, thread } = self;
         drop(jobs);
@@ -99,8 +99,8 @@ impl WriterThread {
     }
 }
 
-/// Ends when the handle is gone.
-fn work(mut writer: Writer, jobs: &job_queue::Receiver<Job>, tell: &done_queue::Sender<Done>) -> Writer {
+/// Works until the handle is gone.
+fn work(mut writer: Writer, jobs: &job_queue::Receiver<Job>, report: &done_queue::Sender<Done>) -> Writer {
     for job in jobs {
         let done = match job {
             Job::Commit(batch) => {
@@ -115,8 +115,8 @@ fn work(mut writer: Writer, jobs: &job_queue::Receiver<Job>, tell: &done_queue::
                 Done { batch: Batch::default(), pruned, result }
             }
         };
-        // Nobody listens any more when the handle was dropped; the job is done all the same.
-        drop(tell.blocking_send(done));
+        // Fails where the handle was dropped; the job is done all the same.
+        drop(report.blocking_send(done));
     }
     writer
 }
@@ -127,7 +127,8 @@ mod tests {
     use tokio::runtime::Builder as Runtime;
 
     use super::*;
-    use crate::store::fixture::{Folder, batch_of, events, network};
+    use crate::store::fixture::batches::{batch_of, events, network};
+    use crate::store::fixture::folder::Folder;
 
     fn check<T>(test: impl Future<Output = T>) -> T {
         Runtime::new_current_thread().build().unwrap().block_on(test)

@@ -1,13 +1,12 @@
-//! How single values are written. Numbers that are ids keep their bits, words are written as in exports.
+//! How the core's types are kept in columns: numbers that are ids keep their bits, words are written as in exports.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use enumset::EnumSet;
-use rusqlite::Row;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSqlResult, ToSqlOutput, ValueRef};
 
+use crate::store::column::{FromColumn, ToColumn, not};
 use sensor_core::inventory::model::evidence::Evidence;
 use sensor_core::inventory::model::host::{HostId, HostRole};
 use sensor_core::inventory::model::join::JoinEvidence;
@@ -15,112 +14,6 @@ use sensor_core::inventory::model::oddity::Oddity;
 use sensor_core::inventory::model::role::Role;
 use sensor_core::inventory::model::source::Source;
 use sensor_core::types::{Mac, Timestamp};
-
-/// An address, 4 or 16 bytes.
-pub(super) struct Ip(pub(super) IpAddr);
-
-/// `tcp` or `udp`, the words that a service may have.
-pub(super) struct Protocol(pub(super) &'static str);
-
-/// A set of sources, in alphabetical order with commas.
-pub(super) struct Sources(pub(super) EnumSet<Source>);
-
-/// What joined a station to a host, in alphabetical order with commas.
-pub(super) struct Kinships(pub(super) BTreeSet<JoinEvidence>);
-
-/// Port numbers, two bytes each, big-endian.
-pub(super) struct Ports(pub(super) Vec<u16>);
-
-/// IPv6 addresses, 16 bytes each.
-pub(super) struct Ipv6s(pub(super) Vec<Ipv6Addr>);
-
-/// Escaped texts, one a line: an escaped text has no newline of its own.
-pub(super) struct Lines(pub(super) Vec<String>);
-
-/// How a value is written into a column. rusqlite's own traits cannot be implemented here for types of the core.
-pub(super) trait ToColumn {
-    /// The column's value.
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>>;
-}
-
-/// How a value is read from a column; what we never write is an error.
-pub(super) trait FromColumn: Sized {
-    /// The value of a column.
-    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self>;
-}
-
-/// A value on its way into or out of a column.
-pub(super) struct Column<T>(pub(super) T);
-
-impl<T: ToColumn> ToSql for Column<T> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.0.to_column()
-    }
-}
-
-impl<T: FromColumn> FromSql for Column<T> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        T::from_column(value).map(Self)
-    }
-}
-
-/// The column of that number, from 0, of a row.
-pub(super) fn get<T: FromColumn>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    row.get::<_, Column<T>>(column).map(|column| column.0)
-}
-
-/// The values of a statement's parameters, in order.
-macro_rules! values {
-    ($($value:expr),* $(,)?) => {
-        rusqlite::params![$($crate::store::value::Column(&$value)),*]
-    };
-}
-pub(super) use values;
-
-impl<T: ToColumn + ?Sized> ToColumn for &T {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        (**self).to_column()
-    }
-}
-
-impl<T: ToColumn> ToColumn for Option<T> {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.as_ref().map_or(Ok(rusqlite::types::Null.into()), T::to_column)
-    }
-}
-
-impl<T: FromColumn> FromColumn for Option<T> {
-    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value {
-            ValueRef::Null => Ok(None),
-            value => T::from_column(value).map(Some),
-        }
-    }
-}
-
-/// Types that rusqlite itself can write and read.
-macro_rules! plain {
-    ($($plain:ty),*) => {$(
-        impl ToColumn for $plain {
-            fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                self.to_sql()
-            }
-        }
-
-        impl FromColumn for $plain {
-            fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                Self::column_result(value)
-            }
-        }
-    )*};
-}
-plain!(bool, i64, u8, u16, u32, String, Vec<u8>);
-
-impl ToColumn for str {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.into())
-    }
-}
 
 /// An event's id as SQLite orders it. Ids count up from 1; only a filter can ask for one beyond 2^63.
 pub(super) fn event_id(id: u64) -> i64 {
@@ -132,6 +25,7 @@ pub(super) fn from_event_id(id: i64) -> u64 {
     u64::try_from(id).unwrap_or(0)
 }
 
+/// Nanoseconds since 1970.
 impl ToColumn for Timestamp {
     fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.as_nanos().into())
@@ -144,6 +38,7 @@ impl FromColumn for Timestamp {
     }
 }
 
+/// The same bits as a signed integer.
 impl ToColumn for HostId {
     fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.0.cast_signed().into())
@@ -156,6 +51,7 @@ impl FromColumn for HostId {
     }
 }
 
+/// 6 bytes.
 impl ToColumn for Mac {
     fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
@@ -165,208 +61,171 @@ impl ToColumn for Mac {
 impl FromColumn for Mac {
     fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let bytes = value.as_blob()?;
-        bytes.try_into().map(Self).map_err(|_| unknown("a MAC", bytes))
+        bytes.try_into().map(Self).map_err(|_| not("a MAC", bytes))
     }
 }
 
-impl ToColumn for Ip {
+/// 4 or 16 bytes.
+impl ToColumn for IpAddr {
     fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self.0 {
-            IpAddr::V4(ip) => ip.octets().to_vec().into(),
-            IpAddr::V6(ip) => ip.octets().to_vec().into(),
+        Ok(match self {
+            Self::V4(ip) => ip.octets().to_vec().into(),
+            Self::V6(ip) => ip.octets().to_vec().into(),
         })
     }
 }
 
-impl FromColumn for Ip {
+impl FromColumn for IpAddr {
     fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let bytes = value.as_blob()?;
         if let Ok(octets) = <[u8; 4]>::try_from(bytes) {
-            return Ok(Self(octets.into()));
+            return Ok(octets.into());
         }
-        <[u8; 16]>::try_from(bytes).map(|octets| Self(octets.into())).map_err(|_| unknown("an address", bytes))
+        <[u8; 16]>::try_from(bytes).map(Self::from).map_err(|_| not("an address", bytes))
     }
 }
 
-/// The address, of which only IPv4 is ever written here.
-pub(super) fn ipv4(ip: &Ip) -> rusqlite::Result<Ipv4Addr> {
-    match ip.0 {
-        IpAddr::V4(ip) => Ok(ip),
-        IpAddr::V6(ip) => Err(damage("IPv6 where only IPv4 can be", &ip.to_string())),
-    }
-}
-
-impl ToColumn for Source {
+/// 4 bytes.
+impl ToColumn for Ipv4Addr {
     fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.name().into())
+        Ok(self.octets().to_vec().into())
     }
 }
 
-impl FromColumn for Source {
+impl FromColumn for Ipv4Addr {
     fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let word = value.as_str()?;
-        Self::parse(word).ok_or_else(|| unknown("a source", word.as_bytes()))
+        let bytes = value.as_blob()?;
+        <[u8; 4]>::try_from(bytes).map(Self::from).map_err(|_| not("an IPv4 address", bytes))
     }
 }
 
-impl ToColumn for HostRole {
+/// IPv6 addresses, 16 bytes each.
+impl ToColumn for Vec<Ipv6Addr> {
     fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.name().into())
+        Ok(self.iter().flat_map(Ipv6Addr::octets).collect::<Vec<u8>>().into())
     }
 }
 
-impl FromColumn for HostRole {
-    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let word = value.as_str()?;
-        Self::parse(word).ok_or_else(|| unknown("a host's role", word.as_bytes()))
-    }
-}
-
-impl ToColumn for Sources {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.iter().map(Source::name).collect::<Vec<_>>().join(",").into())
-    }
-}
-
-impl FromColumn for Sources {
-    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let words = value.as_str()?.split(',').filter(|word| !word.is_empty());
-        let sources = words.map(|word| Source::parse(word).ok_or_else(|| unknown("a source", word.as_bytes())));
-        sources.collect::<FromSqlResult<_>>().map(Self)
-    }
-}
-
-impl ToColumn for Kinships {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.iter().map(|kinship| kinship.name()).collect::<Vec<_>>().join(",").into())
-    }
-}
-
-impl FromColumn for Kinships {
-    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let words = value.as_str()?.split(',').filter(|word| !word.is_empty());
-        let all = words.map(|word| JoinEvidence::parse(word).ok_or_else(|| unknown("evidence", word.as_bytes())));
-        all.collect::<FromSqlResult<_>>().map(Self)
-    }
-}
-
-impl ToColumn for Ports {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.iter().flat_map(|port| port.to_be_bytes()).collect::<Vec<u8>>().into())
-    }
-}
-
-impl FromColumn for Ports {
-    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let (ports, rest) = value.as_blob()?.as_chunks::<2>();
-        if !rest.is_empty() {
-            return Err(unknown("ports", rest));
-        }
-        Ok(Self(ports.iter().map(|port| u16::from_be_bytes(*port)).collect()))
-    }
-}
-
-impl ToColumn for Ipv6s {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.iter().flat_map(Ipv6Addr::octets).collect::<Vec<u8>>().into())
-    }
-}
-
-impl FromColumn for Ipv6s {
+impl FromColumn for Vec<Ipv6Addr> {
     fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let (addresses, rest) = value.as_blob()?.as_chunks::<16>();
         if !rest.is_empty() {
-            return Err(unknown("IPv6 addresses", rest));
+            return Err(not("IPv6 addresses", rest));
         }
-        Ok(Self(addresses.iter().map(|octets| Ipv6Addr::from(*octets)).collect()))
+        Ok(addresses.iter().map(|octets| Ipv6Addr::from(*octets)).collect())
     }
 }
 
-impl ToColumn for Lines {
+/// Port numbers, two bytes each, big-endian.
+impl ToColumn for Vec<u16> {
     fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>().into())
+        Ok(self.iter().flat_map(|port| port.to_be_bytes()).collect::<Vec<u8>>().into())
     }
 }
 
-impl FromColumn for Lines {
+impl FromColumn for Vec<u16> {
     fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str().map(|text| Self(text.split_terminator('\n').map(str::to_owned).collect()))
+        let (ports, rest) = value.as_blob()?.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(not("ports", rest));
+        }
+        Ok(ports.iter().map(|port| u16::from_be_bytes(*port)).collect())
     }
 }
 
-impl ToColumn for Protocol {
+/// Escaped texts, one a line: an escaped text contains no newline.
+impl ToColumn for Vec<String> {
     fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.into())
+        Ok(self.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>().into())
     }
 }
+
+impl FromColumn for Vec<String> {
+    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(|text| text.split_terminator('\n').map(str::to_owned).collect())
+    }
+}
+
+/// Their names in alphabetical order, joined by commas.
+impl ToColumn for EnumSet<Source> {
+    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.iter().map(Source::name).collect::<Vec<_>>().join(",").into())
+    }
+}
+
+impl FromColumn for EnumSet<Source> {
+    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        parse_list(value, "a source", Source::parse)
+    }
+}
+
+/// Their names in alphabetical order, joined by commas.
+impl ToColumn for BTreeSet<JoinEvidence> {
+    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.iter().map(|evidence| evidence.name()).collect::<Vec<_>>().join(",").into())
+    }
+}
+
+impl FromColumn for BTreeSet<JoinEvidence> {
+    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        parse_list(value, "evidence", JoinEvidence::parse)
+    }
+}
+
+fn parse_list<T, C: FromIterator<T>>(
+    value: ValueRef<'_>,
+    what: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> FromSqlResult<C> {
+    let words = value.as_str()?.split(',').filter(|word| !word.is_empty());
+    words.map(|word| parse(word).ok_or_else(|| not(what, word.as_bytes()))).collect()
+}
+
+/// Enumerations, each with what it is, how it is written and how it is read: one word in the column.
+macro_rules! words {
+    ($($word:ty, $what:literal, $name:expr, $parse:expr;)*) => {$(
+        impl ToColumn for $word {
+            fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok($name(*self).into())
+            }
+        }
+
+        impl FromColumn for $word {
+            fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let word = value.as_str()?;
+                $parse(word).ok_or_else(|| not($what, word.as_bytes()))
+            }
+        }
+    )*};
+}
+words! {
+    Evidence, "evidence", Evidence::name, Evidence::parse;
+    HostRole, "a host's role", HostRole::name, HostRole::parse;
+    Oddity, "an oddity", Oddity::name, |word| Oddity::ALL.into_iter().find(|oddity| oddity.name() == word);
+    Role, "a role", role_name, |word| ROLES.into_iter().find(|role| role_name(*role) == word);
+    Source, "a source", Source::name, Source::parse;
+}
+
+const ROLES: [Role; 4] = [Role::DhcpRouter, Role::DhcpServer, Role::Router, Role::VirtualRouter];
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::DhcpRouter => "dhcp-router",
+        Role::DhcpServer => "dhcp-server",
+        Role::Router => "router",
+        Role::VirtualRouter => "virtual-router",
+    }
+}
+
+/// The transport protocol of a service.
+pub(super) struct Protocol(pub(super) &'static str);
 
 impl FromColumn for Protocol {
     fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
         match value.as_str()? {
             "tcp" => Ok(Self("tcp")),
             "udp" => Ok(Self("udp")),
-            word => Err(unknown("a protocol", word.as_bytes())),
+            word => Err(not("a protocol", word.as_bytes())),
         }
     }
-}
-
-impl ToColumn for Evidence {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.name().into())
-    }
-}
-
-impl FromColumn for Evidence {
-    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let word = value.as_str()?;
-        Self::parse(word).ok_or_else(|| unknown("evidence", word.as_bytes()))
-    }
-}
-
-impl ToColumn for Role {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Self::DhcpRouter => "dhcp-router",
-            Self::DhcpServer => "dhcp-server",
-            Self::Router => "router",
-            Self::VirtualRouter => "virtual-router",
-        }
-        .into())
-    }
-}
-
-impl FromColumn for Role {
-    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_str()? {
-            "dhcp-router" => Ok(Self::DhcpRouter),
-            "dhcp-server" => Ok(Self::DhcpServer),
-            "router" => Ok(Self::Router),
-            "virtual-router" => Ok(Self::VirtualRouter),
-            word => Err(unknown("a role", word.as_bytes())),
-        }
-    }
-}
-
-impl ToColumn for Oddity {
-    fn to_column(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.name().into())
-    }
-}
-
-impl FromColumn for Oddity {
-    fn from_column(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let word = value.as_str()?;
-        Self::ALL.into_iter().find(|oddity| oddity.name() == word).ok_or_else(|| unknown("an oddity", word.as_bytes()))
-    }
-}
-
-/// A value that we never write.
-pub(super) fn damage(what: &str, value: &str) -> rusqlite::Error {
-    let text = format!("{what}: {value}");
-    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Null, text.into())
-}
-
-fn unknown(what: &str, bytes: &[u8]) -> FromSqlError {
-    let text: Box<dyn Error + Send + Sync> = format!("not {what}: {}", bytes.escape_ascii()).into();
-    FromSqlError::Other(text)
 }

@@ -1,4 +1,4 @@
-//! The actions behind one door: a batch goes in, what came of it comes out.
+//! The actions behind one interface: a batch goes in, an outcome comes out.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::watch::batch::{Batch, Outcome};
 use crate::watch::{command, mail, webhook};
 use sensor_core::types::Timestamp;
 
-/// As many events as one mail shows; of the rest it tells how many.
+/// How many events one mail shows; the rest are counted.
 const MAIL_MAX: usize = 200;
 
 /// An action, ready.
@@ -22,12 +22,12 @@ pub enum Actor {
     },
     /// Sends mail.
     Mail(crate::config::alert::Mail),
-    /// Posts.
+    /// Posts to a web server.
     Webhook(Box<webhook::Webhook>),
 }
 
 impl Actor {
-    /// Does nothing yet. Fails, in words, when something that it needs is not there.
+    /// Prepares the action of an alert, without doing anything. Fails, in words, when a file that it needs is not there.
     pub fn new(alert: &Alert) -> Result<Self, String> {
         Ok(match alert.action.clone() {
             Action::Command { argv, timeout } => Self::Command { argv, timeout },
@@ -36,7 +36,7 @@ impl Actor {
         })
     }
 
-    /// How long it waits for more.
+    /// How long it waits for more events before it acts.
     pub fn batch(&self) -> Duration {
         match self {
             Self::Mail(mail) => mail.batch,
@@ -52,7 +52,7 @@ impl Actor {
         }
     }
 
-    /// Tries once.
+    /// Tries to deliver the batch once.
     pub fn deliver(&self, alert: &str, batch: &Batch, now: Timestamp) -> Outcome {
         match (self, batch.events.first()) {
             (Self::Mail(mail), _) => mail::send(mail, alert, batch, now),
@@ -63,7 +63,7 @@ impl Actor {
     }
 }
 
-/// What the action does, in words. No secret is in them: an address of a web server may be one.
+/// What the action does, in words. Of a URL only the server is shown, since the rest may be a secret.
 pub fn describe(action: &Action) -> String {
     match action {
         Action::Command { argv, .. } => format!("run {}", argv.join(" ")),

@@ -1,16 +1,17 @@
-//! Events on their way to the actions, and what became of them.
+//! Events that are delivered together, and what came of it.
 
-use crate::watch::entry::Event;
 use std::collections::BTreeMap;
 
-/// What came of one attempt. The texts say why.
+use crate::watch::entry::Event;
+
+/// What came of one attempt; the texts say why it failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was taken.
+    /// It was accepted.
     Delivered,
-    /// It was not wanted: trying again a few times may help, trying for ever does not.
+    /// It was refused: trying again a few times may help, trying for ever does not.
     Refused(String),
-    /// Nobody took it: later.
+    /// The receiver could not be reached: try again later.
     Unavailable(String),
 }
 
@@ -19,12 +20,12 @@ pub enum Outcome {
 pub struct Batch {
     /// In order.
     pub events: Vec<Event>,
-    /// What was too much: how many of each kind.
+    /// Events that did not fit: how many of each kind.
     pub more: BTreeMap<String, u64>,
 }
 
 impl Batch {
-    /// Of one event.
+    /// A batch of one event.
     pub fn one(event: Event) -> Self {
         Self { events: vec![event], more: BTreeMap::new() }
     }

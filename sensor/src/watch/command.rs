@@ -5,20 +5,21 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use crate::watch::batch::Outcome;
 use crate::watch::entry::{Event, TEXT_MAX};
 
-/// How often a running program is looked at.
+/// How often a running program is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Runs it and waits, at most for `timeout`: then it and what it started is killed.
+/// Runs the program and waits for it, at most for `timeout`: then it and what it started is killed.
 pub fn run(argv: &[String], timeout: Duration, alert: &str, event: &Event) -> Outcome {
     let Some((program, args)) = argv.split_first() else { return Outcome::Refused("no program".to_owned()) };
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::piped()).process_group(0);
-    // Settings of the watcher's own would pass for facts of the event.
+    // The watcher's own settings (`SENSOR_*`) would look like fields of the event.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SENSOR_")) {
         command.env_remove(name);
     }
@@ -41,7 +42,8 @@ pub fn run(argv: &[String], timeout: Duration, alert: &str, event: &Event) -> Ou
     }
 }
 
-/// Waits for a program that leads a process group of its own. `None`: its time was over, and the group was killed.
+/// Waits for a program that leads a process group of its own. `None`: it ran longer than `timeout`, and its group was
+/// killed.
 pub fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
     let mut waited = Duration::ZERO;
     loop {
@@ -49,9 +51,8 @@ pub fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatu
             return Ok(Some(status));
         }
         if waited >= timeout {
-            let group = libc::pid_t::try_from(child.id()).map_err(|_| io::ErrorKind::InvalidInput)?;
-            // SAFETY: `kill` takes no pointers; the child is not reaped yet, so the number is still its group's.
-            unsafe { libc::kill(-group, libc::SIGKILL) };
+            // The child is not reaped yet, so the number is still its group's. The group may have ended.
+            let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
             child.wait()?;
             return Ok(None);
         }

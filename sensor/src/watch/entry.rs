@@ -17,11 +17,11 @@ use sensor_core::types::Timestamp;
 /// An event, or a notice of the watcher's own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Whose ids these are.
+    /// The database whose ids these are; empty for a notice.
     pub database: String,
     /// Rising; 0 for a notice.
     pub id: u64,
-    /// The record's fields, every text harmless.
+    /// The record's fields; every text is escaped and cut.
     pub record: Map<String, Value>,
 }
 
@@ -30,25 +30,25 @@ pub struct Event {
 pub struct Rank {
     /// The event.
     pub id: u64,
-    /// The one told before it; without word of that, the id before.
+    /// The event that was emitted before it; where the entry does not say, the id before.
     pub previous: u64,
 }
 
-/// What a line of the journal's is.
+/// A line of the journal.
 #[derive(Debug, PartialEq)]
 pub struct Entry {
     /// Its place in the journal.
     pub cursor: Option<String>,
-    /// What it tells.
-    pub told: Told,
+    /// What it is.
+    pub item: JournalItem,
 }
 
-/// What an entry tells.
+/// What an entry of the journal is.
 #[derive(Debug, PartialEq)]
-pub enum Told {
-    /// An event, and its place among those that were told.
+pub enum JournalItem {
+    /// An event, and its place among those that were emitted.
     Event(Event, Rank),
-    /// It looks like an event, but this user (a number, or `?`) may not tell any.
+    /// It looks like an event, but was written by this user (a number, or `?`), who may not write any.
     Forged(String),
     /// Something else.
     Nothing,
@@ -65,16 +65,18 @@ const UNIT: &str = "sensor.service";
 pub fn parse(line: &[u8], own_uid: u32) -> Option<Entry> {
     let Value::Object(fields) = serde_json::from_slice(line).ok()? else { return None };
     let cursor = field(&fields, "__CURSOR").map(Cow::into_owned);
-    let told = match event(&fields) {
-        None => Told::Nothing,
+    let item = match event(&fields) {
+        None => JournalItem::Nothing,
         Some(event) if is_trusted(&fields, own_uid) => {
             let previous = field(&fields, "SENSOR_PREVIOUS_ID").and_then(|id| id.parse().ok());
             let rank = Rank { id: event.id, previous: previous.unwrap_or(event.id - 1).min(event.id - 1) };
-            Told::Event(event, rank)
+            JournalItem::Event(event, rank)
         }
-        Some(_) => Told::Forged(field(&fields, "_UID").map_or_else(|| "?".to_owned(), |uid| escape(&uid).into_owned())),
+        Some(_) => {
+            JournalItem::Forged(field(&fields, "_UID").map_or_else(|| "?".to_owned(), |uid| escape(&uid).into_owned()))
+        }
     };
-    Some(Entry { cursor, told })
+    Some(Entry { cursor, item })
 }
 
 impl Event {
@@ -90,7 +92,7 @@ impl Event {
         Self { database: String::new(), id: 0, record }
     }
 
-    /// Whether the watcher itself says this.
+    /// Whether it is a notice of the watcher's own.
     pub fn is_notice(&self) -> bool {
         self.id == 0
     }
@@ -100,7 +102,7 @@ impl Event {
         self.record.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// How much it matters; what says nothing of it is a notice.
+    /// Its severity; `notice` where the record has none.
     pub fn severity(&self) -> Severity {
         Severity::parse(self.text("severity")).unwrap_or(Severity::Notice)
     }
@@ -110,7 +112,7 @@ impl Event {
         Value::Object(self.record.clone()).to_string()
     }
 
-    /// Recognises the same event again: database and id.
+    /// What recognises the same event again: database and id.
     pub fn key(&self) -> String {
         match self.is_notice() {
             true => format!("notice-{}-{}", self.text("kind"), self.text("at")),
@@ -270,8 +272,8 @@ mod tests {
     }
 
     fn told(entry: Option<Entry>) -> Event {
-        match entry.unwrap().told {
-            Told::Event(event, _) => event,
+        match entry.unwrap().item {
+            JournalItem::Event(event, _) => event,
             other => panic!("{other:?}"),
         }
     }
@@ -320,15 +322,15 @@ mod tests {
         let set = |key: &'static str, value: &'static str| {
             move |fields: &mut Map<String, Value>| drop(fields.insert(key.into(), value.into()))
         };
-        assert_eq!(entry(set("_UID", "33")).unwrap().told, Told::Forged("33".to_owned()));
+        assert_eq!(entry(set("_UID", "33")).unwrap().item, JournalItem::Forged("33".to_owned()));
         told(entry(set("_UID", "1000")));
         told(entry(|fields| {
             set("_UID", "61234")(fields);
             set("_SYSTEMD_UNIT", "sensor.service")(fields);
         }));
-        assert_eq!(entry(set("SENSOR_EVENT_ID", "x")).unwrap().told, Told::Nothing);
-        assert_eq!(entry(set("SENSOR_EVENT_ID", "0")).unwrap().told, Told::Nothing);
-        assert_eq!(entry(|fields| drop(fields.remove("SENSOR_EVENT"))).unwrap().told, Told::Nothing);
+        assert_eq!(entry(set("SENSOR_EVENT_ID", "x")).unwrap().item, JournalItem::Nothing);
+        assert_eq!(entry(set("SENSOR_EVENT_ID", "0")).unwrap().item, JournalItem::Nothing);
+        assert_eq!(entry(|fields| drop(fields.remove("SENSOR_EVENT"))).unwrap().item, JournalItem::Nothing);
         for line in [&b""[..], b"\xff", b"[]", b"-- Boot --", b"{\"a\":"] {
             assert_eq!(parse(line, 0), None);
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::config::alert::{Filter, HostFilter};
 use crate::watch::entry::Event;
 
-/// Whether the filter lets the event through. What the watcher itself says concerns everybody.
+/// Whether the filter lets the event through. Notices of the watcher's own always pass.
 pub fn matches(filter: &Filter, event: &Event) -> bool {
     let among = |list: &[String], key| list.is_empty() || list.iter().any(|word| word == event.text(key));
     event.is_notice()

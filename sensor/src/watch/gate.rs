@@ -1,5 +1,5 @@
-//! How often an alert may speak: the same again is folded into a count, what is over the rate into "and n more". Pure:
-//! time is an argument. All of it is kept on disk, so that a restart forgets no count.
+//! How often an alert may act: repeats of an event are folded into a count, and events over the rate into a notice "and n
+//! more". Pure: time is an argument. All of it is saved, so that a restart forgets no count.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::config::alert::Rate;
 use crate::watch::entry::Event;
 use sensor_core::types::Timestamp;
 
-/// Things that are remembered as told at a time; what does not fit is told each time.
+/// Things whose repeats are folded at a time; repeats of what does not fit are all let through.
 const WINDOWS_MAX: usize = 1024;
 
-/// What was told lately and what was held back.
+/// What was let through lately, and what was held back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gate {
@@ -22,14 +22,14 @@ pub struct Gate {
     period: Option<Period>,
 }
 
-/// The same thing, for a while.
+/// Repeats of one thing within the time of `dedupe`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Window {
-    /// When it was told, nanoseconds since 1970.
+    /// When the first was let through, nanoseconds since 1970.
     since_ns: i64,
-    /// How often it came since.
+    /// How many came since.
     repeats: u64,
-    /// Where it came, its record is in `last`.
+    /// The record of the last one.
     last: Map<String, Value>,
     database: String,
 }
@@ -39,31 +39,32 @@ struct Window {
 struct Period {
     /// When it began, nanoseconds since 1970.
     since_ns: i64,
+    /// How many were let through.
     told: u32,
-    /// What was over the rate: how many of each kind, and the first and the last id.
+    /// Events over the rate: how many of each kind, and the first and the last id.
     surplus: BTreeMap<String, u64>,
     first_id: u64,
     last_id: u64,
 }
 
-/// What an alert allows itself.
+/// How often an alert may act.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// The same within this time is told once; 0: every event is.
+pub struct AlertLimits {
+    /// Within this time repeats are folded; 0: none are.
     pub dedupe: Duration,
-    /// How many at most.
+    /// How many events are let through at most.
     pub rate: Option<Rate>,
 }
 
 impl Gate {
-    /// Whether the event is to be told now; otherwise it is counted.
-    pub fn admit(&mut self, event: &Event, limits: Limits, now: Timestamp) -> bool {
-        // A notice comes at most once for each loss, and stands for what cannot be told any more.
+    /// Whether the event is let through now; otherwise it is counted.
+    pub fn admit(&mut self, event: &Event, limits: AlertLimits, now: Timestamp) -> bool {
+        // A notice comes at most once for each loss, and stands for events that are gone.
         event.is_notice() || !self.is_repeat(event, limits.dedupe, now) && !self.is_surplus(event, limits.rate, now)
     }
 
-    /// What is to be told of that which was held back and whose time is over; with `all` also of the rest.
-    pub fn due(&mut self, limits: Limits, now: Timestamp, all: bool) -> Vec<Event> {
+    /// The counts of what was held back and whose time is over; with `all` those of the rest too.
+    pub fn due(&mut self, limits: AlertLimits, now: Timestamp, all: bool) -> Vec<Event> {
         let over = |since_ns: i64, span| all || is_over(since_ns, span, now);
         let mut due = Vec::new();
         self.windows.retain(|_, window| {
@@ -82,8 +83,8 @@ impl Gate {
         due
     }
 
-    /// How long until something may be due, from `now`.
-    pub fn wait(&self, limits: Limits, now: Timestamp) -> Option<Duration> {
+    /// How long after `now` a count may be due.
+    pub fn wait(&self, limits: AlertLimits, now: Timestamp) -> Option<Duration> {
         let left = |since_ns: i64, span: Duration| span.saturating_sub(now.since(Timestamp::from_nanos(since_ns)));
         let windows = self.windows.values().filter(|window| window.repeats > 0);
         let windows = windows.map(|window| left(window.since_ns, limits.dedupe));
@@ -104,7 +105,7 @@ impl Gate {
                 window.database = event.database.clone();
                 true
             }
-            // Its count is told first, and then its time is over.
+            // Its time is over, but its count is not taken yet: `due` ends it.
             Some(window) if window.repeats > 0 => {
                 window.repeats += 1;
                 window.last = event.record.clone();
@@ -174,13 +175,13 @@ impl Period {
     }
 }
 
-/// The same thing: kind and host, or else address or station.
+/// What two events share that are repeats of each other: kind, segment, and host (or else address, or station).
 fn thing(event: &Event) -> String {
     let about = ["host", "ip", "mac"].into_iter().map(|key| event.text(key)).find(|text| !text.is_empty());
     format!("{} {} {}", event.text("kind"), event.text("segment"), about.unwrap_or_default())
 }
 
-/// Also when the clock was set back to before it began.
+/// Whether the time is over, or the clock was set back to before it began.
 fn is_over(since_ns: i64, span: Duration, now: Timestamp) -> bool {
     let since = Timestamp::from_nanos(since_ns);
     now < since || now.since(since) >= span
@@ -191,13 +192,14 @@ mod tests {
     use super::*;
     use crate::watch::entry::fixture::event;
 
-    const NONE: Limits = Limits { dedupe: Duration::ZERO, rate: None };
-    const DEDUPE: Limits = Limits { dedupe: Duration::from_secs(60), rate: None };
-    const RATE: Limits = Limits { dedupe: Duration::ZERO, rate: Some(Rate { max: 2, per: Duration::from_secs(60) }) };
+    const NONE: AlertLimits = AlertLimits { dedupe: Duration::ZERO, rate: None };
+    const DEDUPE: AlertLimits = AlertLimits { dedupe: Duration::from_secs(60), rate: None };
+    const RATE: AlertLimits =
+        AlertLimits { dedupe: Duration::ZERO, rate: Some(Rate { max: 2, per: Duration::from_secs(60) }) };
 
     /// Events are `second:address`; `second:` only asks what is due. What was told, and when.
     #[track_caller]
-    fn check(limits: Limits, events: &str, expected: &str) {
+    fn check(limits: AlertLimits, events: &str, expected: &str) {
         let mut gate = Gate::default();
         let mut told = Vec::new();
         for (id, step) in (1..).zip(events.split_whitespace()) {

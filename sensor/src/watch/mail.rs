@@ -13,14 +13,14 @@ use crate::config::alert::{Mail, Via};
 use crate::watch::batch::{Batch, Outcome};
 use crate::watch::command::wait;
 use crate::watch::smtp;
-use sensor_core::types::Timestamp;
+use sensor_core::types::{Timestamp, hex};
 
-/// As much of a sentence as is shown, characters.
+/// How much of a sentence is shown, characters.
 const MESSAGE_MAX: usize = 400;
 /// The longest line of quoted-printable (RFC 2045, section 6.7).
 const LINE_MAX: usize = 76;
 
-/// Sends what was collected.
+/// Sends the batch.
 pub fn send(mail: &Mail, alert: &str, batch: &Batch, now: Timestamp) -> Outcome {
     let text = compose(mail, alert, batch, now);
     match &mail.via {
@@ -129,12 +129,12 @@ fn ascii(text: &str) -> String {
     clean.take(900).collect()
 }
 
-/// The same mail again has the same id.
+/// A mail that is sent again has the same id.
 fn message_id(alert: &str, batch: &Batch) -> String {
     let mut digest = Sha256::new();
     digest.update(alert);
     batch.events.iter().for_each(|event| digest.update(event.key()));
-    digest.finalize().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    hex(&digest.finalize()[..16])
 }
 
 fn domain(from: &str) -> &str {

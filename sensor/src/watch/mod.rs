@@ -1,54 +1,45 @@
 //! `sensor watch`: follows the journal from where it stopped, and does what the `[[alert]]` tables say.
 //!
-//! An event comes from the journal (`source`, `entry`), is held against the ids that came before (`sequence`), and is put
-//! on disk for the alerts (`spool`); only then does the place in the journal move on (`state`). Each alert has a thread of
-//! its own (`lane`) that filters, folds (`gate`) and acts (`action`, `command`, `webhook`, `mail`), and moves on only when
-//! that worked. So `kill -9` at any moment makes something come twice, by the same id, and loses nothing.
+//! A line of the journal (`source`) becomes an event (`entry`), is compared with the ids that came before (`sequence`), and
+//! is put on disk for the alerts (`spool`); only then does the place in the journal move on (`state`). Each alert has a
+//! thread of its own (`alert_worker`) that filters, folds repeats (`gate`) and acts (`action`, `command`, `webhook`,
+//! `mail`), and moves on only when that worked. So a kill at any moment makes an event come twice, with the same id, and
+//! loses none.
 //!
-//! A new action is one file, one variant of `Actor`, and must: bound its time and memory; treat every text as hostile;
-//! say whether trying again makes sense ([`Outcome`]); show no secret in what it says.
+//! A new action is one file and one variant of `Actor`. It must limit its time and memory, treat every text as hostile, say
+//! whether trying again makes sense (`Outcome`), and show no secret in its messages.
 
-use std::time::Duration;
-
-/// One alert at work.
-pub mod lane;
-/// The actions behind one door.
-pub mod action;
+/// The actions behind one interface.
+mod action;
+/// The thread of one alert.
+mod alert_worker;
+/// Events that are delivered together, and what came of it.
+mod batch;
 /// The action that runs a program.
-pub mod command;
-/// The action that sends a mail.
-pub mod mail;
-/// A mail by plain SMTP.
-pub mod smtp;
-/// The action that posts to a web server.
-pub mod webhook;
-/// A body with fields in it.
-pub mod template;
-/// How often an alert may speak.
-pub mod gate;
-/// Which events an alert is about.
-pub mod filter;
-/// Events that alerts still have to take.
-pub mod spool;
-/// What survives the watcher.
-pub mod state;
-/// Ids, repeats and gaps.
-pub mod sequence;
-/// A line of the journal's.
+mod command;
+/// From a line of the journal to an event.
 pub mod entry;
-/// Where lines come from.
-pub mod source;
-
-/// Events on their way to the actions, and what became of them.
-pub mod batch;
+/// Which events an alert is about.
+mod filter;
+/// How often an alert may act.
+mod gate;
+/// The action that sends a mail.
+mod mail;
+/// Ids, repeats and gaps.
+mod sequence;
+/// What the journal's thread and the alerts' threads know of each other.
+mod shared;
+/// A mail by plain SMTP.
+mod smtp;
+/// Lines of the journal.
+mod source;
+/// Events that alerts still have to take.
+mod spool;
+/// What survives the watcher.
+mod state;
+/// A body with fields in it.
+mod template;
 /// The loop of `sensor watch`.
 pub mod watcher;
-
-/// How often what changed is put on disk while nothing comes, and how long the journal is waited for.
-pub(crate) const SAVE_EVERY: Duration = Duration::from_millis(200);
-/// Lines that are put on disk together.
-pub(crate) const TOGETHER_MAX: usize = 500;
-/// How long after its end the journal's reader is started again: doubled up to the second of them.
-pub(crate) const RESTART: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// A disk that takes nothing is tried again after this time.
-pub(crate) const DISK_AGAIN: Duration = Duration::from_secs(1);
+/// The action that posts to a web server.
+mod webhook;

@@ -1,5 +1,5 @@
-//! Event ids of each database rise, and each event names the one told before it (between them lie those that are muted or
-//! folded). So a repeat is told from news, and what the journal does not hold any more, or never took, is noticed.
+//! Event ids of each database rise, and each event names the one emitted before it (the ids between belong to events that
+//! are muted or folded). So repeats are recognised, and events that the journal lost or never took are noticed.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::watch::entry::Rank;
 
-/// Databases that are remembered; the one unheard for longest goes first.
+/// Databases that are remembered; the one unheard for longest is forgotten first.
 const DATABASES_MAX: usize = 32;
-/// Stretches of missing ids that are remembered for each database; the oldest goes first.
+/// Ranges of missing ids that are remembered for each database; the oldest is forgotten first.
 const MISSING_MAX: usize = 64;
 
-/// What came of each database.
+/// The ids that came of each database.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sequences {
     databases: BTreeMap<String, Sequence>,
-    /// Counts what came, so that the database unheard for longest is known.
+    /// Counts all that came, so that the database unheard for longest is known.
     clock: u64,
 }
 
@@ -26,20 +26,20 @@ pub struct Sequences {
 struct Sequence {
     /// The highest id.
     last: u64,
-    /// Below it, first and last id of what did not come.
+    /// Ranges below it that did not come: first and last id.
     missing: Vec<(u64, u64)>,
-    /// When it was heard, by the count of all.
+    /// When it was last heard, by `Sequences::clock`.
     heard: u64,
 }
 
-/// What an id means.
+/// What an id shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// News, of a database that was not known.
+pub enum Arrival {
+    /// A new event, of a database that was not known.
     First,
-    /// News.
+    /// A new event.
     Next,
-    /// News, and what has these ids, from the first to the last, did not come.
+    /// A new event, and those with these ids, from the first to the last, did not come.
     After(u64, u64),
     /// It came before.
     Repeat,
@@ -47,7 +47,7 @@ pub enum Place {
 
 impl Sequences {
     /// Takes in an id.
-    pub fn take(&mut self, database: &str, rank: Rank) -> Place {
+    pub fn take(&mut self, database: &str, rank: Rank) -> Arrival {
         self.clock += 1;
         if !self.databases.contains_key(database) && self.databases.len() == DATABASES_MAX {
             let oldest = self.databases.iter().min_by_key(|(_, sequence)| sequence.heard).map(|(name, _)| name.clone());
@@ -57,40 +57,35 @@ impl Sequences {
         sequence.heard = self.clock;
         sequence.take(rank)
     }
-
-    /// The highest id of the database that was heard last.
-    pub fn last(&self) -> Option<u64> {
-        self.databases.values().max_by_key(|sequence| sequence.heard).map(|sequence| sequence.last)
-    }
 }
 
 impl Sequence {
-    fn take(&mut self, Rank { id, previous }: Rank) -> Place {
+    fn take(&mut self, Rank { id, previous }: Rank) -> Arrival {
         if id > self.last {
             let before = self.last;
             self.last = id;
             // Where watching begins, nothing is missing.
             if before == 0 {
-                return Place::First;
+                return Arrival::First;
             }
             if previous <= before {
-                return Place::Next;
+                return Arrival::Next;
             }
             if self.missing.len() == MISSING_MAX {
                 self.missing.remove(0);
             }
             self.missing.push((before + 1, previous));
-            return Place::After(before + 1, previous);
+            return Arrival::After(before + 1, previous);
         }
         let Some(at) = self.missing.iter().position(|&(first, last)| (first..=last).contains(&id)) else {
-            return Place::Repeat;
+            return Arrival::Repeat;
         };
-        // The sensor was killed, and tells again from an earlier event on.
+        // The sensor was killed, and emits again from an earlier event on.
         let (first, last) = self.missing.remove(at);
         let rest = [(first, id - 1), (id + 1, last)].into_iter().filter(|(first, last)| first <= last);
         self.missing.splice(at..at, rest);
         self.missing.truncate(MISSING_MAX);
-        Place::Next
+        Arrival::Next
     }
 }
 
@@ -105,10 +100,10 @@ mod tests {
     fn check(ids: &[u64], expected: &str) {
         let mut sequences = Sequences::default();
         let got = ids.iter().map(|&id| match sequences.take("d", rank(id)) {
-            Place::First => "first".to_owned(),
-            Place::Next => "+".to_owned(),
-            Place::After(first, last) => format!("{first}..{last}"),
-            Place::Repeat => "=".to_owned(),
+            Arrival::First => "first".to_owned(),
+            Arrival::Next => "+".to_owned(),
+            Arrival::After(first, last) => format!("{first}..{last}"),
+            Arrival::Repeat => "=".to_owned(),
         });
         assert_eq!(got.collect::<Vec<_>>().join(" "), expected);
     }
@@ -130,16 +125,18 @@ mod tests {
         let mut sequences = Sequences::default();
         let ranks = [(3, 0), (7, 3), (12, 10), (13, 12), (10, 7), (9, 7)];
         let places = ranks.map(|(id, previous)| sequences.take("d", Rank { id, previous }));
-        assert_eq!(places, [Place::First, Place::Next, Place::After(8, 10), Place::Next, Place::Next, Place::Next]);
+        assert_eq!(
+            places,
+            [Arrival::First, Arrival::Next, Arrival::After(8, 10), Arrival::Next, Arrival::Next, Arrival::Next]
+        );
     }
 
     #[test]
     fn databases_have_ids_of_their_own() {
         let mut sequences = Sequences::default();
-        assert_eq!(sequences.take("a", rank(5)), Place::First);
-        assert_eq!(sequences.take("b", rank(1)), Place::First);
-        assert_eq!(sequences.take("a", rank(6)), Place::Next);
-        assert_eq!(sequences.last(), Some(6));
+        assert_eq!(sequences.take("a", rank(5)), Arrival::First);
+        assert_eq!(sequences.take("b", rank(1)), Arrival::First);
+        assert_eq!(sequences.take("a", rank(6)), Arrival::Next);
     }
 
     #[test]

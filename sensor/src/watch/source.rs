@@ -1,5 +1,5 @@
-//! Lines of `journalctl -o json`: of a process that follows the journal, or of standard input. The reader is systemd's
-//! own, so that every journal that this machine can have is understood, and nothing of it is linked.
+//! Lines of `journalctl -o json`: of a process that follows the journal, or of standard input. Since systemd's own program
+//! reads the journal, every format of it is understood, and no library of systemd's is linked.
 
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
@@ -8,58 +8,57 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// The longest line that is read, bytes; an event's is shorter by far, and anybody may log longer ones.
+use rustix::process::{Signal, set_parent_process_death_signal};
+
+/// The longest line that is read, bytes. An event's line is much shorter, but anybody may log longer ones.
 const LINE_MAX: u64 = 1 << 20;
-/// Lines that wait: when these are full the journal's reader waits too.
+/// Lines that wait to be taken; when there are so many, reading waits too.
 const WAITING_MAX: usize = 256;
 
-/// What comes from the journal.
+/// What is read.
 #[derive(Debug, PartialEq)]
-pub enum Item {
+pub enum JournalLine {
     /// There is no more.
     End,
     /// One line, with its end.
     Line(Vec<u8>),
     /// A line that was too long, and was skipped.
-    Long,
+    TooLong,
 }
 
-/// Where to begin.
+/// Where following begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// With this entry. Not after it: where it is gone, journalctl (252) would skip the next one in its place.
+pub enum Start {
+    /// With this entry, not after it: where it is gone, journalctl (252) would skip the next one in its place.
     Cursor(String),
-    /// With what came since: microseconds since 1970.
+    /// With entries since then: microseconds since 1970.
     Since(i64),
 }
 
-/// A running reader; dropping it ends it.
+/// Reads lines on a thread of its own; dropping it ends journalctl.
 #[derive(Debug)]
-pub struct Source {
-    items: Receiver<Item>,
+pub struct JournalLines {
+    items: Receiver<JournalLine>,
     child: Option<Child>,
 }
 
-impl Source {
-    /// Follows the journal, or the one in that folder.
-    pub fn follow(place: &Place, folder: Option<&Path>) -> io::Result<Self> {
+impl JournalLines {
+    /// Follows the journal, or the one in `folder`.
+    pub fn follow(start: &Start, folder: Option<&Path>) -> io::Result<Self> {
         let mut command = Command::new("journalctl");
         command.args(["--output=json", "--all", "--follow", "--no-tail", "--no-pager"]);
-        match place {
-            Place::Cursor(cursor) => command.arg(format!("--cursor={cursor}")),
-            Place::Since(us) => command.arg(format!("--since=@{}.{:06}", us / 1_000_000, us % 1_000_000)),
+        match start {
+            Start::Cursor(cursor) => command.arg(format!("--cursor={cursor}")),
+            Start::Since(us) => command.arg(format!("--since=@{}.{:06}", us / 1_000_000, us % 1_000_000)),
         };
         if let Some(folder) = folder {
             command.arg("--directory").arg(folder);
         }
         command.args(["SYSLOG_IDENTIFIER=sensor", "_TRANSPORT=journal"]).stdin(Stdio::null()).stdout(Stdio::piped());
-        // SAFETY: between fork and exec only `prctl` runs, which is a bare system call and touches no memory.
+        // SAFETY: between fork and exec only this one system call is made, which touches no memory.
         unsafe {
-            command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
-                0 => Ok(()),
-                _ => Err(io::Error::last_os_error()),
-            })
-        };
+            command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
+        }
         let mut child = command.spawn()?;
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Self { items: spawn(BufReader::new(stdout))?, child: Some(child) })
@@ -71,44 +70,44 @@ impl Source {
     }
 
     /// What comes within `timeout`, `None` when nothing does.
-    pub fn next(&self, timeout: Duration) -> Option<Item> {
+    pub fn next(&self, timeout: Duration) -> Option<JournalLine> {
         match self.items.recv_timeout(timeout) {
             Ok(item) => Some(item),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Item::End),
+            Err(RecvTimeoutError::Disconnected) => Some(JournalLine::End),
         }
     }
 }
 
-impl Drop for Source {
+impl Drop for JournalLines {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // It may have ended by itself.
+            // Fails where it has ended by itself.
             drop(child.kill());
             drop(child.wait());
         }
     }
 }
 
-fn spawn(reader: impl BufRead + Send + 'static) -> io::Result<Receiver<Item>> {
+fn spawn(reader: impl BufRead + Send + 'static) -> io::Result<Receiver<JournalLine>> {
     let (sender, items) = sync_channel(WAITING_MAX);
     std::thread::Builder::new().name("watch-source".to_owned()).spawn(move || read(reader, &sender))?;
     Ok(items)
 }
 
-fn read(mut reader: impl BufRead, sender: &SyncSender<Item>) {
+fn read(mut reader: impl BufRead, sender: &SyncSender<JournalLine>) {
     loop {
         let mut line = Vec::new();
         let item = match reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => Item::End,
-            Ok(_) if line.last() == Some(&b'\n') => Item::Line(line),
-            // What ends without a line's end was cut short.
+            Ok(0) | Err(_) => JournalLine::End,
+            Ok(_) if line.last() == Some(&b'\n') => JournalLine::Line(line),
+            // A line without an end was cut short.
             Ok(_) => match (line.len() as u64 == LINE_MAX).then(|| reader.skip_until(b'\n')) {
-                Some(Ok(_)) => Item::Long,
-                Some(Err(_)) | None => Item::End,
+                Some(Ok(_)) => JournalLine::TooLong,
+                Some(Err(_)) | None => JournalLine::End,
             },
         };
-        let is_end = item == Item::End;
+        let is_end = item == JournalLine::End;
         if sender.send(item).is_err() || is_end {
             return;
         }
@@ -122,7 +121,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &[u8], expected: &[Item]) {
+    fn check(text: &[u8], expected: &[JournalLine]) {
         let (sender, items) = sync_channel(100);
         read(Cursor::new(text), &sender);
         drop(sender);
@@ -131,17 +130,17 @@ mod tests {
 
     #[test]
     fn lines_come_whole_or_not_at_all() {
-        let line = |text: &str| Item::Line(text.as_bytes().to_vec());
-        check(b"", &[Item::End]);
-        check(b"a\n\nb\n", &[line("a\n"), line("\n"), line("b\n"), Item::End]);
-        check(b"a\nhalf", &[line("a\n"), Item::End]);
+        let line = |text: &str| JournalLine::Line(text.as_bytes().to_vec());
+        check(b"", &[JournalLine::End]);
+        check(b"a\n\nb\n", &[line("a\n"), line("\n"), line("b\n"), JournalLine::End]);
+        check(b"a\nhalf", &[line("a\n"), JournalLine::End]);
     }
 
     #[test]
     fn a_line_of_any_length_takes_bounded_memory() {
         let mut text = vec![b'x'; 3 << 20];
         text.extend_from_slice(b"\nb\n");
-        check(&text, &[Item::Long, Item::Line(b"b\n".to_vec()), Item::End]);
-        check(&text[..3 << 20], &[Item::Long, Item::End]);
+        check(&text, &[JournalLine::TooLong, JournalLine::Line(b"b\n".to_vec()), JournalLine::End]);
+        check(&text[..3 << 20], &[JournalLine::TooLong, JournalLine::End]);
     }
 }

@@ -1,5 +1,5 @@
-//! Events that alerts still have to take: files of lines beside the state, appended to and removed as a whole when every
-//! alert has come past them. So a dead action costs disk (bounded) and no memory, and delays no other.
+//! Events that alerts still have to take: files of lines beside the state, appended to, and removed as a whole when every
+//! alert has read past them. So an action that fails costs a limited amount of disk and no memory, and delays no other.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
@@ -12,15 +12,15 @@ use crate::watch::entry::Event;
 
 /// A file is not continued beyond this, bytes.
 const SEGMENT_MAX: u64 = 4 << 20;
-/// More files than these are not kept for an alert that takes nothing: 64 MiB, about 100,000 events.
+/// How many files are kept for an alert that takes nothing: 64 MiB, about 100,000 events.
 const SEGMENTS_MAX: usize = 16;
 
-/// A place in the spool: the number of a file, and how far into it.
+/// A place in the spool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// The file's number.
     pub segment: u64,
-    /// Bytes.
+    /// Where in the file, bytes.
     pub offset: u64,
 }
 
@@ -47,7 +47,8 @@ struct Line {
 }
 
 impl Spool {
-    /// Beside the state file. What an earlier process left half written is not continued.
+    /// Opens the spool beside the state file. It begins a new file: an earlier process may have left a half line in the
+    /// last one.
     pub fn open(state: &Path) -> io::Result<Self> {
         let stem = stem(state);
         let last = segments(&stem)?.last().copied().unwrap_or(0);
@@ -78,7 +79,7 @@ impl Spool {
         }
         let written = self.write(&lines);
         if written.is_err() {
-            // What stands there now is unknown: it is not continued, and readers stop at the place before.
+            // The line may be half written: it is cut off, and readers stop before it.
             if let Some(file) = self.file.take() {
                 drop(file.set_len(self.end.offset));
             }
@@ -88,7 +89,8 @@ impl Spool {
         written
     }
 
-    /// Removes what every alert has taken, and what there is no room for: then the position before which nothing is left.
+    /// Removes files that every alert has read past (`taken`), and the oldest where there are too many: then returns the
+    /// position before which events were given up.
     pub fn prune(&self, taken: Position) -> io::Result<Option<Position>> {
         let all = segments(&self.stem)?;
         let surplus = all.len().saturating_sub(SEGMENTS_MAX);

@@ -1,5 +1,5 @@
-//! What survives the watcher: its place in the journal, the ids it has seen, and how far each alert has come. One small
-//! file, replaced at once; it never promises more than what was delivered or is in the spool.
+//! What survives the watcher: its place in the journal, the ids it has seen, and how far each alert has come. It is one
+//! small file that is replaced as a whole, and covers only what was delivered or is in the spool.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,17 +12,17 @@ use crate::watch::gate::Gate;
 use crate::watch::sequence::Sequences;
 use crate::watch::spool::Position;
 
-/// What is kept.
+/// What is saved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
-    /// The last journal entry that is done or in the spool.
+    /// The last journal entry whose event is delivered or in the spool.
     pub cursor: Option<String>,
-    /// Where to begin without a cursor: microseconds since 1970.
+    /// Where to begin where there is no cursor: microseconds since 1970.
     pub since_us: i64,
-    /// The ids that came.
+    /// The ids that came, by database.
     pub sequences: Sequences,
-    /// Alerts by name.
+    /// How far each alert has come, by its name.
     pub alerts: BTreeMap<String, Progress>,
 }
 
@@ -30,15 +30,15 @@ pub struct State {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
-    /// What lies before is delivered, or counted in the gate.
+    /// Events before this are delivered, or counted in the gate.
     pub position: Position,
-    /// What is held back.
+    /// What the alert held back.
     pub gate: Gate,
 }
 
-/// The file, and the right to write it.
+/// The file, locked against another watcher.
 #[derive(Debug)]
-pub struct Store {
+pub struct StateFile {
     path: PathBuf,
     /// Held as long as this lives.
     _lock: File,
@@ -68,8 +68,8 @@ pub enum StateError {
     },
 }
 
-impl Store {
-    /// Takes hold of the file and reads it; `None` when there is none yet. Makes its folder.
+impl StateFile {
+    /// Locks the file and reads it; `None` where there is none yet. Makes its folder.
     pub fn open(path: &Path) -> Result<(Self, Option<State>), StateError> {
         let failed = |error| StateError::Io { path: path.to_owned(), error };
         if let Some(folder) = path.parent() {
@@ -92,7 +92,7 @@ impl Store {
         Ok((Self { path: path.to_owned(), _lock: lock }, state))
     }
 
-    /// Replaces the file at once: after a crash there is the old one or the new one, whole.
+    /// Replaces the file: after a crash there is either the old one or the new one.
     pub fn save(&self, state: &State) -> io::Result<()> {
         let partial = beside(&self.path, ".part");
         let mut file = File::create(&partial)?;
@@ -103,7 +103,7 @@ impl Store {
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
-    /// Where it is.
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -153,7 +153,7 @@ mod tests {
     fn what_was_saved_is_read_again() {
         let folder = Folder::new("state");
         let path = folder.file("deep/watch.json");
-        let (store, state) = Store::open(&path).unwrap();
+        let (store, state) = StateFile::open(&path).unwrap();
         assert_eq!(state, None);
         let mut state = State { cursor: Some("s=1".to_owned()), since_us: 5, ..State::default() };
         state.sequences.take("d", crate::watch::entry::Rank { id: 3, previous: 2 });
@@ -161,17 +161,17 @@ mod tests {
             .alerts
             .insert("a".to_owned(), Progress { position: Position { segment: 2, offset: 9 }, ..Progress::default() });
         store.save(&state).unwrap();
-        let busy = Store::open(&path).unwrap_err().to_string();
+        let busy = StateFile::open(&path).unwrap_err().to_string();
         assert!(busy.contains("another `sensor watch`"), "{busy}");
         drop(store);
-        assert_eq!(Store::open(&path).unwrap().1, Some(state));
+        assert_eq!(StateFile::open(&path).unwrap().1, Some(state));
     }
 
     #[test]
     fn a_damaged_file_is_kept_and_named() {
         let folder = Folder::new("state-damaged");
         std::fs::write(folder.file("w"), "{\"cursor\":").unwrap();
-        let error = Store::open(&folder.file("w")).unwrap_err().to_string();
+        let error = StateFile::open(&folder.file("w")).unwrap_err().to_string();
         assert!(
             error.contains("not a watcher's state") && error.contains("--state") && !error.contains('\n'),
             "{error}"

@@ -1,5 +1,13 @@
 //! The loop of `sensor watch`.
 
+use std::io::{self, Write as _};
+use std::mem;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
 use crate::clock::Clock;
 use crate::config::alert::Watch;
 use crate::config::alert::{Alert, Task};
@@ -8,24 +16,18 @@ use crate::export::table;
 use crate::terminal::failure::Failure;
 use crate::terminal::{notice, screen};
 use crate::watch::action::{Actor, describe};
+use crate::watch::alert_worker::AlertWorker;
 use crate::watch::batch::{Batch, Outcome};
-use crate::watch::entry::{Event, Told};
+use crate::watch::entry;
+use crate::watch::entry::{Event, JournalItem};
 use crate::watch::filter::matches;
-use crate::watch::lane::{Lane, Shared};
-use crate::watch::sequence::Place;
-use crate::watch::source::{Item, Source};
+use crate::watch::sequence::Arrival;
+use crate::watch::shared::Shared;
+use crate::watch::source::{JournalLine, JournalLines, Start};
 use crate::watch::spool::Spool;
-use crate::watch::state::{Progress, State, Store};
-use crate::watch::{DISK_AGAIN, RESTART, SAVE_EVERY, TOGETHER_MAX};
-use crate::watch::{entry, source};
-use serde_json::{Map, Value};
-use std::io::{self, Write as _};
-use std::mem;
-use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
+use crate::watch::state::{Progress, State, StateFile};
 
-/// `sensor watch`
+/// `sensor watch`.
 pub fn watch(config: Watch, clock: Clock) -> Result<(), Failure> {
     match &config.task {
         Task::Test(name) => test(&config, name, clock),
@@ -36,8 +38,8 @@ pub fn watch(config: Watch, clock: Clock) -> Result<(), Failure> {
     }
 }
 
-/// One made-up event.
-pub(crate) fn test(config: &Watch, name: &str, clock: Clock) -> Result<(), Failure> {
+/// Delivers a made-up event, to try an alert.
+fn test(config: &Watch, name: &str, clock: Clock) -> Result<(), Failure> {
     let failed = |why: String| Failure::Watch(format!("alert {name}: {why}"));
     let Some(alert) = config.alerts.iter().find(|alert| alert.name == name) else { return Ok(()) };
     let message = format!("this is a test of alert {name}: nothing happened");
@@ -56,26 +58,35 @@ pub(crate) fn test(config: &Watch, name: &str, clock: Clock) -> Result<(), Failu
     }
 }
 
-/// The thread that reads the journal.
-pub(crate) struct Watcher {
+/// The longest time between a change of the state and its being saved, and how long a read waits for a line.
+const SAVE_EVERY: Duration = Duration::from_millis(200);
+/// Lines that are taken together.
+const TOGETHER_MAX: usize = 500;
+/// When journalctl is started again after it ended: doubled each time, from the first of these to the second.
+const RESTART: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// When a disk that is full or fails is tried again.
+const DISK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What reads the journal and keeps the state; the alerts have threads of their own.
+struct Watcher {
     config: Watch,
     clock: Clock,
     own_uid: u32,
     state: State,
     /// The state's file; without alerts there need not be one.
-    store: Option<Store>,
-    /// Where events wait for the lanes, when there are any.
+    store: Option<StateFile>,
+    /// Where events wait for the workers, when there are any alerts.
     spool: Option<Spool>,
     shared: Arc<Shared>,
-    lanes: Vec<(String, JoinHandle<bool>)>,
-    /// The first entry must be this one, or the journal has lost it.
+    workers: Vec<(String, JoinHandle<bool>)>,
+    /// The entry that the journal must begin with; another one shows that it has lost entries.
     expected: Option<String>,
-    /// It has, and no event has shown yet what else it lost.
-    is_torn: bool,
+    /// It has lost entries, and no event has shown yet which events were among them.
+    has_lost_entries: bool,
     is_dirty: bool,
-    /// Users who tried to tell events, each named once.
+    /// Users who wrote events into the journal and may not; each is reported once.
     forgers: Vec<String>,
-    /// The disk takes nothing, and it was said.
+    /// The disk is full or fails, and that was reported.
     is_full: bool,
 }
 
@@ -84,15 +95,14 @@ impl Watcher {
         let (store, saved) = match &config.state {
             None => (None, None),
             Some(path) => {
-                let (store, saved) = Store::open(path).map_err(|error| Failure::Watch(error.to_string()))?;
+                let (store, saved) = StateFile::open(path).map_err(|error| Failure::Watch(error.to_string()))?;
                 (Some(store), saved)
             }
         };
         let is_new = saved.is_none();
         let since_us = config.since.as_nanos() / 1000;
         let state = saved.unwrap_or_else(|| State { since_us, ..State::default() });
-        // SAFETY: `geteuid` has no preconditions and cannot fail.
-        let own_uid = unsafe { libc::geteuid() };
+        let own_uid = rustix::process::geteuid().as_raw();
         let mut watcher = Self {
             config,
             clock,
@@ -101,24 +111,24 @@ impl Watcher {
             store,
             spool: None,
             shared: Arc::default(),
-            lanes: Vec::new(),
+            workers: Vec::new(),
             expected: None,
-            is_torn: false,
+            has_lost_entries: false,
             is_dirty: is_new,
             forgers: Vec::new(),
             is_full: false,
         };
         if watcher.store.is_some() && !watcher.config.alerts.is_empty() {
-            watcher.start_lanes()?;
+            watcher.start_workers()?;
         }
         watcher.save();
         Ok(watcher)
     }
 
-    fn start_lanes(&mut self) -> Result<(), Failure> {
+    fn start_workers(&mut self) -> Result<(), Failure> {
         let Some(path) = self.config.state.clone() else { return Ok(()) };
         let spool = Spool::open(&path).map_err(Failure::system(path.display().to_string()))?;
-        // Alerts that the file does not name any more take nothing.
+        // Alerts that the configuration no longer names hold back nothing.
         self.state.alerts.retain(|name, _| self.config.alerts.iter().any(|alert| alert.name == *name));
         for alert in &self.config.alerts {
             let fresh = || Progress { position: spool.end(), ..Progress::default() };
@@ -135,25 +145,26 @@ impl Watcher {
             let progress = self.state.alerts.get(&name).cloned().unwrap_or_default();
             let common = self.config.filter.clone();
             let tail = spool.tail(progress.position);
-            let lane = Lane::new(alert, common, actor, tail, progress.gate, Arc::clone(&self.shared), self.clock);
-            let thread = std::thread::Builder::new().name(format!("alert-{name}")).spawn(move || lane.run());
-            self.lanes.push((name, thread.map_err(Failure::system("a thread cannot start"))?));
+            let worker =
+                AlertWorker::new(alert, common, actor, tail, progress.gate, Arc::clone(&self.shared), self.clock);
+            let thread = std::thread::Builder::new().name(format!("alert-{name}")).spawn(move || worker.run());
+            self.workers.push((name, thread.map_err(Failure::system("a thread cannot start"))?));
         }
         self.spool = Some(spool);
         Ok(())
     }
 
-    /// Until it is ended from outside.
+    /// Follows the journal until the process is ended.
     fn follow(mut self) -> Result<(), Failure> {
         let mut pause = RESTART.0;
         loop {
             self.expected.clone_from(&self.state.cursor);
             let place = match &self.state.cursor {
-                Some(cursor) => source::Place::Cursor(cursor.clone()),
-                None => source::Place::Since(self.state.since_us),
+                Some(cursor) => Start::Cursor(cursor.clone()),
+                None => Start::Since(self.state.since_us),
             };
             let what = "journalctl cannot be started; install systemd, or pipe its lines into `sensor watch -`";
-            let source = Source::follow(&place, self.config.journal.as_deref()).map_err(Failure::system(what))?;
+            let source = JournalLines::follow(&place, self.config.journal.as_deref()).map_err(Failure::system(what))?;
             let before = self.state.cursor.clone();
             if self.drain(&source)? {
                 return Ok(());
@@ -167,14 +178,16 @@ impl Watcher {
         }
     }
 
-    /// To the end of standard input.
+    /// Reads standard input to its end.
     fn read(mut self) -> Result<(), Failure> {
-        let source = Source::stdin().map_err(Failure::system("standard input"))?;
+        let source = JournalLines::stdin().map_err(Failure::system("standard input"))?;
         self.drain(&source)?;
         self.shared.change(|board| board.is_closing = true);
-        let lanes = mem::take(&mut self.lanes);
-        let left: Vec<String> =
-            lanes.into_iter().filter_map(|(name, lane)| (!lane.join().unwrap_or(false)).then_some(name)).collect();
+        let workers = mem::take(&mut self.workers);
+        let left: Vec<String> = workers
+            .into_iter()
+            .filter_map(|(name, worker)| (!worker.join().unwrap_or(false)).then_some(name))
+            .collect();
         self.save();
         match (left.is_empty(), &self.store) {
             (false, Some(store)) => {
@@ -187,8 +200,8 @@ impl Watcher {
         }
     }
 
-    /// Takes what comes until the source ends: false; or until nobody reads what is printed: true.
-    fn drain(&mut self, source: &Source) -> Result<bool, Failure> {
+    /// Takes lines until the source ends. Returns whether the reader of standard output is gone.
+    fn drain(&mut self, source: &JournalLines) -> Result<bool, Failure> {
         let mut is_over = false;
         while !is_over {
             let mut events = Vec::new();
@@ -196,16 +209,16 @@ impl Watcher {
             let mut taken = 0;
             while let Some(next) = item {
                 match next {
-                    Item::End => is_over = true,
-                    Item::Line(line) => self.take(&line, &mut events),
-                    Item::Long => {
+                    JournalLine::End => is_over = true,
+                    JournalLine::Line(line) => self.take(&line, &mut events),
+                    JournalLine::TooLong => {
                         notice::warning("the journal holds an entry that is too long for an event; it is skipped")
                     }
                 }
                 taken += 1;
                 item = if is_over || taken == TOGETHER_MAX { None } else { source.next(Duration::ZERO) };
             }
-            match self.tell(&events) {
+            match self.emit(&events) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(true),
                 Err(error) => return Err(Failure::system("standard output")(error)),
@@ -215,7 +228,7 @@ impl Watcher {
         Ok(false)
     }
 
-    /// What a line tells, and what it shows to be missing.
+    /// Adds the event of a line, and before it a notice of those that it shows to be missing.
     fn take(&mut self, line: &[u8], events: &mut Vec<Event>) {
         let Some(entry) = entry::parse(line, self.own_uid) else { return };
         if let Some(expected) = self.expected.take()
@@ -224,41 +237,41 @@ impl Watcher {
             notice::warning(
                 "the journal no longer holds the place where watching stopped (it was vacuumed or is another one)",
             );
-            self.is_torn = true;
+            self.has_lost_entries = true;
         }
         if entry.cursor.is_some() {
             self.state.cursor = entry.cursor;
             self.is_dirty = true;
         }
-        match entry.told {
-            Told::Event(event, rank) => {
-                let place = self.state.sequences.take(&event.database, rank);
-                if place == Place::Repeat {
+        match entry.item {
+            JournalItem::Event(event, rank) => {
+                let arrival = self.state.sequences.take(&event.database, rank);
+                if arrival == Arrival::Repeat {
                     return;
                 }
-                events.extend(self.gap(&event, place));
+                events.extend(self.gap(&event, arrival));
                 events.push(event);
             }
-            Told::Forged(uid) if !self.forgers.contains(&uid) && self.forgers.len() < 100 => {
+            JournalItem::Forged(uid) if !self.forgers.contains(&uid) && self.forgers.len() < 100 => {
                 notice::warning(&format!(
                     "user {uid} writes events into the journal; only root's and sensor.service's count"
                 ));
                 self.forgers.push(uid);
             }
-            Told::Forged(_) | Told::Nothing => {}
+            JournalItem::Forged(_) | JournalItem::Nothing => {}
         }
     }
 
-    /// What is told of events that are missing before this one.
-    fn gap(&mut self, event: &Event, place: Place) -> Option<Event> {
-        let was_torn = mem::take(&mut self.is_torn);
-        let why = match was_torn {
+    /// The notice of events that are missing before this one.
+    fn gap(&mut self, event: &Event, arrival: Arrival) -> Option<Event> {
+        let were_lost = mem::take(&mut self.has_lost_entries);
+        let why = match were_lost {
             true => "the journal was vacuumed before they were read",
             false => "the journal did not take them (its rate limit), or lost them",
         };
         let mut details: Map<String, Value> = Map::new();
-        let message = match place {
-            Place::After(first, last) => {
+        let message = match arrival {
+            Arrival::After(first, last) => {
                 let numbers = [("first_id", first), ("last_id", last)];
                 details.extend(numbers.map(|(key, number)| (key.to_owned(), number.into())));
                 let what = match last - first {
@@ -267,24 +280,24 @@ impl Watcher {
                 };
                 format!("{what}: {why}; `sensor events` shows what there was")
             }
-            Place::First if was_torn => {
+            Arrival::First if were_lost => {
                 "events may be missing: the journal no longer holds the place where watching stopped".to_owned()
             }
-            Place::Next if was_torn => {
+            Arrival::Next if were_lost => {
                 notice::info("no event is missing: the ids go on");
                 return None;
             }
-            Place::First | Place::Next | Place::Repeat => return None,
+            Arrival::First | Arrival::Next | Arrival::Repeat => return None,
         };
         notice::warning(&message);
         let mut gap = Event::notice("watch-gap", self.clock.now(), message, details);
-        // The same gap again has the same name.
+        // So that the same gap found again has the same key.
         gap.record.insert("at".to_owned(), event.text("at").into());
         Some(gap)
     }
 
-    /// Prints them, says what would be done, or puts them on disk for the lanes. Fails only when nobody reads any more.
-    fn tell(&mut self, events: &[Event]) -> io::Result<()> {
+    /// Prints the events, or what would be done, or puts them on disk for the workers. Fails only when standard output does.
+    fn emit(&mut self, events: &[Event]) -> io::Result<()> {
         let is_wanted = |event: &&Event| matches(&self.config.filter, event);
         let wanted: Vec<&Event> = events.iter().filter(is_wanted).collect();
         if wanted.is_empty() {
@@ -332,7 +345,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Puts on disk what changed.
+    /// Saves the state where it changed.
     fn save(&mut self) {
         let Some(store) = &self.store else { return };
         {
@@ -363,8 +376,8 @@ impl Watcher {
     }
 }
 
-/// As much of an event as a line shows.
-pub(crate) fn line(event: &Event) -> EventRecord {
+/// The fields of an event that a line on the screen shows.
+fn line(event: &Event) -> EventRecord {
     let text = |key| event.text(key).to_owned();
     EventRecord {
         id: event.id,

@@ -12,12 +12,13 @@ use crate::config::alert;
 use crate::watch::batch::Outcome;
 use crate::watch::entry::Event;
 use crate::watch::template::fill;
+use sensor_core::types::hex;
 
 /// Where Debian, Fedora and their like keep the authorities that the system trusts.
 const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
-/// As much of an answer as is read, bytes, so that its connection can be used again.
+/// How much of an answer is read, bytes, so that its connection can be used again.
 const ANSWER_MAX: u64 = 65_536;
-/// As much of an answer as is shown, bytes.
+/// How much of an answer is shown, bytes.
 const SHOWN_MAX: usize = 200;
 
 /// A web server and what it is sent.
@@ -28,7 +29,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Nothing is sent yet. Fails, in words, when `ca_file` is of no use.
+    /// Prepares to post, without sending anything. Fails, in words, when `ca_file` holds no certificate.
     pub fn new(settings: alert::Webhook) -> Result<Self, String> {
         let roots = match &settings.ca_file {
             Some(path) => {
@@ -49,7 +50,7 @@ impl Webhook {
         let config = Agent::config_builder()
             .timeout_global(Some(settings.timeout))
             .http_status_as_error(false)
-            // A redirect would take the event to somebody whom nobody named.
+            // A redirect would send the event to a server that is not configured.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("sensor/", env!("CARGO_PKG_VERSION")))
@@ -72,7 +73,7 @@ impl Webhook {
         match request.send(body.as_bytes()) {
             Ok(mut response) => {
                 let mut answer = Vec::new();
-                // What it says is a help where it refuses; it is not needed.
+                // The answer's text helps where the server refuses; it is not needed.
                 drop(response.body_mut().as_reader().take(ANSWER_MAX).read_to_end(&mut answer));
                 outcome(response.status().as_u16(), &answer)
             }
@@ -108,7 +109,7 @@ fn signature(secret: &[u8], body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(body);
     let digest = mac.finalize().into_bytes();
-    digest.iter().fold("sha256=".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+    format!("sha256={}", hex(&digest))
 }
 
 fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {

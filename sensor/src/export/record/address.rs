@@ -26,13 +26,13 @@ pub struct AddressRecord {
     /// Lower case, with colons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
-    /// Of the MAC's longest assigned prefix.
+    /// The vendor to which the MAC's prefix is assigned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor: Option<String>,
-    /// Ports that answered, rising.
+    /// TCP ports that are open, rising.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ports: Option<Vec<u16>>,
-    /// Port to the text that it greeted with.
+    /// The text that each port greeted with, by port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub banners: Option<BTreeMap<u16, String>>,
     /// What SNMP said.
@@ -41,7 +41,7 @@ pub struct AddressRecord {
     /// The host's stable id, 16 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Where: `eth1.30`.
+    /// The segment: `eth1.30`.
     pub segment: String,
     /// VLAN ids, outer first; absent when untagged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,32 +51,32 @@ pub struct AddressRecord {
     pub mac_kind: Option<String>,
     /// When the holder first claimed the address; without address, when the station was first seen.
     pub first_seen: String,
-    /// When it last did.
+    /// When it last claimed it, or was last seen.
     pub last_seen: String,
-    /// The protocols by which it did, sorted.
+    /// The protocols by which the address was claimed or answered, sorted.
     pub sources: Vec<String>,
     /// What the host calls itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<NameRecord>>,
-    /// What it announces.
+    /// Services that it announces, and TCP ports that were probed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub services: Option<Vec<ServiceRecord>>,
-    /// What it told DHCP servers.
+    /// What it sent to DHCP servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dhcp: Option<Box<DhcpRecord>>,
     /// The address's other holders, most recent first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_macs: Option<Vec<String>>,
-    /// What the host is for.
+    /// What the host is used for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<RoleRecord>>,
-    /// The switch's port that the segment hangs on; absent unless exactly one is heard.
+    /// The switch port that the segment is attached to; absent unless exactly one is heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switch: Option<Box<SwitchRecord>>,
-    /// The operating system that the host seems to have.
+    /// The guessed operating system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os: Option<GuessRecord>,
-    /// What the host seems to be.
+    /// The guessed kind of device, such as `printer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<GuessRecord>,
     /// What it advertises as an IPv6 router.
@@ -84,25 +84,25 @@ pub struct AddressRecord {
     pub router: Option<Box<RouterRecord>>,
 }
 
-/// A guess.
+/// A guess of an operating system or a kind of device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuessRecord {
-    /// What.
+    /// What is guessed.
     pub name: String,
-    /// How sure, percent (50..=95).
+    /// How sure the guess is, percent (50 to 95).
     pub confidence: u8,
-    /// By what: sort and text of each clue, escaped, the surest first.
+    /// The clues: sort and text of each, escaped, the surest first.
     pub evidence: Vec<String>,
 }
 
-/// What a host is for.
+/// A role of a host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoleRecord {
     /// `router`, `switch`, ...
     pub role: String,
-    /// What says so, sorted, escaped.
+    /// The evidence, sorted, escaped.
     pub evidence: Vec<String>,
 }
 
@@ -184,20 +184,20 @@ pub struct ServiceRecord {
     pub port: u16,
     /// `tcp` or `udp`.
     pub protocol: String,
-    /// `open`; `closed` when it was withdrawn.
+    /// `open`, or `closed` when it was withdrawn or no longer answers.
     pub state: String,
-    /// The protocol that told of it.
+    /// The protocol by which it was found.
     pub source: String,
     /// What it greets with or announces itself as, escaped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub banner: Option<String>,
-    /// First time.
+    /// When it was first seen open.
     pub first_seen: String,
-    /// Last time.
+    /// When it was last seen open.
     pub last_seen: String,
 }
 
-/// What a host told DHCP servers.
+/// What a host sent to DHCP servers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DhcpRecord {

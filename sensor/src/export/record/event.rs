@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 
-/// One event.
+/// One event, as it is saved and sent to sinks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventRecord {
-    /// Rising.
+    /// Its number, rising.
     pub id: u64,
     /// When it happened.
     pub at: String,
@@ -16,7 +16,7 @@ pub struct EventRecord {
     pub kind: String,
     /// `info`, `notice`, `warning` or `alert`.
     pub severity: String,
-    /// Where.
+    /// The segment: `eth1.30`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<String>,
     /// The segment's interface.
@@ -49,10 +49,10 @@ pub struct EventRecord {
     /// Why an address changed its MAC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How sure, percent (0..=100).
+    /// How sure the reason is, percent (0 to 100).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<u8>,
-    /// Further facts.
+    /// Further facts, by name; each kind has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Map<String, Value>>,
     /// One sentence for a person; never to be parsed.
@@ -62,7 +62,7 @@ pub struct EventRecord {
     pub arpwatch: Option<String>,
     /// This box's name.
     pub sensor: String,
-    /// Why it was not told: `rule 2` of the configuration's, `mute 7`.
+    /// Why it was not emitted: `rule 2` of the configuration, `mute 7`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted: Option<String>,
     /// How often it happened; absent when once.

@@ -41,7 +41,7 @@ pub fn event_record(event: &Event, vendors: &Vendors, sensor: &str) -> EventReco
     record
 }
 
-pub(crate) fn details(details: &[(&'static str, Detail)]) -> Option<Map<String, Value>> {
+fn details(details: &[(&'static str, Detail)]) -> Option<Map<String, Value>> {
     let written = details.iter().map(|(key, detail)| {
         let value = match detail {
             Detail::Number(number) => Value::from(*number),
@@ -51,4 +51,99 @@ pub(crate) fn details(details: &[(&'static str, Detail)]) -> Option<Map<String, 
         ((*key).to_owned(), value)
     });
     Some(written.collect()).filter(|map: &Map<_, _>| !map.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::export::hostile;
+    use sensor_core::inventory::event::{Kind, Reason, Severity};
+    use sensor_core::inventory::model::host::HostId;
+    use sensor_core::types::{Iface, Segment, Timestamp, Vlans};
+
+    const A: Mac = Mac([0, 0, 0x5e, 0, 0x53, 1]);
+    const C: Mac = Mac([2, 0, 0, 0, 0, 3]);
+
+    /// The members of an event's record that are not `id`, `at`, `kind`, `severity`, `message` and `sensor`.
+    #[track_caller]
+    fn check_event(event: Event, expected: Value) {
+        let mut written = serde_json::to_value(event_record(&event, &Vendors::builtin(), "box")).unwrap();
+        for key in ["id", "at", "kind", "severity", "message", "sensor"] {
+            assert!(written.as_object_mut().unwrap().remove(key).is_some(), "{key}");
+        }
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn a_full_event() {
+        let event = Event {
+            segment: Some(Segment::tagged(Iface::new("eth1").unwrap(), Vlans::new([100, 30]))),
+            ip: Some([10, 0, 0, 1].into()),
+            mac: Some(C),
+            old_mac: Some(A),
+            hostname: Some("nas".to_owned()),
+            host: Some(HostId(0xaa)),
+            reason: Some(Reason::Dhcp),
+            confidence: Some(90),
+            details: vec![
+                ("z", Detail::Number(1)),
+                ("a", Detail::Text("b".to_owned())),
+                ("c", Detail::Texts(vec!["d".to_owned(), "e".to_owned()])),
+            ],
+            ..event()
+        };
+        check_event(
+            event,
+            json!({
+                "segment": "eth1.100.30", "iface": "eth1", "vlan": [100, 30], "ip": "10.0.0.1", "mac": C.to_string(),
+                "old_mac": A.to_string(), "old_vendor": "ICANN, IANA Department", "hostname": "nas",
+                "host": "00000000000000aa", "reason": "dhcp", "confidence": 90,
+                "details": {"z": 1, "a": "b", "c": ["d", "e"]}, "arpwatch": "changed ethernet address",
+            }),
+        );
+    }
+
+    #[test]
+    fn an_event_about_nothing() {
+        check_event(event(), json!({"arpwatch": "changed ethernet address"}));
+        check_event(Event { kind: Kind::SensorStopped, ..event() }, json!({}));
+    }
+
+    #[test]
+    fn hostile_texts_are_escaped() {
+        for text in hostile::TEXTS {
+            let details =
+                vec![("new_name", Detail::Text(text.to_owned())), ("ports", Detail::Texts(vec![text.to_owned()]))];
+            for kind in Kind::ALL {
+                let event = Event { kind, hostname: Some(text.to_owned()), details: details.clone(), ..event() };
+                let record = event_record(&event, &Vendors::builtin(), text);
+                let details = Value::from(record.details.unwrap()).to_string();
+                for written in [&record.message, record.hostname.as_ref().unwrap(), &record.sensor, &details] {
+                    hostile::assert_lines(format!("{written}\n").as_bytes(), 1);
+                }
+            }
+        }
+    }
+
+    fn event() -> Event {
+        Event {
+            id: 1,
+            at: Timestamp::from_secs(1),
+            kind: Kind::ChangedMac,
+            severity: Severity::Info,
+            segment: None,
+            ip: None,
+            mac: None,
+            old_mac: None,
+            hostname: None,
+            host: None,
+            reason: None,
+            confidence: None,
+            details: Vec::new(),
+        }
+    }
 }

@@ -1,47 +1,47 @@
-//! From the tables to the records of addresses.
+//! From the tables to the records of addresses: which records there are, and what each is about.
+
+use std::net::IpAddr;
 
 use crate::export::escape::escape;
 use crate::export::guess;
-use crate::export::record::address::{
-    AddressRecord, DhcpRecord, GuessRecord, NameRecord, RoleRecord, RouterRecord, ServiceRecord, SnmpRecord,
-    SwitchRecord,
+use crate::export::hashed::{HashMap, HashSet, RandomState};
+use crate::export::record::address::AddressRecord;
+use crate::export::record::parts::{
+    add_asked, dhcp, guess_record, name, previous, roles, router, routers, services, switch, switches,
 };
-use crate::export::record::text::{filled, hex, host_id, hostname, mac_kind, rfc3339, source_names, vlan};
-use crate::export::{HashMap, HashSet, RandomState};
+use crate::export::record::text::{filled, host_id, hostname, mac_kind, rfc3339, source_names, vlan};
 use crate::vendor::Vendors;
 use sensor_core::inventory::fingerprint::Fingerprints;
-use sensor_core::inventory::fingerprint::guess::Conclusion;
-use sensor_core::inventory::model::address::{Asked, Binding, Holder, OpenPort, SnmpFacts};
-use sensor_core::inventory::model::host::{DhcpFacts, Host, HostId, Name, Station};
-use sensor_core::inventory::model::role::{Neighbour, Role, RoleHolder};
+use sensor_core::inventory::model::address::{Asked, Binding, Holder};
+use sensor_core::inventory::model::host::{Host, HostId, Station};
+use sensor_core::inventory::model::role::RoleHolder;
 use sensor_core::inventory::model::rows::View;
 use sensor_core::inventory::model::source::Source;
 use sensor_core::types::{Mac, Segment, Timestamp};
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// One record per address presently held, and one per station or host that holds none. By segment, then address.
 pub fn address_records(rows: &View<'_>, vendors: &Vendors, fingerprints: &Fingerprints) -> Vec<AddressRecord> {
     each_record(rows, vendors, fingerprints, |_, _| true).collect()
 }
 
-/// As [`address_records`], one after the other, of the addresses that are wanted; `None` stands for a station or a host
-/// without one. A record is large beside the rows that it is made of: whoever only writes them needs one at a time.
+/// As [`address_records`], one after the other, and only those that `is_wanted` accepts: it is given the segment and the
+/// address, `None` for a station or a host without one. A record is several times as large as the rows that it is made
+/// of, so whoever only writes records should keep one at a time.
 pub fn each_record<'a>(
     rows: &'a View<'a>,
     vendors: &'a Vendors,
     fingerprints: &'a Fingerprints,
     is_wanted: impl Fn(Segment, Option<IpAddr>) -> bool,
 ) -> impl Iterator<Item = AddressRecord> + 'a {
-    let known = Known::new(rows, vendors);
-    let mut subjects = known.subjects();
-    subjects.retain(|(place, _)| is_wanted(place.segment, place.ip));
-    subjects.sort_by_key(|(place, _)| *place);
+    let index = Index::new(rows, vendors);
+    let mut subjects = index.subjects();
+    subjects.retain(|(key, _)| is_wanted(key.segment, key.ip));
+    subjects.sort_by_key(|(key, _)| *key);
     let switches = switches(&rows.neighbours);
     let guesses = guess::guesses(rows, vendors, fingerprints);
-    subjects.into_iter().map(move |(place, subject)| {
-        let (host, mut record) = known.describe(place, subject);
-        record.switch = switches.get(&place.segment).copied().map(switch).map(Box::new);
+    subjects.into_iter().map(move |(key, subject)| {
+        let (host, mut record) = index.describe(key, subject);
+        record.switch = switches.get(&key.segment).copied().map(switch).map(Box::new);
         if let Some(guess) = host.and_then(|host| guesses.get(&host.id)) {
             record.os = guess.os.as_ref().map(guess_record);
             record.kind = guess.kind.as_ref().map(guess_record);
@@ -50,16 +50,16 @@ pub fn each_record<'a>(
     })
 }
 
-/// Where a record stands among the others: those without an address last.
+/// By what records are sorted: within a segment those without an address come last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+struct SortKey {
     segment: Segment,
     has_no_ip: bool,
     ip: Option<IpAddr>,
     mac: Option<Mac>,
 }
 
-impl Place {
+impl SortKey {
     fn new(segment: Segment, ip: Option<IpAddr>, mac: Option<Mac>) -> Self {
         Self { segment, has_no_ip: ip.is_none(), ip, mac }
     }
@@ -67,8 +67,9 @@ impl Place {
 
 /// What a record is about.
 #[derive(Clone, Copy)]
-pub(crate) enum Subject<'a> {
-    /// An address that only answers, from behind a router or where no frame is heard: it has no station.
+enum Subject<'a> {
+    /// An address that answers probes and whose station is not known: it lies behind a router, or its frames are not
+    /// heard.
     Answering(&'a Asked),
     /// An address and its holder.
     Held(&'a Binding, &'a Holder),
@@ -78,18 +79,18 @@ pub(crate) enum Subject<'a> {
     Remembered(&'a Host),
 }
 
-/// The rows, by what they are looked up by.
-pub(crate) struct Known<'a> {
+/// The rows, by the keys that they are looked up by.
+struct Index<'a> {
     rows: &'a View<'a>,
     vendors: &'a Vendors,
     hosts: HashMap<HostId, &'a Host>,
     stations: HashMap<(Segment, Mac), &'a Station>,
-    /// Addresses that somebody holds, and what probes know of them.
+    /// Addresses that a station holds, and what probes found out about them.
     bound: HashMap<(Segment, IpAddr), Option<&'a Asked>>,
     routers: HashMap<(Segment, Mac), &'a RoleHolder>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> Index<'a> {
     fn new(rows: &'a View<'a>, vendors: &'a Vendors) -> Self {
         let mut bound: HashMap<(Segment, IpAddr), Option<&Asked>> =
             rows.bindings.iter().map(|binding| ((binding.segment, binding.ip), None)).collect();
@@ -108,44 +109,44 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// What there is to tell of, in no order.
-    fn subjects(&self) -> Vec<(Place, Subject<'a>)> {
+    /// What there are records about, in no order.
+    fn subjects(&self) -> Vec<(SortKey, Subject<'a>)> {
         let rows = self.rows;
         let mut subjects = Vec::with_capacity(rows.bindings.len().max(rows.asked.len()));
         let mut holding = HashSet::default();
         for &binding in &rows.bindings {
             let Some(holder) = binding.holders.first() else { continue };
             holding.insert((binding.segment, holder.mac));
-            let place = Place::new(binding.segment, Some(binding.ip), Some(holder.mac));
-            subjects.push((place, Subject::Held(binding, holder)));
+            let key = SortKey::new(binding.segment, Some(binding.ip), Some(holder.mac));
+            subjects.push((key, Subject::Held(binding, holder)));
         }
         let mut with_record = HashSet::with_capacity_and_hasher(rows.hosts.len(), RandomState::default());
         let is_distant =
             |asked: &&Asked| !asked.sources.is_empty() && !self.bound.contains_key(&(asked.segment, asked.ip));
         for asked in rows.asked.iter().copied().filter(is_distant) {
             with_record.extend(asked.host);
-            subjects.push((Place::new(asked.segment, Some(asked.ip), None), Subject::Answering(asked)));
+            subjects.push((SortKey::new(asked.segment, Some(asked.ip), None), Subject::Answering(asked)));
         }
         for &station in &rows.stations {
             with_record.insert(station.host);
             if !holding.contains(&(station.segment, station.mac)) {
-                let place = Place::new(station.segment, None, Some(station.mac));
-                subjects.push((place, Subject::Lonely(station)));
+                let key = SortKey::new(station.segment, None, Some(station.mac));
+                subjects.push((key, Subject::Lonely(station)));
             }
         }
         let mut remembered: Vec<&Host> =
             rows.hosts.iter().copied().filter(|host| !with_record.contains(&host.id)).collect();
-        // They all stand in the same place.
+        // They all have the same key.
         remembered.sort_unstable_by_key(|host| host.id);
         subjects.extend(
-            remembered.into_iter().map(|host| (Place::new(host.segment, None, None), Subject::Remembered(host))),
+            remembered.into_iter().map(|host| (SortKey::new(host.segment, None, None), Subject::Remembered(host))),
         );
         subjects
     }
 
-    /// The record, and whose it is.
-    fn describe(&self, place: Place, subject: Subject<'a>) -> (Option<&'a Host>, AddressRecord) {
-        let Place { segment, ip, mac, .. } = place;
+    /// The record, and its host.
+    fn describe(&self, key: SortKey, subject: Subject<'a>) -> (Option<&'a Host>, AddressRecord) {
+        let SortKey { segment, ip, mac, .. } = key;
         let (host, seen) = match subject {
             Subject::Answering(asked) => (asked.host, (asked.first_seen, asked.last_seen)),
             Subject::Held(_, holder) => {
@@ -163,7 +164,7 @@ impl<'a> Known<'a> {
             Subject::Held(binding, holder) => {
                 record.sources = source_names(holder.sources).collect();
                 record.previous_macs = previous(binding, holder.mac);
-                // A frame that answers a question is an answer.
+                // An answer to an ARP or NDP probe is one like any other.
                 let is_answer = |source| matches!(source, Source::ArpProbe | Source::NdpProbe);
                 record.alive = holder.sources.iter().any(is_answer).then_some(true);
                 if let Some(Some(asked)) = self.bound.get(&(segment, binding.ip)) {
@@ -177,7 +178,8 @@ impl<'a> Known<'a> {
     }
 }
 
-pub(crate) fn record(
+/// The record without what only one kind of subject has.
+fn record(
     segment: Segment,
     mac: Option<Mac>,
     (first_seen, last_seen): (Timestamp, Timestamp),
@@ -204,156 +206,233 @@ pub(crate) fn record(
     }
 }
 
-/// Puts in what probes found out. `heard`: when a frame last showed the address.
-pub(crate) fn add_asked(record: &mut AddressRecord, asked: &Asked, host: Option<&Host>, heard: Option<Timestamp>) {
-    let answered = (!asked.sources.is_empty()).then_some(asked.last_seen);
-    let is_silent = asked.silent_at.is_some_and(|silent| heard.max(answered).is_none_or(|last| silent >= last));
-    record.alive = if is_silent { Some(false) } else { record.alive.or(answered.map(|_| true)) };
-    record.rtt_ms = asked.rtt_us.filter(|_| !is_silent).map(|us| f64::from(us) / 1000.0);
-    record.reverse_dns = asked.reverse_dns.as_deref().map(|name| escape(name).into_owned());
-    let open = || asked.ports.iter().filter(|port| !port.closed);
-    record.ports = filled(open().map(|open| open.port).collect());
-    let banners = open().filter_map(|open| Some((open.port, escape(open.banner.as_deref()?).into_owned())));
-    record.banners = Some(banners.collect()).filter(|map: &BTreeMap<_, _>| !map.is_empty());
-    record.snmp = asked.snmp.as_deref().map(snmp).map(Box::new);
-    let names = host.into_iter().flat_map(|host| &host.names).chain(&asked.names);
-    record.hostname = hostname(names.clone());
-    let mut written: Vec<NameRecord> = Vec::new();
-    for name in names.map(name) {
-        if !written.contains(&name) {
-            written.push(name);
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::export::{csv, hostile};
+    use sensor_core::inventory::model::host::{DhcpFacts, Name, Service};
+    use sensor_core::inventory::model::role::{Role, RouterFacts};
+    use sensor_core::inventory::model::rows::Rows;
+    use sensor_core::types::{Iface, Vlans};
+
+    const A: Mac = Mac([0, 0, 0x5e, 0, 0x53, 1]);
+    const B: Mac = Mac([0, 0, 0x5e, 0, 0x53, 2]);
+    const C: Mac = Mac([2, 0, 0, 0, 0, 3]);
+
+    /// The records' members, times left out but for where they are asked for.
+    #[track_caller]
+    fn check(rows: Rows, expected: Value) {
+        let mut written =
+            serde_json::to_value(address_records(&rows.view(), &Vendors::builtin(), &Fingerprints::builtin())).unwrap();
+        for record in written.as_array_mut().unwrap() {
+            for key in ["first_seen", "last_seen", "host", "vendor"] {
+                record.as_object_mut().unwrap().remove(key);
+            }
+        }
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn by_segment_then_address_then_those_without() {
+        let (eth0, eth1) = (segment("eth0", [0, 0]), segment("eth1", [30, 0]));
+        let rows = Rows {
+            bindings: vec![
+                binding(eth1, "10.0.0.10", &[A]),
+                binding(eth1, "10.0.0.9", &[A]),
+                binding(eth1, "fe80::1", &[A]),
+                binding(eth0, "10.0.0.11", &[A]),
+            ],
+            stations: vec![station(eth1, C), station(eth1, A)],
+            ..Rows::default()
+        };
+        let record = |segment: &str, ip: &str, vlan: Option<u16>| {
+            let mut record = json!({"ip": ip, "mac": A.to_string(), "segment": segment});
+            if let Some(vlan) = vlan {
+                record["vlan"] = json!([vlan]);
+            }
+            record["mac_kind"] = json!("universal");
+            record["sources"] = json!(["arp", "ndp"]);
+            record
+        };
+        check(
+            rows,
+            json!([
+                record("eth0", "10.0.0.11", None),
+                record("eth1.30", "10.0.0.9", Some(30)),
+                record("eth1.30", "10.0.0.10", Some(30)),
+                record("eth1.30", "fe80::1", Some(30)),
+                {"mac": C.to_string(), "segment": "eth1.30", "vlan": [30], "mac_kind": "local", "sources": ["mdns"]},
+            ]),
+        );
+    }
+
+    #[test]
+    fn the_present_holder_and_the_others() {
+        let eth0 = segment("eth0", [0, 0]);
+        check(
+            Rows { bindings: vec![binding(eth0, "10.0.0.1", &[A, B, A, C])], ..Rows::default() },
+            json!([{
+                "ip": "10.0.0.1", "mac": A.to_string(), "segment": "eth0", "mac_kind": "universal",
+                "sources": ["arp", "ndp"], "previous_macs": [B.to_string(), C.to_string()],
+            }]),
+        );
+    }
+
+    #[test]
+    fn what_the_host_told() {
+        let eth0 = segment("eth0", [0, 0]);
+        let service = Service {
+            port: 631,
+            protocol: "tcp",
+            instance: "Office._ipp._tcp.local".to_owned(),
+            source: Source::Mdns,
+            closed: true,
+            first_seen: Timestamp::from_secs(1),
+            last_seen: Timestamp::from_secs(2),
+        };
+        let dhcp = DhcpFacts {
+            hostname: Some("nas".to_owned()),
+            vendor_class: None,
+            parameters: vec![1, 255],
+            client_id: vec![1, 0xff],
+            server: Some([10, 0, 0, 1].into()),
+            lease_until: Some(Timestamp::from_secs(3)),
+        };
+        let name = Name { name: "nas.lan".to_owned(), ..any_name() };
+        let host = Host { names: vec![name], services: vec![service], dhcp: Some(Box::new(dhcp)), ..host() };
+        check(
+            Rows { hosts: vec![host], stations: vec![station(eth0, C)], ..Rows::default() },
+            json!([{
+                "hostname": "nas", "mac": C.to_string(), "segment": "eth0", "mac_kind": "local", "sources": ["mdns"],
+                "names": [{"name": "nas.lan", "source": "mdns"}],
+                "services": [{
+                    "port": 631, "protocol": "tcp", "state": "closed", "source": "mdns",
+                    "banner": "Office._ipp._tcp.local",
+                    "first_seen": "1970-01-01T00:00:01.000000Z", "last_seen": "1970-01-01T00:00:02.000000Z",
+                }],
+                "dhcp": {
+                    "hostname": "nas", "parameters": [1, 255], "client_id": "01ff", "server": "10.0.0.1",
+                    "lease_until": "1970-01-01T00:00:03.000000Z",
+                },
+            }]),
+        );
+    }
+
+    #[test]
+    fn a_host_without_station() {
+        check(Rows { hosts: vec![host()], ..Rows::default() }, json!([{"segment": "eth0", "sources": []}]));
+    }
+
+    #[test]
+    fn a_router_tells_what_it_advertises() {
+        let eth0 = segment("eth0", [0, 0]);
+        let facts = RouterFacts {
+            lifetime_s: 1800,
+            managed: true,
+            other: false,
+            rdnss: vec!["2001:db8::53".parse().unwrap()],
+            dnssl: vec!["lan".to_owned()],
+        };
+        let last_seen = Timestamp::from_secs(3);
+        let newer = RoleHolder { ip: "fe80::".parse().unwrap(), last_seen, router: Some(facts), ..any_router(A) };
+        check(
+            Rows {
+                bindings: vec![binding(eth0, "10.0.0.1", &[A])],
+                stations: vec![station(eth0, C)],
+                roles: vec![any_router(A), newer, any_router(C)],
+                ..Rows::default()
+            },
+            json!([
+                {
+                    "ip": "10.0.0.1", "mac": A.to_string(), "segment": "eth0", "mac_kind": "universal",
+                    "sources": ["arp", "ndp"],
+                    "router": {
+                        "lifetime_s": 1800, "managed": true, "other": false, "prefixes": ["2001:db8::/64"],
+                        "rdnss": ["2001:db8::53"], "dnssl": ["lan"],
+                    },
+                },
+                // From a database of before: only its prefixes are known.
+                {
+                    "mac": C.to_string(), "segment": "eth0", "mac_kind": "local", "sources": ["mdns"],
+                    "router": {"prefixes": ["2001:db8::/64"]},
+                },
+            ]),
+        );
+    }
+
+    #[test]
+    fn hostile_texts_are_escaped() {
+        for text in hostile::TEXTS {
+            let name = Name { name: text.to_owned(), ..any_name() };
+            let dhcp = DhcpFacts { vendor_class: Some(text.to_owned()), ..DhcpFacts::default() };
+            let service = Service { instance: text.to_owned(), ..any_service() };
+            let host = Host { names: vec![name], services: vec![service], dhcp: Some(Box::new(dhcp)), ..host() };
+            let facts = RouterFacts { dnssl: vec![text.to_owned()], ..RouterFacts::default() };
+            let roles = vec![RoleHolder { router: Some(facts), ..any_router(C) }];
+            let stations = vec![station(segment("eth0", [0, 0]), C)];
+            let rows = Rows { hosts: vec![host], stations, roles, ..Rows::default() };
+            let mut out = Vec::new();
+            csv::write_csv(&address_records(&rows.view(), &Vendors::builtin(), &Fingerprints::builtin()), &mut out)
+                .unwrap();
+            let out = String::from_utf8(out).unwrap().replace("\r\n", "\n");
+            hostile::assert_lines(out.as_bytes(), 2);
         }
     }
-    record.names = filled(written);
-    let mut services = record.services.take().unwrap_or_default();
-    services.extend(asked.ports.iter().map(port));
-    record.services = filled(services);
-    let asked_by = asked.sources.iter().chain(asked.reverse_dns.is_some().then_some(Source::Ptr));
-    record.sources.extend(source_names(asked_by));
-    record.sources.sort();
-    record.sources.dedup();
-}
 
-pub(crate) fn guess_record(verdict: &Conclusion) -> GuessRecord {
-    GuessRecord {
-        name: escape(&verdict.name).into_owned(),
-        confidence: verdict.confidence,
-        evidence: verdict.evidence.iter().map(|text| escape(text).into_owned()).collect(),
+    fn segment(iface: &str, vlans: [u16; 2]) -> Segment {
+        Segment::tagged(Iface::new(iface).unwrap(), Vlans::new(vlans))
     }
-}
 
-pub(crate) fn roles(host: &Host) -> Option<Vec<RoleRecord>> {
-    let written = host.roles.iter().map(|(role, evidence)| RoleRecord {
-        role: role.name().to_owned(),
-        evidence: evidence.iter().map(|text| escape(text).into_owned()).collect(),
-    });
-    filled(written.collect())
-}
-
-/// The one port that a segment hangs on, for each segment that hears one. A port that speaks LLDP and CDP is one port.
-pub(crate) fn switches<'a>(neighbours: &[&'a Neighbour]) -> HashMap<Segment, &'a Neighbour> {
-    let mut heard: HashMap<Segment, Vec<&Neighbour>> = HashMap::default();
-    for neighbour in neighbours.iter().copied().filter(|n| n.bridges && !n.gone && n.source != Source::Stp) {
-        heard.entry(neighbour.segment).or_default().push(neighbour);
+    fn binding(segment: Segment, ip: &str, macs: &[Mac]) -> Binding {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        let sources = Source::Ndp | Source::Arp;
+        let holders = macs.iter().map(|&mac| Holder { mac, first_seen, last_seen, sources }).collect();
+        Binding { segment, ip: ip.parse().unwrap(), holders }
     }
-    heard.retain(|_, ports| {
-        let one_of_each = [Source::Lldp, Source::Cdp].map(|source| ports.iter().filter(|n| n.source == source).count());
-        one_of_each.iter().all(|count| *count <= 1) && ports.iter().all(|port| port.mac == ports[0].mac)
-    });
-    // LLDP says more of the port than CDP.
-    let best = heard.into_iter().map(|(segment, ports)| {
-        let port = ports.into_iter().max_by_key(|port| port.source == Source::Lldp)?;
-        Some((segment, port))
-    });
-    best.flatten().collect()
-}
 
-pub(crate) fn switch(port: &Neighbour) -> SwitchRecord {
-    let text = |text: &str| escape(text).into_owned();
-    SwitchRecord {
-        name: port.name.as_deref().map(text),
-        chassis: text(&port.chassis),
-        port: text(&port.port),
-        port_description: port.port_description.as_deref().map(text),
-        source: port.source.name().to_owned(),
+    fn station(segment: Segment, mac: Mac) -> Station {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        Station { segment, mac, host: HostId(1), first_seen, last_seen, sources: Source::Mdns.into() }
     }
-}
 
-pub(crate) fn snmp(facts: &SnmpFacts) -> SnmpRecord {
-    let text = |text: &Option<String>| text.as_deref().map(|text| escape(text).into_owned());
-    SnmpRecord {
-        sys_name: text(&facts.name),
-        sys_descr: text(&facts.description),
-        sys_object_id: text(&facts.object_id),
-    }
-}
-
-pub(crate) fn port(open: &OpenPort) -> ServiceRecord {
-    ServiceRecord {
-        port: open.port,
-        protocol: "tcp".to_owned(),
-        state: if open.closed { "closed" } else { "open" }.to_owned(),
-        source: Source::Tcp.name().to_owned(),
-        banner: open.banner.as_deref().map(|banner| escape(banner).into_owned()),
-        first_seen: rfc3339(open.first_seen),
-        last_seen: rfc3339(open.last_seen),
-    }
-}
-
-/// The routers, by station; of several addresses of one, that which spoke last.
-pub(crate) fn routers<'a>(roles: &[&'a RoleHolder]) -> HashMap<(Segment, Mac), &'a RoleHolder> {
-    let mut routers: HashMap<(Segment, Mac), &RoleHolder> = HashMap::default();
-    for holder in roles.iter().copied().filter(|holder| holder.role == Role::Router) {
-        let known = routers.entry((holder.segment, holder.mac)).or_insert(holder);
-        if (holder.last_seen, holder.ip) > (known.last_seen, known.ip) {
-            *known = holder;
+    fn host() -> Host {
+        Host {
+            id: HostId(1),
+            segment: segment("eth0", [0, 0]),
+            first_seen: Timestamp::from_secs(1),
+            last_seen: Timestamp::from_secs(2),
+            announced: true,
+            here_since: Timestamp::from_secs(1),
+            gone_since: None,
+            names: Vec::new(),
+            services: Vec::new(),
+            dhcp: None,
+            roles: BTreeMap::new(),
+            prints: Vec::new(),
         }
     }
-    routers
-}
 
-pub(crate) fn router(holder: &RoleHolder) -> RouterRecord {
-    let facts = holder.router.as_ref();
-    let domains = |domains: &Vec<String>| domains.iter().map(|domain| escape(domain).into_owned()).collect();
-    RouterRecord {
-        lifetime_s: facts.map(|facts| facts.lifetime_s),
-        managed: facts.map(|facts| facts.managed),
-        other: facts.map(|facts| facts.other),
-        prefixes: filled(holder.prefixes.iter().map(ToString::to_string).collect()),
-        rdnss: facts.and_then(|facts| filled(facts.rdnss.clone())),
-        dnssl: facts.and_then(|facts| filled(domains(&facts.dnssl))),
+    fn any_service() -> Service {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        let (protocol, instance, source) = ("udp", String::new(), Source::Ssdp);
+        Service { port: 1900, protocol, instance, source, closed: false, first_seen, last_seen }
     }
-}
 
-pub(crate) fn previous(binding: &Binding, present: Mac) -> Option<Vec<String>> {
-    let others = binding.holders.iter().skip(1).filter(|holder| holder.mac != present);
-    filled(others.map(|holder| holder.mac.to_string()).collect())
-}
+    fn any_router(mac: Mac) -> RoleHolder {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        let (segment, ip) = (segment("eth0", [0, 0]), "fe80::1".parse().unwrap());
+        let prefixes = vec!["2001:db8::/64".parse().unwrap()];
+        RoleHolder { segment, role: Role::Router, ip, mac, first_seen, last_seen, prefixes, router: None }
+    }
 
-pub(crate) fn name(name: &Name) -> NameRecord {
-    NameRecord { name: escape(&name.name).into_owned(), source: name.source.name().to_owned() }
-}
-
-pub(crate) fn services(host: &Host) -> Option<Vec<ServiceRecord>> {
-    let written = host.services.iter().map(|service| ServiceRecord {
-        port: service.port,
-        protocol: service.protocol.to_owned(),
-        state: if service.closed { "closed" } else { "open" }.to_owned(),
-        source: service.source.name().to_owned(),
-        banner: Some(escape(&service.instance).into_owned()).filter(|banner| !banner.is_empty()),
-        first_seen: rfc3339(service.first_seen),
-        last_seen: rfc3339(service.last_seen),
-    });
-    filled(written.collect())
-}
-
-pub(crate) fn dhcp(facts: &DhcpFacts) -> DhcpRecord {
-    DhcpRecord {
-        hostname: facts.hostname.as_deref().map(|name| escape(name).into_owned()),
-        vendor_class: facts.vendor_class.as_deref().map(|class| escape(class).into_owned()),
-        parameters: filled(facts.parameters.clone()),
-        client_id: Some(hex(&facts.client_id)).filter(|id| !id.is_empty()),
-        server: facts.server,
-        lease_until: facts.lease_until.map(rfc3339),
+    fn any_name() -> Name {
+        let (first_seen, last_seen) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        Name { name: String::new(), source: Source::Mdns, first_seen, last_seen }
     }
 }

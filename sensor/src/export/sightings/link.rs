@@ -1,14 +1,12 @@
-//! The sightings log's lines of what switches and routers tell each other.
+//! What switches and routers announce to each other: LLDP, CDP, spanning tree, IGMP and MLD, redundancy protocols.
 
-use sensor_core::wire;
-use sensor_core::wire::membership;
-use sensor_core::wire::redundancy;
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use crate::export::sightings::{put, text};
+use crate::export::sightings::fields::{put, put_some, text};
 use sensor_core::types::Packet;
+use sensor_core::wire::{self, membership, redundancy};
 
 pub(super) fn lldp(line: &mut Map<String, Value>, message: &wire::lldp::Message) {
     for (key, id) in [("chassis", &message.chassis), ("port", &message.port)] {
@@ -16,37 +14,35 @@ pub(super) fn lldp(line: &mut Map<String, Value>, message: &wire::lldp::Message)
         put(line, key, text(&id.value.text()));
     }
     put(line, "ttl", message.ttl_s);
-    let mut some = |key: &str, value: Option<Value>| value.into_iter().for_each(|value| put(line, key, value));
-    some("system_name", message.system_name.as_ref().map(text));
-    some("system_desc", message.system_description.as_ref().map(text));
-    some("port_desc", message.port_description.as_ref().map(text));
-    some("mgmt", addresses(&message.management));
-    some("pvid", message.port_vlan.map(Value::from));
-    some("capabilities", message.capabilities.map(|capabilities| capabilities.supported.into()));
-    some("enabled", message.capabilities.map(|capabilities| capabilities.enabled.into()));
+    put_some(line, "system_name", message.system_name.as_ref().map(text));
+    put_some(line, "system_desc", message.system_description.as_ref().map(text));
+    put_some(line, "port_desc", message.port_description.as_ref().map(text));
+    put_some(line, "mgmt", addresses(&message.management));
+    put_some(line, "pvid", message.port_vlan);
+    put_some(line, "capabilities", message.capabilities.map(|capabilities| capabilities.supported));
+    put_some(line, "enabled", message.capabilities.map(|capabilities| capabilities.enabled));
     let Some(med) = &message.med else { return };
-    some("med_class", med.class.map(Value::from));
-    some("hardware", med.hardware.as_ref().map(text));
-    some("firmware", med.firmware.as_ref().map(text));
-    some("software", med.software.as_ref().map(text));
-    some("serial", med.serial.as_ref().map(text));
-    some("manufacturer", med.manufacturer.as_ref().map(text));
-    some("model", med.model.as_ref().map(text));
-    some("asset", med.asset.as_ref().map(text));
+    put_some(line, "med_class", med.class);
+    put_some(line, "hardware", med.hardware.as_ref().map(text));
+    put_some(line, "firmware", med.firmware.as_ref().map(text));
+    put_some(line, "software", med.software.as_ref().map(text));
+    put_some(line, "serial", med.serial.as_ref().map(text));
+    put_some(line, "manufacturer", med.manufacturer.as_ref().map(text));
+    put_some(line, "model", med.model.as_ref().map(text));
+    put_some(line, "asset", med.asset.as_ref().map(text));
 }
 
 pub(super) fn cdp(line: &mut Map<String, Value>, message: &wire::cdp::Message) {
-    let mut some = |key: &str, value: Option<Value>| value.into_iter().for_each(|value| put(line, key, value));
-    some("device_id", message.device_id.as_ref().map(text));
-    some("port", message.port.as_ref().map(text));
-    some("ttl", Some(message.ttl_s.into()));
-    some("platform", message.platform.as_ref().map(text));
-    some("software", message.software.as_ref().map(text));
-    some("addresses", addresses(&message.addresses));
-    some("mgmt", addresses(&message.management));
-    some("native_vlan", message.native_vlan.map(Value::from));
-    some("voip_vlan", message.voip_vlan.map(Value::from));
-    some("capabilities", message.capabilities.map(Value::from));
+    put_some(line, "device_id", message.device_id.as_ref().map(text));
+    put_some(line, "port", message.port.as_ref().map(text));
+    put_some(line, "ttl", Some(message.ttl_s));
+    put_some(line, "platform", message.platform.as_ref().map(text));
+    put_some(line, "software", message.software.as_ref().map(text));
+    put_some(line, "addresses", addresses(&message.addresses));
+    put_some(line, "mgmt", addresses(&message.management));
+    put_some(line, "native_vlan", message.native_vlan);
+    put_some(line, "voip_vlan", message.voip_vlan);
+    put_some(line, "capabilities", message.capabilities);
 }
 
 pub(super) fn stp(line: &mut Map<String, Value>, message: &wire::stp::Message) {
@@ -75,12 +71,11 @@ pub(super) fn membership(line: &mut Map<String, Value>, message: &membership::Me
 
 pub(super) fn redundancy(line: &mut Map<String, Value>, message: &redundancy::Message) {
     put(line, "group", message.group);
-    let mut some = |key: &str, value: Option<Value>| value.into_iter().for_each(|value| put(line, key, value));
-    some("state", message.state.map(|state| state.name().into()));
-    some("priority", message.priority.map(Value::from));
-    some("addresses", addresses(&message.addresses));
+    put_some(line, "state", message.state.map(|state| state.name()));
+    put_some(line, "priority", message.priority);
+    put_some(line, "addresses", addresses(&message.addresses));
     let macs: Vec<Value> = message.virtual_macs.iter().map(|mac| mac.to_string().into()).collect();
-    some("virtual_macs", (!macs.is_empty()).then(|| macs.into()));
+    put_some(line, "virtual_macs", Some(macs).filter(|macs| !macs.is_empty()));
 }
 
 pub(super) fn membership_source(protocol: membership::Protocol) -> &'static str {

@@ -1,51 +1,48 @@
-//! The log's words for names and announcements, and for what a router tells of its network.
+//! Names and announcements: NetBIOS, SSDP, WS-Discovery, DHCPv6; and what a router advertises of its network.
 
 use serde_json::{Map, Value};
 
-use crate::export::record::text::hex;
-use crate::export::sightings::{put, text};
+use crate::export::sightings::fields::{put, put_some, text};
 use sensor_core::inventory::sighting::dhcpv6::Dhcpv6Claim;
 use sensor_core::inventory::sighting::nbns::NbnsClaim;
 use sensor_core::inventory::sighting::ndp::RouterAdvert;
 use sensor_core::inventory::sighting::wsd::WsdClaim;
-use sensor_core::types::Text;
+use sensor_core::types::{Text, hex};
 use sensor_core::wire::ndp::Preference;
 use sensor_core::wire::{nbns as netbios, ssdp as discovery, wsd as targets};
 
-/// `lifetime` and `prefixes` always; the rest where it is said.
+/// `lifetime` and `prefixes` always; the rest where the advertisement has it.
 pub(super) fn router(line: &mut Map<String, Value>, advert: &RouterAdvert) {
     put(line, "lifetime", advert.lifetime_s);
     let prefixes: Value =
         advert.prefixes.iter().map(|prefix| format!("{}/{}", prefix.address, prefix.length)).collect();
     put(line, "prefixes", prefixes);
-    let mut some = |key: &str, value: Option<Value>| value.into_iter().for_each(|value| put(line, key, value));
-    some("hop_limit", (advert.hop_limit > 0).then(|| advert.hop_limit.into()));
-    some("managed", advert.managed.then(|| true.into()));
-    some("other", advert.other.then(|| true.into()));
+    put_some(line, "hop_limit", (advert.hop_limit > 0).then_some(advert.hop_limit));
+    put_some(line, "managed", advert.managed.then_some(true));
+    put_some(line, "other", advert.other.then_some(true));
     let preference = match advert.preference {
         Preference::High => Some("high"),
         Preference::Low => Some("low"),
         Preference::Medium => None,
     };
-    some("preference", preference.map(Value::from));
-    some("mtu", advert.mtu.map(Value::from));
-    some("routes", list(advert.routes.iter().map(|route| format!("{}/{}", route.address, route.length))));
-    some("rdnss", list(advert.rdnss.iter().map(ToString::to_string)));
-    some("dnssl", list(advert.dnssl.iter().map(text)));
+    put_some(line, "preference", preference);
+    put_some(line, "mtu", advert.mtu);
+    put_some(line, "routes", list(advert.routes.iter().map(|route| format!("{}/{}", route.address, route.length))));
+    put_some(line, "rdnss", list(advert.rdnss.iter().map(ToString::to_string)));
+    put_some(line, "dnssl", list(advert.dnssl.iter().map(text)));
 }
 
 pub(super) fn dhcpv6(line: &mut Map<String, Value>, claim: &Dhcpv6Claim) {
     let message = &claim.message;
     put(line, "type", dhcpv6_type(message.kind));
-    let mut some = |key: &str, value: Option<Value>| value.into_iter().for_each(|value| put(line, key, value));
-    let raw = |bytes: &Option<Text>| bytes.as_ref().map(|bytes| Value::from(hex(bytes.as_bytes())));
-    some("client_duid", raw(&message.client_duid));
-    some("server_duid", raw(&message.server_duid));
-    some("fqdn", message.fqdn.as_ref().map(text));
-    some("vendor_class", raw(&message.vendor_class));
-    some("addresses", list(message.addresses.iter().map(|address| address.ip.to_string())));
-    some("prefixes", list(message.prefixes.iter().map(|prefix| format!("{}/{}", prefix.ip, prefix.length))));
-    some("relay", message.relay.map(|_| true.into()));
+    let raw = |bytes: &Option<Text>| bytes.as_ref().map(|bytes| hex(bytes.as_bytes()));
+    put_some(line, "client_duid", raw(&message.client_duid));
+    put_some(line, "server_duid", raw(&message.server_duid));
+    put_some(line, "fqdn", message.fqdn.as_ref().map(text));
+    put_some(line, "vendor_class", raw(&message.vendor_class));
+    put_some(line, "addresses", list(message.addresses.iter().map(|address| address.ip.to_string())));
+    put_some(line, "prefixes", list(message.prefixes.iter().map(|prefix| format!("{}/{}", prefix.ip, prefix.length))));
+    put_some(line, "relay", message.relay.map(|_| true));
 }
 
 /// RFC 8415, section 7.3.
@@ -108,7 +105,7 @@ pub(super) fn ssdp(line: &mut Map<String, Value>, message: &discovery::Message) 
         ("user_agent", &message.user_agent),
     ];
     for (key, value) in fields {
-        value.iter().for_each(|value| put(line, key, text(value)));
+        put_some(line, key, value.as_ref().map(text));
     }
 }
 
@@ -124,12 +121,12 @@ pub(super) fn wsd(line: &mut Map<String, Value>, claim: &WsdClaim) {
     put(line, "kind", kind);
     let targets::Target { endpoint, types, scopes, xaddrs } = &claim.target;
     for (key, words) in [("types", types), ("scopes", scopes), ("xaddrs", xaddrs)] {
-        list(words.iter().map(text)).into_iter().for_each(|words| put(line, key, words));
+        put_some(line, key, list(words.iter().map(text)));
     }
-    endpoint.iter().for_each(|endpoint| put(line, "endpoint", text(endpoint)));
+    put_some(line, "endpoint", endpoint.as_ref().map(text));
 }
 
-/// A list that says something.
+/// The list, where it is not empty.
 fn list(values: impl Iterator<Item = impl Into<Value>>) -> Option<Value> {
     let values: Vec<Value> = values.map(Into::into).collect();
     (!values.is_empty()).then_some(Value::Array(values))
@@ -153,7 +150,7 @@ mod tests {
     fn line(claim: Claim) -> String {
         let mac = Mac([2, 0, 0, 0, 0, 1]);
         let segment = Segment::untagged(Iface::new("eth1").unwrap());
-        crate::export::sightings::sighting_line(&Sighting {
+        crate::export::sightings::line::sighting_line(&Sighting {
             at: Timestamp::from_secs(1),
             segment,
             frame_mac: mac,

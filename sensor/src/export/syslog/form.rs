@@ -1,12 +1,11 @@
-//! An event as a syslog message, in both forms. Every text is cut and escaped here again, so that none can end its field,
-//! its message or its frame.
+//! An event as a syslog message, in both forms. Every text is cut and escaped here, so that none can end its field, its
+//! message or its frame.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use crate::export::escape::escape;
 use crate::export::record::event::EventRecord;
-use crate::export::syslog::Format;
 use sensor_core::inventory::event::{Kind, Severity};
 
 /// The longest message in RFC 5424's form, bytes: what a collector should be able to take is 2048, rsyslog's default 8192
@@ -20,8 +19,19 @@ pub const ARPWATCH_MAX: usize = 1024;
 const VALUE_MAX: usize = 192;
 /// `daemon` (RFC 5424, section 6.2.1).
 const FACILITY: u8 = 3;
-/// The number that is reserved for documentation (RFC 5612): the sensor's makers have none of their own.
+/// With the enterprise number that is reserved for documentation (RFC 5612), since the sensor has none of its own.
 const SD_ID: &str = "sensor@32473";
+
+/// What a message looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 5424, at most [`RFC5424_MAX`] bytes.
+    #[default]
+    Rfc5424,
+    /// `KIND IP MAC[ (MAC2)] IFACE` behind a header of RFC 3164, at most [`ARPWATCH_MAX`] bytes; only events that
+    /// arpwatch has a name for, with an address and a MAC.
+    Arpwatch,
+}
 
 /// What the message's header needs besides the event.
 pub(super) struct Sender {
@@ -31,7 +41,7 @@ pub(super) struct Sender {
     pub utc_offset_s: i32,
 }
 
-/// The message, without framing; `None` where the form has no word for the event.
+/// The message, without framing; `None` where the form cannot express the event.
 pub(super) fn message(format: Format, sender: &Sender, record: &EventRecord) -> Option<Vec<u8>> {
     match format {
         Format::Rfc5424 => Some(rfc5424(record)),
@@ -83,7 +93,7 @@ fn rfc5424(record: &EventRecord) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// arpwatch's words, priorities and spelling of MACs (arpwatch 2.1a15, `report.c`; with the interface, as Debian's).
+/// arpwatch's names, priorities and spelling of MACs (arpwatch 2.1a15, `report.c`; with the interface, as in Debian).
 fn arpwatch(sender: &Sender, record: &EventRecord) -> Option<Vec<u8>> {
     let kind = Kind::parse(&record.kind)?;
     let words = kind.arpwatch()?;

@@ -1,8 +1,8 @@
-//! Events to a syslog server: RFC 5424 with the fields as structured data, or arpwatch's own line for rules that already
-//! parse it. By a datagram to a local socket or over UDP, or over TCP with octet counting (RFC 6587, section 3.4.1).
+//! Events to a syslog server: RFC 5424 with the fields as structured data, or arpwatch's own line, which existing rules
+//! parse. As datagrams to a local socket or over UDP, or over TCP with octet counting (RFC 6587, section 3.4.1).
 //!
-//! No form of syslog says that a message was taken. Over TCP a batch counts as written when the peer's kernel has
-//! acknowledged all of it, and is sent anew after a connection that broke before; a datagram counts when it was sent.
+//! Syslog does not acknowledge messages. Over TCP a batch counts as written when the peer's kernel has acknowledged all of
+//! it, and is sent again when the connection broke before; a datagram counts as written when it was sent.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _, UdpSocket};
@@ -12,10 +12,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::export::contract::EventSink;
 use crate::export::record::event::EventRecord;
-use crate::export::syslog::form::Sender;
+use crate::export::syslog::form::{Format, Sender};
 
-/// Messages.
+/// The form of a message.
 pub mod form;
 
 /// Where a syslog server listens.
@@ -56,21 +57,10 @@ impl FromStr for Address {
     }
 }
 
-/// What a message looks like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// RFC 5424, at most [`RFC5424_MAX`] bytes.
-    #[default]
-    Rfc5424,
-    /// `KIND IP MAC[ (MAC2)] IFACE` behind a header of RFC 3164, at most [`ARPWATCH_MAX`] bytes; only events that
-    /// arpwatch has a word for, with an address and a MAC.
-    Arpwatch,
-}
-
-/// The longest that a connection may take to come about, and that a batch may wait for its acknowledgement. The sink has
-/// a thread of its own, so nobody else waits.
+/// How long connecting may take, and how long a batch waits for its acknowledgement. The sink has a thread of its own, so
+/// nothing else waits.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the acknowledgement of a batch is looked for.
+/// How often it is checked whether a batch is acknowledged.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The syslog sink.
@@ -89,42 +79,9 @@ enum Peer {
 }
 
 impl Syslog {
-    /// Prepares to send; the connection is made with the first event.
+    /// Prepares to send; the first event opens the connection.
     pub fn new(address: Address, format: Format) -> Self {
         Self { address, format, peer: None }
-    }
-
-    /// Whether the peer can be reached now.
-    pub fn check(&self) -> io::Result<()> {
-        connect(&self.address).map(drop)
-    }
-
-    /// Sends one event; one that the format has no word for is passed over. Local time is `utc_offset_s` seconds east of
-    /// UTC. An error: the batch so far may be lost and is to be sent anew.
-    pub fn publish(&mut self, record: &EventRecord, utc_offset_s: i32) -> io::Result<()> {
-        let sender = Sender { is_local: matches!(self.address, Address::Unix(_)), utc_offset_s };
-        let Some(message) = form::message(self.format, &sender, record) else { return Ok(()) };
-        self.send(&message).map_err(|error| self.broken(error))
-    }
-
-    /// Waits until the peer's kernel has all of the batch, for at most [`PATIENCE`].
-    pub fn flush(&mut self) -> io::Result<()> {
-        let Some(Peer::Tcp(stream)) = &self.peer else { return Ok(()) };
-        acknowledged(stream).map_err(|error| self.broken(error))
-    }
-
-    /// Whether a broken connection may take messages with it that were sent.
-    pub fn is_stream(&self) -> bool {
-        matches!(self.address, Address::Tcp(_))
-    }
-
-    /// The address as it is configured.
-    pub fn name(&self) -> String {
-        match &self.address {
-            Address::Unix(path) => format!("syslog unix:{}", path.display()),
-            Address::Udp(peer) => format!("syslog udp:{peer}"),
-            Address::Tcp(peer) => format!("syslog tcp:{peer}"),
-        }
     }
 
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
@@ -148,8 +105,8 @@ impl Syslog {
         }
     }
 
-    /// The next message opens the peer anew. That a peer is gone means something else to the caller than that the
-    /// reader of standard output is.
+    /// Closes the connection, so that the next message opens a new one. `BrokenPipe` is made another error: to the caller it
+    /// would mean that the reader of standard output is gone.
     fn broken(&mut self, error: io::Error) -> io::Error {
         let is_busy = matches!(self.peer, Some(Peer::Unix(_))) && error.kind() == io::ErrorKind::WouldBlock;
         if !is_busy {
@@ -162,6 +119,39 @@ impl Syslog {
             io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "the peer does not read"),
             _ => error,
         }
+    }
+}
+
+impl EventSink for Syslog {
+    fn name(&self) -> String {
+        match &self.address {
+            Address::Unix(path) => format!("syslog unix:{}", path.display()),
+            Address::Udp(peer) => format!("syslog udp:{peer}"),
+            Address::Tcp(peer) => format!("syslog tcp:{peer}"),
+        }
+    }
+
+    /// Whether the peer can be reached now.
+    fn check(&self) -> io::Result<()> {
+        connect(&self.address).map(drop)
+    }
+
+    /// Sends one event; events that the format cannot express are left out.
+    fn publish(&mut self, record: &EventRecord, _json: &str, utc_offset_s: i32) -> io::Result<()> {
+        let sender = Sender { is_local: matches!(self.address, Address::Unix(_)), utc_offset_s };
+        let Some(message) = form::message(self.format, &sender, record) else { return Ok(()) };
+        self.send(&message).map_err(|error| self.broken(error))
+    }
+
+    /// Waits until the peer's kernel has all of the batch, for at most [`PATIENCE`].
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(Peer::Tcp(stream)) = &self.peer else { return Ok(()) };
+        acknowledged(stream).map_err(|error| self.broken(error))
+    }
+
+    /// A TCP connection that breaks may take messages with it that were sent.
+    fn keeps(&self) -> bool {
+        !matches!(self.address, Address::Tcp(_))
     }
 }
 
@@ -204,7 +194,7 @@ fn no_address() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "the host has no address")
 }
 
-/// Whether the peer has ended the connection: a syslog server has nothing else to say.
+/// Whether the peer has closed the connection; a syslog server sends nothing else.
 fn is_closed(stream: &TcpStream) -> bool {
     let read = stream.set_nonblocking(true).and_then(|()| (&*stream).read(&mut [0; 64]));
     let reset = stream.set_nonblocking(false);

@@ -12,7 +12,7 @@ use crate::inventory::model::host::HostId;
 use crate::inventory::model::join;
 use crate::inventory::model::join::{Join, JoinEvidence};
 use crate::inventory::sighting::Sighting;
-use crate::types::{Mac, Segment, Text, Timestamp};
+use crate::types::{Mac, Segment, Text, Timestamp, hex};
 use crate::wire::dhcpv6;
 use crate::wire::ssdp;
 
@@ -58,7 +58,7 @@ impl Correlator {
     /// Takes in the DUID, which a DHCPv6 client keeps when its MAC changes (RFC 8415, section 11).
     pub(super) fn learn_duid(&mut self, id: HostId, message: &dhcpv6::Message) {
         let Some(duid) = message.client_duid.as_ref().filter(|duid| duid.as_bytes().len() >= 6) else { return };
-        self.learn_mark(id, Evidence::Duid, merge_keys::hex(duid.as_bytes()));
+        self.learn_mark(id, Evidence::Duid, hex(duid.as_bytes()));
     }
 
     /// Takes in the uuid of the device that sent the message (UPnP Device Architecture, section 1.2.2).

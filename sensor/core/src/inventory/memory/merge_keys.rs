@@ -12,7 +12,7 @@ use crate::inventory::model::host::{Host, Name};
 use crate::inventory::model::identity::words_id;
 use crate::inventory::model::join::JoinEvidence;
 use crate::inventory::model::source::Source;
-use crate::types::Mac;
+use crate::types::{Mac, hex};
 
 /// A piece of evidence that hosts may share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,11 +89,6 @@ fn client<'a>(id: &'a [u8], macs: &BTreeSet<Mac>) -> Client<'a> {
 
 /// Bytes of an identifier that may be unique; shorter ones are a maker's constant.
 const CLIENT_ID_MIN: usize = 6;
-
-/// Bytes as hexadecimal digits, as prints have them.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Whether a name (in lower case) is one that a maker gives to all its machines of a sort.
 pub(crate) fn is_generic(name: &str) -> bool {

@@ -1,9 +1,8 @@
-//! One alert at work, on a thread of its own: it reads the spool from where it stopped, and goes on when an event was
-//! taken, or was refused for good. So an action that is slow or dead delays no other, and the order stays.
+//! The thread of one alert: it reads the spool from where it stopped, and goes on when an event was delivered, or was
+//! refused for good. So an action that is slow or dead delays no other, and events keep their order.
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Map;
@@ -15,7 +14,8 @@ use crate::watch::action::Actor;
 use crate::watch::batch::{Batch, Outcome};
 use crate::watch::entry::Event;
 use crate::watch::filter::matches;
-use crate::watch::gate::{Gate, Limits};
+use crate::watch::gate::{AlertLimits, Gate};
+use crate::watch::shared::Shared;
 use crate::watch::spool::{Position, Tail};
 use crate::watch::state::Progress;
 use sensor_core::types::Timestamp;
@@ -24,66 +24,30 @@ use sensor_core::types::Timestamp;
 const BACK_OFF_MIN: Duration = Duration::from_millis(500);
 /// The longest time between two tries.
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
-/// How often it is tried at least before what is left is kept for the next start.
+/// How many times delivery is tried before what is left is kept for the next start.
 const LAST_TRIES: u32 = 3;
-/// How often a pause looks whether it is over.
+/// How often a pause checks whether it is over.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The longest a lane sleeps without looking at the clock, which may be stepped.
+/// The longest sleep between two looks at the clock, which may be stepped.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
-/// What the lanes and the watcher know of each other.
-#[derive(Debug, Default)]
-pub struct Shared {
-    board: Mutex<Board>,
-    changed: Condvar,
-}
-
-/// What stands there.
-#[derive(Debug, Default)]
-pub struct Board {
-    /// The spool is written up to here.
-    pub end: Position,
-    /// Before this nothing is left in the spool.
-    pub floor: Position,
-    /// How far each alert has come.
-    pub alerts: BTreeMap<String, Progress>,
-    /// There is progress that is not on disk.
-    pub is_dirty: bool,
-    /// No more events will come: end when all is delivered.
-    pub is_closing: bool,
-}
-
-impl Shared {
-    /// The board, for as short a time as possible.
-    pub fn board(&self) -> MutexGuard<'_, Board> {
-        // Nobody who holds it can leave it half changed.
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Changes the board and wakes the lanes.
-    pub fn change(&self, change: impl FnOnce(&mut Board)) {
-        change(&mut self.board());
-        self.changed.notify_all();
-    }
-}
-
-/// One alert at work.
-pub struct Lane {
+/// One alert, to be run on a thread of its own.
+pub struct AlertWorker {
     alert: Alert,
-    /// What holds for all alerts.
+    /// The filter that holds for all alerts.
     common: Filter,
     actor: Actor,
-    limits: Limits,
+    limits: AlertLimits,
     gate: Gate,
     tail: Tail,
     shared: Arc<Shared>,
     clock: Clock,
     batch: Batch,
-    /// When the batch is sent.
+    /// When the batch is to be sent.
     due: Timestamp,
 }
 
-impl Lane {
+impl AlertWorker {
     /// Goes on from `progress`.
     pub fn new(
         alert: Alert,
@@ -94,11 +58,11 @@ impl Lane {
         shared: Arc<Shared>,
         clock: Clock,
     ) -> Self {
-        let limits = Limits { dedupe: alert.dedupe, rate: alert.rate };
+        let limits = AlertLimits { dedupe: alert.dedupe, rate: alert.rate };
         Self { alert, common, actor, limits, gate, tail, shared, clock, batch: Batch::default(), due: Timestamp::EPOCH }
     }
 
-    /// Works until nothing more comes and all is delivered: true; or false when something could not be.
+    /// Works until no more events come. Returns whether all were delivered.
     pub fn run(mut self) -> bool {
         loop {
             let (end, floor, is_closing) = {
@@ -140,7 +104,7 @@ impl Lane {
         matches(&self.common, event) && matches(&self.alert.filter, event) && self.gate.admit(event, self.limits, now)
     }
 
-    /// Actions of one event at a time get it now.
+    /// Adds to the batch; an action that takes one event at a time is given it at once.
     fn collect(&mut self, event: Event, now: Timestamp) {
         if self.batch.is_empty() {
             self.due = now.after(self.actor.batch());
@@ -148,11 +112,11 @@ impl Lane {
         self.batch.push(event, self.actor.batch_max());
     }
 
-    /// Delivers the batch. False when the end came before it was taken.
+    /// Delivers the batch. False when the watcher ended before it was delivered.
     fn flush(&mut self) -> bool {
         let batch = std::mem::take(&mut self.batch);
         let parts = match self.actor.batch_max() {
-            // What was folded may have come together with an event.
+            // A folded count may be due together with an event.
             1 => batch.events.into_iter().map(Batch::one).collect(),
             _ => vec![batch],
         };
@@ -195,7 +159,7 @@ impl Lane {
         false
     }
 
-    /// Waits for so long. False: the end has come, and it was tried often enough.
+    /// Waits. False when the watcher is ending and delivery was tried often enough.
     fn pause(&self, span: Duration, tries: u32) -> bool {
         let mut left = span;
         while !left.is_zero() {
@@ -208,7 +172,7 @@ impl Lane {
         true
     }
 
-    /// All up to here is delivered, or counted in the gate.
+    /// Notes that all up to here is delivered, or counted in the gate.
     fn acknowledge(&self) {
         let progress = Progress { position: self.tail.position(), gate: self.gate.clone() };
         let mut board = self.shared.board();
@@ -216,14 +180,14 @@ impl Lane {
         board.is_dirty = true;
     }
 
-    /// Nothing came: until something does, or something is due.
+    /// Waits until an event comes, or something is due.
     fn sleep(&self, end: Position, now: Timestamp) {
         let batch = (!self.batch.is_empty()).then(|| self.due.since(now));
         let wait = [batch, self.gate.wait(self.limits, now)].into_iter().flatten().min().unwrap_or(SLEEP_MAX);
         let board = self.shared.board();
         if board.end == end && !board.is_closing {
             let wait = wait.clamp(Duration::from_millis(1), SLEEP_MAX);
-            drop(self.shared.changed.wait_timeout(board, wait));
+            self.shared.wait(board, wait);
         }
     }
 
@@ -237,7 +201,7 @@ impl Lane {
     }
 }
 
-/// Doubles with every try, and is spread by half, so that many who wait for one server do not come at once.
+/// Doubles with every try, and varies by half, so that many sensors do not retry a server at the same moment.
 fn back_off(tries: u32, random: u64) -> Duration {
     let full = BACK_OFF_MIN.saturating_mul(1 << tries.saturating_sub(1).min(20)).min(BACK_OFF_MAX);
     full / 2 + full.mul_f64((random % 1000) as f64 / 2000.0)
