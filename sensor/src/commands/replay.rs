@@ -7,7 +7,7 @@ use crate::capture::file;
 use crate::capture::file::error::FileError;
 use crate::clock::Clock;
 use crate::config::replay::Replay;
-use crate::config::shared::Screen;
+use crate::config::output::Screen;
 use crate::export::lines::Lines;
 use crate::export::record::of_rows::address_records;
 use crate::export::table::write_hosts;

@@ -5,9 +5,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::{DbArgs, DbCommand, EventsArgs, ExportArgs, HostsArgs};
+use crate::cli::db::{DbArgs, DbCommand};
+use crate::cli::events::EventsArgs;
+use crate::cli::export::ExportArgs;
+use crate::cli::hosts::HostsArgs;
 use crate::clock::Clock;
-use crate::config::defaults::default_db;
+use crate::config::machine::default_db;
 use crate::config::error::ConfigError;
 use crate::config::parse::{parse_when, suggest};
 use crate::export::record::address::AddressRecord;

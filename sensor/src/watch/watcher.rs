@@ -1,8 +1,9 @@
 //! The loop of `sensor watch`.
 
 use crate::clock::Clock;
-use crate::config::alert::Watch;
-use crate::config::alert::{Alert, Task};
+use crate::config::watch::Watch;
+use crate::config::alert::Alert;
+use crate::config::watch::Task;
 use crate::export::record::event::EventRecord;
 use crate::export::table;
 use crate::terminal::failure::Failure;
@@ -91,8 +92,7 @@ impl Watcher {
         let is_new = saved.is_none();
         let since_us = config.since.as_nanos() / 1000;
         let state = saved.unwrap_or_else(|| State { since_us, ..State::default() });
-        // SAFETY: `geteuid` has no preconditions and cannot fail.
-        let own_uid = unsafe { libc::geteuid() };
+        let own_uid = crate::config::machine::user();
         let mut watcher = Self {
             config,
             clock,
