@@ -91,7 +91,11 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         for command in command.get_subcommands() {
-            assert!(command.get_about().is_some_and(|about| !about.to_string().contains('\n')), "{}", command.get_name());
+            assert!(
+                command.get_about().is_some_and(|about| !about.to_string().contains('\n')),
+                "{}",
+                command.get_name()
+            );
             for arg in command.get_arguments() {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
                 assert!(help.len() > 4 && !help.contains('\n'), "{} {}: '{help}'", command.get_name(), arg.get_id());

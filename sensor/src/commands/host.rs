@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::cli::host::{HostArgs, HostCommand};
 use crate::clock::Clock;
-use crate::config::machine::default_db;
 use crate::config::error::ConfigError;
+use crate::config::machine::default_db;
 use crate::control;
 use crate::control::host::{apply, read, written};
 use crate::control::{Answer, Request};

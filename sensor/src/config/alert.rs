@@ -11,7 +11,8 @@ use crate::config::webhook::{Webhook, WebhookKeys};
 keys! {
     /// `[[alert]]`: has exactly one of `command`, `webhook` and `mail`. There are at most 64 alerts.
     pub AlertKeys {
-        /// Its name, unique: letters, digits, `-`, `_` and `.`, at most 64; required
+        /// Its name, unique: letters, digits, `-`, `_` and `.`, at most 64
+        /// [default: none, it is required]
         name: String,
         /// Only these kinds of events [default: all]
         kinds: Vec<String>,

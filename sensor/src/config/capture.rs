@@ -154,7 +154,9 @@ mod tests {
 
     #[test]
     fn the_ring_is_a_power_of_two_within_bounds() {
-        for (ring_bytes, fits) in [(1 << 16, true), (1 << 30, true), (1 << 15, false), (1 << 31, false), (100_000, false)] {
+        for (ring_bytes, fits) in
+            [(1 << 16, true), (1 << 30, true), (1 << 15, false), (1 << 31, false), (100_000, false)]
+        {
             let keys = CaptureKeys { ring_bytes: Some(ring_bytes), ..CaptureKeys::default() };
             assert_eq!(keys.options().is_ok(), fits, "{ring_bytes}");
         }

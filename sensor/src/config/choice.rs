@@ -6,8 +6,7 @@ use serde::{Deserialize as _, Deserializer};
 /// Reads the value of the key `key` from the file; a word that is not one of the choices is an error that lists them.
 pub(super) fn read<'de, T: ValueEnum, D: Deserializer<'de>>(key: &str, deserializer: D) -> Result<T, D::Error> {
     let word = String::deserialize(deserializer)?;
-    T::from_str(&word, false)
-        .map_err(|_| serde::de::Error::custom(format!("{key} is {}, not '{word}'", list::<T>())))
+    T::from_str(&word, false).map_err(|_| serde::de::Error::custom(format!("{key} is {}, not '{word}'", list::<T>())))
 }
 
 /// `a, b or c`

@@ -92,7 +92,7 @@ pub enum ConfigError {
     #[error("days: '{0}' is not a day of the week; write it like mon, or sat-sun")]
     Day(String),
     /// A rule changes nothing.
-    #[error("[[policy.rule]]: a rule has no effect; give it severity = \"info\" (or another one) or mute = true")]
+    #[error("[[policy.rule]]: a rule needs severity = \"...\" or mute = true; without them it changes nothing")]
     IdleRule,
     /// Unknown hosts are to be reported again, but no known ones are named.
     #[error("renotify_h needs a list of known hosts; name them with known or known_file")]

@@ -71,10 +71,16 @@ mod tests {
         check("[[network]]\nswep = true\n", "s.toml, line 2: unknown key 'swep'; did you mean 'sweep'?");
         check("learning_s = \"long\"\n", "s.toml, line 1: ");
         check("\n\nmirror = [\n", "s.toml, line ");
-        check("name = \"a\"\ncapture = \"fast\"\n", "s.toml, line 2: capture is auto, driver, generic or packet, not 'fast'");
+        check(
+            "name = \"a\"\ncapture = \"fast\"\n",
+            "s.toml, line 2: capture is auto, driver, generic or packet, not 'fast'",
+        );
         check("syslog_format = \"bsd\"\n", "syslog_format is rfc5424 or arpwatch, not 'bsd'");
         check("zzzzzzzzzz = 1\n", "unknown key 'zzzzzzzzzz'");
         check("\"a\\nb\" = 1\n", "unknown key 'a\\nb'");
-        check("[network]\nprefix = \"10.0.0.0/8\"\n", "s.toml, line 1: 'network' is a list of tables; write [[network]]");
+        check(
+            "[network]\nprefix = \"10.0.0.0/8\"\n",
+            "s.toml, line 1: 'network' is a list of tables; write [[network]]",
+        );
     }
 }

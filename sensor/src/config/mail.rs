@@ -9,7 +9,7 @@ use crate::config::machine::host_name;
 keys! {
     /// `mail = {..}` of an alert.
     pub MailKeys {
-        /// Addresses that get the mail; at least one
+        /// Addresses that get the mail [default: none, at least one is required]
         to: Vec<String>,
         /// The sender's address [default: sensor@ and the host name]
         from: String,

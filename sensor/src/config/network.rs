@@ -46,7 +46,7 @@ keys! {
         /// How hosts are probed: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]
         #[arg(long, value_name = "LIST", env = "SENSOR_TECHNIQUES", value_delimiter = ',')]
         techniques: Vec<String>,
-        /// Whether name servers are asked for names; the flag and the variable say that they are not
+        /// Ask name servers for names; the flag and the variable switch that off
         #[arg(
             long = "no-resolve",
             env = "SENSOR_NO_RESOLVE",
@@ -77,7 +77,7 @@ keys! {
 keys! {
     /// `[[network]]`: addresses that live here; senders from elsewhere are bogons.
     pub NetworkKeys {
-        /// Its addresses, such as 192.168.1.0/24; required. `--network` and `SENSOR_CIDR` name networks without further keys
+        /// Its addresses, such as 192.168.1.0/24; the flag names networks without further keys [default: none, it is required]
         prefix: String,
         /// The interface on which its hosts live [default: any]
         interface: String,
@@ -197,6 +197,13 @@ impl Named {
     }
 }
 
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        // Every other test reads the defaults.
+        Self::general(&SettingsKeys::default()).expect("the defaults are right")
+    }
+}
+
 impl NetworkSettings {
     /// The settings of networks without any of their own.
     pub(super) fn general(keys: &SettingsKeys) -> Result<Self, ConfigError> {
@@ -214,11 +221,7 @@ impl NetworkSettings {
             allow_virtual_macs: BTreeSet::new(),
             snmp: None,
         };
-        let defaults = SettingsKeys {
-            ports: Some(keys.ports()),
-            gone_after: Some(keys.gone_after()),
-            ..keys.clone()
-        };
+        let defaults = SettingsKeys { ports: Some(keys.ports()), gone_after: Some(keys.gone_after()), ..keys.clone() };
         none.with(&defaults)
     }
 

@@ -9,7 +9,9 @@ use ipnet::IpNet;
 use crate::config::error::ConfigError;
 use crate::config::keys::keys;
 use crate::config::network::Named;
-use crate::config::parse::{parse_host, parse_kind, parse_macs, parse_prefix, parse_quiet, parse_segment, parse_severity};
+use crate::config::parse::{
+    parse_host, parse_kind, parse_macs, parse_prefix, parse_quiet, parse_segment, parse_severity,
+};
 use sensor_core::inventory::judge::policy::{Hours, Kin, Rule, Subjects, Telling};
 use sensor_core::inventory::model::quiet::Quiet;
 use sensor_core::types::Mac;
@@ -251,7 +253,7 @@ mod tests {
         check_wrong(&rule("severity = \"warn\""), "'warn' is not a severity: info, notice, warning or alert; did you");
         check_wrong(&rule("hours = \"25-26\"\nmute = true"), "hours: '25-26' are not hours of the day");
         check_wrong(&rule("days = [\"monday\"]\nmute = true"), "days: 'monday' is not a day of the week");
-        check_wrong(&rule("kinds = [\"bogon\"]"), "a rule needs `severity");
+        check_wrong(&rule("kinds = [\"bogon\"]"), "a rule needs severity");
         check_wrong(&rule("mute = \"yes\""), "s.toml, line 3: ");
         check_wrong("[policy]\nknown_file = \"/nowhere/known\"\n", "/nowhere/known: ");
     }

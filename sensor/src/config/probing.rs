@@ -21,10 +21,10 @@ keys! {
         /// The interface that probes the hosts of a mirror port, which cannot send
         #[arg(long, value_name = "IFACE", env = "SENSOR_PROBE_INTERFACE")]
         probe_interface: String,
-        /// Probes a second, at most: packets, 1 or more
+        /// Packets a second for all probes together, at most; 1 or more
         #[arg(long, value_name = "N", env = "SENSOR_RATE")]
         rate: u32 = 20,
-        /// Probes of one host in an hour, at most: packets
+        /// Packets to one host in an hour, at most
         #[arg(long, value_name = "N", env = "SENSOR_HOST_PER_HOUR")]
         host_per_hour: u32 = 240,
         /// How long an answer is waited for, in milliseconds, 1 or more

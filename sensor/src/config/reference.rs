@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use clap::{Args, Command};
 
 use crate::config::alert::AlertKeys;
-use crate::config::general::General;
 use crate::config::keys::{Key, Keys};
 use crate::config::mail::MailKeys;
 use crate::config::network::{NetworkKeys, SettingsKeys};
 use crate::config::policy::{PolicyKeys, RuleKeys};
+use crate::config::run::RunArgs;
 use crate::config::webhook::WebhookKeys;
 use crate::config::{capture, inventory, output, probing};
 
@@ -57,19 +57,20 @@ pub fn reference() -> Vec<Section> {
         probing::ProbingKeys::KEYS,
         SettingsKeys::KEYS,
     ];
-    let flags = General::augment_args(Command::new("sensor"));
+    let flags = RunArgs::augment_args(Command::new("sensor"));
     let mut network = entries(&[NetworkKeys::KEYS], None);
+    for entry in network.iter_mut().filter(|entry| entry.name == "prefix") {
+        // A network without further keys may be named by a flag.
+        (entry.flags, entry.env) = flag(&flags, "network");
+    }
     // What holds for every network may be set for one.
-    network.extend(entries(&[SettingsKeys::KEYS], None).into_iter().map(|entry| Entry {
-        default: "the general one".to_owned(),
-        ..entry
-    }));
+    network.extend(
+        entries(&[SettingsKeys::KEYS], None)
+            .into_iter()
+            .map(|entry| Entry { default: "the general one".to_owned(), ..entry }),
+    );
     vec![
-        Section {
-            title: "General",
-            about: "These stand before all tables.",
-            keys: entries(&general, Some(&flags)),
-        },
+        Section { title: "General", about: "These stand before all tables.", keys: entries(&general, Some(&flags)) },
         Section {
             title: "`[[network]]`",
             about: "Addresses that live here; senders from elsewhere are bogons. Several tables may be given.",
@@ -119,25 +120,23 @@ pub fn markdown() -> String {
 
 fn entries(parts: &[&[Key]], command: Option<&Command>) -> Vec<Entry> {
     let entry = |key: &Key| {
-        let arg = command.and_then(|command| command.get_arguments().find(|arg| arg.get_id() == key.name));
-        let short = arg.and_then(|arg| arg.get_short()).map(|short| format!("-{short}"));
-        let long = arg.and_then(|arg| arg.get_long()).map(|long| format!("--{long}"));
-        let env = arg.and_then(|arg| arg.get_env()).map(|env| env.to_string_lossy().into_owned());
+        let (flags, env) = command.map(|command| flag(command, key.name)).unwrap_or_default();
         let (text, default) = match key.about.trim().split_once(" [default: ") {
             Some((text, default)) => (text, default.trim_end_matches(']').to_owned()),
             None => (key.about.trim(), key.default.map(|default| format!("`{default}`")).unwrap_or_default()),
         };
-        Entry {
-            name: key.name,
-            kind: key.kind,
-            unit: unit(key.name),
-            default,
-            flags: short.into_iter().chain(long).collect(),
-            env,
-            text: text.to_owned(),
-        }
+        Entry { name: key.name, kind: key.kind, unit: unit(key.name), default, flags, env, text: text.to_owned() }
     };
     parts.iter().copied().flatten().map(entry).collect()
+}
+
+/// The flags and the variable of an argument.
+fn flag(command: &Command, id: &str) -> (Vec<String>, Option<String>) {
+    let arg = command.get_arguments().find(|arg| arg.get_id() == id);
+    let short = arg.and_then(|arg| arg.get_short()).map(|short| format!("-{short}"));
+    let long = arg.and_then(|arg| arg.get_long()).map(|long| format!("--{long}"));
+    let env = arg.and_then(|arg| arg.get_env()).map(|env| env.to_string_lossy().into_owned());
+    (short.into_iter().chain(long).collect(), env)
 }
 
 /// The unit that a key's name ends in.
@@ -200,7 +199,7 @@ mod tests {
 
     #[test]
     fn every_default_is_a_value_of_its_type() {
-        let general = General::default();
+        let general = crate::config::general::General::default();
         assert_eq!(general.capture.options().unwrap().ring_bytes, 4_194_304);
         assert_eq!(general.output.syslog_server().unwrap(), None);
         assert_eq!(general.inventory.learning_s(), 600);

@@ -90,7 +90,12 @@ impl Source<'_> {
         format!("{}, line {line}", self.path.display())
     }
 
-    fn unknown<'k>(self, key: &str, span: Option<Range<usize>>, known: impl IntoIterator<Item = &'k str>) -> ConfigError {
+    fn unknown<'k>(
+        self,
+        key: &str,
+        span: Option<Range<usize>>,
+        known: impl IntoIterator<Item = &'k str>,
+    ) -> ConfigError {
         let suggestion = suggest(key, known);
         ConfigError::UnknownKey { place: self.place(span), key: key.escape_debug().to_string(), suggestion }
     }

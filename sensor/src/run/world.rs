@@ -2,8 +2,8 @@
 
 use crate::capture::live::Live;
 use crate::clock::Clock;
-use crate::config::probing::Probing;
 use crate::config::output::Screen;
+use crate::config::probing::Probing;
 use crate::control::Control;
 use crate::control::status::Inquiry;
 use crate::pipeline::intake::Intake;

@@ -1,9 +1,9 @@
 //! The loop of `sensor watch`.
 
 use crate::clock::Clock;
-use crate::config::watch::Watch;
 use crate::config::alert::Alert;
 use crate::config::watch::Task;
+use crate::config::watch::Watch;
 use crate::export::record::event::EventRecord;
 use crate::export::table;
 use crate::terminal::failure::Failure;
