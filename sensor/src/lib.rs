@@ -15,10 +15,10 @@ pub mod probe;
 pub mod store;
 /// What leaves the sensor: records, sinks, tables.
 pub mod export;
-/// The command line as it was typed.
-pub mod cli;
 /// What the command line, the environment and the configuration file mean.
 pub mod config;
+/// The command line: one file a command's arguments.
+pub mod cli;
 /// What is said to a person: notices, the screen, failures.
 pub mod terminal;
 /// From a frame to events, for `run`, `scan` and `replay` alike.

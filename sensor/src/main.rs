@@ -7,13 +7,14 @@ use clap::Parser;
 
 use sensor::capture::iface;
 use sensor::capture::live::Live;
-use sensor::cli::{Cli, Command, Later};
+use sensor::cli::later::Later;
+use sensor::cli::{Cli, Command};
 use sensor::clock::Clock;
 use sensor::commands::doctor;
 use sensor::commands::status;
 use sensor::commands::{host, mute, replay, scan, show};
 use sensor::config;
-use sensor::config::shared::Screen;
+use sensor::config::output::Screen;
 use sensor::control::Control;
 use sensor::control::status::Inquiry;
 use sensor::export::journal;
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
         Command::Mute(Later(args)) => mute::mute(&args, &clock),
         Command::Status(Later(args)) => status::status(&args),
         Command::Doctor(Later(args)) => doctor::doctor(&args, &clock),
-        Command::Watch(Later(args)) => config::alert::Watch::new(args, clock.now())
+        Command::Watch(Later(args)) => config::watch::Watch::new(args, clock.now())
             .map_err(Failure::from)
             .and_then(|config| watch::watcher::watch(config, clock)),
         Command::Db(Later(args)) => show::db(&args),
@@ -101,8 +102,8 @@ fn open_world(config: config::run::Run, clock: Clock) -> Result<World, Failure> 
     let log = sensor::pipeline::open::open_lines(config.sightings.as_ref())?.map(Lines::hasty);
     let lines = sensor::pipeline::open::open_lines(config.events.as_ref())?;
     let here = iface::addresses::addresses().map_err(Failure::system("interfaces cannot be listed"))?;
-    let voices = speakers::voices(&config.ports, &config.asking, &config.named_interfaces, &here)?;
-    let (ports, alias) = speakers::ports(&config.ports, voices.is_some().then_some(config.asking.interface).flatten());
+    let voices = speakers::voices(&config.ports, &config.probing, &config.named_interfaces, &here)?;
+    let (ports, alias) = speakers::ports(&config.ports, voices.is_some().then_some(config.probing.interface).flatten());
     // The capture comes before the database, so that a typing error in an interface makes no empty database.
     let capture = Live::open(&ports, &config.capture)?;
     make_default_folder(&config.db)?;
@@ -114,7 +115,7 @@ fn open_world(config: config::run::Run, clock: Clock) -> Result<World, Failure> 
         settle: SETTLE,
         own_macs: here.macs(),
         prefixes: watch.homes(alias),
-        allow: config.asking.networks.iter().map(config::asking::Named::allow).collect(),
+        allow: config.probing.networks.iter().map(config::network::Named::allow).collect(),
         explain: voices.is_some().then_some(EXPLAIN),
         history: false,
     };
@@ -149,7 +150,7 @@ fn open_world(config: config::run::Run, clock: Clock) -> Result<World, Failure> 
     let outbox = Outbox::open(sinks, screen, &saved.marks, saved.published_to, newest, &config.db, clock)
         .map_err(Failure::system("a sink's thread cannot start"))?;
     let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
-    intake.judge.set_policy(config.telling);
+    intake.judge.set_policy(config.policy);
     let spoken = voices.as_ref().map(|voices| voices.equipment.voices.clone()).unwrap_or_default();
     let prober = match voices {
         Some(Voices { policy, equipment }) => {
@@ -183,7 +184,7 @@ fn open_world(config: config::run::Run, clock: Clock) -> Result<World, Failure> 
         store,
         prober,
         speakers: Speakers::new(spoken),
-        asking: config.asking,
+        asking: config.probing,
         watch,
         alias,
         outbox,
@@ -197,7 +198,7 @@ fn open_world(config: config::run::Run, clock: Clock) -> Result<World, Failure> 
 /// The default place is ours to make; a folder that was named must be there, because a typing error would hide.
 fn make_default_folder(db: &Path) -> Result<(), Failure> {
     match db.parent() {
-        Some(folder) if db == config::defaults::default_db() => std::fs::create_dir_all(folder)
+        Some(folder) if db == config::machine::default_db() => std::fs::create_dir_all(folder)
             .map_err(Failure::system(format!("{} cannot be made; name a database with --db", folder.display()))),
         _ => Ok(()),
     }

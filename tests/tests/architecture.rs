@@ -16,8 +16,8 @@ const ROOMS: [&[&str]; 9] = [
     &["control"],
     &["pipeline"],
     &["terminal"],
-    &["config"],
     &["cli"],
+    &["config"],
     &["capture", "export", "probe", "store"],
     &["clock", "system", "vendor"],
 ];

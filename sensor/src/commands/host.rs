@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::cli::{HostArgs, HostCommand};
+use crate::cli::host::{HostArgs, HostCommand};
 use crate::clock::Clock;
-use crate::config::defaults::default_db;
 use crate::config::error::ConfigError;
+use crate::config::machine::default_db;
 use crate::control;
 use crate::control::host::{apply, read, written};
 use crate::control::{Answer, Request};

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::cli::MuteArgs;
+use crate::cli::mute::MuteArgs;
 use crate::clock::Clock;
-use crate::config::defaults::default_db;
 use crate::config::error::ConfigError;
+use crate::config::machine::default_db;
 use crate::config::parse::parse_span;
 use crate::config::parse::{no_target, parse_target};
 use crate::control;

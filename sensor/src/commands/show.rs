@@ -5,10 +5,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::{DbArgs, DbCommand, EventsArgs, ExportArgs, HostsArgs};
+use crate::cli::db::{DbArgs, DbCommand};
+use crate::cli::events::EventsArgs;
+use crate::cli::export::ExportArgs;
+use crate::cli::hosts::HostsArgs;
 use crate::clock::Clock;
-use crate::config::defaults::default_db;
 use crate::config::error::ConfigError;
+use crate::config::machine::default_db;
 use crate::config::parse::{parse_when, suggest};
 use crate::export::record::address::AddressRecord;
 use crate::export::record::of_rows::address_records;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::cli::StatusArgs;
-use crate::config::defaults::default_db;
+use crate::cli::status::StatusArgs;
+use crate::config::machine::default_db;
 use crate::control::socket;
 use crate::terminal::failure::Failure;
 use crate::terminal::screen;

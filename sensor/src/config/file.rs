@@ -1,94 +1,31 @@
 //! The configuration file.
 
-use crate::cli::{CaptureArg, SyslogArg};
-use crate::config::asking;
-use crate::config::asking::Keys;
-use crate::config::error::ConfigError;
-use crate::config::parse::suggest;
-use crate::config::telling;
-use crate::config::{DEFAULT_FILE, FILE_KEYS, NETWORK_KEYS};
-use serde::Deserialize;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The configuration file's keys.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+use crate::config::alert::AlertKeys;
+use crate::config::error::ConfigError;
+use crate::config::general::General;
+use crate::config::network::{NetworkKeys, SettingsKeys};
+use crate::config::policy::PolicyKeys;
+use crate::config::table::Table;
+use crate::config::webhook::WebhookKeys;
+
+/// What the file says.
+#[derive(Debug, Default)]
 pub(crate) struct File {
-    pub(crate) interface: Vec<String>,
-    pub(crate) mirror: Vec<String>,
-    pub(crate) capture: Option<CaptureArg>,
-    pub(crate) db: Option<PathBuf>,
-    pub(crate) events: Option<PathBuf>,
-    pub(crate) sightings: Option<PathBuf>,
-    pub(crate) syslog: Option<String>,
-    pub(crate) syslog_format: Option<SyslogArg>,
-    pub(crate) learning_s: Option<u64>,
-    pub(crate) refresh_s: Option<u64>,
-    pub(crate) fix_nic: Option<bool>,
-    pub(crate) ring_bytes: Option<u32>,
-    pub(crate) oui: Option<PathBuf>,
-    pub(crate) fingerprints: Option<PathBuf>,
-    pub(crate) p0f: Option<PathBuf>,
-    pub(crate) name: Option<String>,
-    pub(crate) passive: Option<bool>,
-    pub(crate) probe_interface: Option<String>,
-    pub(crate) rate: Option<u32>,
-    pub(crate) host_per_hour: Option<u32>,
-    pub(crate) timeout_ms: Option<u64>,
-    pub(crate) concurrency: Option<usize>,
-    pub(crate) never_probe: Option<Vec<String>>,
-    pub(crate) quiet_hours: Option<Vec<String>>,
-    pub(crate) sweep: Option<asking::Sweep>,
-    pub(crate) techniques: Option<Vec<String>>,
-    pub(crate) resolve: Option<bool>,
-    pub(crate) nameservers: Option<Vec<String>>,
-    pub(crate) ports: Option<asking::Ports>,
-    pub(crate) gone_after: Option<String>,
-    pub(crate) snmp: Option<PathBuf>,
-    pub(crate) network: Vec<Network>,
-    pub(crate) policy: telling::Keys,
+    pub(crate) general: General,
+    pub(crate) networks: Vec<(NetworkKeys, SettingsKeys)>,
+    pub(crate) policy: PolicyKeys,
+    pub(crate) alerts: Vec<(AlertKeys, WebhookKeys)>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct Network {
-    pub(crate) prefix: String,
-    pub(crate) interface: Option<String>,
-    pub(crate) segment: Option<String>,
-    pub(crate) passive: Option<bool>,
-    pub(crate) sweep: Option<asking::Sweep>,
-    pub(crate) techniques: Option<Vec<String>>,
-    pub(crate) resolve: Option<bool>,
-    pub(crate) nameservers: Option<Vec<String>>,
-    pub(crate) ports: Option<asking::Ports>,
-    pub(crate) gone_after: Option<String>,
-    pub(crate) allow_dhcp_servers: Option<Vec<String>>,
-    pub(crate) allow_routers: Option<Vec<String>>,
-    pub(crate) allow_virtual_macs: Option<Vec<String>>,
-    pub(crate) snmp: Option<PathBuf>,
-}
-
-impl Network {
-    pub(crate) fn keys(self) -> Keys {
-        Keys {
-            passive: self.passive,
-            sweep: self.sweep,
-            techniques: self.techniques,
-            resolve: self.resolve,
-            nameservers: self.nameservers,
-            ports: self.ports,
-            gone_after: self.gone_after,
-            allow_dhcp_servers: self.allow_dhcp_servers,
-            allow_routers: self.allow_routers,
-            allow_virtual_macs: self.allow_virtual_macs,
-            snmp: self.snmp,
-        }
-    }
-}
+const DEFAULT: &str = "/etc/sensor/sensor.toml";
 
 impl File {
+    /// The file of this name, or the default one, which need not exist.
     pub(crate) fn find(named: Option<&Path>) -> Result<Self, ConfigError> {
-        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+        let path = named.unwrap_or(Path::new(DEFAULT));
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(path, &text),
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
@@ -96,36 +33,54 @@ impl File {
         }
     }
 
+    /// The file from its text; `path` is for errors.
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let wrong = |error: &toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-            ConfigError::File { path: format!("{}, line {line}", path.display()), message }
-        };
-        let table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
-        let unknown = |key: &str, known: &[&'static str]| ConfigError::UnknownKey {
-            path: path.to_owned(),
-            key: key.to_owned(),
-            suggestion: suggest(key, known.iter().copied()),
-        };
-        if let Some(key) = table.keys().find(|key| !FILE_KEYS.contains(&key.as_str())) {
-            return Err(unknown(key, &FILE_KEYS));
+        let mut table = Table::parse(path, text)?;
+        let mut file = Self { general: General::take(&mut table)?, ..Self::default() };
+        for mut network in table.list("network")? {
+            file.networks.push((network.take()?, network.take()?));
+            network.finish()?;
         }
-        let networks = table.get("network").and_then(toml::Value::as_array).into_iter().flatten();
-        for network in networks.filter_map(toml::Value::as_table) {
-            if let Some(key) = network.keys().find(|key| !NETWORK_KEYS.contains(&key.as_str())) {
-                return Err(unknown(key, &NETWORK_KEYS));
-            }
+        file.policy = table.inner("policy")?;
+        for mut alert in table.list("alert")? {
+            file.alerts.push((alert.take()?, alert.take()?));
+            alert.finish()?;
         }
-        if let Some(policy) = table.get("policy").and_then(toml::Value::as_table) {
-            let rules = policy.get("rule").and_then(toml::Value::as_array).into_iter().flatten();
-            let rules = rules.filter_map(toml::Value::as_table).map(|rule| (rule, &telling::RULE_KEYS[..]));
-            for (table, keys) in [(policy, &telling::POLICY_KEYS[..])].into_iter().chain(rules) {
-                if let Some(key) = table.keys().find(|key| !keys.contains(&key.as_str())) {
-                    return Err(unknown(key, keys));
-                }
-            }
-        }
-        toml::from_str(text).map_err(|error| wrong(&error))
+        table.finish()?;
+        Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let got =
+            File::parse(Path::new("s.toml"), text).map_or_else(|error| error.to_string(), |file| format!("{file:?}"));
+        assert!(got.contains(expected), "{got}");
+        assert!(!got.contains('\n'), "{got}");
+    }
+
+    #[test]
+    fn the_file_says_what_is_wrong_with_it() {
+        check("mirror = [\"eth1\"]\n", "mirror: Some([\"eth1\"])");
+        check("miror = [\"eth1\"]\n", "s.toml, line 1: unknown key 'miror'; did you mean 'mirror'?");
+        check("[[network]]\nprefx = \"10.0.0.0/8\"\n", "s.toml, line 2: unknown key 'prefx'; did you mean 'prefix'?");
+        check("[[network]]\nswep = true\n", "s.toml, line 2: unknown key 'swep'; did you mean 'sweep'?");
+        check("learning_s = \"long\"\n", "s.toml, line 1: ");
+        check("\n\nmirror = [\n", "s.toml, line ");
+        check(
+            "name = \"a\"\ncapture = \"fast\"\n",
+            "s.toml, line 2: capture is auto, driver, generic or packet, not 'fast'",
+        );
+        check("syslog_format = \"bsd\"\n", "syslog_format is rfc5424 or arpwatch, not 'bsd'");
+        check("zzzzzzzzzz = 1\n", "unknown key 'zzzzzzzzzz'");
+        check("\"a\\nb\" = 1\n", "unknown key 'a\\nb'");
+        check(
+            "[network]\nprefix = \"10.0.0.0/8\"\n",
+            "s.toml, line 1: 'network' is a list of tables; write [[network]]",
+        );
     }
 }

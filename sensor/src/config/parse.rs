@@ -1,26 +1,19 @@
 //! Values as they are typed, on the command line and in the file.
 
-use crate::capture::iface;
-use crate::capture::options::{Port, Role};
-use crate::config::error::ConfigError;
-use crate::config::shared::{self, Screen};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
 use ipnet::IpNet;
+
+use crate::config::error::ConfigError;
 use sensor_core::inventory::correlator::settings::Members;
 use sensor_core::inventory::event::{Kind, Severity};
 use sensor_core::inventory::judge::mute::MuteTarget;
 use sensor_core::inventory::model::host::HostId;
 use sensor_core::inventory::model::quiet::Quiet;
 use sensor_core::inventory::planner::probe::Technique;
-use sensor_core::types::Mac;
-use sensor_core::types::Segment;
-use sensor_core::types::Tunnel;
-use sensor_core::types::Vlans;
-use sensor_core::types::{Iface, Timestamp};
-use std::collections::BTreeSet;
-use std::net::IpAddr;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use sensor_core::types::{Iface, Mac, Segment, Timestamp, Tunnel, Vlans};
 
 /// A moment from a span before `now` (`90s`, `15m`, `2h`, `7d`) or an RFC 3339 time.
 pub fn parse_when(text: &str, now: Timestamp) -> Result<Timestamp, ConfigError> {
@@ -51,57 +44,15 @@ pub fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Stri
     }
 }
 
-pub(crate) fn ports(hosts: &[String], mirrors: &[String]) -> Result<Vec<Port>, ConfigError> {
-    let mut ports: Vec<Port> = Vec::new();
-    let named = hosts.iter().map(|name| (name, Role::Host)).chain(mirrors.iter().map(|name| (name, Role::Mirror)));
-    for (name, role) in named {
-        let iface = parse_iface(name)?;
-        match ports.iter().find(|port| port.iface == iface) {
-            Some(port) if port.role != role => return Err(ConfigError::TwoRoles(iface)),
-            Some(_) => {}
-            None => ports.push(Port { iface, role }),
-        }
-    }
-    if ports.is_empty() {
-        let iface = iface::proc::default_route_iface().ok_or(ConfigError::NoInterface)?;
-        ports.push(Port { iface, role: Role::Host });
-    }
-    Ok(ports)
-}
-
-/// An interface from its name.
+/// An interface, from its name.
 pub fn parse_iface(name: &str) -> Result<Iface, ConfigError> {
     Iface::new(name).ok_or_else(|| ConfigError::Iface(name.escape_debug().to_string()))
-}
-
-pub(crate) fn prefixes(setting: &'static str, texts: &[String]) -> Result<Vec<(Option<Iface>, IpNet)>, ConfigError> {
-    texts.iter().map(|text| Ok((None, parse_prefix(setting, text)?))).collect()
 }
 
 pub(crate) fn parse_prefix(setting: &'static str, text: &str) -> Result<IpNet, ConfigError> {
     let prefix = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     let bad = || ConfigError::Cidr { setting, value: text.escape_debug().to_string() };
     Ok(prefix.ok_or_else(bad)?.trunc())
-}
-
-pub(crate) fn target(path: Option<PathBuf>) -> Option<shared::Target> {
-    path.map(|path| if path == Path::new("-") { shared::Target::Stdout } else { shared::Target::File(path) })
-}
-
-pub(crate) fn screen(
-    json: bool,
-    events: &Option<shared::Target>,
-    sightings: &Option<shared::Target>,
-) -> Result<Screen, ConfigError> {
-    let taken = [events, sightings].into_iter().filter(|target| **target == Some(shared::Target::Stdout)).count();
-    match (taken, json) {
-        (2, _) => Err(ConfigError::TwoOnStdout),
-        (1, _) => Ok(Screen::Quiet),
-        (_, true) => Ok(Screen::Json),
-        // Under systemd standard output is the journal, which has the events already, with their fields.
-        _ if std::env::var_os("JOURNAL_STREAM").is_some() => Ok(Screen::Quiet),
-        _ => Ok(Screen::Text),
-    }
 }
 
 /// Ports and ranges of them, in the order given, each once: `22,80,8000-8010`.
@@ -153,6 +104,7 @@ pub(crate) fn parse_members(setting: &'static str, texts: &[String]) -> Result<M
 pub(crate) fn parse_technique(word: &str) -> Result<Technique, ConfigError> {
     Technique::parse(word).ok_or_else(|| ConfigError::Technique {
         value: word.escape_debug().to_string(),
+        known: Technique::ALL.map(Technique::name).join(", "),
         suggestion: suggest(word, Technique::ALL.map(Technique::name)),
     })
 }
@@ -162,7 +114,7 @@ pub(crate) fn parse_server(text: &str) -> Result<SocketAddr, ConfigError> {
     address.ok_or_else(|| ConfigError::Server(text.escape_debug().to_string()))
 }
 
-/// `22:00-06:00`, local time.
+/// Hours of the day, local time: `22:00-06:00`.
 pub(crate) fn parse_quiet(setting: &'static str, text: &str) -> Result<Quiet, ConfigError> {
     let minute = |text: &str| {
         let (hour, minute) = text.trim().split_once(':')?;
@@ -174,7 +126,8 @@ pub(crate) fn parse_quiet(setting: &'static str, text: &str) -> Result<Quiet, Co
     quiet.ok_or_else(|| ConfigError::Quiet { setting, value: text.escape_debug().to_string() })
 }
 
-/// `eth1`, `eth1.30`, `eth1.100.30`, `eth1/vxlan42.30`. An interface whose own name ends so (a VLAN interface) is named by `interface`.
+/// A segment: `eth1`, `eth1.30`, `eth1.100.30`, `eth1/vxlan42.30`. An interface whose own name ends in `.30` (a VLAN
+/// interface) cannot be written so; it is named by `interface`.
 pub(crate) fn parse_segment(text: &str) -> Result<Segment, ConfigError> {
     let mut parts = text.split('.');
     let bad = || ConfigError::Segment(text.escape_debug().to_string());
@@ -194,7 +147,7 @@ pub(crate) fn parse_segment(text: &str) -> Result<Segment, ConfigError> {
     Ok(Segment { iface, tunnel, vlans: Vlans::new(vlans) })
 }
 
-/// A host's id as written in events.
+/// A host's id, as events have it: 16 hexadecimal digits.
 pub(crate) fn parse_host(text: &str) -> Option<HostId> {
     let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_id.then(|| u64::from_str_radix(text, 16).ok().map(HostId)).flatten()
@@ -226,7 +179,7 @@ pub fn parse_target(text: &str) -> Result<MuteTarget, ConfigError> {
     target.ok_or_else(|| no_target(text))
 }
 
-/// The error for a word that names nothing.
+/// The error for a word that names nothing that can be muted.
 pub fn no_target(text: &str) -> ConfigError {
     let suggestion = suggest(text, Kind::ALL.map(Kind::name));
     ConfigError::Target { value: text.escape_debug().to_string(), suggestion }
@@ -239,4 +192,86 @@ pub(crate) fn parse_macs(setting: &'static str, texts: &[String]) -> Result<BTre
         Mac::parse(text).ok_or_else(bad)
     };
     texts.iter().map(mac).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<T: std::fmt::Debug + PartialEq>(got: Result<T, ConfigError>, expected: Option<T>) {
+        assert_eq!(got.as_ref().ok(), expected.as_ref());
+        if let Err(error) = got {
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn ports_and_ranges() {
+        check(parse_ports("22,80"), Some(vec![22, 80]));
+        check(parse_ports("80, 22 ,79-81"), Some(vec![80, 22, 79, 81]));
+        check(parse_ports(""), Some(vec![]));
+        for bad in ["0", "65536", "5-4", "http", "1-", "-5"] {
+            check(parse_ports(bad), None);
+        }
+    }
+
+    #[test]
+    fn spans() {
+        check(parse_span("sweep", "90s"), Some(Duration::from_secs(90)));
+        check(parse_span("sweep", "7d"), Some(Duration::from_secs(7 * 86_400)));
+        for bad in ["", "5", "0s", "-1s", "1w", "é", "99999999999999999999h"] {
+            check(parse_span("sweep", bad), None);
+        }
+    }
+
+    #[test]
+    fn quiet_hours() {
+        let parse_quiet = |text| parse_quiet("quiet_hours", text);
+        check(parse_quiet("22:00-06:30"), Some(Quiet { from: 1320, to: 390 }));
+        check(parse_quiet("00:00-24:00"), Some(Quiet { from: 0, to: 1440 }));
+        for bad in ["", "22-6", "25:00-01:00", "10:60-11:00", "10:00-10:00", "24:00-01:00"] {
+            check(parse_quiet(bad), None);
+        }
+    }
+
+    #[test]
+    fn segments() {
+        let segment = |iface, vlans| Iface::new(iface).map(|iface| Segment::tagged(iface, Vlans::new(vlans)));
+        check(parse_segment("eth1"), segment("eth1", [0, 0]));
+        check(parse_segment("eth1.100.30"), segment("eth1", [100, 30]));
+        for bad in ["", "eth1.0", "eth1.4096", "eth1.1.2.3", "eth1.x"] {
+            check(parse_segment(bad), None);
+        }
+    }
+
+    fn check_when(text: &str, expected_s: Option<i64>) {
+        let got = parse_when(text, Timestamp::from_secs(1_000_000)).ok();
+        assert_eq!(got, expected_s.map(Timestamp::from_secs), "{text}");
+    }
+
+    #[test]
+    fn spans_and_times() {
+        check_when("90s", Some(999_910));
+        check_when("15m", Some(999_100));
+        check_when("1d", Some(913_600));
+        check_when("1970-01-02T00:00:00Z", Some(86_400));
+        check_when("-5m", None);
+        check_when("yesterday", None);
+        check_when("", None);
+        check_when("99999999999999d", None);
+        check_when("é", None);
+    }
+
+    fn check_prefix(text: &str, expected: Option<&str>) {
+        assert_eq!(parse_prefix("--network", text).ok().map(|net| net.to_string()).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn prefixes_and_addresses() {
+        check_prefix("10.1.2.3/8", Some("10.0.0.0/8"));
+        check_prefix("2001:db8::1", Some("2001:db8::1/128"));
+        check_prefix("10.0.0.0/33", None);
+        check_prefix("10.0.0/8", None);
+    }
 }

@@ -1,48 +1,68 @@
 //! The configuration of `sensor run`.
 
-use crate::capture::options::{Method, Options, Port};
-use crate::cli::{AskArgs, CaptureArg, RunArgs, SyslogArg};
-use crate::config::LEARNING_S;
-use crate::config::asking::{Asking, Named};
-use crate::config::asking::{General, Keys};
-use crate::config::defaults::{default_db, host_name};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ipnet::IpNet;
+
+use crate::capture::options::{Options, Port};
 use crate::config::error::ConfigError;
 use crate::config::file::File;
-use crate::config::parse::{parse_iface, parse_prefix, ports, prefixes, screen, target};
-use crate::config::shared::{Inventory, Screen, Target};
-use crate::config::telling;
+use crate::config::general::General;
+use crate::config::inventory::Inventory;
+use crate::config::machine::default_db;
+use crate::config::network::{Named, NetworkKeys, SettingsKeys};
+use crate::config::output::{Screen, Target};
+use crate::config::parse::parse_prefix;
+use crate::config::policy::policy;
+use crate::config::probing::{Probing, ProbingKeys};
 use crate::export::syslog;
 use sensor_core::inventory::correlator::settings::Allow;
 use sensor_core::inventory::judge::policy::EventPolicy;
 use sensor_core::types::Iface;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+
+/// `sensor run`
+#[derive(Debug, Default, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub general: General,
+    /// The configuration file [default: /etc/sensor/sensor.toml where it exists]
+    #[arg(long, value_name = "FILE", env = "SENSOR_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Print events and, every ten seconds, a status line as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// A network that is heard here, and is swept; senders from elsewhere are bogons. May be given several times
+    #[arg(long, value_name = "CIDR", env = "SENSOR_CIDR", value_delimiter = ',')]
+    pub network: Vec<String>,
+}
 
 /// What `sensor run` is to do.
 #[derive(Debug)]
 pub struct Run {
     /// Where to listen.
     pub ports: Vec<Port>,
-    /// How.
+    /// How to capture.
     pub capture: Options,
-    /// Where to remember.
+    /// The database.
     pub db: PathBuf,
     /// Where to write events besides the journal.
     pub events: Option<Target>,
     /// Where to write sightings.
     pub sightings: Option<Target>,
-    /// Which syslog server to send events to, and in which form.
+    /// The syslog server to send events to, and their form there.
     pub syslog: Option<(syslog::Address, syslog::form::Format)>,
-    /// What happens on standard output.
+    /// What is printed on standard output.
     pub screen: Screen,
     /// What the events and the inventory depend on.
     pub inventory: Inventory,
-    /// What may be asked.
-    pub asking: Asking,
+    /// What may be probed.
+    pub probing: Probing,
     /// Interfaces that were named, and not found by a default.
     pub named_interfaces: Vec<Iface>,
-    /// What is told.
-    pub telling: EventPolicy,
+    /// Which events are reported.
+    pub policy: EventPolicy,
     /// The configuration file, where one was named.
     pub file: Option<PathBuf>,
 }
@@ -50,8 +70,8 @@ pub struct Run {
 /// What SIGHUP reads anew.
 #[derive(Debug)]
 pub struct Reloaded {
-    /// What is told.
-    pub telling: EventPolicy,
+    /// Which events are reported.
+    pub policy: EventPolicy,
     /// Who may serve and route.
     pub allow: Vec<Allow>,
 }
@@ -60,84 +80,25 @@ impl Run {
     /// From flags and environment (`args`) and the file that they or the default name.
     pub fn new(args: RunArgs) -> Result<Self, ConfigError> {
         let file = File::find(args.config.as_deref())?;
-        let hosts = first_nonempty(args.interface, file.interface);
-        let mirrors = first_nonempty(args.mirror, file.mirror);
-        let events = target(args.events.or(file.events));
-        let sightings = target(args.sightings.or(file.sightings));
-        let defaults = Options::default();
-        let ring_bytes = args.ring.or(file.ring_bytes).unwrap_or(defaults.ring_bytes);
-        if !ring_bytes.is_power_of_two() || !(1 << 16..=1 << 30).contains(&ring_bytes) {
-            return Err(ConfigError::Ring(ring_bytes));
-        }
-        let mut networks = prefixes("--network", &args.network)?;
-        let mut asked: Vec<_> = networks.iter().map(|(_, net)| (*net, None, None, Keys::default())).collect();
-        for network in file.network {
-            let on = network.interface.as_deref().map(parse_iface).transpose()?;
-            let prefix = parse_prefix("[[network]] prefix", &network.prefix)?;
-            networks.push((on, prefix));
-            asked.push((prefix, on, network.segment.clone(), network.keys()));
-        }
-        let general = General {
-            probe_interface: file.probe_interface,
-            rate: file.rate,
-            host_per_hour: file.host_per_hour,
-            timeout_ms: file.timeout_ms,
-            concurrency: file.concurrency,
-            never_probe: file.never_probe,
-            quiet_hours: file.quiet_hours,
-        };
-        let keys = Keys {
-            passive: file.passive,
-            sweep: file.sweep,
-            techniques: file.techniques,
-            resolve: file.resolve,
-            nameservers: file.nameservers,
-            ports: file.ports,
-            gone_after: file.gone_after,
-            allow_dhcp_servers: None,
-            allow_routers: None,
-            allow_virtual_macs: None,
-            snmp: file.snmp,
-        };
-        let asking = Asking::new(args.ask, general, keys, asked)?;
-        let telling = telling::telling(file.policy, &asking.networks)?;
-        let named = hosts.iter().map(|name| parse_iface(name)).collect::<Result<Vec<_>, _>>()?;
-        let named_interfaces = named.into_iter().chain(asking.interface).collect();
-        let capture = match args.capture {
-            Some(how) => Some(how),
-            None => file.capture,
-        };
+        let General { capture, output, inventory, probing, settings } = args.general.over(file.general);
+        let mut networks = named_by_flag(&args.network)?;
+        networks.extend(file.networks);
+        let probing = Probing::new(probing, settings, networks)?;
+        let syslog = output.syslog_server()?;
+        let (events, sightings) = (output.events.map(Target::new), output.sightings.map(Target::new));
         Ok(Self {
-            asking,
-            telling,
-            file: args.config,
-            named_interfaces,
-            ports: ports(&hosts, &mirrors)?,
-            capture: Options {
-                method: match capture.unwrap_or(CaptureArg::Auto) {
-                    CaptureArg::Auto => Method::Auto,
-                    CaptureArg::Driver => Method::Driver,
-                    CaptureArg::Generic => Method::Generic,
-                    CaptureArg::Packet => Method::Packet,
-                },
-                ring_bytes,
-                fix_nic: args.fix_nic || file.fix_nic.unwrap_or(false),
-                refresh: args.refresh.or(file.refresh_s).map_or(defaults.refresh, Duration::from_secs),
-                policing: defaults.policing,
-            },
-            db: args.db.path.or(file.db).unwrap_or_else(default_db),
-            screen: screen(args.json, &events, &sightings)?,
+            ports: capture.ports()?,
+            capture: capture.options()?,
+            db: output.db.unwrap_or_else(default_db),
+            screen: Screen::beside([&events, &sightings], args.json.then_some(Screen::Json))?,
             events,
             sightings,
-            syslog: syslog(args.syslog.or(file.syslog), args.syslog_format.or(file.syslog_format))?,
-            inventory: Inventory {
-                learning: Duration::from_secs(args.learning.or(file.learning_s).unwrap_or(LEARNING_S)),
-                networks,
-                oui: args.oui.or(file.oui),
-                fingerprints: args.fingerprints.or(file.fingerprints),
-                p0f: args.p0f.or(file.p0f),
-                name: args.name.or(file.name).unwrap_or_else(host_name),
-            },
+            syslog,
+            inventory: Inventory::new(inventory, homes(&probing.networks)),
+            named_interfaces: capture.named()?.into_iter().chain(probing.interface).collect(),
+            policy: policy(&file.policy, &probing.networks)?,
+            probing,
+            file: args.config,
         })
     }
 }
@@ -146,37 +107,76 @@ impl Reloaded {
     /// From the file that was named at the start, or the default one.
     pub fn new(path: Option<&Path>) -> Result<Self, ConfigError> {
         let file = File::find(path)?;
-        let mut networks = Vec::new();
-        for network in file.network {
-            let on = network.interface.as_deref().map(parse_iface).transpose()?;
-            let prefix = parse_prefix("[[network]] prefix", &network.prefix)?;
-            networks.push((prefix, on, network.segment.clone(), network.keys()));
-        }
-        let asking = Asking::new(AskArgs::default(), General::default(), Keys::default(), networks)?;
-        Ok(Self {
-            telling: telling::telling(file.policy, &asking.networks)?,
-            allow: asking.networks.iter().map(Named::allow).collect(),
-        })
+        let Probing { networks, .. } = Probing::new(ProbingKeys::default(), SettingsKeys::default(), file.networks)?;
+        Ok(Self { policy: policy(&file.policy, &networks)?, allow: networks.iter().map(Named::allow).collect() })
     }
 }
 
-pub(crate) fn syslog(
-    address: Option<String>,
-    format: Option<SyslogArg>,
-) -> Result<Option<(syslog::Address, syslog::form::Format)>, ConfigError> {
-    let format = match format.unwrap_or(SyslogArg::Rfc5424) {
-        SyslogArg::Rfc5424 => syslog::form::Format::Rfc5424,
-        SyslogArg::Arpwatch => syslog::form::Format::Arpwatch,
+/// The networks of `--network`, which have no keys of their own.
+fn named_by_flag(prefixes: &[String]) -> Result<Vec<(NetworkKeys, SettingsKeys)>, ConfigError> {
+    let network = |text: &String| {
+        parse_prefix("--network", text)?;
+        Ok((NetworkKeys { prefix: Some(text.clone()), ..NetworkKeys::default() }, SettingsKeys::default()))
     };
-    // An empty variable or key switches off what the file has.
-    let address = address.filter(|address| !address.is_empty());
-    let parse = |text: String| match text.parse() {
-        Ok(address) => Ok((address, format)),
-        Err(()) => Err(ConfigError::Syslog(text.escape_debug().to_string())),
-    };
-    address.map(parse).transpose()
+    prefixes.iter().map(network).collect()
 }
 
-pub(crate) fn first_nonempty(a: Vec<String>, b: Vec<String>) -> Vec<String> {
-    if a.is_empty() { b } else { a }
+/// Where each network lives: on an interface, or everywhere.
+fn homes(networks: &[Named]) -> Vec<(Option<Iface>, IpNet)> {
+    networks.iter().map(|network| (network.interface, network.prefix)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Command, FromArgMatches as _};
+    use std::time::Duration;
+
+    /// What follows from flags, with the file `text` behind them; without the environment.
+    #[track_caller]
+    fn check(flags: &[&str], text: &str, expected: impl FnOnce(&Run) -> bool) {
+        let path = std::env::temp_dir().join(format!("sensor-run-{}-{:p}.toml", std::process::id(), text));
+        std::fs::write(&path, text).expect("a file");
+        let command = RunArgs::augment_args(Command::new("run").mut_args(|arg| arg.env(None::<&str>)));
+        let command = command.mut_args(|arg| arg.env(None::<&str>));
+        let typed = ["run", "-i", "lo", "--config", path.to_str().expect("a path")];
+        let matches = command.try_get_matches_from(typed.iter().chain(flags)).expect("right flags");
+        let run = Run::new(RunArgs::from_arg_matches(&matches).expect("right flags")).expect("it is right");
+        assert!(expected(&run), "{run:?}");
+        std::fs::remove_file(path).expect("it was there");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        check(&[], "", |run| run.probing.rate_per_s == 20 && !run.probing.passive && !run.capture.fix_nic);
+        check(&[], "rate = 7\npassive = true\nfix_nic = true\n", |run| {
+            run.probing.rate_per_s == 7 && run.probing.passive && run.capture.fix_nic
+        });
+        check(&["--rate", "9", "--passive"], "rate = 7\n", |run| run.probing.rate_per_s == 9 && run.probing.passive);
+        check(&["--passive=false"], "passive = true\n", |run| !run.probing.passive);
+        check(&["--ports", "80-82"], "ports = [22]\n", |run| *run.probing.defaults.ports == [80, 81, 82]);
+        check(&["-i", "eth9"], "interface = [\"eth1\"]\n", |run| run.ports.len() == 2);
+        check(&["--sweep", "6h"], "sweep = false\n", |run| {
+            run.probing.defaults.sweep == Some(Duration::from_secs(6 * 3600))
+        });
+    }
+
+    #[test]
+    fn names_are_resolved_unless_the_flag_or_the_file_says_no() {
+        use sensor_core::inventory::planner::probe::Technique::Ptr;
+        let asks = |run: &Run| run.probing.defaults.techniques.contains(&Ptr);
+        check(&[], "", asks);
+        check(&[], "resolve = false\n", |run| !asks(run));
+        check(&["--no-resolve"], "", |run| !asks(run));
+        check(&["--no-resolve=false"], "resolve = false\n", asks);
+    }
+
+    #[test]
+    fn networks_of_flags_come_before_those_of_the_file() {
+        let file = "[[network]]\nprefix = \"10.1.0.0/16\"\ninterface = \"eth1\"\n";
+        check(&["--network", "10.2.0.0/16,10.3.0.0/16"], file, |run| {
+            let prefixes: Vec<_> = run.inventory.networks.iter().map(|(_, prefix)| prefix.to_string()).collect();
+            prefixes == ["10.2.0.0/16", "10.3.0.0/16", "10.1.0.0/16"] && run.inventory.networks[2].0.is_some()
+        });
+    }
 }

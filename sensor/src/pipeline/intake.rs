@@ -69,7 +69,7 @@ impl Intake {
         settings: Settings,
         saved: Saved,
         vendors: Vendors,
-        inventory: &config::shared::Inventory,
+        inventory: &config::inventory::Inventory,
         log: Option<Lines>,
     ) -> Self {
         let mut judge = Judge::default();
@@ -344,7 +344,7 @@ mod tests {
         let rows = Rows { hosts: vec![host], stations: vec![station], ..Rows::default() };
         let last_event_at = Some(Timestamp::from_secs(5));
         let saved = Saved { rows, next_event_id: 9, last_event_at, ..Saved::default() };
-        let inventory = config::shared::Inventory {
+        let inventory = config::inventory::Inventory {
             learning: Duration::ZERO,
             networks: Vec::new(),
             oui: None,

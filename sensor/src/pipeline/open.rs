@@ -2,7 +2,7 @@
 
 use crate::config;
 use crate::config::error::ConfigError;
-use crate::config::shared::Target;
+use crate::config::output::Target;
 use crate::export::lines::Lines;
 use crate::store;
 use crate::terminal::failure::Failure;
@@ -38,7 +38,7 @@ pub fn open_lines(target: Option<&Target>) -> Result<Option<Lines>, Failure> {
 
 /// The owner's files of rules and signatures as texts, and everything that guesses are made by.
 pub fn open_fingerprints(
-    inventory: &config::shared::Inventory,
+    inventory: &config::inventory::Inventory,
 ) -> Result<(store::batch::Rules, Fingerprints), ConfigError> {
     let read = |path: &Option<PathBuf>| match path {
         None => Ok(None),

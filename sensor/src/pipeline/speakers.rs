@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::link::Link;
 use crate::capture::options::{Port, Role};
-use crate::config::asking::{Asking, NetworkSettings};
+use crate::config::network::NetworkSettings;
+use crate::config::probing::Probing;
 use crate::probe::prober::{Equipment, Scope, Voice};
 use crate::probe::raw::Speaker;
 use crate::probe::snmp::Credentials;
@@ -31,7 +32,7 @@ pub(crate) const DESCRIBE_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// The voices of the ports: each host port speaks for itself, and `probe_interface` for mirror ports and for itself.
 /// Interfaces that software makes speak only when they were named. `None`: nobody may speak.
-pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface], here: &Addresses) -> Result<Option<Voices>, Failure> {
+pub fn voices(ports: &[Port], asking: &Probing, named: &[Iface], here: &Addresses) -> Result<Option<Voices>, Failure> {
     let voices = speaking(ports, asking, named, here)?;
     if voices.is_empty() {
         return Ok(None);
@@ -42,7 +43,7 @@ pub fn voices(ports: &[Port], asking: &Asking, named: &[Iface], here: &Addresses
 }
 
 /// The voices alone; none when only listening was asked for.
-pub fn speaking(ports: &[Port], asking: &Asking, named: &[Iface], here: &Addresses) -> Result<Vec<Voice>, Failure> {
+pub fn speaking(ports: &[Port], asking: &Probing, named: &[Iface], here: &Addresses) -> Result<Vec<Voice>, Failure> {
     let mut voices = Vec::new();
     if asking.passive {
         return Ok(voices);
@@ -88,7 +89,7 @@ pub(crate) fn speaker(iface: Iface, link: Link) -> Option<Speaker> {
 }
 
 /// The rules: attached prefixes with the general settings, and named networks with theirs.
-pub fn policy(voices: &[Voice], asking: &Asking) -> Policy {
+pub fn policy(voices: &[Voice], asking: &Probing) -> Policy {
     let mut networks: Vec<Network> = Vec::new();
     for voice in voices {
         let prefixes: BTreeSet<IpNet> = voice.speaker.addresses.iter().map(IpNet::trunc).collect();
@@ -136,7 +137,7 @@ pub(crate) fn network(
     attached: bool,
     named: bool,
     settings: &NetworkSettings,
-    asking: &Asking,
+    asking: &Probing,
 ) -> Network {
     Network {
         prefix,
@@ -155,13 +156,13 @@ pub(crate) fn network(
 }
 
 /// The tools.
-pub fn equipment(voices: Vec<Voice>, scopes: Vec<Scope>, asking: &Asking) -> Equipment {
-    let Asking { timeout, concurrency, rate_per_s, .. } = *asking;
+pub fn equipment(voices: Vec<Voice>, scopes: Vec<Scope>, asking: &Probing) -> Equipment {
+    let Probing { timeout, concurrency, rate_per_s, .. } = *asking;
     Equipment { voices, timeout, concurrency, rate_per_s, scopes }
 }
 
 /// Name servers and credentials of each network.
-pub fn scopes(asking: &Asking) -> Result<Vec<Scope>, Failure> {
+pub fn scopes(asking: &Probing) -> Result<Vec<Scope>, Failure> {
     let mut scopes = Vec::new();
     let everywhere = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|text| text.parse::<IpNet>().ok());
     let general = everywhere.map(|prefix| (prefix, &asking.defaults));

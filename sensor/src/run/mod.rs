@@ -13,7 +13,7 @@ use crate::capture::iface;
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::presence::Seen;
 use crate::capture::watched::Watched;
-use crate::config::shared::Screen;
+use crate::config::output::Screen;
 use crate::control::status::Inquiry;
 use crate::control::{Answer, Control};
 use crate::pipeline::intake::Told;

@@ -18,8 +18,8 @@ impl Sensor {
             notice::error(&format!("the sightings log cannot be opened anew: {error}"));
         }
         match config::run::Reloaded::new(self.world.file.as_deref()) {
-            Ok(config::run::Reloaded { telling, allow }) => {
-                self.world.intake.judge.set_policy(telling);
+            Ok(config::run::Reloaded { policy, allow }) => {
+                self.world.intake.judge.set_policy(policy);
                 self.world.intake.desk.correlator.set_allow(allow);
                 notice::info(
                     "files opened anew; policy and allow lists read anew; the rest is read at start: restart to change it",

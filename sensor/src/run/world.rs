@@ -2,8 +2,8 @@
 
 use crate::capture::live::Live;
 use crate::clock::Clock;
-use crate::config::asking::Asking;
-use crate::config::shared::Screen;
+use crate::config::output::Screen;
+use crate::config::probing::Probing;
 use crate::control::Control;
 use crate::control::status::Inquiry;
 use crate::pipeline::intake::Intake;
@@ -30,7 +30,7 @@ pub struct World {
     /// Who speaks for the prober.
     pub speakers: Speakers,
     /// What the owner said of asking.
-    pub asking: Asking,
+    pub asking: Probing,
     /// Whom to hear besides the senders of harvested protocols.
     pub watch: Watch,
     /// A port that speaks for a mirror port: what it hears belongs to that one's segments.

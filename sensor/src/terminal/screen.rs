@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
-use crate::config::shared::Screen;
+use crate::config::output::Screen;
 use crate::export::table;
 use crate::export::table::Paint;
 use crate::pipeline::intake::Told;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::alert::{Action, Alert, Via};
+use crate::config::alert::{Action, Alert};
+use crate::config::mail::Via;
 use crate::watch::batch::{Batch, Outcome};
 use crate::watch::{command, mail, webhook};
 use sensor_core::types::Timestamp;
@@ -21,7 +22,7 @@ pub enum Actor {
         timeout: Duration,
     },
     /// Sends mail.
-    Mail(crate::config::alert::Mail),
+    Mail(crate::config::mail::Mail),
     /// Posts to a web server.
     Webhook(Box<webhook::Webhook>),
 }
@@ -86,7 +87,7 @@ mod tests {
     #[test]
     fn a_description_keeps_secrets() {
         let webhook = |url: &str| {
-            describe(&Action::Webhook(crate::config::alert::Webhook {
+            describe(&Action::Webhook(crate::config::webhook::Webhook {
                 url: url.to_owned(),
                 template: None,
                 content_type: String::new(),

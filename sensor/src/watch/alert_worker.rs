@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::Map;
 
 use crate::clock::Clock;
-use crate::config::alert::{Alert, Filter};
+use crate::config::alert::Alert;
+use crate::config::filter::Filter;
 use crate::terminal::notice;
 use crate::watch::action::Actor;
 use crate::watch::batch::{Batch, Outcome};

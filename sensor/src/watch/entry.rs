@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::config::defaults::host_name;
+use crate::config::machine::host_name;
 use crate::export::escape::escape;
 use crate::export::record::text::rfc3339;
 use sensor_core::inventory::event::{Kind, Severity};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::config::alert::{Filter, HostFilter};
+use crate::config::filter::{Filter, HostFilter};
 use crate::watch::entry::Event;
 
 /// Whether the filter lets the event through. Notices of the watcher's own always pass.

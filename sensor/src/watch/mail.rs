@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use comfy_table::{ContentArrangement, Table, presets};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::alert::{Mail, Via};
+use crate::config::mail::{Mail, Via};
 use crate::watch::batch::{Batch, Outcome};
 use crate::watch::command::wait;
 use crate::watch::smtp;

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 
-use crate::config::alert::Mail;
+use crate::config::mail::Mail;
 use crate::export::escape::escape;
 use crate::watch::batch::Outcome;
 
@@ -82,7 +82,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::alert::Via;
+    use crate::config::mail::Via;
 
     /// Sends a mail to a server that says these lines, one after each of ours. What came of it, and what it heard.
     fn check(replies: &'static [&'static str]) -> (Outcome, String) {

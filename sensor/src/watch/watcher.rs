@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::clock::Clock;
-use crate::config::alert::Watch;
-use crate::config::alert::{Alert, Task};
+use crate::config::alert::Alert;
+use crate::config::watch::Task;
+use crate::config::watch::Watch;
 use crate::export::record::event::EventRecord;
 use crate::export::table;
 use crate::terminal::failure::Failure;
@@ -102,7 +103,7 @@ impl Watcher {
         let is_new = saved.is_none();
         let since_us = config.since.as_nanos() / 1000;
         let state = saved.unwrap_or_else(|| State { since_us, ..State::default() });
-        let own_uid = rustix::process::geteuid().as_raw();
+        let own_uid = crate::config::machine::user();
         let mut watcher = Self {
             config,
             clock,

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-use crate::config::alert;
+use crate::config;
 use crate::watch::batch::Outcome;
 use crate::watch::entry::Event;
 use crate::watch::template::fill;
@@ -24,13 +24,13 @@ const SHOWN_MAX: usize = 200;
 /// A web server and what it is sent.
 #[derive(Debug)]
 pub struct Webhook {
-    settings: alert::Webhook,
+    settings: config::webhook::Webhook,
     agent: Agent,
 }
 
 impl Webhook {
     /// Prepares to post, without sending anything. Fails, in words, when `ca_file` holds no certificate.
-    pub fn new(settings: alert::Webhook) -> Result<Self, String> {
+    pub fn new(settings: config::webhook::Webhook) -> Result<Self, String> {
         let roots = match &settings.ca_file {
             Some(path) => {
                 let text = std::fs::read(path).map_err(|error| format!("ca_file {}: {error}", path.display()))?;
@@ -131,8 +131,8 @@ mod tests {
     use super::*;
     use crate::watch::entry::fixture::event;
 
-    fn settings(url: String) -> alert::Webhook {
-        alert::Webhook {
+    fn settings(url: String) -> config::webhook::Webhook {
+        config::webhook::Webhook {
             url,
             template: None,
             content_type: "application/json".to_owned(),
@@ -162,7 +162,7 @@ mod tests {
             stream.get_mut().write_all(answer.as_bytes()).unwrap();
             (headers, String::from_utf8(body).unwrap())
         });
-        let settings = alert::Webhook { template: template.map(str::to_owned), ..settings(url) };
+        let settings = config::webhook::Webhook { template: template.map(str::to_owned), ..settings(url) };
         let outcome = Webhook::new(settings).unwrap().post(&event(7, "new-host", "10.0.0.5"));
         let (headers, body) = server.join().unwrap();
         (outcome, headers, body)

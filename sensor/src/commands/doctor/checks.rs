@@ -18,7 +18,7 @@ pub(super) fn all(named: &[Iface], db: Option<&Path>, clock: &Clock) -> Vec<Chec
     checks.extend(privilege());
     checks.extend(limits(release.trim()));
     checks.push(time(clock.now(), doctor::is_clock_synchronised()));
-    checks.push(folder(&db.map_or_else(config::defaults::default_db, PathBuf::from)));
+    checks.push(folder(&db.map_or_else(config::machine::default_db, PathBuf::from)));
     let ifaces = if named.is_empty() { Vec::from_iter(iface::proc::default_route_iface()) } else { named.to_vec() };
     if ifaces.is_empty() {
         checks.push(Check::warn("interface", "there is no default route to find one by", "name one: -i IFACE"));

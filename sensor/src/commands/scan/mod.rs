@@ -20,8 +20,8 @@ use crate::commands::scan::asker::Asker;
 use crate::commands::scan::budget::Budget;
 use crate::commands::scan::lane::{Lane, Way};
 use crate::commands::scan::plan::Plan;
+use crate::config::output::Screen;
 use crate::config::scan::Scan;
-use crate::config::shared::Screen;
 use crate::export::record::of_rows::each_record;
 use crate::export::{csv, json, table};
 use crate::pipeline::intake::{Intake, SETTLE};
@@ -111,7 +111,7 @@ struct Scanner {
 
 impl Scanner {
     fn open(config: &Scan, here: &Addresses, clock: Clock) -> Result<Self, Failure> {
-        let scopes = speakers::scopes(&config.asking)?;
+        let scopes = speakers::scopes(&config.probing)?;
         let plan = Plan::new(config, here)?;
         let voices = plan.voices.clone();
         let (capture, raws) = listen(&voices, config)?;
@@ -120,7 +120,7 @@ impl Scanner {
         if lanes.is_empty() {
             return Err(Failure::Config(crate::config::error::ConfigError::NothingToScan));
         }
-        let equipment = speakers::equipment(voices, scopes, &config.asking);
+        let equipment = speakers::equipment(voices, scopes, &config.probing);
         let (writer, saved) = match &config.db {
             None => (None, Saved { next_event_id: 1, ..Saved::default() }),
             Some(path) => {
@@ -141,8 +141,8 @@ impl Scanner {
             raws,
             echoes,
             asker: Asker::new(equipment),
-            budget: Budget::new(config.asking.rate_per_s, clock.now()),
-            progress: progress::Progress::new(config.asking.rate_per_s),
+            budget: Budget::new(config.probing.rate_per_s, clock.now()),
+            progress: progress::Progress::new(config.probing.rate_per_s),
             clock,
             plan,
             lanes,
@@ -349,7 +349,7 @@ impl Scanner {
 /// The capture and the raw sockets; neither, with a word about it, for want of privilege.
 fn listen(voices: &[Voice], config: &Scan) -> Result<(Option<Live>, BTreeMap<Iface, Raw>), Failure> {
     let wants_frames =
-        [Technique::Arp, Technique::Ndp].iter().any(|way| config.asking.defaults.techniques.contains(way));
+        [Technique::Arp, Technique::Ndp].iter().any(|way| config.probing.defaults.techniques.contains(way));
     let ports: Vec<Port> = voices.iter().map(|voice| Port { iface: voice.iface, role: Role::Host }).collect();
     if ports.is_empty() || !wants_frames {
         return Ok((None, BTreeMap::new()));

@@ -64,7 +64,7 @@ const GAP: Duration = Duration::from_millis(100);
 impl Plan {
     /// From the configuration and the world's interfaces.
     pub(super) fn new(config: &Scan, here: &Addresses) -> Result<Self, Failure> {
-        let asking = &config.asking;
+        let asking = &config.probing;
         let mut named: Vec<_> = config.interface.into_iter().collect();
         let ifaces = match config.interface {
             Some(iface) => vec![iface],
@@ -107,7 +107,7 @@ impl Plan {
         if !self.techniques.contains(&Technique::Icmp) {
             return Vec::new();
         }
-        match EchoSweep::open(Family::V4, None, config.asking.timeout.max(self.wait)) {
+        match EchoSweep::open(Family::V4, None, config.probing.timeout.max(self.wait)) {
             Ok(sweep) => vec![sweep],
             Err(error) => {
                 notice::warning(&format!("no ping here: {error}"));
@@ -164,7 +164,7 @@ impl Plan {
             packets += count * u64::from(config.tries.max(1));
             writeln!(out, "{} on {}: {count} addresses {way}", target.prefix, target.segment)?;
         }
-        let rate = config.asking.rate_per_s;
+        let rate = config.probing.rate_per_s;
         writeln!(
             out,
             "at most {rate} packets a second, each silent address {} times; techniques: {words}",

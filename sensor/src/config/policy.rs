@@ -1,116 +1,126 @@
-//! What is told: the file's `[policy]` table and its rules, and the words by which hosts, segments and kinds are muted.
+//! Which events are reported, and how loudly: the `[policy]` table and its rules.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::Deserialize;
 
-use crate::config::asking::Named;
 use crate::config::error::ConfigError;
-use crate::config::parse::parse_prefix;
-use crate::config::parse::{parse_host, parse_kind, parse_severity};
-use crate::config::parse::{parse_quiet, parse_segment};
+use crate::config::keys::keys;
+use crate::config::network::Named;
+use crate::config::parse::{
+    parse_host, parse_kind, parse_macs, parse_prefix, parse_quiet, parse_segment, parse_severity,
+};
 use sensor_core::inventory::judge::policy::{Cluster, EventPolicy, Hours, Rule, Subjects};
 use sensor_core::inventory::model::quiet::Quiet;
 use sensor_core::types::Mac;
 
-/// `[policy]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Keys {
-    ignore: Vec<String>,
-    known: Vec<String>,
-    known_file: Option<PathBuf>,
-    always_on: Vec<String>,
-    fold_s: Option<u64>,
-    renotify_h: Option<u32>,
-    rule: Vec<RuleKeys>,
+keys! {
+    /// `[policy]`: which events are reported, and how loudly.
+    pub PolicyKeys {
+        /// MACs, host ids, addresses and networks whose events are neither kept nor reported
+        ignore: Vec<String>,
+        /// MACs, host ids, addresses and networks that belong here: their `new-host` is `info`
+        known: Vec<String>,
+        /// A file of the same, one a line, `#` begins a comment; at most 4 MiB
+        known_file: PathBuf,
+        /// MACs, host ids, addresses and networks whose `host-gone` is `alert`
+        always_on: Vec<String>,
+        /// A repeat within this time of the last is counted and not reported, in seconds; 0: each is reported
+        fold_s: u64 = 3600,
+        /// Who is present and not known is reported again this often, in hours; needs `known` or `known_file`; 0: never
+        renotify_h: u32 = 0,
+        /// Rules in the order in which they are tried, see `[[policy.rule]]`
+        rule: Vec<RuleKeys>,
+    }
 }
 
-/// `[[policy.rule]]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RuleKeys {
-    kinds: Vec<String>,
-    segments: Vec<String>,
-    networks: Vec<String>,
-    hosts: Vec<String>,
-    macs: Vec<String>,
-    hours: Option<String>,
-    days: Vec<String>,
-    below: Option<String>,
-    severity: Option<String>,
-    mute: bool,
+keys! {
+    /// `[[policy.rule]]`: holds where all of its conditions hold, and needs `severity` or `mute`.
+    pub RuleKeys {
+        /// Condition: kinds of events [default: all]
+        kinds: Vec<String>,
+        /// Condition: segments [default: all]
+        segments: Vec<String>,
+        /// Condition: networks of the event's address [default: all]
+        networks: Vec<String>,
+        /// Condition: MACs, host ids, addresses and networks of the host [default: all]
+        hosts: Vec<String>,
+        /// Condition: MACs of the host [default: all]
+        macs: Vec<String>,
+        /// Condition: hours, local time, such as 22:00-06:00; past midnight they belong to the day on which they begin
+        /// [default: all day]
+        hours: String,
+        /// Condition: days of the week, mon to sun, and ranges such as mon-fri [default: every day]
+        days: Vec<String>,
+        /// Condition: the event is less severe than this
+        below: String,
+        /// The severity that the event gets: info, notice, warning or alert [default: unchanged]
+        severity: String,
+        /// The event is kept and not reported
+        mute: bool = false,
+    }
 }
-
-pub(super) const POLICY_KEYS: [&str; 7] =
-    ["ignore", "known", "known_file", "always_on", "fold_s", "renotify_h", "rule"];
-pub(super) const RULE_KEYS: [&str; 10] =
-    ["kinds", "segments", "networks", "hosts", "macs", "hours", "days", "below", "severity", "mute"];
 
 /// A list of known hosts may be so large, bytes.
 const KNOWN_MAX: u64 = 4 << 20;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// From the file's keys and its networks.
-pub(super) fn telling(keys: Keys, networks: &[Named]) -> Result<EventPolicy, ConfigError> {
+/// From the keys of the table, and from the networks: who may share addresses there.
+pub(super) fn policy(keys: &PolicyKeys, networks: &[Named]) -> Result<EventPolicy, ConfigError> {
     let mut known = subjects("known", &keys.known)?;
     if let Some(path) = &keys.known_file {
         add_file(&mut known, path)?;
     }
-    let defaults = EventPolicy::default();
     let kin = networks.iter().filter(|named| !named.settings.allow_virtual_macs.is_empty());
-    let telling = EventPolicy {
+    let policy = EventPolicy {
         ignore: subjects("ignore", &keys.ignore)?,
         known,
         always_on: subjects("always_on", &keys.always_on)?,
         kin: kin
             .map(|named| Cluster { segment: named.home(), macs: named.settings.allow_virtual_macs.clone() })
             .collect(),
-        rules: keys.rule.iter().map(rule).collect::<Result<_, _>>()?,
-        fold: keys.fold_s.map_or(defaults.fold, Duration::from_secs),
-        renotify: keys.renotify_h.filter(|h| *h > 0).map(|h| Duration::from_secs(3600 * u64::from(h))),
+        rules: keys.rule.iter().flatten().map(rule).collect::<Result<_, _>>()?,
+        fold: Duration::from_secs(keys.fold_s()),
+        renotify: Some(keys.renotify_h()).filter(|h| *h > 0).map(|h| Duration::from_secs(3600 * u64::from(h))),
     };
-    if telling.renotify.is_some() && telling.known.is_empty() {
+    if policy.renotify.is_some() && policy.known.is_empty() {
         return Err(ConfigError::RenotifyWithoutKnown);
     }
-    Ok(telling)
+    Ok(policy)
 }
 
 fn rule(keys: &RuleKeys) -> Result<Rule, ConfigError> {
     let severity = |word: &Option<String>| word.as_deref().map(parse_severity).transpose();
     let mut networks = Subjects::default();
-    for text in &keys.networks {
+    for text in keys.networks.iter().flatten() {
         networks.prefixes.push(parse_prefix("[[policy.rule]] networks", text)?);
     }
     let mut hosts = subjects("[[policy.rule]] hosts", &keys.hosts)?;
-    for text in &keys.macs {
-        let bad = || ConfigError::Subject { setting: "[[policy.rule]] macs", value: text.escape_debug().to_string() };
-        hosts.macs.insert(Mac::parse(text).ok_or_else(bad)?);
-    }
+    hosts.macs.extend(parse_macs("[[policy.rule]] macs", keys.macs.as_deref().unwrap_or_default())?);
     let rule = Rule {
-        kinds: keys.kinds.iter().map(|word| parse_kind(word)).collect::<Result<_, _>>()?,
-        segments: keys.segments.iter().map(|text| parse_segment(text)).collect::<Result<_, _>>()?,
+        kinds: keys.kinds.iter().flatten().map(|word| parse_kind(word)).collect::<Result<_, _>>()?,
+        segments: keys.segments.iter().flatten().map(|text| parse_segment(text)).collect::<Result<_, _>>()?,
         networks,
         hosts,
         hours: hours(keys)?,
         below: severity(&keys.below)?,
         severity: severity(&keys.severity)?,
-        mute: keys.mute,
+        mute: keys.mute(),
     };
     if rule.severity.is_none() && !rule.mute { Err(ConfigError::IdleRule) } else { Ok(rule) }
 }
 
 /// Days without hours are whole days; hours without days are of every day.
 fn hours(keys: &RuleKeys) -> Result<Option<Hours>, ConfigError> {
-    if keys.hours.is_none() && keys.days.is_empty() {
+    let named = keys.days.as_deref().unwrap_or_default();
+    if keys.hours.is_none() && named.is_empty() {
         return Ok(None);
     }
     let day = keys.hours.as_deref().map_or(Ok(Quiet { from: 0, to: 1440 }), |text| parse_quiet("hours", text))?;
-    let mut days = [keys.days.is_empty(); 7];
-    for text in &keys.days {
+    let mut days = [named.is_empty(); 7];
+    for text in named {
         let bad = || ConfigError::Day(text.escape_debug().to_string());
         let place = |word: &str| DAYS.iter().position(|day| *day == word).ok_or_else(bad);
         let (first, last) = text.split_once('-').unwrap_or((text, text));
@@ -123,9 +133,9 @@ fn hours(keys: &RuleKeys) -> Result<Option<Hours>, ConfigError> {
 }
 
 /// MACs, hosts' ids, addresses and networks.
-fn subjects(setting: &'static str, texts: &[String]) -> Result<Subjects, ConfigError> {
+fn subjects(setting: &'static str, texts: &Option<Vec<String>>) -> Result<Subjects, ConfigError> {
     let mut subjects = Subjects::default();
-    texts.iter().try_for_each(|text| add(&mut subjects, setting, text))?;
+    texts.iter().flatten().try_for_each(|text| add(&mut subjects, setting, text))?;
     Ok(subjects)
 }
 
@@ -144,7 +154,7 @@ fn add(subjects: &mut Subjects, setting: &'static str, text: &str) -> Result<(),
     Ok(())
 }
 
-/// One a line; `#` begins a remark.
+/// Adds those of a file: one a line, `#` begins a comment.
 fn add_file(subjects: &mut Subjects, path: &Path) -> Result<(), ConfigError> {
     let wrong = |what: String| ConfigError::Rules { path: path.to_owned(), what };
     let length = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
@@ -164,36 +174,35 @@ fn add_file(subjects: &mut Subjects, path: &Path) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-    use sensor_core::inventory::event::Kind;
-    use sensor_core::inventory::event::Severity;
-    use sensor_core::inventory::model::host::HostId;
 
     use super::*;
     use crate::config::file::File;
     use crate::config::parse::parse_target;
     use crate::config::run::Reloaded;
+    use sensor_core::inventory::event::{Kind, Severity};
+    use sensor_core::inventory::model::host::HostId;
 
     /// The policy of a file's text; an error as its one line.
-    fn policy(text: &str) -> Result<EventPolicy, String> {
+    fn read(text: &str) -> Result<EventPolicy, String> {
         let file = File::parse(Path::new("s.toml"), text).map_err(|error| error.to_string())?;
-        telling(file.policy, &[]).map_err(|error| error.to_string())
+        policy(&file.policy, &[]).map_err(|error| error.to_string())
     }
 
     #[track_caller]
     fn check_wrong(text: &str, expected: &str) {
-        let error = policy(text).unwrap_err();
+        let error = read(text).unwrap_err();
         assert!(error.contains(expected) && !error.contains('\n'), "{error}");
     }
 
     #[test]
     fn without_a_policy_only_repeats_are_folded() {
-        assert_eq!(policy("").unwrap(), EventPolicy::default());
+        assert_eq!(read("").unwrap(), EventPolicy::default());
         assert_eq!(EventPolicy::default().fold, Duration::from_secs(3600));
     }
 
     #[test]
     fn a_whole_policy() {
-        let telling = policy(
+        let telling = read(
             r#"
             [policy]
             ignore = ["02:00:00:00:00:01", "10.9.0.0/16"]
@@ -246,7 +255,7 @@ mod tests {
         check_wrong(&rule("severity = \"warn\""), "'warn' is not a severity: info, notice, warning or alert; did you");
         check_wrong(&rule("hours = \"25-26\"\nmute = true"), "hours: '25-26' are not hours of the day");
         check_wrong(&rule("days = [\"monday\"]\nmute = true"), "days: 'monday' is not a day of the week");
-        check_wrong(&rule("kinds = [\"bogon\"]"), "a rule needs `severity");
+        check_wrong(&rule("kinds = [\"bogon\"]"), "a rule needs severity");
         check_wrong(&rule("mute = \"yes\""), "s.toml, line 3: ");
         check_wrong("[policy]\nknown_file = \"/nowhere/known\"\n", "/nowhere/known: ");
     }
@@ -260,7 +269,7 @@ mod tests {
         let text = "[policy]\nknown_file = \"KNOWN\"\n[[network]]\nprefix = \"10.0.0.0/8\"\ninterface = \"eth1\"\n\
             allow_routers = [\"10.0.0.1\"]\nallow_virtual_macs = [\"02:00:00:00:00:07\"]\n";
         std::fs::write(&config, text.replace("KNOWN", known.to_str().unwrap())).unwrap();
-        let Reloaded { telling, allow } = Reloaded::new(Some(&config)).unwrap();
+        let Reloaded { policy: telling, allow } = Reloaded::new(Some(&config)).unwrap();
         assert_eq!((telling.known.macs.len(), telling.known.prefixes.len()), (1, 1));
         assert_eq!(telling.kin.len(), 1);
         assert!(telling.kin[0].segment.is_some() && telling.kin[0].segment == allow[0].segment);

@@ -1,0 +1,160 @@
+//! Where the sensor writes: the database, logs, a syslog server, the screen.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Deserializer};
+
+use crate::config::choice;
+use crate::config::error::ConfigError;
+use crate::config::keys::{Value, keys};
+use crate::export::syslog;
+
+keys! {
+    flags
+    /// Where the sensor writes.
+    #[command(next_help_heading = "Output")]
+    pub OutputKeys {
+        /// The database [default: $STATE_DIRECTORY/sensor.db, else /var/lib/sensor/sensor.db for root, else
+        /// $XDG_STATE_HOME/sensor/sensor.db]
+        #[arg(long, value_name = "FILE", env = "SENSOR_DB")]
+        db: PathBuf,
+        /// Append events as JSON Lines to FILE, or write them to standard output with '-'
+        #[arg(long, value_name = "FILE", env = "SENSOR_EVENTS")]
+        events: PathBuf,
+        /// Append every sighting as JSON Lines to FILE, or write them to standard output with '-'
+        #[arg(long, value_name = "FILE", env = "SENSOR_SIGHTINGS")]
+        sightings: PathBuf,
+        /// Send events to a syslog server: unix:/dev/log, udp:HOST:PORT or tcp:HOST:PORT; an empty text: to none
+        #[arg(long, value_name = "ADDRESS", env = "SENSOR_SYSLOG")]
+        syslog: String,
+        /// The form of syslog messages: rfc5424 or arpwatch
+        #[arg(long, value_name = "FORM", env = "SENSOR_SYSLOG_FORMAT")]
+        syslog_format: SyslogArg = "rfc5424",
+    }
+}
+
+/// The form of syslog messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SyslogArg {
+    /// RFC 5424, every field as structured data
+    Rfc5424,
+    /// arpwatch's own line, for the kinds of event that arpwatch knows
+    Arpwatch,
+}
+
+/// Where lines are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A file, appended to.
+    File(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
+/// What is printed on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// The inventory as CSV, at the end (replay, scan).
+    Csv,
+    /// JSON: events and status lines as they come (run), or the inventory at the end (replay, scan).
+    Json,
+    /// Nothing: a log is written there, or systemd reads it.
+    Quiet,
+    /// Lines for a person.
+    Text,
+}
+
+impl OutputKeys {
+    /// The syslog server to send events to, and their form there.
+    pub(super) fn syslog_server(&self) -> Result<Option<(syslog::Address, syslog::form::Format)>, ConfigError> {
+        let format = match self.syslog_format() {
+            SyslogArg::Rfc5424 => syslog::form::Format::Rfc5424,
+            SyslogArg::Arpwatch => syslog::form::Format::Arpwatch,
+        };
+        // An empty variable or key switches off what the file has.
+        let address = self.syslog.as_deref().filter(|address| !address.is_empty());
+        let parse = |text: &str| match text.parse() {
+            Ok(address) => Ok((address, format)),
+            Err(()) => Err(ConfigError::Syslog(text.escape_debug().to_string())),
+        };
+        address.map(parse).transpose()
+    }
+}
+
+impl Target {
+    /// From a path; `-` is standard output.
+    pub(super) fn new(path: PathBuf) -> Self {
+        if path == Path::new("-") { Self::Stdout } else { Self::File(path) }
+    }
+}
+
+impl Screen {
+    /// What is left of standard output by the logs; `wanted`: what was asked for.
+    pub(super) fn beside(logs: [&Option<Target>; 2], wanted: Option<Self>) -> Result<Self, ConfigError> {
+        let taken = logs.into_iter().filter(|log| **log == Some(Target::Stdout)).count();
+        match (taken, wanted) {
+            (2, _) => Err(ConfigError::TwoOnStdout),
+            (1, _) => Ok(Self::Quiet),
+            (_, Some(Self::Json)) => Ok(Self::Json),
+            // Under systemd standard output is the journal, which has the events already, with their fields.
+            _ if std::env::var_os("JOURNAL_STREAM").is_some() => Ok(Self::Quiet),
+            (_, wanted) => Ok(wanted.unwrap_or(Self::Text)),
+        }
+    }
+}
+
+impl Value for SyslogArg {
+    const KIND: &'static str = "text";
+}
+
+impl FromStr for SyslogArg {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        ValueEnum::from_str(word, false)
+    }
+}
+
+impl<'de> Deserialize<'de> for SyslogArg {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        choice::read("syslog_format", deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_syslog(text: &str, expected: &str) {
+        let keys = OutputKeys { syslog: Some(text.to_owned()), ..OutputKeys::default() };
+        let address = keys.syslog_server().map(|to| to.map(|(address, _)| address));
+        assert_eq!(address.map_or_else(|error| error.to_string(), |to| format!("{to:?}")), expected);
+    }
+
+    #[test]
+    fn syslog_servers() {
+        let not = |text: &str| ConfigError::Syslog(text.to_owned()).to_string();
+        check_syslog("", "None");
+        check_syslog("unix:/dev/log", "Some(Unix(\"/dev/log\"))");
+        check_syslog("/dev/log", "Some(Unix(\"/dev/log\"))");
+        check_syslog("udp:192.0.2.1:514", "Some(Udp(\"192.0.2.1:514\"))");
+        check_syslog("tcp:log.example:601", "Some(Tcp(\"log.example:601\"))");
+        check_syslog("tcp:[2001:db8::1]:601", "Some(Tcp(\"[2001:db8::1]:601\"))");
+        for text in
+            ["log", "udp:log", "tcp:2001:db8::1:601", "udp::514", "udp:log:0", "udp:log:x", "unix:log", "tls:a:1"]
+        {
+            check_syslog(text, &not(text));
+        }
+    }
+
+    #[test]
+    fn one_log_takes_standard_output_and_two_cannot_share_it() {
+        let (stdout, none) = (Some(Target::new("-".into())), None);
+        assert_eq!(Screen::beside([&stdout, &none], Some(Screen::Json)).ok(), Some(Screen::Quiet));
+        assert_eq!(Screen::beside([&none, &none], Some(Screen::Json)).ok(), Some(Screen::Json));
+        assert!(matches!(Screen::beside([&stdout, &stdout], None), Err(ConfigError::TwoOnStdout)));
+    }
+}
