@@ -2,6 +2,7 @@
 
 use crate::export::escape::escape;
 use jiff::fmt::temporal::DateTimePrinter;
+use sensor_core::inventory::model::host::best_name;
 use sensor_core::inventory::model::host::{HostId, Name};
 use sensor_core::inventory::model::source::Source;
 use sensor_core::types::{Mac, MacKind, Segment, Timestamp};
@@ -18,11 +19,9 @@ pub(crate) fn source_names(sources: impl IntoIterator<Item = Source>) -> impl It
     sources.into_iter().map(|source| source.name().to_owned())
 }
 
-/// First label of the name that is trusted most.
+/// The best name ([`best_name`]), escaped.
 pub(crate) fn hostname<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
-    let best = names.into_iter().min_by_key(|name| name.source.name_rank())?;
-    let label = best.name.split('.').find(|label| !label.is_empty())?;
-    Some(escape(label).into_owned())
+    best_name(names).map(|name| escape(&name).into_owned())
 }
 
 pub(crate) fn vlan(segment: Segment) -> Option<Vec<u16>> {

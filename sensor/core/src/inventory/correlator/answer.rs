@@ -13,7 +13,7 @@ use crate::inventory::memory::asked::PortNews;
 use crate::inventory::memory::host;
 use crate::inventory::memory::table::RowChange;
 use crate::inventory::model::address::SnmpFacts;
-use crate::inventory::model::host::HostId;
+use crate::inventory::model::host::{HostId, best_name};
 use crate::inventory::model::source::Source;
 use crate::inventory::planner::probe::Technique;
 use crate::inventory::sighting::Sighting;
@@ -257,7 +257,7 @@ impl Correlator {
             segment: Some(segment),
             ip: Some(ip),
             mac: self.memory.holder(segment, ip).map(|holder| holder.mac),
-            hostname: host::hostname(names),
+            hostname: best_name(names),
             host: Some(id),
             ..bare(kind, at)
         }

@@ -2,7 +2,7 @@
 
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Severity};
-use crate::inventory::memory::host;
+use crate::inventory::model::host::best_name;
 use crate::types::{Mac, Segment, Timestamp};
 
 impl Correlator {
@@ -29,7 +29,7 @@ impl Correlator {
         Event {
             segment: Some(segment),
             mac: Some(mac),
-            hostname: host.and_then(|host| host::hostname(&host.names)),
+            hostname: host.and_then(|host| best_name(&host.names)),
             host: host.map(|host| host.id),
             ..bare(kind, at)
         }

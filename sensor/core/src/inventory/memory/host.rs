@@ -30,12 +30,6 @@ pub(crate) fn empty_host(id: HostId, segment: Segment, first_seen: Timestamp, la
     }
 }
 
-/// The best of these names ([`Source::name_rank`]): the first label of the most recent one.
-pub(crate) fn hostname<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
-    let name = names.into_iter().min_by_key(|name| name.source.name_rank())?;
-    name.name.split('.').find(|label| !label.is_empty()).map(str::to_owned)
-}
-
 /// The name in a DHCP client's message: option 12, else the first label of option 81; escaped.
 pub(crate) fn dhcp_name(claim: &DhcpClaim) -> Option<String> {
     let name = claim.hostname.as_ref().map(Text::as_bytes).map(without_final_nuls).filter(|name| !name.is_empty());

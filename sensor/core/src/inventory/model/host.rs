@@ -239,3 +239,10 @@ impl TableRow for Station {
         self.last_seen
     }
 }
+
+/// The name to know a host by: the first label of the name whose source is trusted most ([`Source::name_rank`]), the most
+/// recent among equals.
+pub fn best_name<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
+    let best = names.into_iter().min_by_key(|name| name.source.name_rank())?;
+    best.name.split('.').find(|label| !label.is_empty()).map(str::to_owned)
+}
