@@ -22,11 +22,11 @@ pub mod cli;
 /// What is said to a person: notices, the screen, failures.
 pub mod terminal;
 /// From a frame to events, for `run`, `scan` and `replay` alike.
-pub mod pipeline;
-/// The sockets beside the database, by which commands speak to a running sensor.
-pub mod control;
+mod pipeline;
+/// The sockets beside the database, by which commands reach a running sensor.
+mod control;
 /// The loop of `sensor run`.
-pub mod run;
+mod run;
 /// `sensor watch`: from the journal to alerts.
 pub mod watch;
 /// The other subcommands, one file or folder each.

@@ -92,7 +92,7 @@ fn a_phone_that_changes_its_mac_is_the_same_phone() {
     }
     said(&sensor(folder, &["host", "split", &host, third]));
     let parted = said(&sensor(folder, &["host", "show", third]));
-    assert!(!parted.contains(&first) && parted.contains("parted from"), "{parted}");
+    assert!(!parted.contains(&first) && parted.contains("split from"), "{parted}");
     lab.ping(PHONE, lab::SERVER.into()).unwrap();
     assert!(running.stop().unwrap().success());
 

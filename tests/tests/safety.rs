@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use sensor_core::types::Mac;
@@ -26,7 +26,9 @@ use sensor_tests::safety::rules::{
 const RUNS: u64 = 9;
 /// As many at a time as leave each its processor when it needs one.
 const LANES: u64 = 3;
-/// How long strangers talk in each.
+/// Scans with rules of their own, all at a time.
+const SCANS: u64 = 4;
+/// How long strangers talk in each run.
 const TALK: Duration = Duration::from_secs(14);
 /// Between two of their words.
 const BREATH: Duration = Duration::from_millis(40);
@@ -52,6 +54,72 @@ fn nothing_leaves_outside_the_rules() {
         lanes.into_iter().map(|lane| lane.join().unwrap()).sum()
     });
     assert!(asked > 0 || chosen.is_some(), "nobody was asked anything");
+}
+
+#[test]
+fn nothing_of_a_scan_leaves_outside_the_rules() {
+    if !lab::possible() {
+        return;
+    }
+    let chosen = std::env::var("SENSOR_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
+    let first = chosen.unwrap_or_else(|| now().as_nanos() as u64 >> 10);
+    let seeds: Vec<u64> = (first..first + chosen.map_or(SCANS, |_| 1)).collect();
+    let asked: usize = std::thread::scope(|scope| {
+        let scans: Vec<_> = seeds.iter().map(|seed| scope.spawn(|| scan(*seed))).collect();
+        scans.into_iter().map(|scan| scan.join().unwrap()).sum()
+    });
+    assert!(asked > 0, "nobody was asked anything");
+}
+
+/// One scan, among strangers that talk. How many questions left.
+fn scan(seed: u64) -> usize {
+    let mut random = Random(seed);
+    let has_ipv6 = random.below(2) == 0;
+    let (rules, targets) = Rules::of_scan(&mut random, has_ipv6);
+    println!("SENSOR_SEED={seed}: IPv6 {has_ipv6}, {targets:?} {}", rules.flags().join(" "));
+    let shift = random.below(8);
+    let crowd = Crowd::build(ATTACHED.parse().unwrap(), Way::Switch, |ip| kind(ip, shift, has_ipv6)).unwrap();
+    let (_router, _names) = router(&crowd);
+    let stranger = crowd.plug_in("stranger", Mac([2, 66, 0, 0, 0, 0]), &[]).unwrap();
+    stranger.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1").unwrap();
+    let way = format!("ip neigh add {ROUTER} lladdr {ROUTER_MAC} nud permanent dev {IFACE}");
+    crowd.prober.sh(&format!("ip route add default via {ROUTER} && {way}")).unwrap();
+    let tap = crowd.tap().unwrap();
+    let mut command = crowd.prober.command(sensor_binary());
+    command.args(["scan", "-i", IFACE, "--json", "--rate", "1000", "--timeout-ms", "1000"]).args(rules.flags());
+    command.args(targets.iter().map(ToString::to_string)).stdout(Stdio::null());
+    let mut sensor = command.spawn().unwrap();
+    let members: Vec<Ipv4Addr> = rules.never_macs.iter().map(|mac| address_of(*mac)).collect();
+    let mut shunned = BTreeMap::new();
+    let status = loop {
+        let mut words: Vec<Vec<u8>> = (0..=random.below(24)).map(|_| lure::frame(&mut random, &rules)).collect();
+        // Who takes the address of a station that is never asked, before that has said a word, hides it.
+        words.retain(|frame| claim(frame).is_none_or(|(_, ip)| !members.contains(&ip)));
+        for (mac, ip) in words.iter().filter_map(|frame| claim(frame)) {
+            if rules.never_macs.contains(&mac) {
+                shunned.entry(ip).or_insert_with(now);
+            }
+        }
+        sender::send(&stranger, IFACE, &words).unwrap();
+        if let Some(status) = sensor.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(BREATH);
+    };
+    assert!(status.success(), "SENSOR_SEED={seed}: {status}");
+    let frames = tap.frames().unwrap();
+    let asked = audit(&rules, &shunned, &frames).unwrap_or_else(|wrong| panic!("SENSOR_SEED={seed}: {wrong}"));
+    for frame in &frames {
+        let (_, what) = outgoing::read(&frame.bytes);
+        let Some(ip) = what.target().filter(|ip| *ip != NAME_SERVER) else { continue };
+        // Its MAC is known once it has answered: nothing but ARP's question may come before.
+        let is_never = members.contains(&ip) && !matches!(what, Outgoing::ArpQuestion(_));
+        assert!(!is_never, "SENSOR_SEED={seed}: {what:?}, a station that is never to be asked");
+        let is_inside = targets.is_empty() || targets.iter().any(|prefix| prefix.contains(&IpAddr::V4(ip)));
+        assert!(is_inside, "SENSOR_SEED={seed}: {what:?}, which is no target");
+    }
+    println!("SENSOR_SEED={seed}: {} frames, {asked} of them questions: {:?}\n", frames.len(), count_kinds(&frames));
+    asked
 }
 
 /// One run. How many questions left.

@@ -1,5 +1,5 @@
-//! `sensor host`: who a host is and why, and the owner's word on which stations belong together. The word goes through the
-//! running sensor, which is the one that writes; where none runs, this process takes its place for a moment.
+//! `sensor host`: shows a host with its stations and why they belong together, joins hosts and splits stations off. A change
+//! goes through the running sensor, because only one process writes the database; where none runs, this process writes it.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -8,11 +8,11 @@ use std::path::Path;
 
 use crate::cli::host::{HostArgs, HostCommand};
 use crate::clock::Clock;
-use crate::config::error::ConfigError;
 use crate::config::machine::default_db;
-use crate::control;
-use crate::control::host::{apply, read, written};
-use crate::control::{Answer, Request};
+use crate::config::error::ConfigError;
+use crate::control::exchange;
+use crate::control::host::{apply, id_text, parse_id};
+use crate::control::request::{Answer, Request};
 use crate::export::escape::escape;
 use crate::export::record::text::rfc3339;
 use crate::store::batch::Batch;
@@ -20,8 +20,8 @@ use crate::store::reader::Reader;
 use crate::store::writer::Writer;
 use crate::terminal::failure::Failure;
 use crate::terminal::screen;
-use sensor_core::inventory::correlator::settings::Settings;
-use sensor_core::inventory::correlator::state::Correlator;
+use sensor_core::inventory::correlator::{settings::Settings, state::Correlator};
+use sensor_core::inventory::model::address::Binding;
 use sensor_core::inventory::model::host::{Host, Station};
 use sensor_core::inventory::model::join;
 use sensor_core::inventory::model::join::Join;
@@ -37,31 +37,32 @@ pub fn host(args: &HostArgs, clock: &Clock) -> Result<(), Failure> {
     let request = match &args.command {
         HostCommand::Show { host, .. } => {
             let host = resolve(host, &rows)?;
-            return said(|out| show(host, &rows, out));
+            return screen::print(|out| show(host, &rows, out));
         }
         HostCommand::Join { host, other, .. } => {
             let (host, other) = (resolve(host, &rows)?.id, resolve(other, &rows)?.id);
-            Request::Join { host: written(host), other: written(other) }
+            Request::Join { host: id_text(host), other: id_text(other) }
         }
         HostCommand::Split { host, mac, .. } => {
             let mac = Mac::parse(mac).ok_or_else(|| Failure::Refused(format!("'{}' is no MAC", mac.escape_debug())))?;
-            Request::Split { host: written(resolve(host, &rows)?.id), mac: mac.to_string() }
+            Request::Split { host: id_text(resolve(host, &rows)?.id), mac: mac.to_string() }
         }
     };
-    let answer = match control::ask(&db, &request)? {
+    let answer = match exchange::ask(&db, &request)? {
         Some(answer) => answer,
         None => write(&db, &request, clock)?,
     };
     match answer {
         Answer::Refused { why } => Err(Failure::Refused(why)),
-        Answer::Host { id } => said(|out| match &request {
+        Answer::Host { id } => screen::print(|out| match &request {
             Request::Split { mac, .. } => writeln!(out, "{mac} is host {id} from now on; `sensor host join` undoes it"),
             _ => writeln!(out, "one host from now on: {id}; `sensor host split {id} MAC` undoes it"),
         }),
-        _ => Err(Failure::Refused("the sensor answers something else; is it another version?".to_owned())),
+        _ => Err(Failure::Refused("the sensor gave an answer that does not fit; is it another version?".to_owned())),
     }
 }
 
+/// Carries out the request where no sensor runs.
 fn write(db: &Path, request: &Request, clock: &Clock) -> Result<Answer, Failure> {
     let (mut writer, saved) = Writer::open(db, clock.now())?;
     let mut correlator = Correlator::new(Settings::default(), Limits::default(), saved.rows, saved.next_event_id);
@@ -81,10 +82,11 @@ fn resolve<'a>(text: &str, rows: &'a Rows) -> Result<&'a Host, ConfigError> {
         .filter(|station| Some(station.mac) == mac || holds(rows, station, ip))
         .map(|station| station.host)
         .collect();
+    // Hosts behind a router have addresses only.
     let distant = rows.asked.iter().filter(|asked| Some(asked.ip) == ip).filter_map(|asked| asked.host);
-    let by_place: BTreeSet<_> = stations.into_iter().chain(distant).collect();
+    let by_address: BTreeSet<_> = stations.into_iter().chain(distant).collect();
     let is_named = |host: &Host| host.names.iter().any(|name| name.name.eq_ignore_ascii_case(text));
-    let is_it = |host: &&Host| Some(host.id) == read(text) || by_place.contains(&host.id) || is_named(host);
+    let is_it = |host: &&Host| Some(host.id) == parse_id(text) || by_address.contains(&host.id) || is_named(host);
     let mut found = rows.hosts.iter().filter(is_it);
     let value = || text.escape_debug().to_string();
     match (found.next(), found.count()) {
@@ -94,15 +96,16 @@ fn resolve<'a>(text: &str, rows: &'a Rows) -> Result<&'a Host, ConfigError> {
     }
 }
 
+/// Whether the station holds the address now.
 fn holds(rows: &Rows, station: &Station, ip: Option<IpAddr>) -> bool {
-    let holder = |binding: &sensor_core::inventory::model::address::Binding| {
+    let holder = |binding: &Binding| {
         binding.segment == station.segment && Some(binding.ip) == ip && binding.holders[0].mac == station.mac
     };
     ip.is_some() && rows.bindings.iter().any(holder)
 }
 
 fn show(host: &Host, rows: &Rows, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "host {} on {}", written(host.id), host.segment)?;
+    writeln!(out, "host {} on {}", id_text(host.id), host.segment)?;
     writeln!(out, "  first seen {}, last seen {}", rfc3339(host.first_seen), rfc3339(host.last_seen))?;
     if let Some(since) = host.gone_since {
         writeln!(out, "  gone since {}", rfc3339(since))?;
@@ -116,19 +119,17 @@ fn show(host: &Host, rows: &Rows, out: &mut dyn Write) -> io::Result<()> {
     }
     for station in rows.stations.iter().filter(|station| station.host == host.id) {
         writeln!(out, "station {}, {} to {}", station.mac, rfc3339(station.first_seen), rfc3339(station.last_seen))?;
-        let is_his = |binding: &&sensor_core::inventory::model::address::Binding| {
-            binding.segment == station.segment && binding.holders[0].mac == station.mac
-        };
-        for binding in rows.bindings.iter().filter(is_his) {
+        let is_held = |binding: &&Binding| binding.segment == station.segment && binding.holders[0].mac == station.mac;
+        for binding in rows.bindings.iter().filter(is_held) {
             writeln!(out, "  has {}", binding.ip)?;
         }
         for join in joins(rows, station) {
             writeln!(out, "  {}", reason(join))?;
         }
     }
-    let is_parted = |join: &&Join| join.apart && join.host == host.id;
-    for join in rows.joins.iter().filter(is_parted) {
-        writeln!(out, "not {}: parted at {}", join.mac, rfc3339(join.at))?;
+    let is_split = |join: &&Join| join.apart && join.host == host.id;
+    for join in rows.joins.iter().filter(is_split) {
+        writeln!(out, "not {}: split off at {}", join.mac, rfc3339(join.at))?;
     }
     Ok(())
 }
@@ -141,14 +142,10 @@ fn reason(join: &Join) -> String {
     let words: Vec<&str> = join.evidence.iter().map(|kinship| kinship.name()).collect();
     let at = rfc3339(join.at);
     match join.apart {
-        true => format!("parted from host {} at {at}", written(join.host)),
+        true => format!("split from host {} at {at}", id_text(join.host)),
         false => {
             let score = join::score(&join.evidence);
             format!("joined after {} at {at}, {score} % by {}", join.old_mac, words.join(", "))
         }
     }
-}
-
-fn said(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
-    screen::print(write).map_err(Failure::system("standard output"))
 }

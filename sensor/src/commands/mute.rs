@@ -1,17 +1,16 @@
-//! `sensor mute`: through the running sensor, which is the one that writes; where none runs, by taking its place.
+//! `sensor mute`: lists mutes, begins and ends them. A change goes through the running sensor, because only one process
+//! writes the database; where none runs, this process writes it.
 
-use std::io::Write;
 use std::path::Path;
 
 use crate::cli::mute::MuteArgs;
 use crate::clock::Clock;
-use crate::config::error::ConfigError;
 use crate::config::machine::default_db;
-use crate::config::parse::parse_span;
-use crate::config::parse::{no_target, parse_target};
-use crate::control;
+use crate::config::error::ConfigError;
+use crate::config::parse::{no_target, parse_span, parse_target};
+use crate::control::exchange;
 use crate::control::mute::apply;
-use crate::control::{Answer, Request};
+use crate::control::request::{Answer, Request};
 use crate::export::escape::escape;
 use crate::export::record::text::rfc3339;
 use crate::pipeline::policy;
@@ -35,7 +34,7 @@ pub fn mute(args: &MuteArgs, clock: &Clock) -> Result<(), Failure> {
         (None, Some(id)) => Request::End { id },
         (None, None) => return list(&db, clock.now()),
     };
-    let answer = match control::ask(&db, &request)? {
+    let answer = match exchange::ask(&db, &request)? {
         Some(answer) => answer,
         None => write(&db, &request, clock.now())?,
     };
@@ -45,15 +44,12 @@ pub fn mute(args: &MuteArgs, clock: &Clock) -> Result<(), Failure> {
         Answer::Ended { id } => format!("mute {id} has ended"),
         Answer::Muted { id, until } => format!("mute {id} until {until}; `sensor mute --end {id}` ends it earlier"),
     };
-    said(|out| writeln!(out, "{text}"))
+    screen::print(|out| writeln!(out, "{text}"))
 }
 
-/// Characters of a reason.
-pub(crate) const REASON_MAX: usize = 200;
-
-/// Where no sensor runs, this process is the writer for a moment.
+/// Carries out the request where no sensor runs.
 fn write(db: &Path, request: &Request, now: Timestamp) -> Result<Answer, Failure> {
-    // A database is not made for this.
+    // A database that is missing is an error: it is not created for this.
     Reader::open(db)?;
     let (mut writer, saved) = Writer::open(db, now)?;
     let mut mutes = policy::mutes(&saved.mutes);
@@ -65,7 +61,7 @@ fn write(db: &Path, request: &Request, now: Timestamp) -> Result<Answer, Failure
     Ok(answer)
 }
 
-/// What a word means: as written, but a segment or a host by its name must be known.
+/// What is to be muted: a target as it is written, or a host by its name. A segment and a host's id must be in the database.
 fn resolve(text: &str, rows: &Rows) -> Result<MuteTarget, ConfigError> {
     let parsed = parse_target(text);
     let is_known = |target: &MuteTarget| match target {
@@ -87,7 +83,7 @@ fn resolve(text: &str, rows: &Rows) -> Result<MuteTarget, ConfigError> {
 
 fn list(db: &Path, now: Timestamp) -> Result<(), Failure> {
     let mutes = Reader::open(db)?.mutes()?;
-    said(|out| {
+    screen::print(|out| {
         let mut lasting = mutes.iter().filter(|mute| mute.until > now).peekable();
         if lasting.peek().is_none() {
             return writeln!(out, "nothing is muted");
@@ -97,33 +93,4 @@ fn list(db: &Path, now: Timestamp) -> Result<(), Failure> {
             writeln!(out, "{:>4}  {:<24}  until {}{reason}", mute.id, escape(&mute.target), rfc3339(mute.until))
         })
     })
-}
-
-fn said(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
-    screen::print(write).map_err(Failure::system("standard output"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sensor_core::inventory::judge::mute::Mute;
-
-    fn ask(mutes: &mut Vec<Mute>, json: &str, at_s: i64) -> String {
-        let request = serde_json::from_str(json).expect("a request");
-        serde_json::to_string(&apply(mutes, request, Timestamp::from_secs(at_s))).expect("an answer")
-    }
-
-    #[test]
-    fn what_is_asked_and_what_is_answered() {
-        let mut mutes = Vec::new();
-        let muted = ask(&mut mutes, r#"{"mute":{"target":"eth1.30","for_s":60,"reason":"a\u001b[31mb"}}"#, 0);
-        assert_eq!(muted, r#"{"muted":{"id":1,"until":"1970-01-01T00:01:00.000000Z"}}"#);
-        assert_eq!(mutes[0].target.to_string(), "eth1.30");
-        assert!(mutes[0].reason.as_deref().is_some_and(|reason| !reason.contains('\u{1b}')), "{mutes:?}");
-        let refused = ask(&mut mutes, r#"{"mute":{"target":"a/b/c","for_s":60,"reason":null}}"#, 0);
-        assert!(refused.starts_with(r#"{"refused":{"why":"'a/b/c' is no kind"#), "{refused}");
-        assert_eq!(ask(&mut mutes, r#"{"end":{"id":1}}"#, 30), r#"{"ended":{"id":1}}"#);
-        assert!(ask(&mut mutes, r#"{"end":{"id":1}}"#, 31).contains("no mute 1 lasts"));
-        assert!(serde_json::from_str::<Request>(r#"{"mute":{"target":"eth1"}}"#).is_err());
-    }
 }

@@ -1,46 +1,23 @@
-//! Where a running sensor tells how it goes: a socket beside the database, which lives as long as the sensor and costs
-//! nothing until somebody asks. `sensor status` is who asks.
+//! `sensor status`: the figures of a running sensor, as tables or as JSON.
 
-use std::io::{self, Read as _, Write};
-use std::path::Path;
-use std::time::Duration;
+use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
 use crate::cli::status::StatusArgs;
 use crate::config::machine::default_db;
-use crate::control::socket;
+use crate::control;
 use crate::terminal::failure::Failure;
 use crate::terminal::screen;
-
-/// Of the socket's path, behind the database's.
-pub(crate) const SUFFIX: &str = ".status";
-
-/// How long a sensor that is very busy may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// An answer is a few kilobytes.
-const ANSWER_MAX: u64 = 1 << 20;
 
 /// `sensor status`
 pub fn status(args: &StatusArgs) -> Result<(), Failure> {
     let db = args.db.path.clone().unwrap_or_else(default_db);
-    let answer = ask(&db)?;
-    let shown = screen::print(|out| if args.json { writeln!(out, "{}", answer.trim()) } else { show(&answer, out) });
-    shown.map_err(Failure::system("standard output cannot be written"))
+    let answer = control::status::read(&db)?;
+    screen::print(|out| if args.json { writeln!(out, "{}", answer.trim()) } else { show(&answer, out) })
 }
 
-fn ask(db: &Path) -> Result<String, Failure> {
-    let stream = socket::connect(db, SUFFIX)?.ok_or_else(|| Failure::NotRunning(db.to_owned()))?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(socket::silent(db, SUFFIX))?;
-    let mut answer = String::new();
-    stream.take(ANSWER_MAX).read_to_string(&mut answer).map_err(socket::silent(db, SUFFIX))?;
-    if answer.is_empty() {
-        return Err(Failure::NotRunning(db.to_owned()));
-    }
-    Ok(answer)
-}
-
-/// The answer for a person. What an older or newer sensor does not tell is left out.
+/// The answer as tables. Figures that an older or newer sensor does not tell are left out.
 fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
     let answer: Value = serde_json::from_str(answer).map_err(io::Error::other)?;
     let status = &answer["status"];
@@ -97,7 +74,7 @@ fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
     show_sinks(list(&status["sinks"]), out)
 }
 
-/// A line a prefix.
+/// The prefixes in which every frame counts as a sign of life, one in each line.
 fn show_watched(watched: &[Value], out: &mut dyn Write) -> io::Result<()> {
     if !watched.is_empty() {
         writeln!(out, "\n{:<44}{:<16}origin", "watched", "segment")?;
@@ -109,7 +86,7 @@ fn show_watched(watched: &[Value], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A line a sink, and one more where it takes nothing.
+/// The sinks, one in each line, and a second line where one takes nothing.
 fn show_sinks(sinks: &[Value], out: &mut dyn Write) -> io::Result<()> {
     if !sinks.is_empty() {
         writeln!(out, "\n{:<32}{:>10}{:>14}{:>10}", "sink", "waiting", "written to", "missed")?;
@@ -125,7 +102,7 @@ fn show_sinks(sinks: &[Value], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A row a class, a column an outcome.
+/// Frames: a row for each class, a column for each outcome.
 fn show_frames(frames: &Value, out: &mut dyn Write) -> io::Result<()> {
     let empty = Map::new();
     let outcomes = frames.as_object().unwrap_or(&empty);
@@ -155,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_as_a_table() {
+    fn the_answer_as_tables() {
         let answer = r#"{"status": {"version": "0.1.0", "pid": 7, "uptime_s": 5, "at": "2026-11-21T08:00:00Z",
             "ports": [{"iface": "eth1", "role": "mirror", "capture": "driver", "promiscuous": true, "hears": true, "since": "T"},
                       {"iface": "eth2", "role": "host", "capture": "packet", "promiscuous": false, "hears": false, "since": "U", "deaf": "removed"}],

@@ -1,33 +1,35 @@
-//! Changes that the owner makes to a host.
+//! Which stations belong to one host, as the owner says: `sensor host join` and `split`, applied to the inventory.
 
-use crate::control::{Answer, Request};
+use crate::control::request::{Answer, Request};
 use sensor_core::inventory::correlator::state::Correlator;
 use sensor_core::inventory::model::host::HostId;
 use sensor_core::types::Mac;
 
-/// Does what the owner says of hosts.
+/// Carries out a request about hosts. The answer may be given once the change is saved.
 pub fn apply(correlator: &mut Correlator, request: &Request) -> Answer {
     let done = match request {
-        Request::Join { host, other } => match (read(host), read(other)) {
+        Request::Join { host, other } => match (parse_id(host), parse_id(other)) {
             (Some(host), Some(other)) => correlator.join(host, other),
             _ => Err("a host's id has 16 hexadecimal digits"),
         },
-        Request::Split { host, mac } => match (read(host), Mac::parse(mac)) {
+        Request::Split { host, mac } => match (parse_id(host), Mac::parse(mac)) {
             (Some(host), Some(mac)) => correlator.split(host, mac),
-            _ => Err("a host's id has 16 hexadecimal digits, and a MAC six pairs of them"),
+            _ => Err("a host's id has 16 hexadecimal digits, and a MAC has six pairs of them"),
         },
-        Request::End { .. } | Request::Mute { .. } => Err("this is no word on hosts"),
+        Request::End { .. } | Request::Mute { .. } => Err("this request is not about hosts"),
     };
     match done {
-        Ok(id) => Answer::Host { id: written(id) },
-        Err(why) => Answer::Refused { why: format!("{why}; `sensor host show` tells who is who") },
+        Ok(id) => Answer::Host { id: id_text(id) },
+        Err(why) => Answer::Refused { why: format!("{why}; `sensor host show` shows a host and its stations") },
     }
 }
 
-pub(crate) fn written(id: HostId) -> String {
+/// A host's id as 16 hexadecimal digits.
+pub fn id_text(id: HostId) -> String {
     format!("{:016x}", id.0)
 }
 
-pub(crate) fn read(id: &str) -> Option<HostId> {
-    (id.len() == 16).then(|| u64::from_str_radix(id, 16).ok()).flatten().map(HostId)
+/// The reverse of [`id_text`].
+pub fn parse_id(text: &str) -> Option<HostId> {
+    (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten().map(HostId)
 }

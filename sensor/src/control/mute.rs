@@ -1,19 +1,23 @@
-//! Mutes and unmutes at the judge, for a running sensor and without one.
+//! Mutes: `sensor mute`, applied to the list of mutes.
 
-use crate::commands::mute::REASON_MAX;
-use crate::config::parse::parse_target;
-use crate::control::{Answer, Request};
-use crate::export::escape::escape;
-use crate::export::record::text::rfc3339;
-use sensor_core::inventory::judge::mute::{MUTES_MAX, Mute};
-use sensor_core::inventory::judge::mute::{add, end};
-use sensor_core::types::Timestamp;
 use std::time::Duration;
 
-/// Does what is asked with the owner's mutes; the answer holds once they are saved.
+use crate::config::parse::parse_target;
+use crate::control::request::{Answer, Request};
+use crate::export::escape::escape;
+use crate::export::record::text::rfc3339;
+use sensor_core::inventory::judge::mute::{MUTES_MAX, Mute, add, end};
+use sensor_core::types::Timestamp;
+
+/// Characters of a reason that are kept.
+const REASON_MAX: usize = 200;
+
+/// Carries out a request about mutes. The answer may be given once the change is saved.
 pub fn apply(mutes: &mut Vec<Mute>, request: Request, now: Timestamp) -> Answer {
     match request {
-        Request::Join { .. } | Request::Split { .. } => Answer::Refused { why: "this is no mute".to_owned() },
+        Request::Join { .. } | Request::Split { .. } => {
+            Answer::Refused { why: "this request is not about mutes".to_owned() }
+        }
         Request::End { id } if end(mutes, id, now) => Answer::Ended { id },
         Request::End { id } => Answer::Refused { why: format!("no mute {id} lasts; `sensor mute --list` shows them") },
         Request::Mute { target, for_s, reason } => {
@@ -29,5 +33,29 @@ pub fn apply(mutes: &mut Vec<Mute>, request: Request, now: Timestamp) -> Answer 
                 },
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(mutes: &mut Vec<Mute>, json: &str, at_s: i64) -> String {
+        let request = serde_json::from_str(json).expect("a request");
+        serde_json::to_string(&apply(mutes, request, Timestamp::from_secs(at_s))).expect("an answer")
+    }
+
+    #[test]
+    fn requests_and_their_answers() {
+        let mut mutes = Vec::new();
+        let muted = ask(&mut mutes, r#"{"mute":{"target":"eth1.30","for_s":60,"reason":"a\u001b[31mb"}}"#, 0);
+        assert_eq!(muted, r#"{"muted":{"id":1,"until":"1970-01-01T00:01:00.000000Z"}}"#);
+        assert_eq!(mutes[0].target.to_string(), "eth1.30");
+        assert!(mutes[0].reason.as_deref().is_some_and(|reason| !reason.contains('\u{1b}')), "{mutes:?}");
+        let refused = ask(&mut mutes, r#"{"mute":{"target":"a/b/c","for_s":60,"reason":null}}"#, 0);
+        assert!(refused.starts_with(r#"{"refused":{"why":"'a/b/c' is no kind"#), "{refused}");
+        assert_eq!(ask(&mut mutes, r#"{"end":{"id":1}}"#, 30), r#"{"ended":{"id":1}}"#);
+        assert!(ask(&mut mutes, r#"{"end":{"id":1}}"#, 31).contains("no mute 1 lasts"));
+        assert!(serde_json::from_str::<Request>(r#"{"mute":{"target":"eth1"}}"#).is_err());
     }
 }

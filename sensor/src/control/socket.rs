@@ -1,4 +1,4 @@
-//! Sockets beside the database, which live as long as the sensor: where it listens, and how the commands find it.
+//! A socket beside the database that lives as long as the sensor: how the sensor listens there, and how commands connect.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,17 +10,18 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::terminal::failure::Failure;
 
-/// A socket that a running sensor listens on.
-pub(crate) struct Socket {
+/// A socket that a running sensor listens on. Dropping it removes its file.
+pub(super) struct Socket {
     listener: UnixListener,
     path: PathBuf,
 }
 
 impl Socket {
-    /// Opens the socket of this suffix and mode beside the database at `db`, of which the caller is the one writer: one that
-    /// lies there is of a sensor that was killed. To be called inside a tokio runtime with its I/O driver.
-    pub(crate) fn open(db: &Path, suffix: &str, mode: u32) -> io::Result<Self> {
-        let path = beside(db, suffix);
+    /// Opens the socket at the path of the database `db` with `suffix` behind it, with these permissions. The caller must be
+    /// the one process that writes the database, so a file that is there already was left by a sensor that was killed, and
+    /// is replaced. Needs a tokio runtime with I/O.
+    pub fn open(db: &Path, suffix: &str, mode: u32) -> io::Result<Self> {
+        let path = path(db, suffix);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -30,12 +31,12 @@ impl Socket {
         Ok(Self { listener, path })
     }
 
-    /// The next who comes. Cancelling it loses nobody.
-    pub(crate) async fn accept(&self) -> UnixStream {
+    /// The next connection. Cancel-safe.
+    pub async fn accept(&self) -> UnixStream {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => return stream,
-                // Too many descriptors, for a moment.
+                // The process has too many open files for a moment.
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }
@@ -44,14 +45,14 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // At worst it lies there and answers nobody.
+        // A file that stays refuses connections, and the next start replaces it.
         drop(std::fs::remove_file(&self.path));
     }
 }
 
-/// The running sensor's socket of this suffix; `None` when none runs.
-pub(crate) fn connect(db: &Path, suffix: &str) -> Result<Option<Connection>, Failure> {
-    let path = beside(db, suffix);
+/// Connects to the running sensor's socket of this suffix; `None` when none runs.
+pub(super) fn connect(db: &Path, suffix: &str) -> Result<Option<Connection>, Failure> {
+    let path = path(db, suffix);
     match Connection::connect(&path) {
         Ok(stream) => Ok(Some(stream)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
@@ -59,12 +60,12 @@ pub(crate) fn connect(db: &Path, suffix: &str) -> Result<Option<Connection>, Fai
     }
 }
 
-/// What to say of a sensor that took a question and does not answer it.
-pub(crate) fn silent(db: &Path, suffix: &str) -> impl FnOnce(io::Error) -> Failure {
-    Failure::system(format!("the sensor at {} does not answer", beside(db, suffix).display()))
+/// For `map_err`: the sensor took a connection and does not answer on it.
+pub(super) fn no_answer(db: &Path, suffix: &str) -> impl FnOnce(io::Error) -> Failure {
+    Failure::system(format!("the sensor at {} does not answer", path(db, suffix).display()))
 }
 
-pub(crate) fn beside(db: &Path, suffix: &str) -> PathBuf {
+fn path(db: &Path, suffix: &str) -> PathBuf {
     let mut name = db.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -1,4 +1,5 @@
-//! The way of a frame: parser, desk (correlator and planner), sightings log. The same for live frames and for capture files.
+//! From a frame to events: parser, core (correlator and planner), judge, sightings log. The same for live frames and for
+//! capture files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -6,20 +7,19 @@ use std::time::Duration;
 
 use crate::config;
 use crate::export::lines::Lines;
-use crate::export::record;
-use crate::export::record::event::EventRecord;
 use crate::export::sightings::line::{malformed_line, sighting_line};
 use crate::pipeline::policy;
-use crate::store::batch::{Saved, StoredEvent};
+use crate::pipeline::prepared::PreparedEvent;
+use crate::store::batch::Saved;
 use crate::vendor::Vendors;
-use sensor_core::inventory::core;
-use sensor_core::inventory::core::Core;
+use sensor_core::inventory::core::{Core, mark_asked};
 use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::judge::fold::Fold;
 use sensor_core::inventory::judge::renotify::{AGAIN, Renotify};
 use sensor_core::inventory::judge::{Judge, Verdict};
+use sensor_core::inventory::model::host::best_name;
 use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::planner::probe::Probe;
 use sensor_core::inventory::planner::state::{AnswerCounts, Planner};
@@ -29,34 +29,29 @@ use sensor_core::wire;
 
 /// Frames in, events out.
 pub struct Intake {
-    /// The core.
-    pub desk: Core,
+    /// What is known, and what is asked.
+    pub core: Core,
     /// Which events are told.
     pub judge: Judge,
-    /// Vendors, for what is written.
+    /// Vendors by MAC, for event records.
     pub vendors: Vendors,
-    /// What guesses are made by.
+    /// The rules by which systems and kinds of hosts are guessed, for address records.
     pub fingerprints: Fingerprints,
-    /// Messages that their parser refused.
+    /// Messages that their parser refused, since the start.
     pub malformed_total: u64,
+    /// This machine's name, for event records.
     sensor: String,
+    /// The sightings log, where one is wanted.
     log: Option<Lines>,
-    facts: Vec<Sighting>,
+    /// Room for the sightings of one frame.
+    sightings: Vec<Sighting>,
+    /// Events that were not judged yet.
     events: Vec<Event>,
-    /// Counts that rose since they were taken, by the event's number.
+    /// Events that happened again since the last call of [`Intake::take_folds`], by the first one's id.
     folds: BTreeMap<u64, Fold>,
 }
 
-/// An event in both forms in which it leaves: for the database, and for the sinks.
-#[derive(Clone, Debug)]
-pub struct Told {
-    /// For the sinks.
-    pub record: EventRecord,
-    /// For the database; its `record` is the JSON that line sinks write.
-    pub stored: StoredEvent,
-}
-
-/// How long a claim by another MAC may wait for the answers of both stations.
+/// How long an address's change to another MAC waits for both stations to be asked, before it is told.
 pub const EXPLAIN: Duration = Duration::from_secs(3);
 
 /// How long a new host may wait for an IPv4 address before it is told without one: a DHCP exchange with a server
@@ -64,7 +59,7 @@ pub const EXPLAIN: Duration = Duration::from_secs(3);
 pub const SETTLE: Duration = Duration::from_secs(3);
 
 impl Intake {
-    /// Starts from what the database had.
+    /// Starts from what the database holds. Nothing is asked before [`Intake::set_planner`].
     pub fn new(
         settings: Settings,
         saved: Saved,
@@ -75,36 +70,36 @@ impl Intake {
         let mut judge = Judge::default();
         policy::restore(&mut judge, &saved);
         Self {
-            desk: Core::new(settings, Limits::default(), saved.rows, saved.next_event_id),
+            core: Core::new(settings, Limits::default(), saved.rows, saved.next_event_id),
             judge,
             vendors,
             fingerprints: Fingerprints::builtin(),
             malformed_total: 0,
             sensor: inventory.name.clone(),
             log,
-            facts: Vec::new(),
+            sightings: Vec::new(),
             events: Vec::new(),
             folds: BTreeMap::new(),
         }
     }
 
-    /// From now on questions are planned; what is known is asked about as if it was heard at `now`.
+    /// Questions are planned from now on. Hosts that are known are asked as if they were heard at `now`.
     pub fn set_planner(&mut self, planner: Planner, now: Timestamp) {
-        self.desk.set_planner(planner, now);
+        self.core.set_planner(planner, now);
     }
 
     /// Takes in one frame at `now`.
     pub fn take(&mut self, frame: &Frame<'_>, now: Timestamp) {
         if frame.flood {
             let (segment, mac, class) = (frame.segment, frame.source_mac, frame.class);
-            self.desk.correlator.flood(segment, mac, class, frame.at, &mut self.events);
+            self.core.correlator.flood(segment, mac, class, frame.at, &mut self.events);
         }
         match wire::dissect(frame) {
             Ok(Some(message)) => {
-                let mut facts = std::mem::take(&mut self.facts);
-                sightings(frame, &message, &mut facts);
-                facts.drain(..).for_each(|sighting| self.observe(sighting, now));
-                self.facts = facts;
+                let mut found = std::mem::take(&mut self.sightings);
+                sightings(frame, &message, &mut found);
+                found.drain(..).for_each(|sighting| self.observe(sighting, now));
+                self.sightings = found;
             }
             Ok(None) => {}
             Err(error) => {
@@ -114,40 +109,40 @@ impl Intake {
                 }
             }
         }
-        // After its words: they may be the first of a station, and tell whether it is a router.
+        // After the frame's sightings: they may be the first of the station, and say whether it is a router.
         if frame.scan {
             let (segment, mac) = (frame.segment, frame.source_mac);
             let (reason, target) = match frame.class {
                 Class::Syn => (Reason::PortScan, frame.packet.map(|packet| packet.destination)),
                 _ => (Reason::ArpScan, None),
             };
-            self.desk.correlator.scan(segment, mac, reason, target, frame.at, &mut self.events);
+            self.core.correlator.scan(segment, mac, reason, target, frame.at, &mut self.events);
         }
     }
 
-    /// As [`Intake::take`], for who plans without a planner: `answers` tells whether a fact of another station answers a
-    /// question.
+    /// As [`Intake::take`], for a scan, which asks without a planner: `answers` says whether a sighting of another station
+    /// answers one of its questions.
     pub fn take_with(&mut self, frame: &Frame<'_>, now: Timestamp, answers: &mut dyn FnMut(&Sighting) -> bool) {
         if let Ok(Some(message)) = wire::dissect(frame) {
-            let mut facts = Vec::new();
-            sightings(frame, &message, &mut facts);
-            for mut sighting in facts {
-                if !self.desk.is_own(&sighting) {
+            let mut found = Vec::new();
+            sightings(frame, &message, &mut found);
+            for mut sighting in found {
+                if !self.core.is_own(&sighting) {
                     let is_answer = answers(&sighting);
-                    core::mark_asked(&mut sighting, is_answer);
+                    mark_asked(&mut sighting, is_answer);
                 }
                 self.observe(sighting, now);
             }
         }
     }
 
-    /// Takes in one fact, of a frame or of an answer.
+    /// Takes in one sighting, of a frame or of an answer.
     pub fn observe(&mut self, mut sighting: Sighting, now: Timestamp) {
-        // Our own words are no news, and no sighting.
-        if self.desk.is_own(&sighting) {
+        // Frames sent by the sensor itself are ignored.
+        if self.core.is_own(&sighting) {
             return;
         }
-        self.desk.observe(&mut sighting, now, &mut self.events);
+        self.core.observe(&mut sighting, now, &mut self.events);
         if let Some(log) = &mut self.log {
             log.push(&sighting_line(&sighting));
         }
@@ -155,58 +150,58 @@ impl Intake {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.desk.handle_timeout(now, &mut self.events);
+        self.core.handle_timeout(now, &mut self.events);
     }
 
-    /// At most `room` questions that are due; and what came of those that nobody answered.
+    /// Appends at most `room` questions that are due, and takes note of those that stayed unanswered.
     pub fn plan(&mut self, now: Timestamp, room: usize, out: &mut Vec<Probe>) {
-        self.desk.plan(now, room, out, &mut self.events);
+        self.core.plan(now, room, out, &mut self.events);
     }
 
     /// When something is due next.
     pub fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
-        self.desk.poll_timeout(now)
+        self.core.poll_timeout(now)
     }
 
-    /// Not everything was heard until `at`: nobody is gone for want of being heard.
+    /// Frames may have been missed until `at`: hosts that were silent before then do not count as gone.
     pub fn set_deaf(&mut self, at: Timestamp) {
-        self.desk.set_deaf(at);
+        self.core.set_deaf(at);
     }
 
     /// Local time for quiet hours, seconds east of UTC.
     pub fn set_utc_offset_s(&mut self, seconds: i32) {
         self.judge.set_utc_offset_s(seconds);
-        self.desk.set_utc_offset_s(seconds);
+        self.core.set_utc_offset_s(seconds);
     }
 
-    /// What became of answers that frames brought; absent when nobody asks.
+    /// Answers that came as frames, counted; `None` when nothing is asked.
     pub fn answers(&self) -> Option<AnswerCounts> {
-        self.desk.answers()
+        self.core.answers()
     }
 
-    /// The input has ended: tells what still waits.
+    /// The input has ended: events that still wait for something are told now.
     pub fn finish(&mut self, now: Timestamp) {
-        self.desk.correlator.finish(now, &mut self.events);
+        self.core.correlator.finish(now, &mut self.events);
     }
 
-    /// Tells something about the sensor itself.
-    pub fn tell(&mut self, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>) {
-        self.desk.correlator.emit(kind, at, details, &mut self.events);
+    /// Adds an event about the sensor itself.
+    pub fn emit(&mut self, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>) {
+        self.core.correlator.emit(kind, at, details, &mut self.events);
     }
 
-    /// Tells something about one of the sensor's ports.
-    pub fn tell_of(&mut self, port: Iface, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>) {
+    /// Adds an event about one of the sensor's ports.
+    pub fn emit_of(&mut self, port: Iface, kind: Kind, at: Timestamp, details: Vec<(&'static str, Detail)>) {
         let segment = Segment::untagged(port);
-        self.desk.correlator.emit_of(segment, kind, at, details, &mut self.events);
+        self.core.correlator.emit_of(segment, kind, at, details, &mut self.events);
     }
 
-    /// The sensor's own stations are these from now on.
+    /// Replaces the MACs of the sensor's own stations.
     pub fn set_own_macs(&mut self, macs: BTreeSet<Mac>) {
-        self.desk.set_own_macs(macs);
+        self.core.set_own_macs(macs);
     }
 
-    /// Events since the last call, judged and written; also those that are muted, which are kept and not told.
-    pub fn take_told(&mut self) -> Vec<Told> {
+    /// The events since the last call, judged and prepared. Muted ones are among them.
+    pub fn take_prepared(&mut self) -> Vec<PreparedEvent> {
         let mut all = Vec::new();
         for mut event in self.events.drain(..) {
             match self.judge.judge(&mut event) {
@@ -214,38 +209,39 @@ impl Intake {
                 Verdict::Folded(fold) => drop(self.folds.insert(fold.id, fold)),
                 Verdict::Kept { muted, cause } => {
                     let muted = muted.map(|muted| muted.to_string());
-                    all.push(told(&event, muted, cause, &self.vendors, &self.sensor));
+                    all.push(PreparedEvent::new(&event, muted, cause, &self.vendors, &self.sensor));
                 }
             }
         }
         all
     }
 
-    /// Counts of earlier events that rose since the last call; to be taken after the events, so that none comes before its own.
+    /// Earlier events that happened again since the last call. To be called after [`Intake::take_prepared`], so that no
+    /// repetition comes before its event.
     pub fn take_folds(&mut self) -> Vec<Fold> {
         std::mem::take(&mut self.folds).into_values().collect()
     }
 
-    /// Tells again of unknown hosts that are due.
+    /// Adds events about unknown hosts that are due to be told again.
     pub fn renotify(&mut self, now: Timestamp) {
-        let Self { desk, judge, events, .. } = self;
-        for again in judge.renotify(now, || desk.correlator.snapshot()) {
+        let Self { core, judge, events, .. } = self;
+        for again in judge.renotify(now, || core.correlator.snapshot()) {
             let Renotify { host, mac, ip, at, times } = again;
             let details = vec![(AGAIN, Detail::Number(times))];
-            desk.correlator.emit_of(host.segment, Kind::NewHost, at, details, events);
+            core.correlator.emit_of(host.segment, Kind::NewHost, at, details, events);
             if let Some(event) = events.last_mut() {
                 (event.mac, event.ip, event.host) = (mac, ip, Some(host.id));
-                event.hostname = host.names.first().map(|name| name.name.clone());
+                event.hostname = best_name(&host.names);
             }
         }
     }
 
-    /// Whether `take_told` has something to give.
-    pub fn has_told(&self) -> bool {
+    /// Whether there are events for [`Intake::take_prepared`].
+    pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// Hands the sightings log's buffer to the file. A log whose reader has gone is given up, which is no error.
+    /// Writes what the sightings log has buffered. A log whose reader closed the pipe is given up, which is no error.
     pub fn flush_log(&mut self) -> io::Result<()> {
         match self.log.as_mut().map_or(Ok(()), Lines::flush) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -256,7 +252,7 @@ impl Intake {
         }
     }
 
-    /// Sightings that a log which cannot be written missed.
+    /// Sightings that are missing in the log because it could not be written.
     pub fn sightings_dropped_total(&self) -> u64 {
         self.log.as_ref().map_or(0, Lines::dropped_total)
     }
@@ -265,47 +261,6 @@ impl Intake {
     pub fn reopen_log(&mut self) -> io::Result<()> {
         self.log.as_mut().map_or(Ok(()), Lines::reopen)
     }
-}
-
-impl Told {
-    /// From the database, with its count. Fails when its record is not one of ours.
-    pub fn from_store(mut stored: StoredEvent) -> serde_json::Result<Self> {
-        let mut record: EventRecord = serde_json::from_str(&stored.record)?;
-        if stored.count > 1 {
-            record.count = Some(stored.count);
-            record.last_at = stored.last_at.map(record::text::rfc3339);
-            stored.record = line(&record);
-        }
-        Ok(Self { record, stored })
-    }
-
-    /// Whether it is kept and not told.
-    pub fn is_muted(&self) -> bool {
-        self.stored.muted.is_some()
-    }
-}
-
-fn told(event: &Event, muted: Option<String>, cause: Option<String>, vendors: &Vendors, sensor: &str) -> Told {
-    let mut record = record::of_event::event_record(event, vendors, sensor);
-    record.muted.clone_from(&muted);
-    let stored = StoredEvent {
-        id: event.id,
-        at: event.at,
-        kind: event.kind.name().to_owned(),
-        severity: event.severity.name().to_owned(),
-        segment: event.segment.map(|segment| segment.to_string()),
-        host: event.host.map(|host| host.0),
-        record: line(&record),
-        cause,
-        muted,
-        count: 1,
-        last_at: None,
-    };
-    Told { record, stored }
-}
-
-fn line(record: &EventRecord) -> String {
-    serde_json::to_string(record).expect("an event record is strings, numbers and lists of them")
 }
 
 #[cfg(test)]
@@ -358,8 +313,8 @@ mod tests {
         intake.judge.set_policy(hourly);
         intake.renotify(Timestamp::from_secs(7200));
         intake.renotify(Timestamp::from_secs(7260));
-        let told = intake.take_told();
-        let [Told { record, stored }] = &told[..] else { panic!("told once: {told:#?}") };
+        let events = intake.take_prepared();
+        let [PreparedEvent { record, stored }] = &events[..] else { panic!("one event: {events:#?}") };
         assert_eq!((record.kind.as_str(), record.severity.as_str(), record.id), ("new-host", "notice", 9));
         assert_eq!((record.mac.as_deref(), stored.host), (Some("02:00:00:00:00:01"), Some(7)));
         assert_eq!(record.details.as_ref().unwrap()["again"], 2);

@@ -1,11 +1,14 @@
-//! From a frame to events, for `run`, `scan` and `replay` alike.
+//! From a frame to events, for `sensor run`, `scan` and `replay` alike, and what that needs from configuration and database.
 
-/// From the database to the judge, and back.
-pub mod policy;
 /// From a frame to events.
 pub mod intake;
-/// Who may ask whom.
-pub mod speakers;
-
-/// Opens what the pipeline needs besides the database: vendors, fingerprints, logs.
+/// Opens what the pipeline needs besides the database: vendors, rules, files for lines.
 pub mod open;
+/// Which events are told: what the judge is restored from, and what is stored of mutes.
+pub mod policy;
+/// An event as it leaves: for the database and for the sinks.
+pub mod prepared;
+/// Records of the addresses that a database holds.
+pub mod records;
+/// The interfaces that send questions, and the rules for what they may ask.
+pub mod speakers;

@@ -1,4 +1,4 @@
-//! Opens what the pipeline needs besides the database: vendors, fingerprints, logs.
+//! Opens what the pipeline needs besides the database: vendors, rules for guesses, files for lines.
 
 use crate::config;
 use crate::config::error::ConfigError;
@@ -10,21 +10,21 @@ use crate::terminal::notice;
 use crate::vendor::{VendorError, Vendors};
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::fingerprint::mistake::Mistake;
-use std::io::{self};
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// A random number that nobody else knows.
+/// A random number that others cannot guess: it decides the order in which addresses are asked.
 pub fn secret() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     RandomState::new().hash_one(std::process::id())
 }
 
-/// The runtime of `sensor run`: one thread, because one core keeps up with a mirror port and the database has its own.
+/// The runtime of a command: one thread, because one core keeps up with a mirror port; the database has a thread of its own.
 pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// Opens a place for lines, if one is wanted.
+/// Opens a file or standard output for lines, if one is wanted.
 pub fn open_lines(target: Option<&Target>) -> Result<Option<Lines>, Failure> {
     match target {
         None => Ok(None),
@@ -36,7 +36,7 @@ pub fn open_lines(target: Option<&Target>) -> Result<Option<Lines>, Failure> {
     }
 }
 
-/// The owner's files of rules and signatures as texts, and everything that guesses are made by.
+/// The owner's files of rules and p0f signatures, as texts for the database, and with the built-in rules for guesses.
 pub fn open_fingerprints(
     inventory: &config::inventory::Inventory,
 ) -> Result<(store::batch::Rules, Fingerprints), ConfigError> {
@@ -65,21 +65,21 @@ pub fn open_fingerprints(
     Ok((rules, fingerprints))
 }
 
-/// Everything that guesses are made by, where the owner's own files are in a database; what an older program took is
-/// passed over with a word.
+/// The rules for guesses: built-in ones and those of the owner's files as the database has them. Stored rules that this
+/// version does not understand are left out with a warning.
 pub fn stored_fingerprints(rules: &store::batch::Rules) -> Fingerprints {
     let mut fingerprints = Fingerprints::builtin();
     let own = rules.fingerprints.iter().map(|text| fingerprints.add_rules(text)).collect::<Result<Vec<()>, _>>();
     let p0f = rules.p0f.iter().map(|text| fingerprints.add_signatures(text).map(drop)).collect::<Result<Vec<()>, _>>();
     for mistake in [own.err(), p0f.err()].into_iter().flatten() {
         notice::warning(&format!(
-            "rules in the database are not used: {mistake}; start `sensor run` with the mended file"
+            "rules in the database are not used: {mistake}; start `sensor run` with the corrected file"
         ));
     }
     fingerprints
 }
 
-/// The vendors that were built in, under those of the file where one is named.
+/// The built-in list of vendors; entries of the file, where one is named, come before it.
 pub fn open_vendors(oui: Option<&Path>) -> Result<Vendors, VendorError> {
     oui.map_or_else(|| Ok(Vendors::builtin()), Vendors::with_csv)
 }

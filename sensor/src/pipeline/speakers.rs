@@ -1,4 +1,4 @@
-//! Who may ask whom: the interfaces that speak, the networks that they reach, and what the owner set for each.
+//! Who may ask whom: the interfaces that send questions, the networks that they reach, and what the owner set for each.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,9 +8,8 @@ use ipnet::IpNet;
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::link::Link;
 use crate::capture::options::{Port, Role};
-use crate::config::network::NetworkSettings;
-use crate::config::probing::Probing;
-use crate::probe::prober::{Equipment, Scope, Voice};
+use crate::config::{network::NetworkSettings, probing::Probing};
+use crate::probe::prober::{Equipment, Scope, SegmentSpeaker};
 use crate::probe::raw::Speaker;
 use crate::probe::snmp::Credentials;
 use crate::terminal::failure::Failure;
@@ -18,45 +17,65 @@ use crate::terminal::notice;
 use sensor_core::inventory::planner::policy::{Network, Policy};
 use sensor_core::types::{Iface, Segment};
 
-/// What asking needs.
+/// What asking needs: the rules for the planner, and the prober's equipment.
 #[derive(Debug)]
-pub struct Voices {
-    /// The rules.
+pub struct ProbeSetup {
+    /// What may be asked.
     pub policy: Policy,
-    /// The tools.
+    /// What the prober asks with.
     pub equipment: Equipment,
 }
 
-/// Hosts are described anew this often.
-pub(crate) const DESCRIBE_EVERY: Duration = Duration::from_secs(6 * 3600);
-
-/// The voices of the ports: each host port speaks for itself, and `probe_interface` for mirror ports and for itself.
-/// Interfaces that software makes speak only when they were named. `None`: nobody may speak.
-pub fn voices(ports: &[Port], asking: &Probing, named: &[Iface], here: &Addresses) -> Result<Option<Voices>, Failure> {
-    let voices = speaking(ports, asking, named, here)?;
-    if voices.is_empty() {
-        return Ok(None);
-    }
-    let policy = policy(&voices, asking);
-    let equipment = equipment(voices, scopes(asking)?, asking);
-    Ok(Some(Voices { policy, equipment }))
+/// An interface that asks for a mirror port, which cannot send by itself. Answers arrive at the interface, and its
+/// neighbours are filed under the mirror port's segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The interface that asks.
+    pub speaker: Iface,
+    /// The mirror port that it asks for; the first one where there are several.
+    pub mirror: Iface,
 }
 
-/// The voices alone; none when only listening was asked for.
-pub fn speaking(ports: &[Port], asking: &Probing, named: &[Iface], here: &Addresses) -> Result<Vec<Voice>, Failure> {
-    let mut voices = Vec::new();
+/// Hosts are described anew (ports, names) this often.
+const DESCRIBE_EVERY: Duration = Duration::from_secs(6 * 3600);
+
+/// What asking needs on these ports; `None` when nothing may be asked.
+pub fn set_up(
+    ports: &[Port],
+    asking: &Probing,
+    named: &[Iface],
+    here: &Addresses,
+) -> Result<Option<ProbeSetup>, Failure> {
+    let speakers = speakers(ports, asking, named, here)?;
+    if speakers.is_empty() {
+        return Ok(None);
+    }
+    let policy = policy(&speakers, asking);
+    let equipment = equipment(speakers, scopes(asking)?, asking);
+    Ok(Some(ProbeSetup { policy, equipment }))
+}
+
+/// The speakers of the ports: each host port asks for itself, and `probe_interface` for mirror ports and for itself.
+/// Interfaces that software makes ask only when they were named. None when the owner wants to listen only.
+pub fn speakers(
+    ports: &[Port],
+    asking: &Probing,
+    named: &[Iface],
+    here: &Addresses,
+) -> Result<Vec<SegmentSpeaker>, Failure> {
+    let mut speakers = Vec::new();
     if asking.passive {
-        return Ok(voices);
+        return Ok(speakers);
     }
     for port in ports.iter().filter(|port| port.role == Role::Host) {
-        // One that is not there is the capture's to complain of.
+        // The capture reports an interface that is not there.
         let Ok(link) = Link::of(port.iface, here) else { continue };
         if link.is_virtual() && !named.contains(&port.iface) {
             let kind = link.kind.unwrap_or_default();
             notice::info(&format!("{0}: a {kind} link is not asked unless it is named: -i {0}", port.iface));
             continue;
         }
-        voices.extend(speaker(port.iface, link).map(|speaker| Voice { iface: port.iface, speaker }));
+        speakers.extend(speaker(port.iface, link).map(|speaker| SegmentSpeaker { iface: port.iface, speaker }));
     }
     if let Some(iface) = asking.interface {
         let what = || format!("{iface} cannot ask; name an Ethernet interface with --probe-interface");
@@ -64,51 +83,53 @@ pub fn speaking(ports: &[Port], asking: &Probing, named: &[Iface], here: &Addres
         let unfit = || Failure::system(what())(std::io::ErrorKind::Unsupported.into());
         let speaker = speaker(iface, link).ok_or_else(unfit)?;
         for port in ports.iter().filter(|port| port.role == Role::Mirror) {
-            voices.push(Voice { iface: port.iface, speaker: speaker.clone() });
+            speakers.push(SegmentSpeaker { iface: port.iface, speaker: speaker.clone() });
         }
         if ports.iter().all(|port| port.iface != iface && port.role == Role::Host) {
-            voices.push(Voice { iface, speaker });
+            speakers.push(SegmentSpeaker { iface, speaker });
         }
     }
-    Ok(voices)
+    Ok(speakers)
 }
 
-/// The ports to listen on: where an interface speaks for mirror ports, it is heard too, for the answers, and what it hears
-/// belongs to the first of them.
-pub fn ports(ports: &[Port], speaks: Option<Iface>) -> (Vec<Port>, Option<(Iface, Iface)>) {
+/// The ports to listen on. An interface that asks for mirror ports is one of them, for the answers.
+pub fn capture_ports(ports: &[Port], speaker: Option<Iface>) -> (Vec<Port>, Option<Alias>) {
     let mut all = ports.to_vec();
     let mirror = ports.iter().find(|port| port.role == Role::Mirror);
-    let Some(iface) = speaks.filter(|iface| ports.iter().all(|port| port.iface != *iface)) else { return (all, None) };
-    all.push(Port { iface, role: Role::Host });
-    (all, mirror.map(|mirror| (iface, mirror.iface)))
+    let Some(speaker) = speaker.filter(|iface| ports.iter().all(|port| port.iface != *iface)) else {
+        return (all, None);
+    };
+    all.push(Port { iface: speaker, role: Role::Host });
+    (all, mirror.map(|mirror| Alias { speaker, mirror: mirror.iface }))
 }
 
-/// Who speaks on an interface that looks so; nobody where it is not an Ethernet interface.
+/// The speaker of an interface; `None` when it is not an Ethernet interface.
 pub(crate) fn speaker(iface: Iface, link: Link) -> Option<Speaker> {
     Some(Speaker { iface, index: link.index, mac: link.mac?, addresses: link.addresses })
 }
 
-/// The rules: attached prefixes with the general settings, and named networks with theirs.
-pub fn policy(voices: &[Voice], asking: &Probing) -> Policy {
+/// What may be asked: attached networks with the general settings, and named networks with theirs.
+pub fn policy(speakers: &[SegmentSpeaker], asking: &Probing) -> Policy {
     let mut networks: Vec<Network> = Vec::new();
-    for voice in voices {
-        let prefixes: BTreeSet<IpNet> = voice.speaker.addresses.iter().map(IpNet::trunc).collect();
+    for speaker in speakers {
+        let prefixes: BTreeSet<IpNet> = speaker.speaker.addresses.iter().map(IpNet::trunc).collect();
         for prefix in prefixes.into_iter().filter(|prefix| is_askable(*prefix)) {
-            networks.push(network(prefix, Segment::untagged(voice.iface), true, false, &asking.defaults, asking));
+            networks.push(network(prefix, Segment::untagged(speaker.iface), true, false, &asking.defaults, asking));
         }
     }
     for named in &asking.networks {
-        let attached = |voice: &&Voice| voice.speaker.addresses.iter().any(|own| own.trunc().contains(&named.prefix));
-        let is_here = |voice: &&Voice| match (named.segment, named.interface) {
-            (Some(segment), _) => voice.iface == segment.iface,
-            (None, Some(iface)) => voice.iface == iface || voice.speaker.iface == iface,
+        let attached =
+            |speaker: &&SegmentSpeaker| speaker.speaker.addresses.iter().any(|own| own.trunc().contains(&named.prefix));
+        let is_here = |speaker: &&SegmentSpeaker| match (named.segment, named.interface) {
+            (Some(segment), _) => speaker.iface == segment.iface,
+            (None, Some(iface)) => speaker.iface == iface || speaker.speaker.iface == iface,
             (None, None) => true,
         };
-        let mut here = voices.iter().filter(is_here);
+        let mut here = speakers.iter().filter(is_here);
         let near = here.clone().find(attached);
-        // What no voice is attached to is asked through a router, and filed where it was said to live.
-        let Some(voice) = near.or_else(|| here.next()) else { continue };
-        let segment = named.segment.unwrap_or_else(|| Segment::untagged(voice.iface));
+        // A network that no speaker is attached to is asked through a router, and filed under the segment that was named.
+        let Some(speaker) = near.or_else(|| here.next()) else { continue };
+        let segment = named.segment.unwrap_or_else(|| Segment::untagged(speaker.iface));
         let new = network(named.prefix, segment, near.is_some(), true, &named.settings, asking);
         match networks.iter_mut().find(|known| known.prefix == new.prefix && known.segment == new.segment) {
             Some(known) => *known = new,
@@ -119,19 +140,20 @@ pub fn policy(voices: &[Voice], asking: &Probing) -> Policy {
         networks,
         never_prefixes: asking.never_prefixes.clone(),
         never_macs: asking.never_macs.clone(),
-        own_ips: voices.iter().flat_map(|voice| &voice.speaker.addresses).map(IpNet::addr).collect(),
+        own_ips: speakers.iter().flat_map(|speaker| &speaker.speaker.addresses).map(IpNet::addr).collect(),
         rate_per_s: asking.rate_per_s,
         host_per_hour: asking.host_per_hour,
         quiet: asking.quiet.clone(),
     }
 }
 
-/// Loopback is nobody's network, and a single address has no neighbours.
-pub(crate) fn is_askable(prefix: IpNet) -> bool {
+/// Whether hosts may be asked there: not on loopback, and not where the prefix is a single address without neighbours.
+fn is_askable(prefix: IpNet) -> bool {
     !prefix.addr().is_loopback() && prefix.prefix_len() < prefix.max_prefix_len()
 }
 
-pub(crate) fn network(
+/// One network as the planner knows it; `named`: the owner named it, so that it is swept even when it is large.
+pub fn network(
     prefix: IpNet,
     segment: Segment,
     attached: bool,
@@ -155,13 +177,13 @@ pub(crate) fn network(
     }
 }
 
-/// The tools.
-pub fn equipment(voices: Vec<Voice>, scopes: Vec<Scope>, asking: &Probing) -> Equipment {
+/// What the prober asks with.
+pub fn equipment(speakers: Vec<SegmentSpeaker>, scopes: Vec<Scope>, asking: &Probing) -> Equipment {
     let Probing { timeout, concurrency, rate_per_s, .. } = *asking;
-    Equipment { voices, timeout, concurrency, rate_per_s, scopes }
+    Equipment { speakers, timeout, concurrency, rate_per_s, scopes }
 }
 
-/// Name servers and credentials of each network.
+/// Name servers and SNMP credentials of each named network, and those for all others.
 pub fn scopes(asking: &Probing) -> Result<Vec<Scope>, Failure> {
     let mut scopes = Vec::new();
     let everywhere = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|text| text.parse::<IpNet>().ok());

@@ -1,6 +1,8 @@
-//! When packets leave. Whoever asks pays for a whole question before it begins, but its ports are tried one after the
-//! other, and a silent one keeps those behind it waiting: without a pace, the late ports of many questions would leave
-//! together. The planner's bucket once more, over what really leaves, each waiting for its own turn.
+//! When packets leave, by the planner's token bucket.
+//!
+//! [`Pace`] is for questions of several packets. Whoever asks pays for a whole question before it begins, but its ports are
+//! tried one after the other, and a silent one keeps those behind it waiting: without a pace, the late ports of many
+//! questions would leave together. [`Allowance`] is for a scan, which sends as many packets at once as it may.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -38,7 +40,7 @@ impl Pace {
         }
     }
 
-    /// Takes packets out; answers from when on the bucket has them.
+    /// Takes packets out; from when on the bucket has them.
     fn take(&self, packets: u32) -> Timestamp {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let now = i64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(i64::MAX);
@@ -48,9 +50,80 @@ impl Pace {
     }
 }
 
+/// Packets that a scan may send now. A burst holds a hundredth of a second's packets, so that answers come evenly.
+#[derive(Debug)]
+pub struct Allowance {
+    begun: Instant,
+    bucket: Bucket,
+    now: Timestamp,
+    sent_total: u64,
+}
+
+impl Allowance {
+    /// For `rate_per_s` packets a second, at least one.
+    pub fn new(rate_per_s: u32) -> Self {
+        let bucket = Bucket::with_burst(rate_per_s, rate_per_s / 100);
+        Self { begun: Instant::now(), bucket, now: Timestamp::EPOCH, sent_total: 0 }
+    }
+
+    /// Adds the packets of the time since the last call.
+    pub fn refill(&mut self) {
+        self.now = Timestamp::from_nanos(i64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
+    }
+
+    /// Whether a packet may be sent.
+    pub fn is_left(&self) -> bool {
+        self.bucket.left(self.now) > 0
+    }
+
+    /// How many packets may be sent, `max` at most.
+    pub fn up_to(&self, max: usize) -> usize {
+        usize::try_from(self.bucket.left(self.now)).unwrap_or(usize::MAX).min(max)
+    }
+
+    /// Packets were sent. A question of several may take more than is left, and the next one waits for that.
+    pub fn take(&mut self, packets: usize) {
+        self.bucket.take(u32::try_from(packets).unwrap_or(u32::MAX), self.now);
+        self.sent_total += packets as u64;
+    }
+
+    /// Packets that were sent so far.
+    pub fn sent_total(&self) -> u64 {
+        self.sent_total
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_has_more_packets_than_the_rate_and_a_burst() {
+        let mut allowance = Allowance::new(1000);
+        for _ in 0..1000 {
+            allowance.take(allowance.up_to(usize::MAX));
+            tokio::time::advance(Duration::from_millis(1)).await;
+            allowance.refill();
+        }
+        assert!((1000..=1010).contains(&allowance.sent_total()), "{}", allowance.sent_total());
+        // A pause does not save up packets for later.
+        tokio::time::advance(Duration::from_secs(60)).await;
+        allowance.refill();
+        assert_eq!(allowance.up_to(usize::MAX), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_slowest_rate_still_sends() {
+        let mut allowance = Allowance::new(1);
+        assert_eq!(allowance.up_to(9), 1);
+        allowance.take(3);
+        tokio::time::advance(Duration::from_millis(2999)).await;
+        allowance.refill();
+        assert!(!allowance.is_left());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        allowance.refill();
+        assert!(allowance.is_left());
+    }
 
     /// Turns of four packets each, at 100 a second with a burst of 25, and when they come, in milliseconds.
     #[tokio::test(start_paused = true)]

@@ -31,8 +31,8 @@ use sensor_core::types::Iface;
 /// How to ask.
 #[derive(Debug)]
 pub struct Equipment {
-    /// Who speaks for the segments of each interface.
-    pub voices: Vec<Voice>,
+    /// Who asks on the segments of each interface.
+    pub speakers: Vec<SegmentSpeaker>,
     /// How long an answer is waited for.
     pub timeout: Duration,
     /// Questions through sockets at the same time.
@@ -43,9 +43,9 @@ pub struct Equipment {
     pub scopes: Vec<Scope>,
 }
 
-/// Who speaks for the segments of an interface.
+/// Who asks on the segments of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Voice {
+pub struct SegmentSpeaker {
     /// The interface as segments name it: a mirror port, or the speaker's own.
     pub iface: Iface,
     /// Who speaks.
@@ -67,7 +67,7 @@ pub struct Scope {
 #[derive(Debug)]
 pub struct Prober {
     asks: Option<Sender<Probe>>,
-    voices: watch::Sender<Vec<Voice>>,
+    voices: watch::Sender<Vec<SegmentSpeaker>>,
     answers: Receiver<Sighting>,
     counts: Arc<Counts>,
     worker: Worker,
@@ -119,7 +119,7 @@ impl Prober {
     }
 
     /// Who speaks from now on. What is as it was goes on; a socket that has lost its interface is opened anew.
-    pub fn renew(&self, voices: Vec<Voice>) {
+    pub fn renew(&self, voices: Vec<SegmentSpeaker>) {
         self.voices.send_replace(voices);
     }
 
@@ -190,7 +190,7 @@ struct Desk {
 
 impl Desk {
     fn new(equipment: Equipment, answers: Sender<Sighting>, counts: Arc<Counts>) -> Self {
-        let Equipment { voices, timeout, concurrency, rate_per_s, scopes } = equipment;
+        let Equipment { speakers: known, timeout, concurrency, rate_per_s, scopes } = equipment;
         let scopes = scopes.into_iter().map(|scope| {
             let names = (!scope.nameservers.is_empty()).then(|| Names::new(&scope.nameservers));
             Ready { prefix: scope.prefix, names, credentials: scope.credentials.into() }
@@ -209,13 +209,13 @@ impl Desk {
         };
         let (speakers, raws) = (BTreeMap::new(), BTreeMap::new());
         let mut desk = Self { speakers, raws, tools: Arc::new(tools), open_max: concurrency.max(1), counts };
-        desk.renew(&voices);
+        desk.renew(&known);
         desk
     }
 
     /// What is new or has lost its interface is opened anew when it is needed.
-    fn renew(&mut self, voices: &[Voice]) {
-        for Voice { iface, speaker } in voices {
+    fn renew(&mut self, voices: &[SegmentSpeaker]) {
+        for SegmentSpeaker { iface, speaker } in voices {
             self.speakers.insert(*iface, speaker.clone());
             self.raws.retain(|known, raw| known != iface || (raw.speaker() == speaker && raw.is_bound()));
         }
@@ -233,7 +233,7 @@ impl Desk {
         }
     }
 
-    async fn work(mut self, mut asked: Receiver<Probe>, mut renewed: watch::Receiver<Vec<Voice>>) {
+    async fn work(mut self, mut asked: Receiver<Probe>, mut renewed: watch::Receiver<Vec<SegmentSpeaker>>) {
         let mut open = JoinSet::new();
         let mut batch = Vec::with_capacity(BATCH);
         loop {

@@ -1,36 +1,40 @@
 //! Batches to the database, and what follows when they are saved.
 
-use crate::control;
+use crate::control::exchange;
 use crate::pipeline::policy;
-use crate::run::{COMMIT_EVERY, PRESENCE_EVERY, Sensor, WAITING_MAX};
+use crate::run::sensor::{COMMIT_EVERY, PRESENCE_EVERY, Sensor};
 use crate::store::batch::Batch;
 use crate::store::thread::Done;
 use crate::terminal::notice;
 use sensor_core::types::Timestamp;
 
+/// Events that wait for a database that cannot be written; when there are more, the oldest are dropped and counted.
+const WAITING_MAX: usize = 65_536;
+
 impl Sensor {
-    pub(crate) fn collect_told(&mut self) {
-        if !self.world.intake.has_told() {
+    /// Takes the pipeline's events into the next batch.
+    pub(super) fn collect_events(&mut self) {
+        if !self.world.intake.has_events() {
             return;
         }
-        self.waiting.append(&mut self.world.intake.take_told());
+        self.waiting.append(&mut self.world.intake.take_prepared());
         if self.waiting.len() > WAITING_MAX {
-            // Their hosts and bindings are kept and will be saved; only the telling is lost, and counted.
+            // Only the events are lost: hosts and bindings are kept in memory and will be saved.
             let surplus = self.waiting.len() - WAITING_MAX;
             self.waiting.drain(..surplus);
             self.waiting_lost += surplus as u64;
         }
     }
 
-    /// Gives the database a batch when it is idle and there is something to save: events at once, state within a
-    /// second, presence once a minute.
-    pub(crate) fn commit(&mut self, now: Timestamp) {
-        let due = now >= self.commit_due || now < self.started;
-        let urgent = (!self.waiting.is_empty() || !self.answers.is_empty()) && self.retry.is_none();
-        if due {
+    /// Gives the database a batch when it is idle and there is something to save: events at once, state within a second,
+    /// when hosts were last seen once a minute.
+    pub(super) fn commit(&mut self, now: Timestamp) {
+        let is_due = self.is_due(self.commit_due, now);
+        let is_urgent = (!self.waiting.is_empty() || !self.answers.is_empty()) && self.retry.is_none();
+        if is_due {
             self.commit_due = now.after(COMMIT_EVERY);
         }
-        if self.world.store.busy() || !(due || urgent) {
+        if self.world.store.busy() || !(is_due || is_urgent) {
             return;
         }
         let batch = match self.retry.take() {
@@ -45,31 +49,32 @@ impl Sensor {
         }
     }
 
-    pub(crate) fn next_batch(&mut self, now: Timestamp) -> Batch {
-        let mut batch = Batch { changes: self.world.intake.desk.correlator.take_changes(), ..Batch::default() };
-        if now >= self.presence_due || now < self.started {
+    fn next_batch(&mut self, now: Timestamp) -> Batch {
+        let mut batch = Batch { changes: self.world.intake.core.correlator.take_changes(), ..Batch::default() };
+        if self.is_due(self.presence_due, now) {
             self.presence_due = now.after(PRESENCE_EVERY);
-            batch.presence = self.world.intake.desk.correlator.take_presence();
+            batch.presence = self.world.intake.core.correlator.take_presence();
         }
         let mark = self.world.outbox.published_to();
         batch.published_to = (mark != self.saved_mark).then_some(mark);
         batch.marks = self.world.outbox.marks();
         self.in_flight = std::mem::take(&mut self.waiting);
-        batch.events = self.in_flight.iter().map(|told| told.stored.clone()).collect();
+        batch.events = self.in_flight.iter().map(|event| event.stored.clone()).collect();
         batch.folds = self.world.intake.take_folds();
         batch.mutes = (!self.answers.is_empty()).then(|| policy::stored_mutes(self.world.intake.judge.mutes()));
         self.answers_in_flight.append(&mut self.answers);
         batch
     }
 
-    pub(crate) fn stored(&mut self, done: Done) {
+    /// The database has finished a batch: what was saved is told, what could not be saved is tried again.
+    pub(super) fn stored(&mut self, done: Done) {
         match done.result {
             Ok(()) => {
                 if std::mem::take(&mut self.store_failing) {
                     notice::info("the database can be written again");
                 }
                 for (stream, answer) in self.answers_in_flight.drain(..) {
-                    control::answer(stream, &answer);
+                    exchange::answer(stream, &answer);
                 }
                 self.saved_mark = done.batch.published_to.unwrap_or(self.saved_mark);
                 self.world.outbox.saved(&done.batch.marks);
@@ -86,7 +91,8 @@ impl Sensor {
         }
     }
 
-    pub(crate) async fn finish_commit(&mut self) {
+    /// Waits for the batch that is being written.
+    pub(super) async fn finish_commit(&mut self) {
         if self.world.store.busy() {
             let done = self.world.store.done().await;
             self.stored(done);

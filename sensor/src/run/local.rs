@@ -1,6 +1,5 @@
-//! Whom to hear: the prefixes in which every frame counts as a sign of life. They come from the interfaces, from the
-//! configuration, and from what DHCP servers and routers say; on a mirror port also those that networks give out by
-//! themselves.
+//! The prefixes in which every frame counts as a sign of life. They come from the interfaces, from the configuration, and
+//! from what DHCP servers and routers say; on a mirror port the private ranges are added.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,24 +9,26 @@ use ipnet::IpNet;
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::options::{Port, Role};
 use crate::capture::watched::{WATCHED_MAX, Watched};
+use crate::pipeline::speakers::Alias;
 use sensor_core::types::{Iface, Segment};
 
-/// Whom to hear, but for what is learned.
+/// The local prefixes, but for those that are learned.
 #[derive(Clone, Debug)]
-pub struct Watch {
+pub struct LocalPrefixes {
     ports: Vec<Port>,
     named: Vec<(Option<Iface>, IpNet)>,
-    attached: BTreeMap<Iface, Attached>,
-    /// What an interface was attached to since the start, the newest last.
+    attached: BTreeMap<Iface, InterfacePrefixes>,
+    /// The networks that interfaces were attached to since the start, the newest last.
     were_attached: Vec<(Iface, IpNet)>,
+    /// All of them together, as the capture takes them.
     fixed: BTreeMap<Watched, Origin>,
-    /// The sensor's own addresses: tunnels that end there are looked into.
+    /// The sensor's own addresses: packets of tunnels that end there are looked into.
     pub own: Vec<IpAddr>,
 }
 
-/// What an interface has.
+/// The prefixes and the addresses of one interface.
 #[derive(Clone, Debug, Default)]
-struct Attached {
+struct InterfacePrefixes {
     prefixes: Vec<IpNet>,
     own: Vec<IpAddr>,
 }
@@ -41,12 +42,12 @@ pub enum Origin {
     Interface,
     /// A DHCP server or a router said that it is on the segment.
     Learned,
-    /// Networks give it out by themselves, and one of the ports is a mirror port.
+    /// A private or link-local range, and one of the ports is a mirror port.
     Private,
 }
 
 impl Origin {
-    /// The word for it.
+    /// The word in the status.
     pub fn name(self) -> &'static str {
         match self {
             Self::Configured => "configured",
@@ -61,14 +62,14 @@ impl Origin {
 const LOCAL: [&str; 7] =
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
 
-/// Networks that interfaces were attached to; when there are more, the oldest are forgotten.
+/// Networks that are remembered in [`LocalPrefixes::were_attached`]; the oldest are forgotten.
 const WERE_ATTACHED_MAX: usize = 256;
 
-impl Watch {
+impl LocalPrefixes {
     /// For these ports, the networks that the owner named, and the prefixes of this machine's interfaces.
     pub fn new(ports: &[Port], named: &[(Option<Iface>, IpNet)], here: &Addresses) -> Self {
         let (ports, named) = (ports.to_vec(), named.to_vec());
-        let mut watch = Self {
+        let mut local = Self {
             ports,
             named,
             attached: BTreeMap::new(),
@@ -76,18 +77,18 @@ impl Watch {
             fixed: BTreeMap::new(),
             own: Vec::new(),
         };
-        watch.renew(here);
-        watch
+        local.renew(here);
+        local
     }
 
-    /// Takes in how the interfaces are now: what was made anew may have other addresses. Where none bears a port's name, it may
-    /// have been renamed, and the port keeps what it had.
+    /// Takes in the addresses as they are now. A port whose interface is not found keeps what it had: the interface may have
+    /// been renamed.
     pub fn renew(&mut self, here: &Addresses) {
         let ifaces = here.ifaces();
         for iface in self.ports.iter().map(|port| port.iface).filter(|iface| ifaces.contains(iface)) {
             let prefixes = here.prefixes_of(iface).into_iter().collect();
             let own = here.of(iface).iter().map(IpNet::addr).collect();
-            self.attached.insert(iface, Attached { prefixes, own });
+            self.attached.insert(iface, InterfacePrefixes { prefixes, own });
         }
         self.fix();
     }
@@ -116,18 +117,19 @@ impl Watch {
         }
     }
 
-    /// Whose senders are at home, by interface: the networks that the owner named, and those that the ports are or were
-    /// attached to, since not everybody moves to a new one when the sensor does. `alias`: a port that speaks for a mirror
-    /// port, under which its neighbours are filed.
-    pub fn homes(&self, alias: Option<(Iface, Iface)>) -> Vec<(Option<Iface>, IpNet)> {
+    /// The networks whose addresses are no bogons, by interface: those that the owner named, and those that the ports are or
+    /// were attached to, since other hosts may stay when the sensor moves to a new network. The neighbours of `alias` are
+    /// filed under its mirror port.
+    pub fn homes(&self, alias: Option<Alias>) -> Vec<(Option<Iface>, IpNet)> {
         let mut homes = self.named.clone();
         let attached = |to: Iface| self.were_attached.iter().filter(move |(iface, _)| *iface == to);
-        let is_speaker = |port: &&Port| alias.is_some_and(|(speaker, _)| port.iface == speaker);
+        let is_speaker = |port: &&Port| alias.is_some_and(|alias| port.iface == alias.speaker);
         for port in self.ports.iter().filter(|port| port.role == Role::Host && !is_speaker(port)) {
             homes.extend(attached(port.iface).map(|&(iface, prefix)| (Some(iface), prefix)));
         }
-        if let Some((speaker, mirror)) = alias {
-            // Where no prefix bounds the mirror port, they need none, and theirs alone would shut out whatever else passes it.
+        if let Some(Alias { speaker, mirror }) = alias {
+            // Where the mirror port has no networks, any address is at home there, and the speaker's networks alone would make
+            // bogons of all others.
             let is_bounded = |(_, new): &&(Iface, IpNet)| {
                 let bounds = |on: Option<Iface>, known: IpNet| {
                     on.is_none_or(|on| on == mirror) && known.addr().is_ipv4() == new.addr().is_ipv4()
@@ -141,12 +143,12 @@ impl Watch {
         homes
     }
 
-    /// All that is known by now, in order, and no more than the kernel's table holds: what was learned goes last.
+    /// All prefixes, at most as many as the kernel's table holds; learned ones come last.
     pub fn prefixes(&self, learned: impl Iterator<Item = (Segment, IpNet)>) -> Vec<Watched> {
         self.watched(learned).into_iter().map(|(watched, _)| watched).collect()
     }
 
-    /// As [`Watch::prefixes`], each with its origin; behind them what was learned and lies within another, as many at most.
+    /// As [`LocalPrefixes::prefixes`], each with its origin; then at most as many learned ones that lie within another prefix.
     pub fn origins(&self, learned: impl Iterator<Item = (Segment, IpNet)> + Clone) -> Vec<(Watched, Origin)> {
         let within = learned.clone().map(watched).filter(|watched| !self.fixed.contains_key(watched));
         let within = within.filter(|watched| self.covers(watched)).map(|watched| (watched, Origin::Learned));
@@ -184,41 +186,41 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn watch(role: Role, named: Vec<(Option<Iface>, IpNet)>, attached: &[&str]) -> (Iface, Watch) {
+    fn local(role: Role, named: Vec<(Option<Iface>, IpNet)>, attached: &[&str]) -> (Iface, LocalPrefixes) {
         let iface = Iface::new("eth1").unwrap();
         let prefixes = attached.iter().map(|prefix| net(prefix)).collect();
-        let attached = BTreeMap::from([(iface, Attached { prefixes, own: Vec::new() })]);
+        let attached = BTreeMap::from([(iface, InterfacePrefixes { prefixes, own: Vec::new() })]);
         let ports = vec![Port { iface, role }];
         let (were_attached, fixed, own) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let mut watch = Watch { ports, named, attached, were_attached, fixed, own };
-        watch.fix();
-        (iface, watch)
+        let mut local = LocalPrefixes { ports, named, attached, were_attached, fixed, own };
+        local.fix();
+        (iface, local)
     }
 
     #[track_caller]
     fn check(role: Role, learned: &[&str], expected: &[&str]) {
         let named = vec![(None, net("192.0.2.0/24")), (Iface::new("eth1"), net("198.51.100.0/24"))];
-        let (iface, watch) = watch(role, named, &["10.1.0.0/16", "198.51.100.0/24"]);
+        let (iface, local) = local(role, named, &["10.1.0.0/16", "198.51.100.0/24"]);
         let learned = learned.iter().map(|prefix| (Segment::untagged(iface), net(prefix)));
         let words = |(watched, origin): (Watched, Origin)| {
             let segment = watched.segment.map_or("all".to_owned(), |segment| segment.to_string());
             format!("{} {segment} {}", watched.prefix, origin.name())
         };
-        let origins: Vec<String> = watch.origins(learned.clone()).into_iter().map(words).collect();
+        let origins: Vec<String> = local.origins(learned.clone()).into_iter().map(words).collect();
         assert_eq!(origins, expected);
-        assert!(watch.prefixes(learned).len() <= origins.len());
+        assert!(local.prefixes(learned).len() <= origins.len());
     }
 
     const OWN: [&str; 3] =
         ["192.0.2.0/24 all configured", "10.1.0.0/16 eth1 interface", "198.51.100.0/24 eth1 configured"];
 
     #[test]
-    fn each_prefix_says_how_it_came_to_be_watched() {
+    fn each_prefix_has_its_origin() {
         check(Role::Host, &[], &OWN);
         let [configured, attached, both] = OWN;
         let new = ["203.0.113.0/24 eth1 learned", "2001:db8::/64 eth1 learned"];
         check(Role::Host, &["203.0.113.0/24", "2001:db8::/64"], &[configured, attached, both, new[0], new[1]]);
-        // Watched already, and of interest all the same; what is known word by word is not.
+        // A learned prefix within another is listed, too; one that is the same as another is not.
         let within = "10.1.2.0/24 eth1 learned";
         check(
             Role::Host,
@@ -227,53 +229,53 @@ mod tests {
         );
     }
 
-    fn attach(watch: &mut Watch, iface: Iface, prefixes: &[&str]) {
+    fn attach(local: &mut LocalPrefixes, iface: Iface, prefixes: &[&str]) {
         let prefixes = prefixes.iter().map(|prefix| net(prefix)).collect();
-        watch.attached.insert(iface, Attached { prefixes, own: Vec::new() });
-        watch.fix();
+        local.attached.insert(iface, InterfacePrefixes { prefixes, own: Vec::new() });
+        local.fix();
     }
 
     #[test]
-    fn whoever_was_at_home_still_is() {
-        let (iface, mut watch) = watch(Role::Host, vec![(None, net("192.0.2.0/24"))], &["10.1.0.0/24"]);
-        attach(&mut watch, iface, &["10.2.0.0/24", "fe80::/64"]);
-        attach(&mut watch, iface, &["10.2.0.0/24"]);
+    fn networks_that_were_attached_stay_at_home() {
+        let (iface, mut local) = local(Role::Host, vec![(None, net("192.0.2.0/24"))], &["10.1.0.0/24"]);
+        attach(&mut local, iface, &["10.2.0.0/24", "fe80::/64"]);
+        attach(&mut local, iface, &["10.2.0.0/24"]);
         let expected = ["10.1.0.0/24", "10.2.0.0/24", "fe80::/64"].map(|prefix| (Some(iface), net(prefix)));
-        assert_eq!(watch.homes(None), [&[(None, net("192.0.2.0/24"))], &expected[..]].concat());
+        assert_eq!(local.homes(None), [&[(None, net("192.0.2.0/24"))], &expected[..]].concat());
         for n in 0..=255 {
-            attach(&mut watch, iface, &[&format!("10.3.{n}.0/24")]);
+            attach(&mut local, iface, &[&format!("10.3.{n}.0/24")]);
         }
-        assert_eq!(watch.homes(None).len(), 1 + WERE_ATTACHED_MAX);
-        assert_eq!(watch.homes(None).last(), Some(&(Some(iface), net("10.3.255.0/24"))));
+        assert_eq!(local.homes(None).len(), 1 + WERE_ATTACHED_MAX);
+        assert_eq!(local.homes(None).last(), Some(&(Some(iface), net("10.3.255.0/24"))));
     }
 
     #[test]
-    fn a_speakers_neighbours_are_at_home_where_anybody_is() {
-        let (mirror, mut watch) = watch(Role::Mirror, Vec::new(), &[]);
+    fn the_networks_of_a_speaker_are_at_home_where_others_are() {
+        let (mirror, mut local) = local(Role::Mirror, Vec::new(), &[]);
         let speaker = Iface::new("eth0").unwrap();
-        watch.ports.push(Port { iface: speaker, role: Role::Host });
-        attach(&mut watch, speaker, &["10.1.0.0/24", "2001:db8::/64"]);
-        assert_eq!(watch.homes(Some((speaker, mirror))), [], "nothing bounds the mirror port");
-        watch.named = vec![(Some(mirror), net("192.0.2.0/24"))];
+        local.ports.push(Port { iface: speaker, role: Role::Host });
+        attach(&mut local, speaker, &["10.1.0.0/24", "2001:db8::/64"]);
+        assert_eq!(local.homes(Some(Alias { speaker, mirror })), [], "the mirror port has no networks");
+        local.named = vec![(Some(mirror), net("192.0.2.0/24"))];
         let named = (Some(mirror), net("192.0.2.0/24"));
-        assert_eq!(watch.homes(Some((speaker, mirror))), [named, (Some(mirror), net("10.1.0.0/24"))]);
-        assert_eq!(watch.homes(None).len(), 3, "a port like any other");
+        assert_eq!(local.homes(Some(Alias { speaker, mirror })), [named, (Some(mirror), net("10.1.0.0/24"))]);
+        assert_eq!(local.homes(None).len(), 3, "a port like any other");
     }
 
     #[test]
-    fn a_mirror_port_watches_private_networks_of_every_segment() {
-        let (_, watch) = watch(Role::Mirror, Vec::new(), &[]);
-        let origins = watch.origins(std::iter::empty());
+    fn a_mirror_port_watches_private_ranges_on_every_segment() {
+        let (_, local) = local(Role::Mirror, Vec::new(), &[]);
+        let origins = local.origins(std::iter::empty());
         assert_eq!(origins.len(), LOCAL.len());
         assert!(origins.iter().all(|(watched, origin)| watched.segment.is_none() && *origin == Origin::Private));
     }
 
     #[test]
-    fn no_more_is_told_than_is_bounded() {
-        let (iface, watch) = watch(Role::Host, Vec::new(), &["10.0.0.0/8"]);
+    fn the_lists_are_bounded() {
+        let (iface, local) = local(Role::Host, Vec::new(), &["10.0.0.0/8"]);
         let learned = (0..=255).flat_map(|n| [format!("10.{n}.0.0/16"), format!("11.{n}.0.0/16")]);
         let learned: Vec<_> = learned.map(|prefix| (Segment::untagged(iface), net(&prefix))).collect();
-        assert_eq!(watch.prefixes(learned.iter().copied()).len(), WATCHED_MAX);
-        assert_eq!(watch.origins(learned.iter().copied()).len(), 2 * WATCHED_MAX);
+        assert_eq!(local.prefixes(learned.iter().copied()).len(), WATCHED_MAX);
+        assert_eq!(local.origins(learned.iter().copied()).len(), 2 * WATCHED_MAX);
     }
 }

@@ -1,6 +1,6 @@
-//! What is on disk and still has to be told. The database is the queue: each sink has a thread of its own that reads from
-//! there what the sink has not got yet, in order, and tries again what could not be told. So a sink that is slow or dead
-//! delays nobody, costs no memory, and misses nothing, however long it was away.
+//! Events on their way from the database to the sinks. The database is the queue: each sink has a thread of its own that
+//! reads from there what the sink has not got yet, in order, and tries again what could not be written. So a sink that is
+//! slow or dead delays no other, costs no memory, and misses nothing, however long it was away.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::export::sink::Sink;
-use crate::pipeline::intake::Told;
+use crate::pipeline::prepared::PreparedEvent;
 use crate::store::batch::StoredEvent;
 use crate::store::error::StoreError;
 use crate::store::reader::{EventFilter, Reader};
@@ -20,69 +20,78 @@ use sensor_core::types::Timestamp;
 
 /// Events on their way to the sinks.
 pub struct Outbox {
-    lanes: Vec<Lane>,
+    workers: Vec<SinkWorker>,
     /// The last event that is on disk.
     newest: u64,
 }
 
-/// How a sink fares.
+/// How far a sink has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkStatus {
-    /// `journal`, a file's path, `syslog ADDRESS`.
+    /// `journal`, a file's path, or `syslog ADDRESS`.
     pub name: String,
     /// Events that it has not taken yet, counted by their ids.
     pub waiting: u64,
     /// The last event that it has taken.
     pub written_to: u64,
-    /// Since when it takes nothing, and why.
+    /// Since when it takes nothing, and the error; `None` while it does.
     pub failing: Option<(Timestamp, String)>,
-    /// Events that it can never take: records that nobody can read, or that are larger than it allows.
+    /// Events that it can never take, because a stored record cannot be read or is larger than the sink allows.
     pub missed: u64,
 }
 
-/// Where a sink's thread gets events with greater ids than this one, in order, some at a time.
-type Source = Box<dyn FnMut(u64) -> Result<Vec<StoredEvent>, StoreError> + Send>;
+/// Gives events with greater ids than this one, in order, some at a time.
+type EventSource = Box<dyn FnMut(u64) -> Result<Vec<StoredEvent>, StoreError> + Send>;
 
-/// Events that are read and told together.
+/// Events that are read and written together.
 const EVENTS_PER_BATCH: u32 = 256;
-/// What could not be told is tried again after this.
+/// What could not be written is tried again after this.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// How long the end waits for sinks that still have something to take, in steps.
-const LAST_WORDS: (u32, Duration) = (400, Duration::from_millis(5));
+/// At the end, sinks that still have something to take are looked at so often, this far apart.
+const FINISH_LOOKS: u32 = 400;
+const FINISH_EVERY: Duration = Duration::from_millis(5);
 
-/// A sink, on its thread.
-struct Lane {
+/// A sink's thread, as the loop sees it.
+struct SinkWorker {
     name: String,
-    /// Whether its mark outlives the process.
+    /// How far it has come is saved in the database: of every sink but the screen.
     is_kept: bool,
+    /// The mark as it was last saved.
     saved_to: u64,
-    slot: Arc<Slot>,
+    shared: Arc<Shared>,
     thread: JoinHandle<()>,
 }
 
-/// What the loop and a sink's thread tell each other.
+/// What the loop and a sink's thread share.
 #[derive(Default)]
-struct Slot {
-    state: Mutex<State>,
+struct Shared {
+    state: Mutex<SinkState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct SinkState {
+    /// The last event that is on disk.
     newest: u64,
+    /// The last event that the sink has taken.
     written_to: u64,
+    /// Since when it takes nothing, and the error.
     failing: Option<(Timestamp, String)>,
+    /// Events that it can never take.
     missed: u64,
+    /// The reader of standard output has closed it: there is nothing more to do.
     is_gone: bool,
+    /// The sink is to open its file anew.
     reopen: bool,
+    /// The thread is to end when everything is written.
     ending: bool,
-    /// The latest of its kind is enough.
+    /// A line that is no event; a later one replaces it.
     remark: Option<String>,
 }
 
 impl Outbox {
-    /// Starts the threads. `marks` tells how far each sink had come when the sensor was last running; one that is new
-    /// begins behind `published_to`. `screen` is told what is on disk from now on, which ends with `newest`.
+    /// Starts the threads. `marks` says how far each sink had come when the sensor last ran; a new one begins after
+    /// `published_to`. `screen` begins after `newest`, the last event that is on disk now.
     pub fn open(
         sinks: Vec<Sink>,
         screen: Option<Sink>,
@@ -94,102 +103,105 @@ impl Outbox {
     ) -> io::Result<Self> {
         let kept = sinks.into_iter().map(|sink| {
             let mark = marks.get(&sink.name()).copied().unwrap_or(published_to);
-            Lane::spawn(sink, true, mark, newest, from_database(db.to_owned()), clock)
+            SinkWorker::spawn(sink, true, mark, newest, from_database(db.to_owned()), clock)
         });
-        let screen = screen.map(|sink| Lane::spawn(sink, false, newest, newest, from_database(db.to_owned()), clock));
-        Ok(Self { lanes: kept.chain(screen).collect::<io::Result<_>>()?, newest })
+        let screen =
+            screen.map(|sink| SinkWorker::spawn(sink, false, newest, newest, from_database(db.to_owned()), clock));
+        Ok(Self { workers: kept.chain(screen).collect::<io::Result<_>>()?, newest })
     }
 
     /// Events up to this one are on disk.
     pub fn stored(&mut self, newest: u64) {
         self.newest = self.newest.max(newest);
-        self.lanes.iter().for_each(|lane| lane.slot.tell(|state| state.newest = self.newest));
+        self.workers.iter().for_each(|worker| worker.shared.change(|state| state.newest = self.newest));
     }
 
-    /// The last event that every sink has taken.
+    /// The last event that every sink with a saved mark has taken.
     pub fn published_to(&self) -> u64 {
-        let kept = self.lanes.iter().filter(|lane| lane.is_kept).map(|lane| lane.slot.lock());
+        let kept = self.workers.iter().filter(|worker| worker.is_kept).map(|worker| worker.shared.lock());
         kept.filter(|state| !state.is_gone).map(|state| state.written_to).min().unwrap_or(self.newest)
     }
 
-    /// How far each sink has come, where that is not saved yet.
+    /// How far each sink has come, where that has changed since it was saved.
     pub fn marks(&self) -> BTreeMap<String, u64> {
-        let kept = self.lanes.iter().filter(|lane| lane.is_kept);
-        let moved = kept.map(|lane| (lane, lane.slot.lock().written_to)).filter(|(lane, to)| *to > lane.saved_to);
-        moved.map(|(lane, to)| (lane.name.clone(), to)).collect()
+        let kept = self.workers.iter().filter(|worker| worker.is_kept);
+        let moved =
+            kept.map(|worker| (worker, worker.shared.lock().written_to)).filter(|(worker, to)| *to > worker.saved_to);
+        moved.map(|(worker, to)| (worker.name.clone(), to)).collect()
     }
 
-    /// These marks are on disk.
+    /// These marks are in the database now.
     pub fn saved(&mut self, marks: &BTreeMap<String, u64>) {
-        for lane in &mut self.lanes {
-            lane.saved_to = marks.get(&lane.name).copied().unwrap_or(lane.saved_to);
+        for worker in &mut self.workers {
+            worker.saved_to = marks.get(&worker.name).copied().unwrap_or(worker.saved_to);
         }
     }
 
-    /// How each sink fares.
+    /// How far each sink has come, without the screen.
     pub fn status(&self) -> Vec<SinkStatus> {
-        let status = |lane: &Lane| {
-            let state = lane.slot.lock();
+        let status = |worker: &SinkWorker| {
+            let state = worker.shared.lock();
             SinkStatus {
-                name: lane.name.clone(),
+                name: worker.name.clone(),
                 waiting: if state.is_gone { 0 } else { self.newest.saturating_sub(state.written_to) },
                 written_to: state.written_to,
                 failing: state.failing.clone(),
                 missed: state.missed,
             }
         };
-        self.lanes.iter().filter(|lane| lane.is_kept).map(status).collect()
+        self.workers.iter().filter(|worker| worker.is_kept).map(status).collect()
     }
 
-    /// Opens files anew, after a log rotation.
+    /// Opens the sinks' files anew, after a log rotation.
     pub fn reopen(&mut self) {
-        self.lanes.iter().for_each(|lane| lane.slot.tell(|state| state.reopen = true));
+        self.workers.iter().for_each(|worker| worker.shared.change(|state| state.reopen = true));
     }
 
-    /// Shows a line that is no event on the screen. Whoever does not read misses all but the latest.
+    /// Shows a line that is no event on the screen. A reader that is slow gets the latest one only.
     pub fn remark(&mut self, line: &str) {
-        let screens = self.lanes.iter().filter(|lane| !lane.is_kept);
-        screens.for_each(|lane| lane.slot.tell(|state| state.remark = Some(line.to_owned())));
+        let screens = self.workers.iter().filter(|worker| !worker.is_kept);
+        screens.for_each(|worker| worker.shared.change(|state| state.remark = Some(line.to_owned())));
     }
 
-    /// Lets the sinks take what they can within two seconds. What is left is told after the next start.
+    /// Gives the sinks two seconds to take what they can. What is left is written after the next start.
     pub async fn finish(&mut self) {
-        self.lanes.iter().for_each(|lane| lane.slot.tell(|state| state.ending = true));
-        for _ in 0..LAST_WORDS.0 {
-            if self.lanes.iter().all(|lane| lane.thread.is_finished()) {
+        self.workers.iter().for_each(|worker| worker.shared.change(|state| state.ending = true));
+        for _ in 0..FINISH_LOOKS {
+            if self.workers.iter().all(|worker| worker.thread.is_finished()) {
                 return;
             }
-            tokio::time::sleep(LAST_WORDS.1).await;
+            tokio::time::sleep(FINISH_EVERY).await;
         }
     }
 }
 
-impl Lane {
-    fn spawn(sink: Sink, is_kept: bool, mark: u64, newest: u64, source: Source, clock: Clock) -> io::Result<Self> {
+impl SinkWorker {
+    fn spawn(sink: Sink, is_kept: bool, mark: u64, newest: u64, source: EventSource, clock: Clock) -> io::Result<Self> {
         let name = sink.name();
-        let slot = Arc::new(Slot::default());
-        slot.tell(|state| (state.newest, state.written_to) = (newest, mark));
-        let courier = Courier { sink, slot: Arc::clone(&slot), source, clock, given_to: mark };
-        let thread = Builder::new().name("sink".to_owned()).spawn(move || courier.work())?;
-        Ok(Self { name, is_kept, saved_to: mark, slot, thread })
+        let shared = Arc::new(Shared::default());
+        shared.change(|state| (state.newest, state.written_to) = (newest, mark));
+        let thread = SinkThread { sink, shared: Arc::clone(&shared), source, clock, given_to: mark };
+        let thread = Builder::new().name("sink".to_owned()).spawn(move || thread.work())?;
+        Ok(Self { name, is_kept, saved_to: mark, shared, thread })
     }
 }
 
-impl Slot {
-    fn tell(&self, change: impl FnOnce(&mut State)) {
+impl Shared {
+    /// Changes the state and wakes the thread.
+    fn change(&self, change: impl FnOnce(&mut SinkState)) {
         change(&mut self.lock());
         self.changed.notify_one();
     }
 
-    /// Nothing is half changed when a thread panics: each change is one assignment or two.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// A panic while the lock is held leaves nothing half changed: each change is one assignment or two.
+    fn lock(&self) -> MutexGuard<'_, SinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for something to do: for news, or, after a failure, until it is time to try again.
-    fn wait(&self) -> MutexGuard<'_, State> {
+    /// Waits for something to do, or after a failure until it is time to try again.
+    fn wait(&self) -> MutexGuard<'_, SinkState> {
         let state = self.lock();
-        let is_idle = |state: &mut State| {
+        let is_idle = |state: &mut SinkState| {
             let has_news = state.newest > state.written_to && state.failing.is_none() && !state.is_gone;
             !(has_news || state.reopen || state.ending || state.remark.is_some())
         };
@@ -199,20 +211,20 @@ impl Slot {
     }
 }
 
-/// A sink's thread.
-struct Courier {
+/// A sink's thread, from inside.
+struct SinkThread {
     sink: Sink,
-    slot: Arc<Slot>,
-    source: Source,
+    shared: Arc<Shared>,
+    source: EventSource,
     clock: Clock,
-    /// The last event that the sink was given; perhaps not written yet.
+    /// The last event that the sink was given. It may have buffered it.
     given_to: u64,
 }
 
-impl Courier {
+impl SinkThread {
     fn work(mut self) {
         loop {
-            let mut state = self.slot.wait();
+            let mut state = self.shared.wait();
             let (newest, ending) = (state.newest, state.ending);
             let (reopen, remark) = (std::mem::take(&mut state.reopen), state.remark.take());
             if state.is_gone {
@@ -222,30 +234,30 @@ impl Courier {
             if reopen && let Err(error) = self.sink.reopen() {
                 notice::error(&format!("{}: {error}; events wait until it can be opened", self.sink.name()));
             }
-            let told = match remark {
+            let shown = match remark {
                 Some(line) => self.sink.remark(&line),
                 None => Ok(()),
             };
-            let told = told.and_then(|()| self.tell(newest));
-            let is_all = told.as_ref().is_ok_and(|all| *all);
-            self.note(told.map(drop));
-            if ending && (is_all || self.slot.lock().failing.is_some()) {
+            let written = shown.and_then(|()| self.write(newest));
+            let is_all = written.as_ref().is_ok_and(|all| *all);
+            self.note(written.map(drop));
+            if ending && (is_all || self.shared.lock().failing.is_some()) {
                 return;
             }
         }
     }
 
-    /// Tells some of what is on disk; whether that was all.
-    fn tell(&mut self, newest: u64) -> io::Result<bool> {
-        // What was given earlier and could not be written comes first.
+    /// Writes the next events that are on disk. Whether those were all.
+    fn write(&mut self, newest: u64) -> io::Result<bool> {
+        // What the sink has buffered and could not write comes first.
         self.sink.flush()?;
         let events = (self.source)(self.given_to).map_err(io::Error::other)?;
         let utc_offset_s = self.clock.utc_offset_s();
         let is_all = events.len() < EVENTS_PER_BATCH as usize;
         for event in events {
             let id = event.id;
-            match Told::from_store(event) {
-                Ok(told) => match self.sink.publish(&told.record, &told.stored.record, utc_offset_s) {
+            match PreparedEvent::from_store(event) {
+                Ok(event) => match self.sink.publish(&event.record, &event.stored.record, utc_offset_s) {
                     Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => self.miss(id, &error),
                     result => result?,
                 },
@@ -255,21 +267,21 @@ impl Courier {
         }
         self.sink.flush()?;
         if is_all {
-            // Numbers that no event bears any more.
+            // The last ids may have no event: it was deleted, or it is muted.
             self.given_to = self.given_to.max(newest);
         }
         Ok(is_all)
     }
 
-    /// Passes over an event that would hold up all others for ever.
+    /// Leaves out an event that would hold up all others for ever.
     fn miss(&self, id: u64, error: &dyn std::error::Error) {
-        self.slot.tell(|state| state.missed += 1);
+        self.shared.change(|state| state.missed += 1);
         notice::error(&format!("{}: event {id} cannot be told here: {error}; it is in the database", self.sink.name()));
     }
 
-    /// Notes how far the sink has come, and what keeps it.
+    /// Notes how far the sink has come, or why it takes nothing.
     fn note(&mut self, result: io::Result<()>) {
-        let mut state = self.slot.lock();
+        let mut state = self.shared.lock();
         match result {
             Ok(()) => {
                 state.written_to = self.given_to;
@@ -277,7 +289,7 @@ impl Courier {
                     notice::info(&format!("{}: takes events again", self.sink.name()));
                 }
             }
-            // The reader of standard output has gone, which is its right.
+            // The reader of standard output has closed it.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => state.is_gone = true,
             Err(error) => {
                 if !self.sink.keeps() {
@@ -297,8 +309,8 @@ impl Courier {
     }
 }
 
-/// Reads from the database; opens it anew after an error.
-fn from_database(path: PathBuf) -> Source {
+/// Reads events from the database, and opens it anew after an error.
+fn from_database(path: PathBuf) -> EventSource {
     let mut open: Option<Reader> = None;
     Box::new(move |after| {
         let reader = match open.take() {
@@ -328,8 +340,8 @@ mod tests {
     use crate::export::syslog::Syslog;
     use crate::export::syslog::form::Format;
 
-    /// As if these were on disk; the fourth can be read by nobody.
-    fn events(last: u64) -> Source {
+    /// Gives events up to `last`; the record of the fourth cannot be read.
+    fn events(last: u64) -> EventSource {
         Box::new(move |after| {
             let record = |id: u64| EventRecord { id, kind: "new-host".to_owned(), ..EventRecord::default() };
             let event = |id: u64| StoredEvent {
@@ -350,8 +362,8 @@ mod tests {
     }
 
     fn outbox(sink: Sink, mark: u64, last: u64) -> Outbox {
-        let lane = Lane::spawn(sink, true, mark, last, events(last), Clock::new()).unwrap();
-        Outbox { lanes: vec![lane], newest: last }
+        let worker = SinkWorker::spawn(sink, true, mark, last, events(last), Clock::new()).unwrap();
+        Outbox { workers: vec![worker], newest: last }
     }
 
     #[track_caller]
@@ -377,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_gets_what_it_has_not_and_is_not_held_up_by_what_nobody_can_read() {
+    fn a_sink_gets_what_it_lacks_and_an_unreadable_record_does_not_hold_it_up() {
         let path = fresh("lines");
         let mut outbox = outbox(Sink::Lines(Lines::file(&path).unwrap()), 2, 1000);
         let status = until(&outbox, |status| status.waiting == 0);
@@ -406,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_sink_says_so_and_gets_everything_when_it_is_back() {
+    fn a_dead_sink_is_reported_and_gets_everything_when_it_is_back() {
         let path = fresh("dead");
         let outbox =
             outbox(Sink::Syslog(Syslog::new(path.display().to_string().parse().unwrap(), Format::Rfc5424)), 4, 30);
@@ -424,11 +436,11 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_breaks_is_made_anew_and_its_batch_told_again() {
+    fn a_connection_that_breaks_is_made_anew_and_its_batch_sent_again() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("tcp:{}", server.local_addr().unwrap()).parse().unwrap();
         let mut outbox = outbox(Sink::Syslog(Syslog::new(address, Format::Rfc5424)), 4, 2000);
-        // Takes nothing in, and goes.
+        // Closes the first connection without reading.
         drop(server.accept().unwrap());
         let (mut stream, _) = server.accept().unwrap();
         let reader = std::thread::spawn(move || {
@@ -439,7 +451,7 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(outbox.finish());
         drop(outbox);
         let ids = octet_counted(&reader.join().unwrap().unwrap());
-        // What the first connection had not taken in is told again.
+        // What the first connection had not taken in is sent again.
         assert_eq!((ids.last(), ids.is_sorted()), (Some(&2000), true));
         assert_eq!(ids.len() as u64, 2000 - ids[0] + 1);
     }
@@ -461,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_does_not_read_holds_up_nobody() {
+    fn a_peer_that_does_not_read_holds_up_nothing() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("tcp:{}", server.local_addr().unwrap()).parse().unwrap();
         let mut outbox = outbox(Sink::Syslog(Syslog::new(address, Format::Rfc5424)), 4, 100_000);

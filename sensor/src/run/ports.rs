@@ -1,4 +1,4 @@
-//! What becomes of the ports, as lines for the operator and as events.
+//! What the capture reports of its ports: lines for the operator, and events.
 
 use tokio::time::Instant;
 
@@ -10,9 +10,8 @@ use crate::terminal::notice;
 use sensor_core::inventory::event::{Detail, Kind};
 use sensor_core::types::Timestamp;
 
-/// Says what there is to say, and files what belongs into the events. Answers whether stations or addresses of this box may
-/// be others now.
-pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bool {
+/// Reports the news. Whether MACs or addresses of this machine may have changed.
+pub(super) fn report(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bool {
     let is_renewed = news.iter().any(|news| matches!(news, News::Addresses | News::Renewed(_)));
     for news in news {
         match news {
@@ -25,11 +24,11 @@ pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bool
                     ("since", Detail::Text(rfc3339(since))),
                     ("deaf_s", Detail::Number(now.since(since).as_secs())),
                 ];
-                intake.tell_of(iface, Kind::SensorBlind, now, details);
+                intake.emit_of(iface, Kind::SensorBlind, now, details);
             }
             News::Info(text) => notice::info(&text),
             News::Renewed(_) => {
-                // An interface that was made anew mostly has another station, which is no new host.
+                // An interface that was made anew mostly has another MAC, which is no new host but the sensor's own.
                 if let Ok(here) = iface::addresses::addresses() {
                     intake.set_own_macs(here.macs());
                 }
@@ -40,7 +39,7 @@ pub(super) fn tell(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bool
     is_renewed
 }
 
-/// The wall clock's time of a moment of the loop's clock.
+/// The wall clock's time of a moment, where the wall clock reads `now`.
 pub(super) fn wall(moment: Instant, now: Timestamp) -> Timestamp {
     let ago = i64::try_from(moment.elapsed().as_nanos()).unwrap_or(i64::MAX);
     Timestamp::from_nanos(now.as_nanos().saturating_sub(ago))

@@ -1,5 +1,5 @@
-//! The voices follow their interfaces: one that was deleted and made anew has another number, and mostly another station
-//! and other addresses. Pure but for [`find`]: how the interfaces look is an argument.
+//! The interfaces that ask, as they come and go: one that was deleted and made anew has another number, and mostly another
+//! MAC and other addresses. Pure but for [`find`]: how the interfaces look is an argument.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,95 +9,97 @@ use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::link::Link;
 use crate::capture::port_life::News;
 use crate::pipeline::speakers;
-use crate::probe::prober::Voice;
+use crate::probe::prober::SegmentSpeaker;
 use crate::probe::raw::Speaker;
 use sensor_core::types::{Iface, Timestamp};
 
-/// Who speaks, as last seen.
+/// The interfaces that ask, as they were last seen.
 #[derive(Debug)]
 pub struct Speakers {
-    voices: Vec<Voice>,
-    /// By the interface that speaks.
-    states: BTreeMap<Iface, State>,
+    all: Vec<SegmentSpeaker>,
+    /// By the interface that sends.
+    states: BTreeMap<Iface, SpeakerState>,
     news: Vec<News>,
 }
 
-/// How it goes with an interface that speaks.
+/// Whether an interface that asks is there, and what was reported of that.
 #[derive(Debug, Default)]
-struct State {
+struct SpeakerState {
     is_lost: bool,
-    /// Its loss was told, and its return was not.
-    is_loss_told: bool,
-    told_at: Option<Timestamp>,
+    /// Its loss was reported, and its return was not.
+    is_loss_reported: bool,
+    /// When its loss was last reported.
+    reported_at: Option<Timestamp>,
 }
 
-/// The loss of a voice is told at most this often.
+/// The loss of one interface is reported at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(60);
 
 impl Speakers {
-    /// As at the start.
-    pub fn new(voices: Vec<Voice>) -> Self {
-        let states = voices.iter().map(|voice| (voice.speaker.iface, State::default())).collect();
-        Self { voices, states, news: Vec::new() }
+    /// The interfaces as they are at the start.
+    pub fn new(speakers: Vec<SegmentSpeaker>) -> Self {
+        let states = speakers.iter().map(|speaker| (speaker.speaker.iface, SpeakerState::default())).collect();
+        Self { all: speakers, states, news: Vec::new() }
     }
 
-    /// Looks at every interface that speaks; whether any is another than it was. `find` tells who speaks now in the place of
-    /// one who spoke, and nobody where the interface is gone.
+    /// Looks at every interface that asks. Whether one of them has changed. `find` gives the speaker that takes the place of
+    /// the one known before, and `None` when the interface is gone.
     pub fn look(&mut self, now: Timestamp, find: &mut dyn FnMut(&Speaker) -> Option<Speaker>) -> bool {
         let mut is_changed = false;
         for (iface, state) in &mut self.states {
-            let known = self.voices.iter().find(|voice| voice.speaker.iface == *iface);
+            let known = self.all.iter().find(|speaker| speaker.speaker.iface == *iface);
             let found = known.and_then(|known| find(&known.speaker));
             is_changed |= found.is_some() && state.is_lost;
             self.news.extend(state.note(*iface, found.is_none(), now));
             let Some(found) = found else { continue };
-            for voice in self.voices.iter_mut().filter(|voice| voice.speaker.iface == *iface) {
-                is_changed |= voice.speaker != found;
-                voice.speaker = found.clone();
+            for speaker in self.all.iter_mut().filter(|speaker| speaker.speaker.iface == *iface) {
+                is_changed |= speaker.speaker != found;
+                speaker.speaker = found.clone();
             }
         }
         is_changed
     }
 
-    /// Whether every voice is there and has an address: one that is made anew gets them a while later.
-    pub fn are_sound(&self) -> bool {
-        let is_sound =
-            |voice: &Voice| !self.states[&voice.speaker.iface].is_lost && !voice.speaker.addresses.is_empty();
-        self.voices.iter().all(is_sound)
+    /// Whether every interface is there and has an address: one that was made anew gets its addresses a while later.
+    pub fn are_ready(&self) -> bool {
+        let is_ready = |speaker: &SegmentSpeaker| {
+            !self.states[&speaker.speaker.iface].is_lost && !speaker.speaker.addresses.is_empty()
+        };
+        self.all.iter().all(is_ready)
     }
 
-    /// Who speaks, those whose interface is gone as they were last.
-    pub fn voices(&self) -> Vec<Voice> {
-        self.voices.clone()
+    /// The speakers, those whose interface is gone as they were last seen.
+    pub fn all(&self) -> Vec<SegmentSpeaker> {
+        self.all.clone()
     }
 
-    /// For the operator, since the last call: a loss once, and its end.
+    /// What is to be reported since the last call: a loss once, and its end.
     pub fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
     }
 }
 
-impl State {
+impl SpeakerState {
     fn note(&mut self, iface: Iface, is_lost: bool, now: Timestamp) -> Option<News> {
         if std::mem::replace(&mut self.is_lost, is_lost) == is_lost {
             return None;
         }
         if is_lost {
-            if self.told_at.is_some_and(|at| now >= at && now.since(at) < LINE_EVERY) {
+            if self.reported_at.is_some_and(|at| now >= at && now.since(at) < LINE_EVERY) {
                 return None;
             }
-            self.told_at = Some(now);
-            self.is_loss_told = true;
+            self.reported_at = Some(now);
+            self.is_loss_reported = true;
             return Some(News::Warning(format!(
                 "{iface} is gone: nothing is asked by ARP and NDP there until it is back"
             )));
         }
-        std::mem::take(&mut self.is_loss_told).then(|| News::Info(format!("{iface} is back and asks again")))
+        std::mem::take(&mut self.is_loss_reported).then(|| News::Info(format!("{iface} is back and asks again")))
     }
 }
 
-/// Who speaks on the interface that bears the name now; where none does, or addresses cannot be listed, whoever spoke, if it
-/// was only renamed.
+/// The speaker of the interface that has the name now. Where no interface has it, or addresses cannot be read, the known
+/// speaker, if its interface is still there under another name.
 pub fn find(known: &Speaker, here: Option<&Addresses>) -> Option<Speaker> {
     match here.and_then(|here| Link::of(known.iface, here).ok()) {
         Some(link) => speakers::speaker(known.iface, link),
@@ -119,11 +121,11 @@ mod tests {
     }
 
     fn speakers() -> Speakers {
-        let voices = ["eth1", "mir1"].map(|iface| {
+        let speakers = ["eth1", "mir1"].map(|iface| {
             let iface = Iface::new(iface).unwrap();
-            Voice { iface, speaker: speaker(3, Some("10.0.0.1/24")) }
+            SegmentSpeaker { iface, speaker: speaker(3, Some("10.0.0.1/24")) }
         });
-        Speakers::new(voices.to_vec())
+        Speakers::new(speakers.to_vec())
     }
 
     #[track_caller]
@@ -133,7 +135,7 @@ mod tests {
     }
 
     fn addresses(speakers: &Speakers) -> Vec<String> {
-        speakers.voices.iter().flat_map(|voice| &voice.speaker.addresses).map(ToString::to_string).collect()
+        speakers.all.iter().flat_map(|speaker| &speaker.speaker.addresses).map(ToString::to_string).collect()
     }
 
     fn said(speakers: &mut Speakers) -> Vec<String> {
@@ -152,17 +154,17 @@ mod tests {
         let mut speakers = speakers();
         let new = |address| Some(speaker(4, address));
         check(&mut speakers, 1, Some(speaker(3, Some("10.0.0.1/24"))), false, &[]);
-        assert!(speakers.are_sound());
+        assert!(speakers.are_ready());
         check(&mut speakers, 2, None, false, &[GONE]);
         check(&mut speakers, 3, None, false, &[]);
-        assert!(!speakers.are_sound());
+        assert!(!speakers.are_ready());
         assert_eq!(addresses(&speakers), ["10.0.0.1/24"; 2]);
         check(&mut speakers, 4, new(None), true, &[BACK]);
-        assert!(!speakers.are_sound(), "its addresses come later");
+        assert!(!speakers.are_ready(), "its addresses come later");
         check(&mut speakers, 5, new(Some("10.0.0.2/24")), true, &[]);
-        assert!(speakers.are_sound());
+        assert!(speakers.are_ready());
         assert_eq!(addresses(&speakers), ["10.0.0.2/24"; 2]);
-        assert!(speakers.voices().iter().all(|voice| voice.speaker.index == 4));
+        assert!(speakers.all().iter().all(|speaker| speaker.speaker.index == 4));
     }
 
     #[test]
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flapping_voice_says_little() {
+    fn a_flapping_interface_is_reported_seldom() {
         let (mut speakers, old) = (speakers(), speaker(3, Some("10.0.0.1/24")));
         let mut lines = Vec::new();
         for s in 0..100 {

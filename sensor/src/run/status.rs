@@ -1,4 +1,4 @@
-//! The sensor's own figures: what was seen, told, held back and lost, as event details and as a status line.
+//! The sensor's own figures (frames seen, passed, held back and lost; events; sinks), as event details and as a status line.
 
 use sensor_ebpf::abi::Counters;
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ use sensor_core::inventory::planner::state::AnswerCounts;
 use sensor_core::types::{Class, Timestamp};
 
 /// The counters that are not zero, as `<outcome>_<class>`: the details of `sensor-stopped`.
-pub fn details(counters: &Counters) -> Vec<(&'static str, Detail)> {
+pub(super) fn details(counters: &Counters) -> Vec<(&'static str, Detail)> {
     let mut details = Vec::new();
     for (outcome, row) in outcomes(counters) {
         for (class, &count) in Class::ALL.into_iter().zip(row) {
@@ -33,45 +33,45 @@ pub fn details(counters: &Counters) -> Vec<(&'static str, Detail)> {
     details
 }
 
-/// What was lost between two readings, as `lost_<class>`; empty when nothing was.
-pub fn losses(before: &Counters, now: &Counters) -> Vec<(&'static str, Detail)> {
+/// The frames that were lost between two readings, as `lost_<class>`; empty when none were: the details of `sensor-loss`.
+pub(super) fn losses(before: &Counters, now: &Counters) -> Vec<(&'static str, Detail)> {
     let lost = |class: Class| now.lost[class as usize].saturating_sub(before.lost[class as usize]);
     let details = Class::ALL.into_iter().filter(|&class| lost(class) > 0);
     details.map(|class| (detail_name("lost", class), Detail::Number(lost(class)))).collect()
 }
 
-/// What a status line tells besides the counters.
-pub struct Status<'a> {
-    /// Now.
+/// What a status line is made of.
+pub(super) struct StatusFigures<'a> {
+    /// The time of the line.
     pub at: Timestamp,
-    /// Seconds since the start.
+    /// Seconds since the sensor started.
     pub uptime_s: u64,
-    /// The ports and how they listen.
+    /// The ports, how they capture and whether they hear.
     pub ports: &'a [PortStatus],
-    /// Frames, by who counted them.
+    /// Counts of frames: together, by CPU, and of packet sockets.
     pub accounts: &'a Accounts,
-    /// What is taken for local, and how it came to be.
+    /// The local prefixes, each with where it comes from.
     pub watched: &'a [(Watched, Origin)],
-    /// Messages that their parser refused.
+    /// Messages that their parser refused, since the start.
     pub malformed_total: u64,
-    /// Rows evicted by limits.
+    /// Rows of the inventory that limits evicted, since the start.
     pub evictions_total: u64,
-    /// Events that wait for the database.
+    /// Events that are not in the database yet.
     pub events_unsaved: u64,
-    /// How each sink fares.
+    /// How far each sink has come.
     pub sinks: &'a [SinkStatus],
-    /// Questions and answers, where anybody may be asked.
+    /// Counts of questions and answers; `None` when nothing may be asked.
     pub asking: Option<(Counted, AnswerCounts)>,
-    /// What is muted, or was lately.
+    /// The mutes, those that have ended lately among them.
     pub mutes: &'a [Mute],
-    /// Sightings that their log missed.
+    /// Sightings that are missing in their log because it could not be written.
     pub sightings_dropped_total: u64,
-    /// Events that were never saved, because the database could not be written for too long.
+    /// Events that were dropped because the database could not be written for too long.
     pub events_lost_total: u64,
 }
 
 /// `{"status": {...}}`, one line.
-pub fn line(status: &Status<'_>) -> String {
+pub(super) fn line(status: &StatusFigures<'_>) -> String {
     let mut frames = Map::new();
     for (outcome, row) in outcomes(&status.accounts.total) {
         let counts = Class::ALL.into_iter().zip(row).filter(|(_, count)| **count > 0);
@@ -111,12 +111,12 @@ pub fn line(status: &Status<'_>) -> String {
     .to_string()
 }
 
-/// `eth1 (mirror, driver)`: a port for people.
-pub fn port_words(port: &PortStatus) -> String {
+/// A port in words: `eth1 (mirror, driver)`.
+pub(super) fn port_words(port: &PortStatus) -> String {
     format!("{} ({}, {})", port.iface, role(port), mode(port))
 }
 
-/// `failing_since` and `error` only while it takes nothing.
+/// `failing_since` and `error` are there only while the sink takes nothing.
 fn sink(sink: &SinkStatus) -> Value {
     let SinkStatus { name, waiting, written_to, failing, missed } = sink;
     let mut value = json!({"name": escape(name), "waiting": waiting, "written_to": written_to, "missed": missed});
@@ -165,9 +165,10 @@ fn cpus(accounts: &Accounts) -> Vec<Value> {
     busy.map(row).collect()
 }
 
-/// Every frame that was lost, by reason and by where: `policed` and `ring-full` a CPU and class (a packet socket polices by class
-/// alone), `undeliverable` a class (records that were in the ring), `socket-full` (before frames have a class).
-fn lost(status: &Status<'_>) -> Vec<Value> {
+/// Every frame that was lost, by reason and place: `policed` and `ring-full` by CPU and class (of a packet socket `policed` by
+/// class alone), `undeliverable` by class (records that were in the ring), `socket-full` by interface (before frames have a
+/// class).
+fn lost(status: &StatusFigures<'_>) -> Vec<Value> {
     let accounts = status.accounts;
     let of = |row: &[u64; Class::COUNT]| {
         let row = *row;
@@ -180,7 +181,7 @@ fn lost(status: &Status<'_>) -> Vec<Value> {
             losses.extend(of(row).map(lost));
         }
     }
-    // What no CPU's program held back, packet sockets did.
+    // Policed frames that no CPU's program counted were counted by packet sockets.
     let mut policed = accounts.total.policed;
     for cpu in &accounts.cpus {
         policed.iter_mut().zip(cpu.policed).for_each(|(all, of_cpu)| *all = all.saturating_sub(of_cpu));
@@ -196,7 +197,7 @@ fn lost(status: &Status<'_>) -> Vec<Value> {
         losses.push(json!({"reason": "socket-full", "iface": port.iface.as_str(), "frames": port.socket_full}));
     }
     if closed > 0 {
-        // Of sockets whose interface has gone since.
+        // Of sockets whose interface is gone.
         losses.push(json!({"reason": "socket-full", "frames": closed}));
     }
     losses
@@ -217,7 +218,7 @@ fn mode(port: &PortStatus) -> &'static str {
     }
 }
 
-/// What became of frames, by class, each outcome with its word.
+/// The counters by class, each outcome with its word.
 fn outcomes(counters: &Counters) -> [(&'static str, &[u64; Class::COUNT]); 6] {
     [
         ("seen", &counters.seen),
@@ -229,7 +230,7 @@ fn outcomes(counters: &Counters) -> [(&'static str, &[u64; Class::COUNT]); 6] {
     ]
 }
 
-/// The detail's name; a table, because names of details are fixed words.
+/// The name of a detail. Names of details are `&'static str`, hence a table.
 fn detail_name(outcome: &'static str, class: Class) -> &'static str {
     macro_rules! names {
         ($($outcome:literal)*) => {

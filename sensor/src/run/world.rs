@@ -1,48 +1,49 @@
 //! Every handle to the world that the loop uses.
 
+use std::path::PathBuf;
+
 use crate::capture::live::Live;
 use crate::clock::Clock;
-use crate::config::output::Screen;
 use crate::config::probing::Probing;
-use crate::control::Control;
-use crate::control::status::Inquiry;
+use crate::config::output::Screen;
+use crate::control::exchange::ControlSocket;
+use crate::control::status::StatusSocket;
 use crate::pipeline::intake::Intake;
+use crate::pipeline::speakers::Alias;
 use crate::probe::prober::Prober;
-use crate::run::local::Watch;
+use crate::run::local::LocalPrefixes;
 use crate::run::outbox::Outbox;
 use crate::run::speakers::Speakers;
 use crate::store::thread::WriterThread;
-use sensor_core::types::Iface;
-use std::path::PathBuf;
 
-/// Every handle to the world that the loop uses. `main.rs` builds it; a test can build it of other parts.
+/// Every handle to the world that the loop uses. `commands/run.rs` opens them; nothing below opens any by itself.
 pub struct World {
     /// The clock.
     pub clock: Clock,
-    /// Frames.
+    /// Frames and presence from the ports.
     pub capture: Live,
-    /// The core and its surroundings.
+    /// From frames to events.
     pub intake: Intake,
-    /// The database's thread.
+    /// The thread that writes the database.
     pub store: WriterThread,
-    /// Who asks, where anybody may be asked.
+    /// What sends questions; `None` when nothing may be asked.
     pub prober: Option<Prober>,
-    /// Who speaks for the prober.
+    /// The interfaces by which the prober asks.
     pub speakers: Speakers,
-    /// What the owner said of asking.
+    /// What the owner allows to be asked.
     pub asking: Probing,
-    /// Whom to hear besides the senders of harvested protocols.
-    pub watch: Watch,
-    /// A port that speaks for a mirror port: what it hears belongs to that one's segments.
-    pub alias: Option<(Iface, Iface)>,
+    /// The prefixes in which every frame counts as a sign of life.
+    pub local: LocalPrefixes,
+    /// The interface that asks for mirror ports, where it is no port itself.
+    pub alias: Option<Alias>,
     /// The sinks.
     pub outbox: Outbox,
-    /// Standard output.
+    /// What is shown on standard output.
     pub screen: Screen,
-    /// Where `sensor status` asks.
-    pub inquiry: Option<Inquiry>,
-    /// Where `sensor mute` asks.
-    pub control: Option<Control>,
-    /// The configuration file, where one was named.
+    /// Where `sensor status` reads; `None` when the socket cannot be opened.
+    pub status: Option<StatusSocket>,
+    /// Where `sensor mute` and `sensor host` send changes; `None` when the socket cannot be opened.
+    pub control: Option<ControlSocket>,
+    /// The configuration file, where one was named; read again on SIGHUP.
     pub file: Option<PathBuf>,
 }

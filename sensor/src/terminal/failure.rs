@@ -13,53 +13,53 @@ use crate::vendor::VendorError;
 /// Why a command ended early. Its text is one line that names the thing, what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Capturing.
+    /// An interface that cannot be captured from.
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    /// Usage or configuration.
+    /// Wrong usage or configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A capture file whose end could not be read.
+    /// A capture file that was read up to a damaged place.
     #[error("{0}")]
     Damaged(FileError),
-    /// A capture file.
+    /// A capture file that cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Events or sightings that could not be kept.
+    /// Events or sightings that could not be written anywhere.
     #[error("{0}")]
     Lost(String),
-    /// `sensor doctor` found what does not work.
-    #[error("{missing} of what the sensor needs is missing here; the list says what mends it")]
+    /// `sensor doctor` found something missing.
+    #[error("{missing} of what the sensor needs is missing here; the list above says how to fix it")]
     Unfit {
-        /// How many.
+        /// How many checks found something missing.
         missing: usize,
-        /// Whether some of it is privilege.
+        /// Whether one of them found a missing privilege.
         privilege: bool,
     },
-    /// Nobody answers for this database.
+    /// No running sensor answers for this database.
     #[error("no sensor runs with the database {}; start one with `sensor run`, or name its database with --db", .0.display())]
     NotRunning(PathBuf),
-    /// The running sensor does not do what it was asked to.
+    /// The running sensor refused a request.
     #[error("{0}")]
     Refused(String),
-    /// A file of ours that cannot be written, or another system call.
+    /// A file that cannot be written, or another system call that failed.
     #[error("{what}: {error}")]
     System {
-        /// What was tried.
+        /// The thing and what failed, and where it helps what to do.
         what: String,
-        /// What came of it.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// What the watcher needs, or an alert of it.
+    /// `sensor watch`: what it needs, or an alert that failed.
     #[error("{0}")]
     Watch(String),
-    /// The database.
+    /// The database cannot be opened, read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// SNMP credentials.
+    /// The file of SNMP credentials cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The list of vendors.
+    /// The list of vendors cannot be used.
     #[error(transparent)]
     Vendor(#[from] VendorError),
 }
@@ -71,7 +71,7 @@ impl Failure {
         move |error| Self::System { what, error }
     }
 
-    /// 2 usage or configuration, 3 missing privilege, 4 the world, 5 data was lost.
+    /// 2: usage or configuration. 3: a privilege is missing. 4: the system, a file or a peer failed. 5: data was lost.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Config(_) | Self::Credentials(_) | Self::Refused(_) => 2,

@@ -1,8 +1,8 @@
-//! What is said to a person: notices, tables on the screen, failures.
+//! What is said to a person: notices on standard error, results on standard output, and why a command failed.
 
-/// What the sensor says on standard error.
-pub mod notice;
-/// Why a command ended early.
+/// Why a command ended early, and its exit code.
 pub mod failure;
+/// Lines on standard error.
+pub mod notice;
 /// Standard output.
 pub mod screen;

@@ -79,6 +79,8 @@ pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(10, 98, 0, 53);
 pub const SYSTEM_NAME_SERVER: Ipv4Addr = Ipv4Addr::new(10, 98, 0, 54);
 /// The IPv6 network in which the prober may be.
 const ATTACHED_V6: &str = "fd77::/64";
+/// The addresses in it that members may have.
+const MEMBERS_V6: &str = "fd77::a42:0/120";
 
 const TECHNIQUES: [&str; 7] = ["arp", "icmp", "mdns", "nbns", "ndp", "ptr", "tcp"];
 const PORTS: [u16; 10] = [22, 80, 443, 515, 631, 8080, 9099, 9100, 9107, 9108];
@@ -111,6 +113,74 @@ impl Rules {
             rules.never_macs.push(member_mac(ROUTER.octets()[3]));
         }
         rules
+    }
+
+    /// Rules for a scan, which takes them from its flags alone, and what it is to scan; nothing: the attached network.
+    pub fn of_scan(random: &mut Random, has_ipv6: bool) -> (Self, Vec<IpNet>) {
+        let all: [&[&str]; 5] = [
+            &[],
+            &[ATTACHED],
+            &["10.66.0.0/26", "10.66.0.77/32"],
+            &[ATTACHED, "10.99.0.0/28"],
+            // The attached network is a part of this one.
+            &["10.66.0.0/23"],
+        ];
+        let mut targets: Vec<&str> = pick(random, &all).to_vec();
+        if has_ipv6 && !targets.is_empty() {
+            targets.push(MEMBERS_V6);
+        }
+        let targets: Vec<IpNet> = targets.iter().filter_map(|text| text.parse().ok()).collect();
+        let attached = [ATTACHED, ATTACHED_V6].into_iter().take(1 + usize::from(has_ipv6));
+        let attached = attached.filter_map(|text| text.parse().ok());
+        let far = targets.iter().copied().filter(|prefix| !prefix.addr().is_ipv6() && prefix.prefix_len() != 26);
+        let network = |prefix| Network {
+            prefix,
+            is_named: false,
+            is_passive: false,
+            techniques: None,
+            ports: None,
+            name_server: None,
+            sweep: None,
+        };
+        let mut rules = Self {
+            networks: attached.chain(far).map(network).collect(),
+            never: never(random),
+            never_macs: Vec::new(),
+            // What hosts may be asked in a second and in an hour is no rule of a scan.
+            rate: u32::MAX / 8,
+            host_per_hour: u32::MAX,
+            is_quiet: false,
+            quiet_hours: None,
+            name_servers: vec![NAME_SERVER.into()],
+            techniques: subset(random, &TECHNIQUES, 2),
+            ports: subset(random, &PORTS, 2),
+        };
+        if random.below(4) > 0 {
+            // Who they are only ARP and NDP can tell.
+            rules.never_macs = (0..12).map(|_| member_mac(random.below(254) as u8)).collect();
+            let missing = ["arp", "ndp"].into_iter().filter(|technique| !rules.techniques.contains(technique));
+            let missing: Vec<_> = missing.collect();
+            rules.techniques.extend(missing);
+        }
+        if !["arp", "icmp", "tcp"].iter().any(|technique| rules.techniques.contains(technique)) {
+            rules.techniques.push("icmp");
+        }
+        (rules, targets)
+    }
+
+    /// The flags of `sensor scan` that state them.
+    pub fn flags(&self) -> Vec<String> {
+        let never = self.never.iter().map(|prefix| prefix_words(*prefix));
+        let never: Vec<String> = never.chain(self.never_macs.iter().map(Mac::to_string)).collect();
+        let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
+        let servers: Vec<String> = self.name_servers.iter().map(IpAddr::to_string).collect();
+        let flags = [
+            ("--never-probe", never.join(",")),
+            ("--techniques", self.techniques.join(",")),
+            ("--ports", ports.join(",")),
+            ("--nameservers", servers.join(",")),
+        ];
+        flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
     }
 
     /// The configuration file that states them.

@@ -1,4 +1,4 @@
-//! What is looked at: kernel, privilege, limits, clock, folder, interfaces. Nothing is changed, and nothing attached.
+//! What `sensor doctor` looks at: kernel, privilege, limits, clock, folder, interfaces. Nothing is changed or attached.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,44 +7,47 @@ use crate::capture::doctor;
 use crate::capture::doctor::{Condition, Trial};
 use crate::capture::{iface, nic};
 use crate::clock::Clock;
-use crate::commands::doctor::{Check, Grade};
-use crate::config;
+use crate::commands::doctor::check::{DoctorCheck, Grade};
+use crate::config::machine::default_db;
 use sensor_core::types::{Iface, Timestamp};
 
-/// Everything, in the order in which it is to be mended.
-pub(super) fn all(named: &[Iface], db: Option<&Path>, clock: &Clock) -> Vec<Check> {
+/// All checks, in the order in which problems are best fixed. `named` are the interfaces to look at; the one of the default
+/// route where none was named.
+pub(super) fn all(named: &[Iface], db: Option<&Path>, clock: &Clock) -> Vec<DoctorCheck> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut checks = kernel(release.trim());
     checks.extend(privilege());
     checks.extend(limits(release.trim()));
     checks.push(time(clock.now(), doctor::is_clock_synchronised()));
-    checks.push(folder(&db.map_or_else(config::machine::default_db, PathBuf::from)));
+    checks.push(folder(&db.map_or_else(default_db, PathBuf::from)));
     let ifaces = if named.is_empty() { Vec::from_iter(iface::proc::default_route_iface()) } else { named.to_vec() };
     if ifaces.is_empty() {
-        checks.push(Check::warn("interface", "there is no default route to find one by", "name one: -i IFACE"));
+        checks.push(DoctorCheck::warn("interface", "there is no default route to find one by", "name one: -i IFACE"));
     }
     checks.extend(ifaces.into_iter().flat_map(interface));
     checks
 }
 
-/// Features by the kernel's version; the last check tries them.
-fn kernel(release: &str) -> Vec<Check> {
+/// Features by the kernel's version; `privilege` tries whether the program loads.
+fn kernel(release: &str) -> Vec<DoctorCheck> {
     let upgrade = "upgrade the kernel, or use `--capture packet`";
-    let mut checks = vec![Check::ok("kernel", release)];
+    let mut checks = vec![DoctorCheck::ok("kernel", release)];
     for (name, (major, minor), what) in [
         ("BPF ring buffer", (5, 8), "bpf_ringbuf_reserve"),
         ("XDP of large frames", (5, 18), "xdp.frags"),
         ("XDP reads by copy", (5, 18), "bpf_xdp_load_bytes"),
     ] {
         checks.push(match version(release) {
-            Some(version) if version >= (major, minor) => Check::ok(name, format!("{what}, since {major}.{minor}")),
-            Some(_) => Check::warn(name, format!("{what} came with {major}.{minor}"), upgrade),
-            None => Check::warn(name, "the kernel's version is not understood", upgrade),
+            Some(version) if version >= (major, minor) => {
+                DoctorCheck::ok(name, format!("{what}, since {major}.{minor}"))
+            }
+            Some(_) => DoctorCheck::warn(name, format!("{what} came with {major}.{minor}"), upgrade),
+            None => DoctorCheck::warn(name, "the kernel's version is not understood", upgrade),
         });
     }
     checks.push(match Path::new("/sys/kernel/btf/vmlinux").exists() {
-        true => Check::ok("BTF", "/sys/kernel/btf/vmlinux"),
-        false => Check::warn("BTF", "no /sys/kernel/btf/vmlinux", "a kernel with CONFIG_DEBUG_INFO_BTF=y"),
+        true => DoctorCheck::ok("BTF", "/sys/kernel/btf/vmlinux"),
+        false => DoctorCheck::warn("BTF", "no /sys/kernel/btf/vmlinux", "a kernel with CONFIG_DEBUG_INFO_BTF=y"),
     });
     checks
 }
@@ -54,13 +57,13 @@ fn version(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-fn privilege() -> Vec<Check> {
+fn privilege() -> Vec<DoctorCheck> {
     let grant = "run with `sudo`, or `setcap cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw+ep $(command -v sensor)`";
     let of = |name: &str, what: &str, missing: Vec<&'static str>| match missing.is_empty() {
-        true => Check::ok(name, what),
+        true => DoctorCheck::ok(name, what),
         false => {
             let found = format!("{what} needs {}", missing.join(", "));
-            Check { is_privilege: true, ..Check::missing(name, found, grant) }
+            DoctorCheck { is_privilege: true, ..DoctorCheck::missing(name, found, grant) }
         }
     };
     let mut checks = vec![
@@ -69,53 +72,55 @@ fn privilege() -> Vec<Check> {
     ];
     if checks[0].grade == Grade::Ok {
         checks.push(match doctor::try_program() {
-            Trial::Loaded => Check::ok("XDP program", "the kernel takes it"),
-            Trial::Refused(error) => Check::warn("XDP program", error, "use `--capture packet`, which needs none"),
+            Trial::Loaded => DoctorCheck::ok("XDP program", "the kernel takes it"),
+            Trial::Refused(error) => {
+                DoctorCheck::warn("XDP program", error, "use `--capture packet`, which needs none")
+            }
         });
     }
     checks
 }
 
-fn limits(release: &str) -> Vec<Check> {
+fn limits(release: &str) -> Vec<DoctorCheck> {
     let files = doctor::files_max();
     let mut checks = vec![match files >= 256 {
-        true => Check::ok("open files", files.to_string()),
-        false => Check::warn("open files", files.to_string(), "ulimit -n 4096"),
+        true => DoctorCheck::ok("open files", files.to_string()),
+        false => DoctorCheck::warn("open files", files.to_string(), "ulimit -n 4096"),
     }];
-    // Later kernels count BPF memory by control groups.
+    // Later kernels do not count BPF memory against this limit, but in control groups.
     if version(release).is_some_and(|version| version < (5, 11)) {
         checks.push(match doctor::locked_memory_max() {
-            bytes if bytes >= 64 << 20 => Check::ok("locked memory", bytes.to_string()),
-            bytes => Check::missing("locked memory", format!("{bytes} bytes"), "ulimit -l unlimited"),
+            bytes if bytes >= 64 << 20 => DoctorCheck::ok("locked memory", bytes.to_string()),
+            bytes => DoctorCheck::missing("locked memory", format!("{bytes} bytes"), "ulimit -l unlimited"),
         });
     }
     checks
 }
 
-fn time(now: Timestamp, is_synchronised: bool) -> Check {
-    // 2024: before this program was written.
+fn time(now: Timestamp, is_synchronised: bool) -> DoctorCheck {
+    // The start of 2024, before this program was written.
     if now < Timestamp::from_secs(1_704_067_200) {
-        return Check::missing("clock", "it is years behind", "timedatectl set-ntp true");
+        return DoctorCheck::missing("clock", "it is years behind", "timedatectl set-ntp true");
     }
     match is_synchronised {
-        true => Check::ok("clock", "synchronised"),
-        false => Check::warn("clock", "not synchronised by NTP or PTP", "timedatectl set-ntp true"),
+        true => DoctorCheck::ok("clock", "synchronised"),
+        false => DoctorCheck::warn("clock", "not synchronised by NTP or PTP", "timedatectl set-ntp true"),
     }
 }
 
-fn folder(db: &Path) -> Check {
+fn folder(db: &Path) -> DoctorCheck {
     let folder = db.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let shown = folder.display().to_string();
     if !folder.is_dir() {
-        return Check::warn(
+        return DoctorCheck::warn(
             "state directory",
             format!("{shown} is not there yet"),
             format!("install -d -m 750 {shown}"),
         );
     }
     match doctor::may_write(folder) {
-        true => Check::ok("state directory", shown),
-        false => Check::missing(
+        true => DoctorCheck::ok("state directory", shown),
+        false => DoctorCheck::missing(
             "state directory",
             format!("{shown} cannot be written"),
             "name a database with --db, or use sudo",
@@ -123,29 +128,32 @@ fn folder(db: &Path) -> Check {
     }
 }
 
-fn interface(iface: Iface) -> Vec<Check> {
+fn interface(iface: Iface) -> Vec<DoctorCheck> {
     let name = |what: &str| format!("{iface} {what}");
     let condition = match doctor::condition(iface) {
         Ok(condition) => condition,
-        Err(error) => return vec![Check::missing(iface.to_string(), error.to_string(), "ip link")],
+        Err(error) => return vec![DoctorCheck::missing(iface.to_string(), error.to_string(), "ip link")],
     };
     let Condition { is_up, has_carrier, is_promiscuous, xdp_owner, native } = condition;
     let mut checks = vec![match (is_up, has_carrier) {
-        (true, true) => Check::ok(name("state"), "up, with a carrier"),
-        (true, false) => Check::warn(name("state"), "no carrier", "look at the cable and the switch's port"),
-        (false, _) => Check::missing(name("state"), "down", format!("ip link set {iface} up")),
+        (true, true) => DoctorCheck::ok(name("state"), "up, with a carrier"),
+        (true, false) => DoctorCheck::warn(name("state"), "no carrier", "look at the cable and the switch's port"),
+        (false, _) => DoctorCheck::missing(name("state"), "down", format!("ip link set {iface} up")),
     }];
     checks.push(match native {
-        Some(true) => Check::ok(name("XDP"), "in the driver"),
-        Some(false) => Check::ok(name("XDP"), "not in the driver: the generic mode is used"),
-        None => {
-            Check::ok(name("XDP"), "whether the driver has it is found when it is attached (Linux 6.3 tells before)")
-        }
+        Some(true) => DoctorCheck::ok(name("XDP"), "in the driver"),
+        Some(false) => DoctorCheck::ok(name("XDP"), "not in the driver: the generic mode is used"),
+        None => DoctorCheck::ok(
+            name("XDP"),
+            "whether the driver has it is found when it is attached (Linux 6.3 tells before)",
+        ),
     });
     checks.push(match xdp_owner {
-        None => Check::ok(name("XDP programs"), "none is attached"),
-        Some(owner) if owner.contains("(sensor_") => Check::ok(name("XDP programs"), format!("a sensor's:{owner}")),
-        Some(owner) => Check::missing(
+        None => DoctorCheck::ok(name("XDP programs"), "none is attached"),
+        Some(owner) if owner.contains("(sensor_") => {
+            DoctorCheck::ok(name("XDP programs"), format!("a sensor's:{owner}"))
+        }
+        Some(owner) => DoctorCheck::missing(
             name("XDP programs"),
             format!("another program{owner} is attached"),
             format!("`ip link set {iface} xdp off`, or stop its owner, or use `--capture packet`"),
@@ -153,14 +161,14 @@ fn interface(iface: Iface) -> Vec<Check> {
     });
     let offloads = nic::active(iface);
     if offloads.is_empty() {
-        checks.push(Check::ok(name("offloads"), "frames are seen as they were on the wire"));
+        checks.push(DoctorCheck::ok(name("offloads"), "frames are seen as they were on the wire"));
     }
     checks.extend(offloads.iter().map(|offload| {
-        Check::warn(name("offloads"), offload.effect, format!("`{}`, or run with --fix-nic", offload.mend(iface)))
+        DoctorCheck::warn(name("offloads"), offload.effect, format!("`{}`, or run with --fix-nic", offload.mend(iface)))
     }));
     checks.push(match is_promiscuous {
-        true => Check::ok(name("promiscuous mode"), "on"),
-        false => Check::ok(name("promiscuous mode"), "off; a mirror port is held in it while a sensor runs"),
+        true => DoctorCheck::ok(name("promiscuous mode"), "on"),
+        false => DoctorCheck::ok(name("promiscuous mode"), "off; a mirror port is held in it while a sensor runs"),
     });
     checks
 }
@@ -170,12 +178,12 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(found: &[Check], expected: &[Grade]) {
+    fn check(found: &[DoctorCheck], expected: &[Grade]) {
         assert_eq!(found.iter().map(|check| check.grade).collect::<Vec<_>>(), expected, "{found:?}");
     }
 
     #[test]
-    fn kernels() {
+    fn features_by_kernel_version() {
         use Grade::{Ok, Warn};
         check(&kernel("6.1.0-31-amd64")[..4], &[Ok, Ok, Ok, Ok]);
         check(&kernel("5.15.0")[..4], &[Ok, Ok, Warn, Warn]);
@@ -184,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_without_a_battery() {
+    fn a_clock_that_lost_its_time() {
         let later = Timestamp::from_secs(1_800_000_000);
         check(
             &[time(Timestamp::from_secs(5), true), time(later, false), time(later, true)],
@@ -193,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_says_what_mends_it() {
+    fn every_problem_names_its_fix() {
         let all = [kernel("5.4.0"), limits("5.4.0"), interface(Iface::new("nowhere0").expect("a name"))].concat();
         assert!(all.iter().all(|check| check.grade == Grade::Ok || check.mend.is_some()), "{all:?}");
     }

@@ -1,4 +1,4 @@
-//! `sensor doctor --mirror`: listens to a mirror port for a while and says what it shows and what it does not.
+//! `sensor doctor --mirror`: listens to a mirror port for a while and says what is missing or wrong there.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::capture::iface;
 use crate::capture::tap::Tap;
-use crate::commands::doctor::survey::{Row, Survey};
+use crate::commands::doctor::survey::{Survey, VlanRow};
 use crate::pipeline::open::runtime;
 use crate::terminal::failure::Failure;
 use crate::terminal::screen;
@@ -23,13 +23,14 @@ pub(super) fn listen(iface: Iface, span: Duration, is_json: bool) -> Result<(), 
     let mut survey = Survey::new(here.macs());
     let runtime = runtime().map_err(Failure::system("the runtime cannot start"))?;
     let dropped = runtime.block_on(hear(iface, span, &mut survey))?;
-    let shown = screen::print(|out| {
-        if is_json { write_json(iface, &survey, dropped, out) } else { write(iface, &survey, dropped, out) }
-    });
-    shown.map_err(Failure::system("standard output cannot be written"))
+    screen::print(
+        |out| {
+            if is_json { write_json(iface, &survey, dropped, out) } else { write(iface, &survey, dropped, out) }
+        },
+    )
 }
 
-/// Answers how many frames found no room.
+/// Listens; the number of frames that were lost because they came too fast.
 async fn hear(iface: Iface, span: Duration, survey: &mut Survey) -> Result<u64, Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("cannot wait for SIGINT"))?;
     let mut tap = Tap::open(iface)?;
@@ -42,7 +43,7 @@ async fn hear(iface: Iface, span: Duration, survey: &mut Survey) -> Result<u64, 
             () = &mut until => break,
             ready = tap.readable() => ready?,
         }
-        // A port that is louder than this is listened to for a part of the time: what it lost is said.
+        // A very busy port is looked at for part of the time, so that the end and Ctrl-C are noticed; losses are reported.
         let mut turns = 0;
         while tap.drain(FRAMES_PER_TURN, &mut |bytes, wire_len, at| survey.observe(bytes, wire_len, at.as_nanos()))? {
             turns += 1;
@@ -95,7 +96,7 @@ fn write_json(iface: Iface, survey: &Survey, dropped: u64, out: &mut dyn Write) 
     writeln!(out, "{answer}")
 }
 
-fn row(row: &Row) -> Value {
+fn row(row: &VlanRow) -> Value {
     json!({
         "vlan": row.vlan,
         "frames": row.frames,

@@ -1,11 +1,11 @@
-//! What a mirror port shows and what it does not, judged by its frames alone. Pure, and bounded however loud the port is.
+//! What a mirror port shows and what is missing, judged by its frames alone. Pure, and bounded in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 
 use sensor_core::types::Mac;
 
-/// The same bytes again within so long are a second copy, nanoseconds.
+/// A frame with the same bytes within this time is a second copy, in nanoseconds.
 const COPY_WITHIN_NS: i64 = 1_000_000;
 /// Frames remembered to find copies by.
 const RECENT_MAX: usize = 8192;
@@ -13,50 +13,49 @@ const RECENT_MAX: usize = 8192;
 const REMEMBERED_MAX: usize = 65_536;
 /// VLAN stacks told apart; frames of further ones are counted with the untagged.
 const VLANS_MAX: usize = 1024;
-/// So few frames between third parties say nothing about directions.
+/// With fewer frames between third parties than this, nothing is said about directions.
 const THIRD_MIN: u64 = 10;
 
 /// What was heard so far.
-pub struct Survey {
+pub(super) struct Survey {
     own: BTreeSet<Mac>,
-    vlans: BTreeMap<Vec<u16>, Vlan>,
+    vlans: BTreeMap<Vec<u16>, VlanCounts>,
     recent: VecDeque<(i64, u64)>,
     recent_hashes: HashMap<u64, i64>,
     remembered: usize,
     is_full: bool,
     hasher: RandomState,
-    cut: u64,
 }
 
 /// What was heard of one VLAN.
 #[derive(Default)]
-struct Vlan {
+struct VlanCounts {
     frames: u64,
     copies: u64,
     group: u64,
     own: u64,
     third: u64,
     stations: HashSet<Mac>,
-    /// Bit 0: from the lower MAC to the higher; bit 1: back.
+    /// Directions heard between two stations; bit 0: from the lower MAC to the higher, bit 1: back.
     pairs: HashMap<(Mac, Mac), u8>,
 }
 
-/// What was heard of one VLAN, in numbers.
+/// One VLAN's line in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Its ids, outer first; empty: untagged.
+pub(super) struct VlanRow {
+    /// Its ids, the outer tag's first; empty for untagged frames.
     pub vlan: Vec<u16>,
-    /// Frames, second copies not counted.
+    /// Frames, without second copies.
     pub frames: u64,
-    /// Second copies.
+    /// Frames that were second copies.
     pub copies: u64,
-    /// Stations that sent.
+    /// Stations that sent frames.
     pub stations: usize,
-    /// Frames to a group or to everybody.
+    /// Multicast and broadcast frames.
     pub group: u64,
-    /// Frames from one station to one, this box being one of them.
+    /// Unicast frames from or to this machine.
     pub own: u64,
-    /// Frames from one station to one, neither being this box.
+    /// Unicast frames between other machines.
     pub third: u64,
     /// Pairs of third parties heard in both directions.
     pub both_ways: usize,
@@ -64,8 +63,8 @@ pub struct Row {
     pub one_way: usize,
 }
 
-impl Row {
-    /// Of all frames those between third parties, percent.
+impl VlanRow {
+    /// The share of frames between third parties, percent of all.
     pub fn third_percent(&self) -> u64 {
         percent(self.third, self.frames)
     }
@@ -82,7 +81,7 @@ impl Row {
 }
 
 impl Survey {
-    /// `own` are this box's stations.
+    /// `own` are the MACs of this machine.
     pub fn new(own: BTreeSet<Mac>) -> Self {
         Self {
             own,
@@ -92,16 +91,12 @@ impl Survey {
             remembered: 0,
             is_full: false,
             hasher: RandomState::new(),
-            cut: 0,
         }
     }
 
-    /// Takes in a frame, or its beginning, that had `wire_len` bytes and came at `at_ns`.
+    /// Takes in a frame (`bytes` may be its beginning only; one without a whole header is ignored) that had `wire_len` bytes and arrived at `at_ns`, nanoseconds.
     pub fn observe(&mut self, bytes: &[u8], wire_len: usize, at_ns: i64) {
-        let Some((destination, source, ids)) = head(bytes) else {
-            self.cut += 1;
-            return;
-        };
+        let Some((destination, source, ids)) = head(bytes) else { return };
         let is_copy = self.is_copy(bytes, wire_len, at_ns);
         let known = self.vlans.contains_key(&ids) || self.vlans.len() < VLANS_MAX;
         self.is_full |= !known;
@@ -138,11 +133,11 @@ impl Survey {
         }
     }
 
-    /// The table: a row a VLAN, the untagged first.
-    pub fn rows(&self) -> Vec<Row> {
-        let row = |(ids, vlan): (&Vec<u16>, &Vlan)| {
+    /// One row for each VLAN, untagged frames first.
+    pub fn rows(&self) -> Vec<VlanRow> {
+        let row = |(ids, vlan): (&Vec<u16>, &VlanCounts)| {
             let both_ways = vlan.pairs.values().filter(|directions| **directions == 3).count();
-            Row {
+            VlanRow {
                 vlan: ids.clone(),
                 frames: vlan.frames,
                 copies: vlan.copies,
@@ -157,10 +152,10 @@ impl Survey {
         self.vlans.iter().map(row).collect()
     }
 
-    /// What is missing or wrong, in words; nothing when the port is a good mirror.
+    /// What is missing or wrong, in sentences; empty when the port mirrors everything.
     pub fn verdicts(&self) -> Vec<String> {
         let rows = self.rows();
-        let sum = |part: fn(&Row) -> u64| rows.iter().map(part).sum::<u64>();
+        let sum = |part: fn(&VlanRow) -> u64| rows.iter().map(part).sum::<u64>();
         let mut verdicts = Vec::new();
         if sum(|row| row.frames) == 0 {
             return vec!["nothing was heard: no mirror session ends here, or nobody spoke".to_owned()];
@@ -182,7 +177,7 @@ impl Survey {
 
     fn is_copy(&mut self, bytes: &[u8], wire_len: usize, at_ns: i64) -> bool {
         while let Some(&(old_ns, hash)) = self.recent.front() {
-            // A clock that was set back forgets, too.
+            // When the clock was set back, the difference is negative, and the frame is forgotten too.
             let is_recent = (0..=COPY_WITHIN_NS).contains(&at_ns.saturating_sub(old_ns));
             if is_recent && self.recent.len() < RECENT_MAX {
                 break;
@@ -202,7 +197,7 @@ impl Survey {
     }
 }
 
-fn row_verdicts(row: &Row, is_mirror: bool) -> Vec<String> {
+fn row_verdicts(row: &VlanRow, is_mirror: bool) -> Vec<String> {
     let (who, mut verdicts) = (row.who(), Vec::new());
     let share = percent(row.copies, row.frames + row.copies);
     if share > 0 {
@@ -224,7 +219,7 @@ fn row_verdicts(row: &Row, is_mirror: bool) -> Vec<String> {
     verdicts
 }
 
-/// Destination, source and VLAN ids; nothing when the frame is too short for them. Priority tags have no id.
+/// Destination, source and VLAN ids; `None` when the frame is too short for them. A priority tag (id 0) is no VLAN.
 fn head(bytes: &[u8]) -> Option<(Mac, Mac, Vec<u16>)> {
     let (destination, rest) = bytes.split_first_chunk::<6>()?;
     let (source, mut rest) = rest.split_first_chunk::<6>()?;
@@ -281,7 +276,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(frames: &[(u8, u8, &[u16])], times: u32, expected: &[&str]) -> Vec<Row> {
+    fn check(frames: &[(u8, u8, &[u16])], times: u32, expected: &[&str]) -> Vec<VlanRow> {
         let survey = survey(frames, times);
         assert_eq!(survey.verdicts(), expected);
         survey.rows()
@@ -292,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn silence() {
+    fn nothing_was_heard() {
         check(&[], 1, &["nothing was heard: no mirror session ends here, or nobody spoke"]);
     }
 
@@ -311,10 +306,10 @@ mod tests {
     }
 
     #[test]
-    fn a_good_mirror_has_nothing_to_blame() {
+    fn a_complete_mirror_has_no_verdicts() {
         let frames = [talk(1, 2, &[30], 10), talk(2, 1, &[30], 10), talk(1, ALL, &[30], 5)].concat();
         let rows = check(&frames, 1, &[]);
-        let expected = Row {
+        let expected = VlanRow {
             vlan: vec![30],
             frames: 25,
             copies: 0,
@@ -340,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn second_copies_count_once_and_are_told() {
+    fn second_copies_are_counted_once_and_reported() {
         let frames = [talk(1, 2, &[30], 10), talk(2, 1, &[30], 10)].concat();
         let rows = check(
             &frames,
@@ -354,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_bytes_later_are_no_copy() {
+    fn the_same_bytes_later_are_another_frame() {
         let mut survey = Survey::new(BTreeSet::new());
         for at_ns in [0, COPY_WITHIN_NS + 1, 2 * COPY_WITHIN_NS + 2, 5] {
             survey.observe(&frame(1, 2, &[], 0), 60, at_ns);
@@ -370,11 +365,11 @@ mod tests {
             1,
             &["VLAN 100.40: only broadcast and multicast: its unicast is not mirrored, or nobody spoke"],
         );
-        assert_eq!(rows.iter().map(Row::name).collect::<Vec<_>>(), ["30", "100.40"]);
+        assert_eq!(rows.iter().map(VlanRow::name).collect::<Vec<_>>(), ["30", "100.40"]);
     }
 
     #[test]
-    fn it_is_bounded_and_says_so() {
+    fn memory_is_bounded_and_the_limit_is_reported() {
         let mut survey = Survey::new(BTreeSet::new());
         for number in 0..100_000_u32 {
             let [_, a, b, c] = number.to_be_bytes();
@@ -388,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn short_frames_are_passed_over() {
+    fn short_frames_are_ignored() {
         let mut survey = Survey::new(BTreeSet::new());
         for len in 0..16 {
             survey.observe(&frame(1, 2, &[30], 0)[..len], len, 0);

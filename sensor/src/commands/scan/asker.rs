@@ -1,4 +1,4 @@
-//! The prober, started when it is first needed: a quick look by frames or echo alone has no use for it.
+//! The prober, started when it is first needed: a scan by ARP or echo alone does not use it.
 
 use std::io;
 
@@ -6,28 +6,29 @@ use crate::probe::prober::{Equipment, Prober};
 use sensor_core::inventory::planner::probe::Probe;
 use sensor_core::inventory::sighting::Sighting;
 
-/// The prober, or what it will be made of.
+/// The prober, or before it is started the equipment for it.
 #[derive(Debug)]
 pub(super) struct Asker {
     equipment: Option<Equipment>,
     prober: Option<Prober>,
 }
 
-/// Until it has started, it is taken to have this much room.
+/// The room for questions that is assumed before it is started.
 const ROOM: usize = 64;
 
 impl Asker {
-    pub(super) fn new(equipment: Equipment) -> Self {
+    /// With the equipment for the prober.
+    pub fn new(equipment: Equipment) -> Self {
         Self { equipment: Some(equipment), prober: None }
     }
 
-    /// How many questions can be taken now.
-    pub(super) fn room(&self) -> usize {
+    /// How many questions the prober can take now.
+    pub fn room(&self) -> usize {
         self.prober.as_ref().map_or(ROOM, Prober::room)
     }
 
-    /// Hands a question over. The caller looked for room, and nobody else asks.
-    pub(super) fn ask(&mut self, probe: Probe) -> io::Result<()> {
+    /// Hands a question over. The caller has made sure that there is room.
+    pub fn ask(&mut self, probe: Probe) -> io::Result<()> {
         if let Some(equipment) = self.equipment.take() {
             self.prober = Some(Prober::spawn_here(equipment)?);
         }
@@ -35,13 +36,13 @@ impl Asker {
         Ok(())
     }
 
-    /// Whether every question is done with and every answer taken.
-    pub(super) fn is_idle(&self) -> bool {
+    /// Whether no question is open and no answer is waiting.
+    pub fn is_idle(&self) -> bool {
         self.prober.as_ref().is_none_or(Prober::is_idle)
     }
 
-    /// The next answer; for ever pending while nothing was asked. Cancel-safe.
-    pub(super) async fn answer(&mut self) -> Sighting {
+    /// The next answer; for ever pending when nothing was asked yet. Cancel-safe.
+    pub async fn answer(&mut self) -> Sighting {
         match &mut self.prober {
             Some(prober) => prober.answer().await,
             None => std::future::pending().await,
@@ -49,7 +50,7 @@ impl Asker {
     }
 
     /// An answer that is here already.
-    pub(super) fn try_answer(&mut self) -> Option<Sighting> {
+    pub fn try_answer(&mut self) -> Option<Sighting> {
         self.prober.as_mut().and_then(Prober::try_answer)
     }
 }

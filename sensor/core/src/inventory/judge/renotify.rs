@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::inventory::judge::policy::Subjects;
+use crate::inventory::model::address::best_address;
 use crate::inventory::model::host::{Host, HostId};
 use crate::inventory::model::rows::Rows;
 use crate::types::{Mac, Segment, Timestamp};
@@ -20,7 +21,7 @@ pub struct Renotify {
     pub host: Host,
     /// The lowest of its MACs, where it has one.
     pub mac: Option<Mac>,
-    /// The lowest of its addresses, where it has one.
+    /// The address to know it by, where it has one.
     pub ip: Option<IpAddr>,
     /// The moment at which it was due.
     pub at: Timestamp,
@@ -54,7 +55,7 @@ pub(super) fn due(rows: &Rows, known: &Subjects, span: Duration, since: Timestam
     let again = unknown.map(|(host, (macs, ips), times, at)| Renotify {
         host: host.clone(),
         mac: macs.iter().min().copied(),
-        ip: ips.iter().min().copied(),
+        ip: best_address(ips.iter().copied()),
         at,
         times: u64::from(times),
     });

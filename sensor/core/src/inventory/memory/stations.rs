@@ -8,6 +8,7 @@ use enumset::EnumSet;
 use crate::inventory::memory::host::empty_host;
 use crate::inventory::memory::state::{Memory, Returned};
 use crate::inventory::memory::table::{RowChange, see};
+use crate::inventory::model::address::best_address;
 use crate::inventory::model::host::{Host, HostId, Station};
 use crate::inventory::model::identity::host_id;
 use crate::inventory::model::source::Source;
@@ -123,19 +124,19 @@ impl Memory {
         std::mem::take(&mut self.returned)
     }
 
-    /// The address to know a host by: IPv4, then global IPv6, then link-local; the lowest among equals.
+    /// The address to know a host by: that of a host behind a router, else the best that its stations hold.
     pub(crate) fn best_address(&self, id: HostId) -> Option<IpAddr> {
         if let Some(ip) = self.distant.get(&id) {
             return Some(*ip);
         }
         let segment = self.tables.hosts.get(&id)?.segment;
         let held = |mac: &Mac| self.tables.stations.note(&(segment, *mac)).into_iter().flatten();
-        self.tables.hosts.note(&id)?.iter().flat_map(held).min_by_key(|ip| (reach(ip), **ip)).copied()
+        best_address(self.tables.hosts.note(&id)?.iter().flat_map(held).copied())
     }
 
     /// The best of the addresses that one station holds.
     pub(crate) fn best_address_of(&self, segment: Segment, mac: Mac) -> Option<IpAddr> {
-        self.tables.stations.note(&(segment, mac)).into_iter().flatten().min_by_key(|ip| (reach(ip), **ip)).copied()
+        best_address(self.tables.stations.note(&(segment, mac)).into_iter().flatten().copied())
     }
 
     /// The addresses that a host's stations hold.
@@ -209,14 +210,5 @@ impl Memory {
         if let Some(segment) = self.tables.hosts.get(&id).map(|host| host.segment) {
             self.drop_station(segment, mac);
         }
-    }
-}
-
-/// IPv4 first, then global IPv6, then link-local.
-fn reach(ip: &IpAddr) -> u8 {
-    match ip {
-        IpAddr::V4(_) => 0,
-        IpAddr::V6(ip) if ip.is_unicast_link_local() => 2,
-        IpAddr::V6(_) => 1,
     }
 }

@@ -162,3 +162,13 @@ pub struct SnmpFacts {
     /// `sysObjectID`: the maker's number for the model, dotted.
     pub object_id: Option<String>,
 }
+
+/// The address to know a host by: IPv4, then global IPv6, then link-local; the lowest among equals.
+pub fn best_address(ips: impl IntoIterator<Item = IpAddr>) -> Option<IpAddr> {
+    let reach = |ip: &IpAddr| match ip {
+        IpAddr::V4(_) => 0,
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => 2,
+        IpAddr::V6(_) => 1,
+    };
+    ips.into_iter().min_by_key(|ip| (reach(ip), *ip))
+}

@@ -170,13 +170,6 @@ pub struct Name {
     pub last_seen: Timestamp,
 }
 
-/// The name to know a host by: the first label of the name whose source is trusted most ([`Source::name_rank`]), the most
-/// recent among equals.
-pub fn best_name<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
-    let name = names.into_iter().min_by_key(|name| name.source.name_rank())?;
-    name.name.split('.').find(|label| !label.is_empty()).map(str::to_owned)
-}
-
 /// A service that a host announces (SRV records).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
@@ -245,4 +238,11 @@ impl TableRow for Station {
     fn last_seen(&self) -> Timestamp {
         self.last_seen
     }
+}
+
+/// The name to know a host by: the first label of the name whose source is trusted most ([`Source::name_rank`]), the most
+/// recent among equals.
+pub fn best_name<'a>(names: impl IntoIterator<Item = &'a Name>) -> Option<String> {
+    let best = names.into_iter().min_by_key(|name| name.source.name_rank())?;
+    best.name.split('.').find(|label| !label.is_empty()).map(str::to_owned)
 }

@@ -25,9 +25,21 @@ impl Bucket {
         Self { packet_ns: packet_ns(1_000_000_000, rate), burst: burst(rate), full_at: Timestamp::from_nanos(i64::MIN) }
     }
 
+    /// A full bucket that holds `burst` packets, one at least.
+    pub fn with_burst(rate_per_s: u32, burst: u32) -> Self {
+        Self { burst: burst.max(1), ..Self::per_second(rate_per_s) }
+    }
+
     /// Packets that may be sent at once from a full bucket.
     pub fn burst(&self) -> u32 {
         self.burst
+    }
+
+    /// Packets that may be sent now.
+    pub fn left(&self, now: Timestamp) -> u32 {
+        let missing_ns = self.full_at.as_nanos().saturating_sub(now.as_nanos()).max(0);
+        let missing = missing_ns / self.packet_ns + i64::from(missing_ns % self.packet_ns > 0);
+        self.burst.saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX))
     }
 
     /// When the bucket holds tokens for that many packets.

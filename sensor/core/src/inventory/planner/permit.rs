@@ -126,7 +126,7 @@ impl Permit {
     }
 
     /// Notes that a station that is never asked holds the address.
-    pub(super) fn exclude(&mut self, address: SegmentAddress, now: Timestamp) {
+    pub fn exclude(&mut self, address: SegmentAddress, now: Timestamp) {
         self.excluded.insert(address, now);
     }
 

@@ -1,0 +1,157 @@
+//! `sensor run`: opens every handle to the world that the loop uses, and runs the loop.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::capture::iface::addresses::addresses;
+use crate::capture::live::Live;
+use crate::clock::Clock;
+use crate::config::network::Named;
+use crate::config::machine::default_db;
+use crate::config::run::Run;
+use crate::config::output::Screen;
+use crate::control::exchange::ControlSocket;
+use crate::control::status::StatusSocket;
+use crate::export::journal;
+use crate::export::lines::Lines;
+use crate::export::sink::Sink;
+use crate::export::syslog::Syslog;
+use crate::pipeline::intake::{EXPLAIN, Intake, SETTLE};
+use crate::pipeline::open::{open_fingerprints, open_lines, open_vendors, runtime, secret};
+use crate::pipeline::speakers::{ProbeSetup, capture_ports, set_up};
+use crate::probe::prober::Prober;
+use crate::run;
+use crate::run::local::LocalPrefixes;
+use crate::run::outbox::Outbox;
+use crate::run::speakers::Speakers;
+use crate::run::world::World;
+use crate::store::thread::WriterThread;
+use crate::store::writer::Writer;
+use crate::terminal::failure::Failure;
+use crate::terminal::{notice, screen};
+use sensor_core::inventory::correlator::settings::Settings;
+use sensor_core::inventory::planner::state::Planner;
+use sensor_core::types::Timestamp;
+
+/// `sensor run`
+pub fn run(config: Run, clock: Clock) -> Result<(), Failure> {
+    let runtime = runtime().map_err(Failure::system("the runtime cannot start"))?;
+    runtime.block_on(async {
+        let world = open(config, clock)?;
+        run::run(world).await
+    })
+}
+
+fn open(config: Run, clock: Clock) -> Result<World, Failure> {
+    let vendors = open_vendors(config.inventory.oui.as_deref())?;
+    let (rules, _) = open_fingerprints(&config.inventory)?;
+    let log = open_lines(config.sightings.as_ref())?.map(Lines::hasty);
+    let lines = open_lines(config.events.as_ref())?;
+    let here = addresses().map_err(Failure::system("interfaces cannot be listed"))?;
+    let setup = set_up(&config.ports, &config.probing, &config.named_interfaces, &here)?;
+    let (ports, alias) = capture_ports(&config.ports, setup.is_some().then_some(config.probing.interface).flatten());
+    // The capture comes before the database: a mistyped interface is not to leave an empty database behind.
+    let capture = Live::open(&ports, &config.capture)?;
+    make_default_folder(&config.db)?;
+    let (mut writer, saved) = Writer::open(&config.db, clock.now())?;
+    writer.set_rules(&rules)?;
+    let local = LocalPrefixes::new(&ports, &config.inventory.networks, &here);
+    let settings = Settings {
+        learning_until: Some(saved.created_at.after(config.inventory.learning)),
+        settle: SETTLE,
+        own_macs: here.macs(),
+        prefixes: local.homes(alias),
+        allow: config.probing.networks.iter().map(Named::allow).collect(),
+        explain: setup.is_some().then_some(EXPLAIN),
+        history: false,
+    };
+    let (marks, published_to, newest) = (saved.marks.clone(), saved.published_to, saved.next_event_id - 1);
+    let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
+    sinks.extend(config.syslog.map(|(address, format)| syslog(Syslog::new(address, format))));
+    sinks.extend(journal(&writer, &marks, published_to, saved.created_at)?);
+    writer.retain_sinks(&sinks.iter().map(Sink::name).collect::<Vec<_>>())?;
+    let screen = match config.screen {
+        Screen::Json => Some(Sink::Lines(Lines::stdout())),
+        Screen::Text => Some(Sink::Screen(screen::paint())),
+        Screen::Csv | Screen::Quiet => None,
+    };
+    let outbox = Outbox::open(sinks, screen, &marks, published_to, newest, &config.db, clock)
+        .map_err(Failure::system("a sink's thread cannot start"))?;
+    let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
+    intake.judge.set_policy(config.policy);
+    let (speakers, prober) = match setup {
+        Some(ProbeSetup { policy, equipment }) => {
+            let (now, speakers) = (clock.now(), equipment.speakers.clone());
+            intake.set_planner(Planner::new(policy, secret(), now), now);
+            let prober = Prober::spawn(equipment).map_err(Failure::system("the prober's thread cannot start"))?;
+            (speakers, Some(prober))
+        }
+        None => (Vec::new(), None),
+    };
+    let status = socket(StatusSocket::open(&config.db), "`sensor status` cannot ask this sensor");
+    let control = socket(ControlSocket::open(&config.db), "`sensor mute` and `sensor host` cannot reach this sensor");
+    let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
+    Ok(World {
+        clock,
+        capture,
+        intake,
+        store,
+        prober,
+        speakers: Speakers::new(speakers),
+        asking: config.probing,
+        local,
+        alias,
+        outbox,
+        screen: config.screen,
+        status,
+        control,
+        file: config.file,
+    })
+}
+
+/// The syslog server as a sink. One that does not answer now may do so later.
+fn syslog(syslog: Syslog) -> Sink {
+    let sink = Sink::Syslog(syslog);
+    if let Err(error) = sink.check() {
+        notice::warning(&format!("{}: {error}; events wait in the database until it listens", sink.name()));
+    }
+    sink
+}
+
+/// The systemd journal as a sink; `None` where there is none.
+fn journal(
+    writer: &Writer,
+    marks: &BTreeMap<String, u64>,
+    published_to: u64,
+    created_at: Timestamp,
+) -> Result<Option<Sink>, Failure> {
+    let mark = marks.get(journal::NAME).copied().unwrap_or(published_to);
+    let last = writer.last_unmuted(mark)?;
+    let sink = journal::Journal::new(Path::new(journal::SOCKET), created_at, last)
+        .map(Sink::Journal)
+        .map_err(Failure::system("no socket can be made"))?;
+    match sink.check() {
+        Ok(()) => Ok(Some(sink)),
+        // It took events before: journald is being restarted, say.
+        Err(_) if marks.contains_key(&sink.name()) => Ok(Some(sink)),
+        Err(error) => {
+            notice::info(&format!("no systemd journal here ({error}); events go to the database and --events"));
+            Ok(None)
+        }
+    }
+}
+
+/// A socket beside the database. The sensor works without it.
+fn socket<S>(opened: std::io::Result<S>, lack: &str) -> Option<S> {
+    let warn = |error| notice::warning(&format!("{lack}: its socket beside the database cannot be opened: {error}"));
+    opened.map_err(warn).ok()
+}
+
+/// Makes the folder of the default database. A folder that the operator named must exist, so that a typing error shows.
+fn make_default_folder(db: &Path) -> Result<(), Failure> {
+    match db.parent() {
+        Some(folder) if db == default_db() => std::fs::create_dir_all(folder)
+            .map_err(Failure::system(format!("{} cannot be made; name a database with --db", folder.display()))),
+        _ => Ok(()),
+    }
+}
