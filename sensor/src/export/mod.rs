@@ -24,8 +24,6 @@ pub mod sightings;
 pub mod syslog;
 /// Tables.
 pub mod table;
-/// What the documents say of events.
-pub mod taxonomy;
 
 /// What each host seems to be.
 pub mod guess;
@@ -35,6 +33,9 @@ pub mod message;
 /// Texts that every sink must survive.
 #[cfg(test)]
 pub mod hostile;
+/// The kinds of events in the manual.
+#[cfg(test)]
+mod taxonomy;
 
 /// The contract of a sink.
 pub mod sink;
