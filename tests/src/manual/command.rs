@@ -112,7 +112,9 @@ fn words(line: &str) -> Vec<String> {
 /// How the line is tried; an error when nobody has said so.
 pub fn trial(line: &str) -> Result<Trial, String> {
     let programs = programs(line);
-    let Some(program) = programs.last() else { return Err("no command".to_owned()) };
+    // Of a pipeline ours says how: it reads what the others print, or is read by them.
+    let ours = programs.iter().find(|program| program.first().is_some_and(|word| word == "sensor"));
+    let Some(program) = ours.or(programs.last()) else { return Err("no command".to_owned()) };
     let word = |place: usize| program.get(place).map_or("", String::as_str);
     let has = |words: &[&str]| program.iter().any(|word| words.contains(&word.as_str()));
     Ok(match (word(0), word(1)) {
@@ -120,7 +122,7 @@ pub fn trial(line: &str) -> Result<Trial, String> {
         ("sensor", "events") if has(&["--follow", "-f"]) => Trial::GoesOn(Work::Events),
         ("sensor", "watch") if !has(&["test", "-"]) => Trial::GoesOn(Work::Watch),
         ("sensor", "doctor") if has(&["--mirror"]) => Trial::GoesOn(Work::Doctor),
-        ("sensor" | "cat" | "ethtool" | "ip", _) => Trial::Ends,
+        ("sensor" | "ethtool" | "ip", _) => Trial::Ends,
         ("journalctl", "--update-catalog" | "-u") => Trial::Checked("systemd runs the service, and keeps its catalog"),
         ("journalctl", _) => Trial::Ends,
         ("cargo", "xtask") => Trial::Checked("it builds the program, or works for minutes"),
@@ -132,10 +134,22 @@ pub fn trial(line: &str) -> Result<Trial, String> {
 
 /// Every `sensor` of the line has arguments that it understands.
 pub fn parse(line: &str) -> Result<(), String> {
+    parse_but(line, &[])
+}
+
+/// As [`parse`], of a command in the middle of a sentence: what it needs besides may be left out.
+pub fn parse_mention(line: &str) -> Result<(), String> {
+    use clap::error::ErrorKind::{
+        DisplayHelpOnMissingArgumentOrSubcommand as Help, MissingRequiredArgument, MissingSubcommand,
+    };
+    parse_but(line, &[Help, MissingRequiredArgument, MissingSubcommand])
+}
+
+fn parse_but(line: &str, allowed: &[clap::error::ErrorKind]) -> Result<(), String> {
     for program in programs(line).iter().filter(|program| program.first().is_some_and(|word| word == "sensor")) {
         match Cli::try_parse_from(program) {
             Ok(_) => {}
-            Err(error) if !error.use_stderr() => {}
+            Err(error) if !error.use_stderr() || allowed.contains(&error.kind()) => {}
             Err(error) => return Err(error.to_string()),
         }
     }

@@ -28,7 +28,6 @@ pub const CAPTURE: &str = "tests/data/manual/office.pcap";
 
 /// The machine. Dropping it ends everything on it.
 pub struct Machine {
-    folder: TempDir,
     sensor: Option<Child>,
     journal: Journal,
     next_id: u64,
@@ -36,6 +35,8 @@ pub struct Machine {
     machine: Namespace,
     switch: Namespace,
     _lan: Namespace,
+    // Dropped last: the others find their files in it.
+    folder: TempDir,
 }
 
 /// How fast the office speaks.
@@ -70,11 +71,11 @@ impl Machine {
         switch.sh(&format!("ip link add port type veth peer name eth1 netns {}", machine.name()))?;
         // Tags go with the bytes of the frame, as on a wire, and not beside them.
         switch.sh("ethtool -K port txvlan off tx-vlan-stag-hw-insert off 2>/dev/null || ethtool -K port txvlan off")?;
-        machine.sh("ip link set eth1 up && ethtool -K eth1 rxvlan off >/dev/null")?;
+        machine.sh("ip link set eth1 up && ethtool -K eth1 rxvlan off rx-vlan-stag-hw-parse off >/dev/null")?;
         switch.sh("ip link set port up")?;
         let journald = Journald::start(&machine, folder.path(), "RateLimitIntervalSec=0")?;
         let journal = Journal::new(&journald.socket(), Timestamp::from_nanos(1), 0)?;
-        let mut new = Self { folder, sensor: None, journal, next_id: 0, journald, machine, switch, _lan: lan };
+        let mut new = Self { sensor: None, journal, next_id: 0, journald, machine, switch, _lan: lan, folder };
         new.furnish()?;
         new.listen()?;
         Ok(new)

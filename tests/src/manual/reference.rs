@@ -146,7 +146,7 @@ fn field(line: &str) -> Option<String> {
 pub fn words() -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for (_, text) in sources() {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+');
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         words.extend(text.split(|c: char| !is_part(c)).filter(|word| word.len() > 1).map(str::to_owned));
     }
     words
