@@ -65,7 +65,9 @@ impl Machine {
         for namespace in [&machine, &lan, &switch] {
             namespace.sh("ip link set lo up; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")?;
         }
-        lan.sh(&format!("ip link add eth0 type veth peer name eth0 netns {}", machine.name()))?;
+        // A veth is a link that software makes, which is not asked unless it is named; a macvlan passes for a card.
+        lan.sh(&format!("ip link add eth0 type veth peer name cable netns {}", machine.name()))?;
+        machine.sh("ip link set cable up && ip link add eth0 link cable type macvlan mode bridge")?;
         lan.sh("for ip in 192.168.1.1 192.168.1.23; do ip addr add $ip/24 dev eth0; done; ip link set eth0 up")?;
         machine.sh("ip addr add 192.168.1.2/24 dev eth0 && ip link set eth0 up && ip route add default via 192.168.1.1")?;
         switch.sh(&format!("ip link add port type veth peer name eth1 netns {}", machine.name()))?;
@@ -238,9 +240,10 @@ impl Machine {
 
     /// How many packet sockets listen to `eth1`.
     fn listeners(&self) -> anyhow::Result<usize> {
-        let index = self.machine.output("cat /sys/class/net/eth1/ifindex")?;
+        let link = self.machine.output("ip -o link show eth1")?;
+        let index = link.split(':').next();
         let sockets = self.machine.output("cat /proc/self/net/packet")?;
-        Ok(sockets.lines().filter(|line| line.split_whitespace().nth(4) == Some(index.trim())).count())
+        Ok(sockets.lines().filter(|line| line.split_whitespace().nth(4) == index).count())
     }
 }
 
