@@ -63,13 +63,16 @@ impl Machine {
         let folder = TempDir::new()?;
         let (machine, lan, switch) = (Namespace::new("machine")?, Namespace::new("lan")?, Namespace::new("mirror")?);
         for namespace in [&machine, &lan, &switch] {
-            namespace.sh("ip link set lo up; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")?;
+            namespace.sh(
+                "ip link set lo up; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1",
+            )?;
         }
         // A veth is a link that software makes, which is not asked unless it is named; a macvlan passes for a card.
         lan.sh(&format!("ip link add eth0 type veth peer name cable netns {}", machine.name()))?;
         machine.sh("ip link set cable up && ip link add eth0 link cable type macvlan mode bridge")?;
         lan.sh("for ip in 192.168.1.1 192.168.1.23; do ip addr add $ip/24 dev eth0; done; ip link set eth0 up")?;
-        machine.sh("ip addr add 192.168.1.2/24 dev eth0 && ip link set eth0 up && ip route add default via 192.168.1.1")?;
+        machine
+            .sh("ip addr add 192.168.1.2/24 dev eth0 && ip link set eth0 up && ip route add default via 192.168.1.1")?;
         switch.sh(&format!("ip link add port type veth peer name eth1 netns {}", machine.name()))?;
         // Tags go with the bytes of the frame, as on a wire, and not beside them.
         switch.sh("ethtool -K port txvlan off tx-vlan-stag-hw-insert off 2>/dev/null || ethtool -K port txvlan off")?;
@@ -91,7 +94,10 @@ impl Machine {
         symlink(sensor_binary(), bin.join("sensor"))?;
         std::fs::write(bin.join("sudo"), "#!/bin/sh\nexec \"$@\"\n")?;
         std::fs::set_permissions(bin.join("sudo"), std::fs::Permissions::from_mode(0o755))?;
-        let alert = format!("[[alert]]\nname = \"chat\"\ncommand = [\"/usr/bin/tee\", \"-a\", \"{}\"]\n", self.path("chat").display());
+        let alert = format!(
+            "[[alert]]\nname = \"chat\"\ncommand = [\"/usr/bin/tee\", \"-a\", \"{}\"]\n",
+            self.path("chat").display()
+        );
         std::fs::write(self.path("sensor.toml"), alert)?;
         for name in ["tests", "systemd"] {
             symlink(root().join(name), work.join(name))?;
@@ -188,7 +194,9 @@ impl Machine {
             Ok(works.then_some(()))
         });
         // SAFETY: `kill` takes no pointers; the child leads its group and is not reaped yet.
-        unsafe { libc::kill(-child.id().cast_signed(), if work == Work::Doctor { libc::SIGINT } else { libc::SIGTERM }) };
+        unsafe {
+            libc::kill(-child.id().cast_signed(), if work == Work::Doctor { libc::SIGINT } else { libc::SIGTERM })
+        };
         let status = child.wait()?;
         waited?;
         Ok(Outcome { status, stdout: read(&out), stderr: read(&err) })
@@ -256,7 +264,8 @@ fn timeless(line: &str) -> &str {
 /// The frames of [`CAPTURE`], with their times since the first: a pcap file of little-endian microseconds.
 fn office() -> anyhow::Result<Vec<(Duration, Vec<u8>)>> {
     let file = std::fs::read(root().join(CAPTURE))?;
-    let mut rest = file.strip_prefix(&[0xd4, 0xc3, 0xb2, 0xa1]).and_then(|rest| rest.get(20..)).context("no pcap file")?;
+    let mut rest =
+        file.strip_prefix(&[0xd4, 0xc3, 0xb2, 0xa1]).and_then(|rest| rest.get(20..)).context("no pcap file")?;
     let mut frames: Vec<(Duration, Vec<u8>)> = Vec::new();
     while let Some((head, body)) = rest.split_first_chunk::<16>() {
         let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
