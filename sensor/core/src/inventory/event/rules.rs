@@ -1,5 +1,5 @@
-//! The rule of each kind of event, in prose, and what it tells: the one place that says it. The table in README.md is made
-//! of this, and a test keeps the two equal. Rules that are common to all kinds stand at the head of `event.rs`.
+//! The rule of each kind of event, in prose, and what it tells: the one place that says it. The sections of
+//! `sensor/docs/events.md` are made of this, and a test keeps the two equal. Rules that are common to all kinds stand at the head of `event.rs`.
 
 use crate::inventory::event::Kind;
 
