@@ -10,6 +10,8 @@ pub mod binary;
 pub mod fuzz;
 /// Namespaces that make a switch with a mirror port, real daemons and hosts.
 pub mod lab;
+/// README and manual: what they name and show, and a machine on which it works.
+pub mod manual;
 /// Lists of correlator operations made from arbitrary bytes.
 pub mod operations;
 /// An independent decoder's answers, and how ours compare.

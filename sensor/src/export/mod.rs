@@ -37,8 +37,10 @@ pub mod sink;
 pub mod syslog;
 /// Tables for a person.
 pub mod table;
-/// What the documents say of events.
-pub mod taxonomy;
+
+/// The kinds of events in the manual.
+#[cfg(test)]
+mod taxonomy;
 
 /// The JSON Schema (draft 2020-12) of an [`record::address::AddressRecord`].
 pub const ADDRESS_SCHEMA: &str = include_str!("schema/address.schema.json");
