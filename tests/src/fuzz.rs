@@ -17,10 +17,10 @@ use sensor_core::types::{Class, Frame, Iface, Mac, Packet, Segment, TEXT_MAX, Te
 use sensor_core::wire;
 use sensor_core::wire::error::WireError;
 use sensor_core::wire::{
-    arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns,
-    lldp as lldp_message, llmnr as llmnr_message, mdns as mdns_message, membership as membership_message,
-    nbns as nbns_message, ndp as ndp_message, redundancy as redundancy_message, served as served_message,
-    ssdp as ssdp_message, stp as stp_message, syn as syn_message, wsd as wsd_message,
+    arp as arp_message, cdp as cdp_message, dhcp as dhcp_message, dhcpv6 as dhcpv6_message, dns, lldp as lldp_message,
+    llmnr as llmnr_message, mdns as mdns_message, membership as membership_message, nbns as nbns_message,
+    ndp as ndp_message, redundancy as redundancy_message, served as served_message, ssdp as ssdp_message,
+    stp as stp_message, syn as syn_message, wsd as wsd_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
 use sensor_ebpf::classify::{Harvest, Opens, classify};

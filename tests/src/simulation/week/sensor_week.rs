@@ -7,13 +7,13 @@ use ipnet::IpNet;
 use sensor_core::inventory::core::Core;
 use sensor_core::inventory::correlator::settings::{Allow, Members, Settings};
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
-use sensor_core::inventory::judge::policy::{Cluster, Subjects, EventPolicy};
+use sensor_core::inventory::judge::policy::{Cluster, EventPolicy, Subjects};
 use sensor_core::inventory::judge::{Judge, Verdict as Judged};
 use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
-use sensor_core::inventory::planner::state::Planner;
 use sensor_core::inventory::planner::policy::{Network, Policy};
 use sensor_core::inventory::planner::probe::Technique;
+use sensor_core::inventory::planner::state::Planner;
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::types::Mac;
 
