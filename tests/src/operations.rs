@@ -410,7 +410,7 @@ fn hop_limit(bytes: &mut Unstructured<'_>) -> Result<Option<u8>> {
 fn device(bytes: &mut Unstructured<'_>) -> Result<Claim> {
     let word = |word: &[u8]| Some(Text::new(word));
     let said = ssdp::Message {
-        kind: *bytes.choose(&[ssdp::Kind::Notify, ssdp::Kind::Response, ssdp::Kind::Search])?,
+        kind: *bytes.choose(&[ssdp::MessageKind::Notify, ssdp::MessageKind::Response, ssdp::MessageKind::Search])?,
         server: Some(text(bytes)?),
         location: None,
         usn: word(bytes.choose(&[&b"uuid:0123456789abcdef0123456789abcdef::x"[..], b"uuid:short", b"x"])?),
@@ -427,7 +427,12 @@ fn target_service(bytes: &mut Unstructured<'_>) -> Result<Claim> {
     let types = vec![Text::new(bytes.choose(&[&b"pub:Computer"[..], b"x:PrintDeviceType", b"x"])?)];
     let scopes = vec![Text::new(bytes.choose(&[&b"onvif://www.onvif.org/name/a%20b"[..], b"x"])?)];
     let target = wsd::Target { types, scopes, ..wsd::Target::default() };
-    let kind = *bytes.choose(&[wsd::Kind::Hello, wsd::Kind::Bye, wsd::Kind::Probe, wsd::Kind::ResolveMatches])?;
+    let kind = *bytes.choose(&[
+        wsd::MessageKind::Hello,
+        wsd::MessageKind::Bye,
+        wsd::MessageKind::Probe,
+        wsd::MessageKind::ResolveMatches,
+    ])?;
     let said = WsdClaim { kind, target };
     Ok(Claim::Wsd(Box::new(Heard { said, is_near: bytes.ratio(2, 3)?, port: *bytes.choose(&[3702, 50_000])? })))
 }

@@ -1,4 +1,5 @@
-//! The journal's catalog, `systemd/sensor.catalog`, made of what the table of kinds says of each.
+//! The journal's catalog, `systemd/sensor.catalog`, made of what the table of kinds says of each. Its tests also keep
+//! the words of the events' JSON Schema equal to the table.
 
 use std::fmt::Write as _;
 
@@ -38,6 +39,29 @@ mod tests {
         }
         let found = std::fs::read_to_string(path).unwrap();
         assert_eq!(found, catalog(), "`SENSOR_UPDATE=1 cargo test -p sensor export` makes it anew");
+    }
+
+    /// A member's list of words in the JSON Schema of events, one a line.
+    fn schema_words(member: &str, words: &[&str]) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/export/schema/event.schema.json");
+        let schema = std::fs::read_to_string(path).unwrap();
+        let start = schema.find(&format!("\n    \"{member}\": {{")).unwrap();
+        let start = start + schema[start..].find("\"enum\": [").unwrap();
+        let end = start + schema[start..].find(']').unwrap();
+        let words: Vec<_> = words.iter().map(|word| format!("\n        \"{word}\"")).collect();
+        let expected = format!("{}\"enum\": [{}\n      {}", &schema[..start], words.join(","), &schema[end..]);
+        if std::env::var_os("SENSOR_UPDATE").is_some_and(|value| value == "1") {
+            std::fs::write(path, expected).unwrap();
+        } else {
+            assert_eq!(schema, expected, "`SENSOR_UPDATE=1 cargo test -p sensor export` makes it anew");
+        }
+    }
+
+    #[test]
+    fn the_schema_lists_the_kinds() {
+        schema_words("kind", &Kind::ALL.map(Kind::name));
+        let arpwatch: BTreeSet<_> = Kind::ALL.into_iter().filter_map(Kind::arpwatch).collect();
+        schema_words("arpwatch", &arpwatch.into_iter().collect::<Vec<_>>());
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Teller {
         let services = self.known.services.entry((self.segment, host.mac)).or_default();
         services.insert(Service { instance, port: 9100, closed: false });
         self.ssdp(&host, host.ip, "ssdp:alive");
-        self.wsd(&host, host.ip, wsd::Kind::Hello, "wprt:PrintDeviceType");
+        self.wsd(&host, host.ip, wsd::MessageKind::Hello, "wprt:PrintDeviceType");
         self.serves(&host, "tcp", 9100, Some(SMALL));
         self.serves(&host, "udp", 161, None);
         for (port, source) in [(1900, Source::Ssdp), (3702, Source::Wsd), (5353, Source::Mdns)] {
@@ -112,7 +112,7 @@ impl Teller {
         }
         if self.rng.one_in(2) {
             self.ssdp(&host, ip, "ssdp:byebye");
-            self.wsd(&host, ip, wsd::Kind::Bye, "wprt:PrintDeviceType");
+            self.wsd(&host, ip, wsd::MessageKind::Bye, "wprt:PrintDeviceType");
         }
     }
 
@@ -188,8 +188,8 @@ impl Teller {
         // An answer goes to one station, with a hop limit that tells nothing.
         let said = MdnsClaim::Address { name: Text::new(name.as_bytes()), addr: ip };
         self.burst(host.mac, Some(ip), Claim::Llmnr(Box::new(Heard { said, is_near: false, port: 5355 })));
-        self.wsd(host, ip, wsd::Kind::Hello, "pub:Computer");
-        let said = device("", ssdp::Kind::Search, host);
+        self.wsd(host, ip, wsd::MessageKind::Hello, "pub:Computer");
+        let said = device("", ssdp::MessageKind::Search, host);
         self.burst(host.mac, Some(ip), Claim::Ssdp(Box::new(Heard { said, is_near: true, port: 50_001 })));
     }
 
@@ -211,11 +211,11 @@ impl Teller {
     }
 
     fn ssdp(&mut self, host: &Someone, ip: IpAddr, what: &str) {
-        let said = device(what, ssdp::Kind::Notify, host);
+        let said = device(what, ssdp::MessageKind::Notify, host);
         self.burst(host.mac, Some(ip), Claim::Ssdp(Box::new(Heard { said, is_near: true, port: 1900 })));
     }
 
-    fn wsd(&mut self, host: &Someone, ip: IpAddr, kind: wsd::Kind, word: &str) {
+    fn wsd(&mut self, host: &Someone, ip: IpAddr, kind: wsd::MessageKind, word: &str) {
         let types = vec![Text::new(b"wsdp:Device"), Text::new(word.as_bytes())];
         let said = WsdClaim { kind, target: wsd::Target { types, ..wsd::Target::default() } };
         self.burst(host.mac, Some(ip), Claim::Wsd(Box::new(Heard { said, is_near: true, port: 3702 })));
@@ -245,10 +245,10 @@ impl Teller {
 }
 
 /// What a printer, or who looks for one, says by SSDP.
-fn device(what: &str, kind: ssdp::Kind, host: &Someone) -> ssdp::Message {
+fn device(what: &str, kind: ssdp::MessageKind, host: &Someone) -> ssdp::Message {
     let text = |text: &str| Some(Text::new(text.as_bytes()));
     let [.., high, low] = host.mac.0;
-    let is_notice = kind == ssdp::Kind::Notify;
+    let is_notice = kind == ssdp::MessageKind::Notify;
     let of_device = |words: Option<Text>| words.filter(|_| is_notice);
     ssdp::Message {
         kind,

@@ -176,7 +176,7 @@ impl Teller {
             }
             7 => {
                 let said = ssdp::Message {
-                    kind: ssdp::Kind::Notify,
+                    kind: ssdp::MessageKind::Notify,
                     server: Some(Text::new(b"Windows NT/10.0")),
                     location: None,
                     usn: Some(Text::new(b"uuid:00000000-1111-2222-3333-444444444444")),
@@ -190,7 +190,7 @@ impl Teller {
             8 => {
                 let types = vec![Text::new(b"pub:Computer")];
                 let target = wsd::Target { types, ..wsd::Target::default() };
-                let said = WsdClaim { kind: wsd::Kind::Hello, target };
+                let said = WsdClaim { kind: wsd::MessageKind::Hello, target };
                 Claim::Wsd(Box::new(Heard { said, is_near, port }))
             }
             9 if is_group => Claim::Mdns(MdnsClaim::Address { name, addr: far }),

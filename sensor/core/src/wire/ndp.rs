@@ -14,7 +14,7 @@ pub struct Message {
     /// The IP source address.
     pub source: Ipv6Addr,
     /// Which message it is, with its fixed part.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// Source link-layer address option (the first one).
     pub source_mac: Option<Mac>,
     /// Target link-layer address option (the first one).
@@ -98,7 +98,7 @@ pub struct Router {
 
 /// Which message, and its fixed part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     /// Neighbour advertisement (section 4.4).
     Advert {
         /// The address that is advertised.
@@ -154,21 +154,21 @@ pub fn parse(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
     }
     let fixed = body.get(..fixed_len).ok_or(WireError::Truncated)?;
     let kind = match number {
-        ROUTER_SOLICIT => Kind::RouterSolicit,
-        ROUTER_ADVERT => Kind::RouterAdvert(Router {
+        ROUTER_SOLICIT => MessageKind::RouterSolicit,
+        ROUTER_ADVERT => MessageKind::RouterAdvert(Router {
             lifetime_s: u16::from_be_bytes([fixed[6], fixed[7]]),
             hop_limit: fixed[4],
             managed: fixed[5] & 0x80 != 0,
             other: fixed[5] & 0x40 != 0,
             preference: preference(fixed[5]),
         }),
-        SOLICIT => Kind::Solicit { target: unicast(&fixed[8..24])? },
-        ADVERT => Kind::Advert {
+        SOLICIT => MessageKind::Solicit { target: unicast(&fixed[8..24])? },
+        ADVERT => MessageKind::Advert {
             target: unicast(&fixed[8..24])?,
             router: fixed[4] & 0x80 != 0,
             solicited: fixed[4] & 0x40 != 0,
         },
-        _ => Kind::Redirect { target: address(&fixed[8..24]), destination: unicast(&fixed[24..40])? },
+        _ => MessageKind::Redirect { target: address(&fixed[8..24]), destination: unicast(&fixed[24..40])? },
     };
     let mut message = Message {
         source,
@@ -348,7 +348,7 @@ mod tests {
         option
     }
 
-    fn check_kind(body: &[u8], expected: Result<Option<Kind>, WireError>) {
+    fn check_kind(body: &[u8], expected: Result<Option<MessageKind>, WireError>) {
         assert_eq!(read(body, 255, WHOLE).map(|message| message.map(|message| message.kind)), expected, "{body:?}");
     }
 
@@ -357,10 +357,10 @@ mod tests {
         let target = TARGET.octets();
         let router = message(ROUTER_ADVERT, [64, 0xc8, 7, 8], &[0; 8], &[]);
         let redirect = message(REDIRECT, [0; 4], &[target, target].concat(), &[]);
-        check_kind(&message(ROUTER_SOLICIT, [0; 4], &[], &[]), Ok(Some(Kind::RouterSolicit)));
+        check_kind(&message(ROUTER_SOLICIT, [0; 4], &[], &[]), Ok(Some(MessageKind::RouterSolicit)));
         check_kind(
             &router,
-            Ok(Some(Kind::RouterAdvert(Router {
+            Ok(Some(MessageKind::RouterAdvert(Router {
                 lifetime_s: 1800,
                 hop_limit: 64,
                 managed: true,
@@ -368,11 +368,11 @@ mod tests {
                 preference: Preference::High,
             }))),
         );
-        check_kind(&message(SOLICIT, [0; 4], &target, &[]), Ok(Some(Kind::Solicit { target: TARGET })));
-        let advert = |router, solicited| Ok(Some(Kind::Advert { target: TARGET, router, solicited }));
+        check_kind(&message(SOLICIT, [0; 4], &target, &[]), Ok(Some(MessageKind::Solicit { target: TARGET })));
+        let advert = |router, solicited| Ok(Some(MessageKind::Advert { target: TARGET, router, solicited }));
         check_kind(&message(ADVERT, [0x60, 0, 0, 0], &target, &[]), advert(false, true));
         check_kind(&message(ADVERT, [0xa0, 0, 0, 0], &target, &[]), advert(true, false));
-        check_kind(&redirect, Ok(Some(Kind::Redirect { target: TARGET, destination: TARGET })));
+        check_kind(&redirect, Ok(Some(MessageKind::Redirect { target: TARGET, destination: TARGET })));
         check_kind(&[128, 0, 0, 0, 0, 0, 0, 0], Ok(None));
     }
 

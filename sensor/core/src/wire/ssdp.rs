@@ -9,7 +9,7 @@ use crate::wire::error::WireError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Which message it is.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// `SERVER`: operating system, UPnP version, product.
     pub server: Option<Text>,
     /// `LOCATION`: where the device's description is.
@@ -28,7 +28,7 @@ pub struct Message {
 
 /// Which message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     /// `NOTIFY`: a device announces itself or says goodbye.
     Notify,
     /// An answer to a search (`HTTP/1.1 200 OK`).
@@ -48,9 +48,9 @@ pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
     let mut lines = body.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let first = lines.next().unwrap_or_default();
     let kind = match first {
-        [b'N', b'O', b'T', b'I', b'F', b'Y', ..] => Kind::Notify,
-        [b'M', b'-', b'S', b'E', b'A', b'R', b'C', b'H', ..] => Kind::Search,
-        [b'H', b'T', b'T', b'P', b'/', ..] => Kind::Response,
+        [b'N', b'O', b'T', b'I', b'F', b'Y', ..] => MessageKind::Notify,
+        [b'M', b'-', b'S', b'E', b'A', b'R', b'C', b'H', ..] => MessageKind::Search,
+        [b'H', b'T', b'T', b'P', b'/', ..] => MessageKind::Response,
         _ => return Ok(None),
     };
     let (server, location, usn, nt, nts, st, user_agent) = (None, None, None, None, None, None, None);
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn header_lines() {
-        assert_eq!(parse(NOTIFY).unwrap().unwrap().kind, Kind::Notify);
+        assert_eq!(parse(NOTIFY).unwrap().unwrap().kind, MessageKind::Notify);
         check(NOTIFY, |m| &m.nt, Some(b"upnp:rootdevice"));
         check(NOTIFY, |m| &m.nts, Some(b"ssdp:alive"));
         check(NOTIFY, |m| &m.usn, Some(b"uuid:1::upnp:rootdevice"));
@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn every_kind() {
         let kind = |body: &[u8]| parse(body).unwrap().map(|message| message.kind);
-        assert_eq!(kind(b"M-SEARCH * HTTP/1.1\nST: ssdp:all\nUSER-AGENT: x\n\n"), Some(Kind::Search));
-        assert_eq!(kind(b"HTTP/1.1 200 OK\r\nST: x\r\n\r\n"), Some(Kind::Response));
+        assert_eq!(kind(b"M-SEARCH * HTTP/1.1\nST: ssdp:all\nUSER-AGENT: x\n\n"), Some(MessageKind::Search));
+        assert_eq!(kind(b"HTTP/1.1 200 OK\r\nST: x\r\n\r\n"), Some(MessageKind::Response));
         assert_eq!(kind(b"GET / HTTP/1.1\r\n\r\n"), None);
         assert_eq!(kind(&[0xff; 40]), None);
         assert_eq!(parse(b""), Err(WireError::Truncated));

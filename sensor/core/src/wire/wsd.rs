@@ -13,7 +13,7 @@ use crate::wire::error::WireError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Which message it is.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// The target services that it is about; at most [`TARGETS_MAX`].
     pub targets: Vec<Target>,
     /// Whether it ended early or is no XML from some point on.
@@ -22,7 +22,7 @@ pub struct Message {
 
 /// Which message (section 2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     /// Bye: a target leaves.
     Bye,
     /// Hello: a target joins.
@@ -80,7 +80,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
 
 /// The state of reading the document, element by element.
 struct Scan {
-    kind: Option<Kind>,
+    kind: Option<MessageKind>,
     targets: Vec<Target>,
     place: Place,
     /// Text of the element that is open.
@@ -134,7 +134,7 @@ impl Scan {
             _ if self.place.body == Some(depth - 1) && self.kind.is_none() => {
                 self.kind = kind(name);
                 self.place.message = self.kind.map(|_| depth);
-                if !matches!(self.kind, None | Some(Kind::ProbeMatches | Kind::ResolveMatches)) {
+                if !matches!(self.kind, None | Some(MessageKind::ProbeMatches | MessageKind::ResolveMatches)) {
                     self.targets.push(Target::default());
                 }
             }
@@ -182,14 +182,14 @@ impl Scan {
     }
 }
 
-fn kind(name: &[u8]) -> Option<Kind> {
+fn kind(name: &[u8]) -> Option<MessageKind> {
     Some(match name {
-        b"Bye" => Kind::Bye,
-        b"Hello" => Kind::Hello,
-        b"Probe" => Kind::Probe,
-        b"ProbeMatches" => Kind::ProbeMatches,
-        b"Resolve" => Kind::Resolve,
-        b"ResolveMatches" => Kind::ResolveMatches,
+        b"Bye" => MessageKind::Bye,
+        b"Hello" => MessageKind::Hello,
+        b"Probe" => MessageKind::Probe,
+        b"ProbeMatches" => MessageKind::ProbeMatches,
+        b"Resolve" => MessageKind::Resolve,
+        b"ResolveMatches" => MessageKind::ResolveMatches,
         _ => return None,
     })
 }

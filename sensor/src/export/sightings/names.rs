@@ -90,9 +90,9 @@ pub(super) fn nbns(line: &mut Map<String, Value>, claim: &NbnsClaim) {
 
 pub(super) fn ssdp(line: &mut Map<String, Value>, message: &discovery::Message) {
     let kind = match message.kind {
-        discovery::Kind::Notify => "notify",
-        discovery::Kind::Response => "response",
-        discovery::Kind::Search => "m-search",
+        discovery::MessageKind::Notify => "notify",
+        discovery::MessageKind::Response => "response",
+        discovery::MessageKind::Search => "m-search",
     };
     put(line, "kind", kind);
     let fields = [
@@ -111,12 +111,12 @@ pub(super) fn ssdp(line: &mut Map<String, Value>, message: &discovery::Message) 
 
 pub(super) fn wsd(line: &mut Map<String, Value>, claim: &WsdClaim) {
     let kind = match claim.kind {
-        targets::Kind::Bye => "bye",
-        targets::Kind::Hello => "hello",
-        targets::Kind::Probe => "probe",
-        targets::Kind::ProbeMatches => "probe-matches",
-        targets::Kind::Resolve => "resolve",
-        targets::Kind::ResolveMatches => "resolve-matches",
+        targets::MessageKind::Bye => "bye",
+        targets::MessageKind::Hello => "hello",
+        targets::MessageKind::Probe => "probe",
+        targets::MessageKind::ProbeMatches => "probe-matches",
+        targets::MessageKind::Resolve => "resolve",
+        targets::MessageKind::ResolveMatches => "resolve-matches",
     };
     put(line, "kind", kind);
     let targets::Target { endpoint, types, scopes, xaddrs } = &claim.target;
@@ -257,11 +257,11 @@ mod tests {
             xaddrs: list(b"http://10.0.0.5/"),
         };
         check(
-            Claim::Wsd(heard(WsdClaim { kind: targets::Kind::ProbeMatches, target })),
+            Claim::Wsd(heard(WsdClaim { kind: targets::MessageKind::ProbeMatches, target })),
             "wsd",
             r#""kind":"probe-matches","types":["pub:Computer"],"scopes":["s"],"xaddrs":["http://10.0.0.5/"],"endpoint":"urn:uuid:1""#,
         );
-        let probe = WsdClaim { kind: targets::Kind::Probe, target: targets::Target::default() };
+        let probe = WsdClaim { kind: targets::MessageKind::Probe, target: targets::Target::default() };
         check(Claim::Wsd(heard(probe)), "wsd", r#""kind":"probe""#);
     }
 
@@ -300,7 +300,7 @@ mod tests {
             let target = targets::Target { endpoint: word(), types: list(), scopes: list(), xaddrs: list() };
             let (server, location, usn, nt, nts, st, user_agent) =
                 (word(), word(), word(), word(), word(), word(), word());
-            let kind = discovery::Kind::Notify;
+            let kind = discovery::MessageKind::Notify;
             let notify = discovery::Message { kind, server, location, usn, nt, nts, st, user_agent };
             let advert = RouterAdvert { dnssl: list(), ..RouterAdvert::default() };
             let claims = [
@@ -309,7 +309,7 @@ mod tests {
                 Claim::Nbns(heard(NbnsClaim::Query { name: name(bytes) })),
                 Claim::Ndp(NdpClaim::RouterAdvert(Box::new(advert))),
                 Claim::Ssdp(heard(notify)),
-                Claim::Wsd(heard(WsdClaim { kind: targets::Kind::Hello, target })),
+                Claim::Wsd(heard(WsdClaim { kind: targets::MessageKind::Hello, target })),
             ];
             for claim in claims {
                 let line = line(claim) + "\n";

@@ -65,9 +65,9 @@ pub(super) fn of_mdns(service: &Text) -> Option<AnnouncedRole> {
 pub(super) fn of_ssdp(message: &ssdp::Message) -> Option<AnnouncedRole> {
     let is_leaving = message.nts.as_ref().is_some_and(|nts| nts.as_bytes() == b"ssdp:byebye");
     let kind = match message.kind {
-        ssdp::Kind::Notify if !is_leaving => message.nt.as_ref(),
-        ssdp::Kind::Response => message.st.as_ref(),
-        ssdp::Kind::Notify | ssdp::Kind::Search => None,
+        ssdp::MessageKind::Notify if !is_leaving => message.nt.as_ref(),
+        ssdp::MessageKind::Response => message.st.as_ref(),
+        ssdp::MessageKind::Notify | ssdp::MessageKind::Search => None,
     }?;
     let known = |(urn, _): &&(&str, HostRole)| {
         let rest = kind.as_bytes().strip_prefix(urn.as_bytes());
@@ -78,7 +78,10 @@ pub(super) fn of_ssdp(message: &ssdp::Message) -> Option<AnnouncedRole> {
 
 /// The role of a target that announces itself, by the first of its types that shows one.
 pub(super) fn of_wsd(claim: &WsdClaim) -> Option<AnnouncedRole> {
-    if !matches!(claim.kind, wsd::Kind::Hello | wsd::Kind::ProbeMatches | wsd::Kind::ResolveMatches) {
+    if !matches!(
+        claim.kind,
+        wsd::MessageKind::Hello | wsd::MessageKind::ProbeMatches | wsd::MessageKind::ResolveMatches
+    ) {
         return None;
     }
     let local = |kind: &Text| kind.as_bytes().rsplit(|&byte| byte == b':').next().map(<[u8]>::to_vec);
@@ -135,7 +138,7 @@ mod tests {
         check(ssdp("NOTIFY * HTTP/1.1\r\nNT: upnp:rootdevice"), None);
     }
 
-    fn wsd(kind: wsd::Kind, types: &[&str]) -> Option<AnnouncedRole> {
+    fn wsd(kind: wsd::MessageKind, types: &[&str]) -> Option<AnnouncedRole> {
         let types = types.iter().map(|kind| Text::new(kind.as_bytes())).collect();
         of_wsd(&WsdClaim { kind, target: wsd::Target { types, ..wsd::Target::default() } })
     }
@@ -143,10 +146,10 @@ mod tests {
     #[test]
     fn target_types() {
         let printer = Some(("printer", "wsd PrintDeviceType"));
-        check(wsd(wsd::Kind::Hello, &["wsdp:Device", "x:ScanDeviceType", "y:PrintDeviceType"]), printer);
-        check(wsd(wsd::Kind::ProbeMatches, &["PrintDeviceType"]), printer);
-        check(wsd(wsd::Kind::Probe, &["wprt:PrintDeviceType"]), None);
-        check(wsd(wsd::Kind::Hello, &["wsdp:Device"]), None);
+        check(wsd(wsd::MessageKind::Hello, &["wsdp:Device", "x:ScanDeviceType", "y:PrintDeviceType"]), printer);
+        check(wsd(wsd::MessageKind::ProbeMatches, &["PrintDeviceType"]), printer);
+        check(wsd(wsd::MessageKind::Probe, &["wprt:PrintDeviceType"]), None);
+        check(wsd(wsd::MessageKind::Hello, &["wsdp:Device"]), None);
     }
 
     #[test]

@@ -135,7 +135,8 @@ impl Correlator {
     pub(super) fn observe_wsd(&mut self, s: &Sighting, heard: &Heard<WsdClaim>, events: &mut Vec<Event>) {
         let Some(id) = self.neighbour(s, heard.is_near, Source::Wsd) else { return };
         let WsdClaim { kind, target } = &heard.said;
-        let is_target = matches!(kind, wsd::Kind::Hello | wsd::Kind::ProbeMatches | wsd::Kind::ResolveMatches);
+        let is_target =
+            matches!(kind, wsd::MessageKind::Hello | wsd::MessageKind::ProbeMatches | wsd::MessageKind::ResolveMatches);
         if is_target && heard.port == WSD_PORT {
             self.hear_service(s, id, WSD_PORT, Source::Wsd);
         }

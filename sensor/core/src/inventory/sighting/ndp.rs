@@ -67,17 +67,19 @@ pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, I
     let station = |mac: Option<Mac>| mac.filter(|mac| mac.is_station());
     let holdable = |address: Ipv6Addr| !address.is_unspecified() && !address.is_multicast();
     let (mac, ip, claim) = match message.kind {
-        ndp::Kind::Solicit { target } if source.is_unspecified() => (Some(frame.source_mac), target, NdpClaim::Dad),
-        ndp::Kind::Solicit { target } => {
+        ndp::MessageKind::Solicit { target } if source.is_unspecified() => {
+            (Some(frame.source_mac), target, NdpClaim::Dad)
+        }
+        ndp::MessageKind::Solicit { target } => {
             (station(message.source_mac), source, NdpClaim::Solicit { target: target.into() })
         }
-        ndp::Kind::Advert { target, router, solicited } => {
+        ndp::MessageKind::Advert { target, router, solicited } => {
             // Without the option the target is the frame's source, if it answers for itself (RFC 4861, section 4.4).
             let own = (target == source).then_some(frame.source_mac);
             (station(message.target_mac).or(own), target, NdpClaim::Advert { router, solicited, asked: false })
         }
-        ndp::Kind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
-        ndp::Kind::RouterAdvert(router) => {
+        ndp::MessageKind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
+        ndp::MessageKind::RouterAdvert(router) => {
             let advert = RouterAdvert {
                 lifetime_s: router.lifetime_s,
                 hop_limit: router.hop_limit,
@@ -94,7 +96,7 @@ pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, I
             (mac, source, NdpClaim::RouterAdvert(Box::new(advert)))
         }
         // Its link-layer option is the target's: the router that sends it is the frame's source.
-        ndp::Kind::Redirect { target, destination } => (
+        ndp::MessageKind::Redirect { target, destination } => (
             Some(frame.source_mac),
             source,
             NdpClaim::Redirect { target: target.into(), destination: destination.into() },

@@ -7,7 +7,7 @@ use crate::wire::wsd;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WsdClaim {
     /// The kind of message.
-    pub kind: wsd::Kind,
+    pub kind: wsd::MessageKind,
     /// The target that it is about.
     pub target: wsd::Target,
 }

@@ -48,7 +48,7 @@ pub(super) fn said<'a>(verb: &str, words: &[&'a str]) -> (&'a str, Option<IpAddr
             Claim::Ssdp(Box::new(Heard { said, is_near, port }))
         }
         "wsd" => {
-            let kind = if rest[0] == "hello" { wsd::Kind::Hello } else { wsd::Kind::Probe };
+            let kind = if rest[0] == "hello" { wsd::MessageKind::Hello } else { wsd::MessageKind::Probe };
             let target = wsd::Target { scopes: vec![text(1)], ..wsd::Target::default() };
             Claim::Wsd(Box::new(Heard { said: WsdClaim { kind, target }, is_near, port }))
         }
