@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::cli::events::EventsArgs;
 use crate::clock::Clock;
-use crate::config::machine::default_db;
 use crate::config::error::ConfigError;
+use crate::config::machine::default_db;
 use crate::config::parse::{parse_when, suggest};
 use crate::export::table;
 use crate::pipeline::prepared::PreparedEvent;

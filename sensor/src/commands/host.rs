@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::cli::host::{HostArgs, HostCommand};
 use crate::clock::Clock;
-use crate::config::machine::default_db;
 use crate::config::error::ConfigError;
+use crate::config::machine::default_db;
 use crate::control::exchange;
 use crate::control::host::{apply, id_text, parse_id};
 use crate::control::request::{Answer, Request};

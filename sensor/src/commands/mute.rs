@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::cli::mute::MuteArgs;
 use crate::clock::Clock;
-use crate::config::machine::default_db;
 use crate::config::error::ConfigError;
+use crate::config::machine::default_db;
 use crate::config::parse::{no_target, parse_span, parse_target};
 use crate::control::exchange;
 use crate::control::mute::apply;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::capture::live::Live;
 use crate::clock::Clock;
-use crate::config::probing::Probing;
 use crate::config::output::Screen;
+use crate::config::probing::Probing;
 use crate::control::exchange::ControlSocket;
 use crate::control::status::StatusSocket;
 use crate::pipeline::intake::Intake;
