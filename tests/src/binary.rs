@@ -13,10 +13,10 @@ pub fn sensor_binary() -> PathBuf {
     FOUND.get_or_init(|| std::env::var_os("SENSOR_BINARY").map_or_else(beside_this, PathBuf::from)).clone()
 }
 
-/// A test of this package does not make cargo build another package's program: a stale one would be tested in silence.
+/// Cargo does not build another package's program for a test of this package, so a stale one would be tested unnoticed.
 fn beside_this() -> PathBuf {
     let here = std::env::current_exe().expect("a running program has a path");
-    // target/debug/deps/TEST-hash, or target/debug/xtask
+    // target/debug/deps/TEST-hash, or target/release/demo
     let folder = here.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).expect("a file is in a folder");
     let binary = folder.join("sensor");
     if !is_fresh(&binary) {
@@ -25,7 +25,7 @@ fn beside_this() -> PathBuf {
     binary
 }
 
-/// Whether no source that cargo wrote down beside it has changed since.
+/// Whether none of the sources that cargo lists beside it has changed since it was built.
 fn is_fresh(binary: &Path) -> bool {
     let (Ok(sources), Some(built)) = (std::fs::read_to_string(binary.with_extension("d")), changed(binary)) else {
         return false;

@@ -1,4 +1,4 @@
-//! The BPF object: which one is tested, what it was built from, and how a frame is run through it without an interface.
+//! The BPF object: which one is tested, and how a frame is run through its programs without an interface.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
@@ -9,16 +9,13 @@ use aya::{Ebpf, EbpfLoader};
 use sensor_ebpf::abi::{COUNTER_WORDS, Counters, Header};
 use sensor_ebpf::watched::{self, Watch};
 use sensor_ebpf::{gate, presence};
-use sha2::{Digest, Sha256};
 
-/// What the XDP program tells the driver to do with a frame (`linux/bpf.h`).
+/// What the XDP program tells the driver to do with a frame that ends here (`linux/bpf.h`).
 pub const XDP_DROP: u32 = 1;
-/// As above.
+/// What the XDP program tells the driver to do with a frame that goes on to the kernel's network stack (`linux/bpf.h`).
 pub const XDP_PASS: u32 = 2;
 /// The interface that the test-run harness pretends to receive on, unless a context says otherwise: `lo`.
 pub const IFINDEX: u32 = 1;
-/// What stands before the digest in the object's bytes.
-pub const DIGEST_MARK: &str = "sensor-source-digest:";
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -44,58 +41,6 @@ pub fn require_root() -> bool {
     is_root
 }
 
-/// Hexadecimal SHA-256.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// One hash over everything of ours that decides what the object is: the sources, the versions of aya-ebpf, the profile.
-pub fn source_digest(root: &Path) -> std::io::Result<String> {
-    let mut files = files_under(&root.join("sensor-ebpf/src"))?;
-    files.push(root.join("sensor-ebpf/Cargo.toml"));
-    files.sort();
-    let mut hash = Sha256::new();
-    let mut add = |name: &str, text: &[u8]| {
-        hash.update(format!("{name} {}\n", text.len()));
-        hash.update(text);
-    };
-    for file in files {
-        let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
-        add(&name, &std::fs::read(&file)?);
-    }
-    let lock = std::fs::read_to_string(root.join("Cargo.lock"))?;
-    for package in lock.split("[[package]]").filter(|package| package.trim_start().starts_with("name = \"aya-ebpf")) {
-        let facts: Vec<&str> = package
-            .lines()
-            .filter(|line| ["name", "version", "checksum"].iter().any(|key| line.starts_with(key)))
-            .collect();
-        add("Cargo.lock", facts.join("\n").as_bytes());
-    }
-    let workspace = std::fs::read_to_string(root.join("Cargo.toml"))?;
-    let profile = workspace.split("\n[").find(|table| table.starts_with("profile.bpf]")).unwrap_or_default();
-    add("Cargo.toml", profile.trim_end().as_bytes());
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The digest that an object carries.
-pub fn digest_in(object: &[u8]) -> Option<String> {
-    let mark = DIGEST_MARK.as_bytes();
-    let at = object.windows(mark.len()).position(|window| window == mark)? + mark.len();
-    String::from_utf8(object.get(at..at + 64)?.to_vec()).ok()
-}
-
-fn files_under(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        match path.is_dir() {
-            true => files.extend(files_under(&path)?),
-            false => files.push(path),
-        }
-    }
-    Ok(files)
-}
-
 /// Watches an IPv4 prefix on every segment.
 pub fn watch_ipv4(address: [u8; 4], length: u32) -> Watch {
     let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
@@ -116,7 +61,7 @@ pub struct Options {
     pub ring_bytes: u32,
     /// The presence table's interval in its ticks.
     pub interval: u32,
-    /// Whether senders of too much are policed.
+    /// Whether senders of too many records are policed.
     pub policing: bool,
 }
 
@@ -145,12 +90,12 @@ pub struct Kernel {
     ring: RingBuf<MapData>,
 }
 
-/// A ring record, taken apart.
+/// A record from the ring buffer, split into its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its head.
+    /// The fixed header.
     pub header: Header,
-    /// Its body.
+    /// The bytes of the frame that follow it.
     pub body: Vec<u8>,
 }
 
@@ -162,7 +107,8 @@ impl Kernel {
         Self::load_bytes(&object, options).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
     }
 
-    /// Loads an object given as bytes, and keeps this thread on its CPU: what a program knows of senders is its CPU's.
+    /// Loads an object given as bytes, and keeps this thread on its CPU: the program's tables of known senders are per
+    /// CPU.
     pub fn load_bytes(object: &[u8], options: Options) -> anyhow::Result<Self> {
         // SAFETY: the call takes nothing.
         stay_on(usize::try_from(unsafe { libc::sched_getcpu() })?)?;
@@ -188,7 +134,7 @@ impl Kernel {
         Array::<_, watched::Table>::try_from(map).unwrap().set(0, watched::table(watches, own), 0).unwrap();
     }
 
-    /// What the program takes for the time of the last frame that it looked at closely, nanoseconds.
+    /// The boot-time clock as the program read it last, nanoseconds.
     pub fn boot_ns(&self) -> u64 {
         let map: &Map = self.ebpf.map("CLOCK").expect("the object has a clock");
         let map = PerCpuArray::<_, [u64; 2]>::try_from(map).unwrap();
@@ -210,7 +156,7 @@ impl Kernel {
         (0..presence::PARTS as u32).for_each(|part| map.set(part, empty(), 0).unwrap());
     }
 
-    /// Every entry of the presence table, that of each CPU.
+    /// Every entry of the presence tables of all CPUs.
     pub fn presence(&self) -> Vec<presence::Entry> {
         let map: &Map = self.ebpf.map("PRESENCE").expect("the object has a presence table");
         let map = PerCpuArray::<_, presence::Part>::try_from(map).unwrap();
@@ -218,7 +164,7 @@ impl Kernel {
         parts.flat_map(|part| part.as_chunks().0.iter().filter_map(presence::entry).collect::<Vec<_>>()).collect()
     }
 
-    /// Runs a frame of at least 14 bytes through a program; answers its verdict.
+    /// Runs a frame of at least 14 bytes through a program; returns its verdict.
     pub fn run(&self, program: &str, frame: &[u8]) -> u32 {
         self.test_run(program, frame, None, 1).return_value
     }
@@ -260,7 +206,7 @@ impl Kernel {
         Some(Record { header, body: body.to_vec() })
     }
 
-    /// Forgets all unread records; answers how many there were.
+    /// Discards all unread records; returns how many there were.
     pub fn drain(&mut self) -> usize {
         let mut records = 0;
         while self.ring.next().is_some() {

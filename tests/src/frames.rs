@@ -65,7 +65,7 @@ pub fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
     [&source.to_be_bytes()[..], &destination.to_be_bytes(), &len.to_be_bytes(), &[0, 0], payload].concat()
 }
 
-/// A neighbour message: type, the four bytes after the checksum, addresses, options.
+/// An NDP message: type, the four bytes after the checksum, addresses, options.
 pub fn ndp(message: u8, flags: u32, addresses: &[[u8; 16]], options: &[u8]) -> Vec<u8> {
     [&[message, 0, 0, 0][..], &flags.to_be_bytes(), &addresses.concat(), options].concat()
 }
@@ -287,7 +287,7 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
 const IP: [u8; 4] = [10, 0, 0, 1];
 const OTHER: [u8; 4] = [10, 0, 0, 2];
 
-/// Frames that carry an ARP message, or another one, in every way that is opened; and some that are not to be.
+/// Frames that carry an ARP or another message in every kind of tunnel that is opened, and in some that must not be.
 fn tunnels() -> Vec<(&'static str, Vec<u8>)> {
     let inner = arp(2, mac(7), [10, 7, 0, 7], mac(8), [10, 7, 0, 8]);
     let over = |protocol, head: &[u8]| ipv4(IP, OTHER, protocol, 0, &[head, &inner].concat());
@@ -435,7 +435,7 @@ pub fn captures() -> Vec<PathBuf> {
     files
 }
 
-/// A stream of numbers that its seed decides (splitmix64).
+/// Random numbers from a seed (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 

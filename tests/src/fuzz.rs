@@ -1,5 +1,5 @@
-//! Bodies of the fuzz targets: plain functions that assert what must hold for any bytes. `cargo test` runs them over the
-//! committed corpus; `tests/fuzz` hands them to libFuzzer.
+//! Bodies of the fuzz targets: plain functions that assert what must hold for any bytes. `cargo test` runs them over
+//! the committed corpus; `tests/fuzz` hands them to libFuzzer.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::LazyLock;
@@ -27,13 +27,13 @@ use sensor_ebpf::classify::{Harvest, Opens, classify};
 use sensor_ebpf::packet::Captured;
 use sensor_ebpf::watched;
 
-use crate::operations::correlate;
+use crate::operations::run::correlate;
 
 /// A fuzz target.
 pub struct Target {
-    /// Its name, which is also its corpus folder's.
+    /// Its name, which is also the name of its corpus folder.
     pub name: &'static str,
-    /// What it does with any bytes.
+    /// What is done with the bytes.
     pub body: fn(&[u8]),
 }
 
@@ -88,7 +88,7 @@ fn check_harvest(harvest: &Harvest, frame: &[u8]) {
     }
 }
 
-/// Answers to probes: NetBIOS node status, and what services greet with. Texts keep their limit.
+/// Answers to probes: NetBIOS node status and the banners of services. Texts keep to their limit.
 pub fn answers(data: &[u8]) {
     if let Some((id, body)) = data.split_first_chunk::<2>() {
         let whole = [id, body].concat();
@@ -160,10 +160,10 @@ pub fn mdns(data: &[u8]) {
     check_sightings(&frame_of(Class::Mdns, data));
 }
 
-/// TCP's opening segments: the notation says all that is kept, and p0f's notation is never refused by its own reader.
+/// The segments that open TCP connections: what is written in p0f's notation can be read again, and is the same.
 pub fn syn(data: &[u8]) {
     if let Ok(Some(syn)) = syn_message::parse(data) {
-        assert!(syn.layout.kinds().len() <= syn_message::OPTIONS_MAX);
+        assert!(syn.layout.kinds().len() <= syn_message::layout::OPTIONS_MAX);
         let read = signature::observed(&format!("{syn:#}"), syn.is_answer).expect("what is kept is read again");
         assert_eq!(syn_message::Syn { headers_len: syn.headers_len, ..read }, syn);
         assert!(signature::Signature::parse(&syn.to_string().replace("+?:", ":")).is_ok(), "{syn}");
@@ -232,7 +232,7 @@ fn packet_of(class: Class, protocol: u8, port: u16, hop_limit: u8, body: &[u8]) 
     Frame { packet, ..frame }
 }
 
-/// DHCPv6: tables keep their limits, and lengths are lengths.
+/// DHCPv6: tables keep to their limits, and prefix lengths are possible ones.
 pub fn dhcpv6(data: &[u8]) {
     if let Ok(Some(message)) = dhcpv6_message::parse(data) {
         assert!(message.addresses.len() <= dhcpv6_message::ADDRESSES_MAX);
@@ -251,7 +251,7 @@ pub fn llmnr(data: &[u8]) {
     check_sightings(&frame_of(Class::Llmnr, data));
 }
 
-/// The NetBIOS name service: tables keep their limits, and names are no longer than they can be.
+/// The NetBIOS name service: tables keep to their limits, and names are no longer than the protocol allows.
 pub fn nbns(data: &[u8]) {
     if let Ok(Some(message)) = nbns_message::parse(data) {
         assert!(message.questions.len() <= nbns_message::RECORDS_MAX);
@@ -267,7 +267,7 @@ pub fn nbns(data: &[u8]) {
     check_sightings(&frame_of(Class::Nbns, data));
 }
 
-/// Answers of DNS, NTP and SNMP; the first byte chooses the port. None without a body is one.
+/// Answers of DNS, NTP and SNMP; the first byte chooses the port. A datagram without a body is no answer.
 pub fn served(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else { return };
     let port = [53, 123, 161, 80][usize::from(choice & 3)];
@@ -279,7 +279,7 @@ pub fn served(data: &[u8]) {
     check_sightings(&frame);
 }
 
-/// SSDP: texts keep their limit and have no line's end.
+/// SSDP: texts keep to their limit and contain no line break.
 pub fn ssdp(data: &[u8]) {
     if let Ok(Some(message)) = ssdp_message::parse(data) {
         for text in [message.server, message.location, message.usn, message.nt, message.nts, message.st] {
@@ -289,7 +289,7 @@ pub fn ssdp(data: &[u8]) {
     check_sightings(&frame_of(Class::Ssdp, data));
 }
 
-/// WS-Discovery: tables keep their limits, and words are words.
+/// WS-Discovery: tables keep to their limits, and words contain no white space.
 pub fn wsd(data: &[u8]) {
     if let Ok(Some(message)) = wsd_message::parse(data) {
         assert!(message.targets.len() <= wsd_message::TARGETS_MAX);
@@ -303,7 +303,7 @@ pub fn wsd(data: &[u8]) {
     check_sightings(&frame_of(Class::Wsd, data));
 }
 
-/// A capture file of any bytes: frames keep to it, and reading ends.
+/// A capture file of any bytes: frames lie inside it, and reading ends.
 pub fn capture_file(data: &[u8]) {
     let mut bodies = 0;
     let summary = read_from("fuzz", data, |frame| bodies += frame.body.len());
@@ -315,7 +315,7 @@ pub fn capture_file(data: &[u8]) {
     }
 }
 
-/// Frames through everything that is pure: classifier, parsers, sightings, correlator, written form.
+/// Frames through the whole path without I/O: classifier, parsers, sightings, correlator, written records.
 pub fn whole_path(data: &[u8]) {
     let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
     let mut rest = data;
@@ -357,7 +357,7 @@ fn check_sightings(frame: &Frame<'_>) {
     facts.iter().for_each(|sighting| check_line(&sighting_line(sighting)));
 }
 
-/// One line of JSON, and nothing in it that moves a cursor.
+/// One line of JSON without control characters.
 fn check_line(line: &str) {
     assert!(!line.chars().any(char::is_control), "{line:?}");
     assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|value| value.is_object()), "{line}");

@@ -6,7 +6,7 @@ pub mod bpf;
 pub mod frames;
 /// The program under test.
 pub mod binary;
-/// Bodies of the fuzz targets: plain functions that the corpus replays.
+/// Bodies of the fuzz targets: plain functions that a test runs over the corpus.
 pub mod fuzz;
 /// Namespaces that make a switch with a mirror port, real daemons and hosts.
 pub mod lab;
@@ -14,9 +14,9 @@ pub mod lab;
 pub mod manual;
 /// Lists of correlator operations made from arbitrary bytes.
 pub mod operations;
-/// An independent decoder's answers, and how ours compare.
+/// The answers of an independent decoder, and how ours compare.
 pub mod oracle;
-/// What may leave a prober, and what left it.
+/// Which packets may leave the prober, and which did.
 pub mod safety;
 /// Which file is which module, and which uses which.
 pub mod house;

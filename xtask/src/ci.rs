@@ -1,24 +1,28 @@
-//! What continuous integration runs: the README's test command, then the comparison over all captures at hand.
+//! What continuous integration runs: all tests, then the comparison over all captures at hand.
 
-use std::path::Path;
-use std::time::Instant;
+use anyhow::Context as _;
+use xtask::arguments::find;
+use xtask::{cargo, program};
 
-use crate::{peers, test};
+use crate::steps::Steps;
+use crate::test;
 
-/// The subcommand's arguments.
-#[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) fn run() -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    let done = test::test(&mut steps, false).and_then(|()| compare(&mut steps));
+    // The table and the count are of interest also when a step failed.
+    let finished = steps.finish();
+    done.and(finished)
+}
 
-pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    test::run(&test::Args::default())?;
+/// Compares the decoders with an independent one's answers.
+fn compare(steps: &mut Steps) -> anyhow::Result<()> {
     // The captures lie beside the repository where the project is developed; a clone alone has only tests/data.
-    if Path::new("../shared/pcaps/open").is_dir() {
-        peers::run(&peers::Args::default())?;
-    } else {
+    if !cargo::root().join("../shared/pcaps/open").is_dir() {
         println!("no ../shared/pcaps/open here: the comparison ran over tests/data only");
+        return Ok(());
     }
-    println!("all of it took {} s", begun.elapsed().as_secs());
-    test::print_count();
-    Ok(())
+    let peers = find("peers").and_then(|command| command.program).context("peers is a program")?;
+    let command = steps.take("build of the comparison", || program::build("peers", peers))?;
+    steps.run("comparison over all captures", command)
 }

@@ -1,65 +1,67 @@
-//! Builds, checks, shows and measures the sensor: one file a subcommand.
+//! `cargo xtask`: builds, checks, shows and measures the sensor. One file a command that is done here; the others are
+//! programs of the tests' package, which are built and started.
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+use std::process::ExitCode;
 
-mod bench;
+use anyhow::Context as _;
+use xtask::arguments::{Arguments, find, help, overview};
+use xtask::commands::Command;
+use xtask::program;
+
 mod build_ebpf;
 mod ci;
-mod demo;
-mod lab;
-mod peers;
-mod prints;
 mod run;
-mod setup;
+mod steps;
 mod test;
-mod verify;
-mod week;
 
-#[derive(Parser)]
-#[command(name = "cargo xtask", about = "Builds, checks, shows and measures the sensor")]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
+/// What a program answers that was called with arguments that make no sense.
+const MISUSE: u8 = 2;
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    let name = words.next().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let words: Vec<OsString> = words.collect();
+    let Some(command) = find(&name) else {
+        if ["", "help", "--help", "-h"].contains(&name.as_str()) {
+            print!("{}", overview());
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("unknown command {name}\n\n{}", overview());
+        return ExitCode::from(MISUSE);
+    };
+    if words.first().is_some_and(|word| word == "--help" || word == "-h") {
+        print!("{}", help(command));
+        return ExitCode::SUCCESS;
+    }
+    let done = match Arguments::read(command, words.clone()) {
+        Ok(given) => perform(command, &given, &words),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(MISUSE);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-#[derive(Subcommand)]
-enum Command {
-    /// Measure against peers and floors in the same run; writes a table
-    Bench(bench::Args),
-    /// Build the BPF object from source and record what it was built from
-    BuildEbpf(build_ebpf::Args),
-    /// What continuous integration runs
-    Ci(ci::Args),
-    /// Build a small network of namespaces, run the sensor in it and watch
-    Demo(demo::Args),
-    /// Build the lab's network and keep it until Enter is pressed
-    Lab(lab::Args),
-    /// Compare the decoders with an independent one's answers
-    Peers(peers::Args),
-    /// Compare the fingerprints of TCP with those of p0f and prads
-    Prints(prints::Args),
-    /// Build the sensor and listen on the interface of the default route
-    Run(run::Args),
-    /// Install what the tests need and run all of them
-    Test(test::Args),
-    /// Load the BPF object and show what the verifier says
-    Verify(verify::Args),
-    /// Live through simulated weeks of an office and hold what is told against the truth
-    Week(week::Args),
-}
-
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Bench(args) => bench::run(&args),
-        Command::BuildEbpf(args) => build_ebpf::run(&args),
-        Command::Ci(args) => ci::run(&args),
-        Command::Demo(args) => demo::run(&args),
-        Command::Lab(args) => lab::run(&args),
-        Command::Peers(args) => peers::run(&args),
-        Command::Prints(args) => prints::run(&args),
-        Command::Run(args) => run::run(&args),
-        Command::Test(args) => test::run(&args),
-        Command::Verify(args) => verify::run(&args),
-        Command::Week(args) => week::run(&args),
+fn perform(command: &Command, given: &Arguments, words: &[OsString]) -> anyhow::Result<()> {
+    if let Some(program) = command.program {
+        let mut started = program::build(command.name, program)?;
+        // Only an error comes back: from here on this process is the program.
+        return Err(started.args(words).exec()).with_context(|| format!("{} could not be started", command.name));
+    }
+    match command.name {
+        "build-ebpf" => build_ebpf::run(given),
+        "ci" => ci::run(),
+        "run" => run::run(given),
+        "test" => test::run(given),
+        name => anyhow::bail!("{name} is done nowhere"),
     }
 }

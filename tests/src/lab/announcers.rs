@@ -1,5 +1,5 @@
-//! Those who speak protocols for which Debian has no daemon that runs by itself in a namespace: an LLMNR responder, a UPnP
-//! device, and who looks for others. They put on the wire what RFC 4795, the UPnP Device Architecture and WS-Discovery say.
+//! Speakers of protocols for which Debian has no daemon that runs by itself in a namespace: an LLMNR responder, a UPnP
+//! device, and clients. They send what RFC 4795, the UPnP Device Architecture and WS-Discovery prescribe.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl LlmnrResponder {
             while !is_over.load(Ordering::Relaxed) {
                 let Ok((len, from)) = socket.recv_from(&mut buffer) else { continue };
                 if let Some(answer) = answer(&buffer[..len], name, ip) {
-                    // Who has gone away needs no answer.
+                    // A client that has gone needs no answer.
                     drop(socket.send_to(&answer, from));
                 }
             }
@@ -58,7 +58,7 @@ impl Drop for LlmnrResponder {
     }
 }
 
-/// Asks the group for a name's IPv4 address; whether somebody answered.
+/// Asks the multicast group for a name's IPv4 address; returns whether there was an answer.
 pub fn ask_llmnr(host: &Namespace, own: Ipv4Addr, name: &str) -> anyhow::Result<bool> {
     host.enter(|| {
         let socket = bound(0)?;
@@ -70,7 +70,7 @@ pub fn ask_llmnr(host: &Namespace, own: Ipv4Addr, name: &str) -> anyhow::Result<
     })
 }
 
-/// Notifies the group of a device of this type, from the port that SSDP has.
+/// Announces a device of this type to the multicast group, from SSDP's port.
 pub fn notify_ssdp(host: &Namespace, own: Ipv4Addr, kind: &str) -> anyhow::Result<()> {
     host.enter(|| {
         let socket = bound(SSDP.port())?;
@@ -84,7 +84,7 @@ pub fn notify_ssdp(host: &Namespace, own: Ipv4Addr, kind: &str) -> anyhow::Resul
     })
 }
 
-/// Asks the group for devices by WS-Discovery; whether somebody answered.
+/// Asks the multicast group for devices by WS-Discovery; returns whether there was an answer.
 pub fn probe_wsd(host: &Namespace, own: Ipv4Addr) -> anyhow::Result<bool> {
     host.enter(|| {
         let socket = bound(0)?;

@@ -1,6 +1,6 @@
 //! Hundreds to tens of thousands of hosts of mixed kinds, answered for from one namespace. On a plain link and behind a
-//! router the kernel answers for the ordinary ones at full speed, and all of them have one MAC; on a switch each has its
-//! own. What no kernel does, the responder does.
+//! router the kernel answers for the ordinary ones at full speed, and all of them have one MAC; on a switch each has
+//! its own. What no kernel can do, the responder does.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,6 +14,7 @@ use ipnet::{IpNet, Ipv4Net};
 use sensor_core::types::Mac;
 use socket2::{Domain, Socket, Type};
 
+pub use super::kind::{Kind, PAGE, PORT};
 use super::namespace::{Namespace, sweep};
 use super::responder::{Member, Responder};
 use super::tap::Tap;
@@ -21,35 +22,18 @@ use super::wait;
 
 /// A prober, and a crowd that it can ask.
 pub struct Crowd {
-    // Threads end before the namespaces that their sockets hold.
+    // Dropped first: the sockets of these threads keep the namespaces alive.
     _listener: Option<Listener>,
     _responder: Option<Responder>,
-    /// Who asks: its interface is [`IFACE`].
+    /// The namespace that asks; its interface is [`IFACE`].
     pub prober: Namespace,
-    /// Where the crowd is.
+    /// The addresses of the crowd.
     pub prefix: Ipv4Net,
-    /// Who is there.
+    /// The addresses that are taken, and how each host behaves.
     pub members: BTreeMap<Ipv4Addr, Kind>,
     way: Way,
     far: Namespace,
     between: Option<Namespace>,
-}
-
-/// How a host behaves. Who answers ICMP and TCP answers ARP as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// ARP and nothing else.
-    ArpOnly,
-    /// ARP, ICMP, and [`PORT`] is open.
-    Full,
-    /// Neighbour solicitations for [`Crowd::ipv6_of`] its address, and nothing else.
-    NdpOnly,
-    /// [`PORT`] is open, and ICMP is dropped.
-    NoIcmp,
-    /// ARP and ICMP, together at most so many answers a second.
-    RateLimited(u32),
-    /// ARP and ICMP, after two seconds.
-    Slow,
 }
 
 /// What is between the prober and the crowd.
@@ -65,13 +49,9 @@ pub enum Way {
 
 /// The prober's interface, and that of a host on the switch.
 pub const IFACE: &str = "eth0";
-/// The TCP port that is open.
-pub const PORT: u16 = 80;
-/// What a host on the switch says on it to whoever says something.
-pub const PAGE: &str = "HTTP/1.0 200 OK\r\nServer: crowd\r\nContent-Type: text/html\r\n\r\n<html><head><title>One of many</title></head></html>";
 /// The vendor part of the MACs on the switch.
 pub const VENDOR: [u8; 3] = [0x00, 0x14, 0x22];
-/// The prober's IPv6 address on a link or a switch with members that speak it.
+/// The prober's IPv6 address on a link or a switch whose members speak IPv6.
 pub const PROBER_V6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0xffff, 0xffff);
 
 impl Crowd {
@@ -124,7 +104,7 @@ impl Crowd {
         Ok(Mac([x, y, z, b, c, d]))
     }
 
-    /// The station behind the prober's cable that answers for what is beyond it.
+    /// The MAC of the next hop: of the router, or of the crowd's own interface on a cable.
     pub fn gateway(&self) -> anyhow::Result<Mac> {
         let namespace = self.between.as_ref().unwrap_or(&self.far);
         let text = namespace.output(&format!("ip -o link show dev {IFACE}"))?;
@@ -132,7 +112,7 @@ impl Crowd {
         mac.get(..17).and_then(Mac::parse).context("the gateway has a MAC")
     }
 
-    /// A command by which the prober hears something five times a second: some programs only look at the clock when a frame
+    /// A command that sends the prober a packet five times a second: some programs only look at the clock when a frame
     /// arrives.
     pub fn murmur(&self) -> Command {
         let mut command = self.between.as_ref().unwrap_or(&self.far).command("ping");
@@ -143,7 +123,7 @@ impl Crowd {
         command
     }
 
-    /// Hears every frame that leaves the prober from now on.
+    /// Records every frame that leaves the prober from now on.
     pub fn tap(&self) -> anyhow::Result<Tap> {
         match &self.between {
             Some(switch) if self.way == Way::Switch => Tap::open(switch, "port0"),
@@ -155,7 +135,7 @@ impl Crowd {
     /// A host of its own on the switch, with an interface [`IFACE`] that is up.
     pub fn plug_in(&self, name: &str, mac: Mac, addresses: &[IpNet]) -> anyhow::Result<Namespace> {
         let namespace = Namespace::new(name)?;
-        // What speaks IPv6 is told its addresses: one that it makes up itself would be one more to account for.
+        // IPv6 addresses are set by hand: one that the kernel generates would be one more to account for.
         namespace.sh("sysctl -qw net.ipv6.conf.default.addr_gen_mode=1; ip link set lo up")?;
         let port = format!("p{}", mac.to_string().replace(':', ""));
         self.connect(&namespace, &port)?;
@@ -168,7 +148,7 @@ impl Crowd {
         Ok(namespace)
     }
 
-    /// Another card on the switch for the prober, in place of the one that it had; whatever it says comes back to it too.
+    /// Gives the prober another card on the switch in place of the one that it had; its own frames come back to it.
     pub fn replug_prober(&self, mac: Mac) -> anyhow::Result<()> {
         self.connect(&self.prober, "port0")?;
         self.prober.sh(&format!("ip link set {IFACE} address {mac}"))?;
@@ -177,7 +157,7 @@ impl Crowd {
         self.wait_for_port("port0")
     }
 
-    /// Whatever the prober says comes back to it too.
+    /// Makes the switch send the prober's own frames back to it.
     pub fn reflect_prober(&self) -> anyhow::Result<()> {
         let switch = self.between.as_ref().filter(|_| self.way == Way::Switch).context("there is no switch")?;
         switch.sh("ip link set port0 type bridge_slave hairpin on")
@@ -200,7 +180,7 @@ impl Crowd {
         ["port0", "port1"].into_iter().try_for_each(|port| self.wait_for_port(port))
     }
 
-    /// A bridge hears of a cable from another thread of the kernel's, which may be busy; until then it drops what comes.
+    /// A bridge learns of a cable from another thread of the kernel, which may be busy; until then it drops frames.
     fn wait_for_port(&self, port: &str) -> anyhow::Result<()> {
         let switch = self.between.as_ref().context("a switch")?;
         wait::until("a port of the switch", || {
@@ -239,7 +219,8 @@ impl Crowd {
         self.prober.sh(&format!("ip route add default via {ROUTER_NEAR}"))?;
         self.far.sh(&format!("ip addr add {ROUTED_CROWD}/30 dev {IFACE} && ip link set {IFACE} up"))?;
         self.far.sh(&format!("ip route add default via {ROUTER_FAR}"))?;
-        // A next hop, and not a link: the kernel's neighbour table is one for all namespaces, and has room for 1,024.
+        // A next hop, not an on-link route: all namespaces share the kernel's neighbour table, which has room for
+        // 1,024.
         router.sh(&format!("ip route add {} via {ROUTED_CROWD}", self.prefix))
     }
 
@@ -269,7 +250,7 @@ impl Crowd {
             self.far.sh(&format!("ip route add {} dev {IFACE}", self.prefix))?;
             let prober = self.prober.macs()?;
             let mac = prober.first().context("the prober has an interface")?;
-            // Its own question for the prober would be one more sign of life, in the name of whoever answers.
+            // An ARP request of its own for the prober would show the host alive before it was asked.
             self.far.sh(&format!("ip neigh replace {} lladdr {mac} dev {IFACE} nud permanent", last(self.prefix)))?;
         }
         let lines: String = blocks.iter().map(|block| format!("route add local {block} dev lo\n")).collect();
@@ -321,7 +302,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // What waits in `accept` comes back with an error.
+        // A thread that waits in `accept` returns with an error.
         drop(self.socket.shutdown(std::net::Shutdown::Both));
         drop(self.thread.take().map(JoinHandle::join));
     }

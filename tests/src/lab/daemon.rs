@@ -1,4 +1,4 @@
-//! A program of Debian's that runs in a namespace for as long as a test needs it.
+//! A Debian program that runs in a namespace for as long as a test needs it.
 
 use std::process::{Child, Command, Stdio};
 
@@ -8,7 +8,7 @@ use super::namespace::Namespace;
 pub struct Daemon(Child);
 
 impl Daemon {
-    /// Starts a shell command in the foreground; what it says is thrown away.
+    /// Starts a shell command in the foreground; its output is discarded.
     pub fn start(namespace: &Namespace, command: &str) -> anyhow::Result<Self> {
         let child = namespace
             .command("/bin/sh")
@@ -23,7 +23,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Those that it started as well; what has ended already is as good as killed.
+        // Its children first. An error means that a process has ended already.
         drop(Command::new("pkill").args(["-KILL", "-P", &self.0.id().to_string()]).status());
         drop(self.0.kill());
         drop(self.0.wait());

@@ -1,4 +1,4 @@
-//! A switch that learns nothing: every frame goes out at every port, so that whoever listens at one hears all of them, as
+//! A switch that learns no addresses: every frame goes out at every port, so that a listener at one port hears all, as
 //! at a mirror port. Hosts make their own link-local addresses.
 
 use ipnet::IpNet;
@@ -6,18 +6,18 @@ use sensor_core::types::Mac;
 
 use super::namespace::{Namespace, sweep};
 
-/// The hub, and who listens at it.
+/// The hub and its listener.
 pub struct Hub {
-    /// Who listens; its interface is [`IFACE`].
+    /// The listener's namespace; its interface is [`IFACE`].
     pub listener: Namespace,
     switch: Namespace,
 }
 
-/// The interface of everybody at the hub.
+/// The interface of the listener and of every host.
 pub const IFACE: &str = "eth0";
 
 impl Hub {
-    /// Builds it, with nobody but the listener. Needs root.
+    /// Builds the hub with the listener only. Needs root.
     pub fn build() -> anyhow::Result<Self> {
         sweep();
         let switch = Namespace::new("hub")?;
@@ -34,7 +34,7 @@ impl Hub {
     /// A host of its own, with these addresses.
     pub fn plug_in(&self, name: &str, mac: Mac, addresses: &[IpNet]) -> anyhow::Result<Namespace> {
         let namespace = Namespace::new(name)?;
-        // Nobody else has its addresses, so nothing waits for an answer to "does anybody have it?".
+        // No other host has its addresses, so duplicate address detection is left out.
         namespace
             .sh("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0; ip link set lo up")?;
         self.connect(&namespace, &format!("p{}", mac.to_string().replace(':', "")))?;

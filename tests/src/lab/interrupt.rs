@@ -1,11 +1,11 @@
-//! Ctrl-C while a lab stands: what waits gives up with an error, so that everything is dropped, and thereby removed, in
-//! order. A process that dies of the signal would leave its namespaces and daemons behind.
+//! Ctrl-C while a lab exists: whatever waits gives up with an error, so that everything is dropped, and thereby
+//! removed, in order. A process that the signal kills would leave its namespaces and daemons behind.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static HAPPENED: AtomicBool = AtomicBool::new(false);
 
-/// From here on Ctrl-C, SIGTERM and a closed terminal end what waits, and not the process.
+/// From here on Ctrl-C, SIGTERM and a closed terminal end what waits, not the process.
 pub fn catch() {
     let handler: extern "C" fn(libc::c_int) = remember;
     for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
@@ -14,7 +14,7 @@ pub fn catch() {
     }
 }
 
-/// Whether one has come since.
+/// Whether such a signal has come since.
 pub fn happened() -> bool {
     HAPPENED.load(Ordering::Relaxed)
 }

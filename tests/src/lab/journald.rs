@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::namespace::Namespace;
 use super::{tools, wait};
 
-/// A running journald; dropping it kills it, and its journal goes with it.
+/// A running journald; dropping it kills it and removes its journal.
 pub struct Journald {
     shell: Child,
     pid: PathBuf,
@@ -19,7 +19,8 @@ pub struct Journald {
 pub const FOLDER: &str = "/run/log/journal";
 
 impl Journald {
-    /// Starts it, with these lines of journald.conf(5)'s `[Journal]`; returns when it listens. `folder` is for its files.
+    /// Starts it with these lines in the `[Journal]` section of journald.conf(5); returns when it listens. `folder` is
+    /// for its files.
     pub fn start(namespace: &Namespace, folder: &Path, settings: &str) -> anyhow::Result<Self> {
         let pid = folder.join("journald.pid");
         let script = format!(
@@ -51,7 +52,7 @@ impl Journald {
         Ok(journald)
     }
 
-    /// A command that runs beside it: with its sockets and files, and in its network.
+    /// A command that sees its sockets and files and runs in its network namespace.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.args([&format!("--target={}", self.shell.id()), "--net", "--mount", "--"]).arg(program);
@@ -63,7 +64,7 @@ impl Journald {
         PathBuf::from(format!("/proc/{}/root/run/systemd/journal/socket", self.shell.id()))
     }
 
-    /// Runs a shell line beside it and gives what it printed.
+    /// Runs a shell line as [`Journald::command`] does; returns what it printed.
     pub fn sh(&self, line: &str) -> anyhow::Result<String> {
         let output = self.command("sh").args(["-c", line]).stdin(Stdio::null()).output()?;
         let error = String::from_utf8_lossy(&output.stderr);
@@ -71,9 +72,9 @@ impl Journald {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// The entries that match, as the reader that operators use gives them.
+    /// The entries that match, read by journalctl.
     pub fn entries(&self, matches: &str) -> anyhow::Result<Vec<Value>> {
-        // There is nothing to write yet, or no file to read: no entries.
+        // Nothing was written yet, or there is no file to read: no entries.
         let text =
             self.sh(&format!("journalctl --sync 2>/dev/null; journalctl -qa -D {FOLDER} -o json {matches} || true"))?;
         Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())

@@ -1,5 +1,5 @@
-//! Network namespaces with the process's number in their names, so that two runs never share one and the leftovers of a
-//! dead run can be told from a living one's.
+//! Network namespaces with the process's number in their names, so that two runs never share one and the remains of a
+//! run that was killed can be told from those of a running one.
 
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::Context as _;
 use sensor_core::types::Mac;
 
-use super::sh;
+use super::shell::sh;
 
 /// A network namespace; dropping it kills what runs in it and removes it.
 #[derive(Debug)]
@@ -34,19 +34,19 @@ impl Namespace {
         &self.name
     }
 
-    /// A command that runs in it.
+    /// A command that runs in the namespace.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net={}", self.path().display())).arg("--").arg(program);
         command
     }
 
-    /// Runs a shell line in it.
+    /// Runs a shell line in the namespace.
     pub fn sh(&self, line: &str) -> anyhow::Result<()> {
         self.output(line).map(drop)
     }
 
-    /// Runs a shell line in it and gives what it printed.
+    /// Runs a shell line in the namespace; returns what it printed.
     pub fn output(&self, line: &str) -> anyhow::Result<String> {
         let output = self.command("sh").args(["-c", line]).output()?;
         let error = String::from_utf8_lossy(&output.stderr);
@@ -54,14 +54,14 @@ impl Namespace {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// The stations of its interfaces.
+    /// The MACs of its interfaces.
     pub fn macs(&self) -> anyhow::Result<Vec<Mac>> {
         let text = self.output("ip -o link")?;
         let after = |line: &str| line.split_once("link/ether ").and_then(|(_, rest)| Mac::parse(rest.get(..17)?));
         Ok(text.lines().filter_map(after).collect())
     }
 
-    /// Runs `work` on a thread inside it: sockets that it opens are the namespace's.
+    /// Runs `work` on a thread inside the namespace: sockets that it opens belong to the namespace.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
         let file = File::open(self.path()).with_context(|| self.name.clone())?;
         std::thread::scope(|scope| {
@@ -87,7 +87,7 @@ impl Drop for Namespace {
     }
 }
 
-/// Removes what runs that are dead left behind.
+/// Removes the namespaces of processes that have ended.
 pub(super) fn sweep() {
     for name in sh("ip netns list").unwrap_or_default().lines().filter_map(|line| line.split_whitespace().next()) {
         let pid = name.strip_prefix("sensor-").and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
@@ -98,6 +98,6 @@ pub(super) fn sweep() {
 }
 
 fn remove(name: &str) {
-    // What is gone already needs no removing.
+    // An error means that it has been removed already.
     drop(sh(&format!("ip netns pids {name} | xargs -r kill -9 2>/dev/null; ip netns del {name}")));
 }

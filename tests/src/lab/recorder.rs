@@ -1,4 +1,4 @@
-//! A web server that writes down what is posted to it.
+//! A web server that records what is posted to it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -55,7 +55,7 @@ impl Recorder {
         Ok(Self { address, posts: Arc::clone(posts), over, thread: Some(thread) })
     }
 
-    /// Where it listens, as its namespace sees it.
+    /// The port on which it listens.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
@@ -73,7 +73,7 @@ impl Drop for Recorder {
     }
 }
 
-/// One connection, many requests. Once it is over nothing is taken any more.
+/// One connection, many requests. When the server has ended, no request is taken any more.
 fn serve(stream: TcpStream, posts: &Posts, over: &AtomicBool) -> anyhow::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;

@@ -1,5 +1,5 @@
-//! Answers for addresses that no kernel has, from one packet socket: hosts with manners of their own. It keeps no state of
-//! a connection, so that ten thousand hosts cost what one does.
+//! Answers for addresses that no kernel has, from one packet socket: hosts that behave in unusual ways. It keeps no
+//! state of a connection, so that ten thousand hosts cost no more than one.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use sensor_core::types::Mac;
 use socket2::Socket;
 
-use super::crowd::{Kind, PAGE, PORT};
+use super::kind::{Kind, PAGE, PORT};
 use super::namespace::Namespace;
 use super::sender;
 
@@ -22,7 +22,7 @@ pub(super) struct Responder {
     thread: Option<JoinHandle<()>>,
 }
 
-/// One host that it speaks for.
+/// One host that it answers for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     pub(super) kind: Kind,
@@ -33,13 +33,13 @@ pub(super) struct Member {
 
 /// How late [`Kind::Slow`] answers.
 const DELAY: Duration = Duration::from_secs(2);
-/// How long the thread sleeps at most, and so how late it ends and how much later than [`DELAY`] an answer may be.
+/// How long the thread sleeps at most: so late it may end, and so much later than [`DELAY`] an answer may be.
 const NAP: Duration = Duration::from_millis(20);
 /// Room for what arrives while the thread is not scheduled: a whole sweep.
 const BUFFER_BYTES: usize = 64 << 20;
 
 impl Responder {
-    /// Speaks for `members` on `iface`.
+    /// Answers for `members` on `iface`.
     pub(super) fn start(namespace: &Namespace, iface: &str, members: HashMap<IpAddr, Member>) -> anyhow::Result<Self> {
         let socket = namespace.enter(|| {
             let socket = sender::open(iface, libc::ETH_P_ALL as u16).context("packet socket")?;
@@ -60,7 +60,7 @@ impl Drop for Responder {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // Its panic has printed itself, and the test that needed an answer has failed of its lack.
+            // A panic was printed, and the test fails because an answer is missing.
             drop(thread.join());
         }
     }
@@ -71,7 +71,7 @@ impl Member {
         Self { kind, station, spent: None }
     }
 
-    /// Whether one more answer is within its rate.
+    /// Whether one more answer is within the host's rate.
     fn may_answer(&mut self, now: Instant) -> bool {
         let Kind::RateLimited(per_second) = self.kind else { return true };
         match &mut self.spent {
@@ -90,7 +90,7 @@ impl Member {
 fn serve(socket: &Socket, mut members: HashMap<IpAddr, Member>, stop: &AtomicBool) {
     let mut late: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
     let mut buffer = [0; 2048];
-    // An answer that cannot be sent is one that was lost on the wire.
+    // An answer that cannot be sent counts as lost on the wire.
     let send = |frame: &[u8]| drop(socket.send(frame));
     while !stop.load(Ordering::Relaxed) {
         let read = std::io::Read::read(&mut &*socket, &mut buffer).unwrap_or(0);
@@ -108,7 +108,7 @@ fn serve(socket: &Socket, mut members: HashMap<IpAddr, Member>, stop: &AtomicBoo
     }
 }
 
-/// What the host that is asked says, and which one that is.
+/// The answer of the host that is asked, and which host that is.
 fn answer(frame: &[u8], members: &HashMap<IpAddr, Member>) -> Option<(IpAddr, Vec<u8>)> {
     let payload = frame.get(14..)?;
     match [frame[12], frame[13]] {
@@ -202,7 +202,7 @@ fn ndp(packet: &[u8], members: &HashMap<IpAddr, Member>) -> Option<(IpAddr, Vec<
         return None;
     }
     let (source, target) = (ipv6_at(packet, 8)?, ipv6_at(body, 8)?);
-    // Whoever only checks whether an address is free (RFC 4862, 5.4) would take the answer for everybody's.
+    // Duplicate address detection (RFC 4862, 5.4) gets no answer: it would be sent to all nodes.
     let asker = body.get(24..32).filter(|option| option[..2] == [1, 1]).and_then(|option| mac(option, 2))?;
     let member = members.get(&IpAddr::V6(target))?;
     let option = crate::frames::link_layer_option(2, member.station.0);

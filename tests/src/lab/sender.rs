@@ -1,4 +1,4 @@
-//! Frames from a packet socket inside a namespace: what no daemon of Debian's sends on request.
+//! Frames from a packet socket inside a namespace: what no Debian daemon sends on request.
 
 use std::ffi::CString;
 use std::net::Ipv4Addr;
@@ -32,7 +32,7 @@ pub fn arp_request(mac: Mac, ip: Ipv4Addr, target: Ipv4Addr, vlans: &[u16]) -> V
     frame
 }
 
-/// Sends frames in order; each is sent, or the whole fails.
+/// Sends frames in order; fails when one of them cannot be sent.
 pub fn send(namespace: &Namespace, iface: &str, frames: &[Vec<u8>]) -> anyhow::Result<()> {
     storm(namespace, iface, frames, 1)
 }
@@ -40,12 +40,12 @@ pub fn send(namespace: &Namespace, iface: &str, frames: &[Vec<u8>]) -> anyhow::R
 /// Sends all frames in order, `times` times over.
 pub fn storm(namespace: &Namespace, iface: &str, frames: &[Vec<u8>], times: u32) -> anyhow::Result<()> {
     namespace.enter(|| {
-        // Of protocol 0 it hears nothing.
+        // A socket with protocol 0 receives nothing.
         let socket = open(iface, 0).context("packet socket")?;
         for _ in 0..times {
             for frame in frames {
                 while let Err(error) = socket.send(frame) {
-                    // The device's queue is full for a moment: nothing may be left out.
+                    // The device's queue is full for a moment: the frame is sent again.
                     anyhow::ensure!(error.raw_os_error() == Some(libc::ENOBUFS), "send: {error}");
                     std::thread::yield_now();
                 }
@@ -56,7 +56,7 @@ pub fn storm(namespace: &Namespace, iface: &str, frames: &[Vec<u8>], times: u32)
 }
 
 /// Sends frames in order, over and over and many with one system call, at most so many a second, until it is told to
-/// stop. How many it sent.
+/// stop. Returns how many it sent.
 pub fn flood(
     namespace: &Namespace,
     iface: &str,
@@ -90,7 +90,7 @@ pub fn flood(
 /// Frames that one system call hands over.
 const TOGETHER: usize = 64;
 
-/// How many of the frames, from the first, were sent.
+/// Sends with one system call; returns how many of the frames, from the first, were sent.
 fn send_many(socket: &Socket, frames: &[Vec<u8>]) -> io::Result<usize> {
     // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
     let (mut messages, mut parts): ([libc::mmsghdr; TOGETHER], [libc::iovec; TOGETHER]) = unsafe { mem::zeroed() };
@@ -101,12 +101,13 @@ fn send_many(socket: &Socket, frames: &[Vec<u8>]) -> io::Result<usize> {
         message.msg_hdr.msg_iovlen = 1;
     }
     let count = frames.len().min(TOGETHER) as libc::c_uint;
-    // SAFETY: the first `count` heads point to frames of the lengths they state, which are only read and outlive the call.
+    // SAFETY: the first `count` heads point to frames of the lengths they state, which are only read and outlive the
+    // call.
     let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), count, 0) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// A packet socket on `iface` that hears frames of the protocol (`linux/if_ether.h`).
+/// A packet socket on `iface` that receives frames of the protocol (`linux/if_ether.h`).
 pub(super) fn open(iface: &str, protocol: u16) -> io::Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
     let name = CString::new(iface).map_err(|_| io::ErrorKind::InvalidInput)?;

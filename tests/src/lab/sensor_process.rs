@@ -22,7 +22,7 @@ impl SensorProcess {
         Self::start_by(namespace.command(sensor_binary()), folder, flags)
     }
 
-    /// Starts it as [`SensorProcess::start`] does, by a command that becomes the program.
+    /// As [`SensorProcess::start`], by a command that ends in `exec` of the program.
     pub fn start_by(command: Command, folder: &Path, flags: &[&str]) -> anyhow::Result<Self> {
         let started_before = count(&events(folder)?, "sensor-started");
         let child = Self::command(command, folder, flags)?.spawn()?;
@@ -33,7 +33,7 @@ impl SensorProcess {
         Ok(sensor)
     }
 
-    /// Starts it as [`SensorProcess::start`] does, and returns at once.
+    /// As [`SensorProcess::start`], but returns at once.
     pub fn spawn(namespace: &Namespace, folder: &Path, flags: &[&str]) -> anyhow::Result<Self> {
         let child = Self::command(namespace.command(sensor_binary()), folder, flags)?.spawn()?;
         Ok(Self { child, folder: folder.to_owned() })
@@ -53,18 +53,18 @@ impl SensorProcess {
         Ok(command)
     }
 
-    /// Events told so far, whole lines only.
+    /// Events written so far, complete lines only.
     pub fn events(&self) -> anyhow::Result<Vec<Value>> {
         events(&self.folder)
     }
 
-    /// Waits until the events told so far satisfy `found`.
+    /// Waits until the events written so far satisfy `found`.
     pub fn wait_for(&self, what: &str, found: impl Fn(&[Value]) -> bool) -> anyhow::Result<Vec<Value>> {
         let waited = wait::until(what, || Ok(Some(self.events()?).filter(|events| found(events))));
         waited.map_err(|error| {
             let events = self.events().unwrap_or_default();
             let stderr = std::fs::read_to_string(self.folder.join("stderr")).unwrap_or_default();
-            error.context(format!("told so far: {events:#?}\nstandard error: {stderr}"))
+            error.context(format!("events so far: {events:#?}\nstandard error: {stderr}"))
         })
     }
 
@@ -78,13 +78,13 @@ impl SensorProcess {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// SIGTERM, and its end.
+    /// Sends SIGTERM and waits for its end.
     pub fn stop(mut self) -> anyhow::Result<ExitStatus> {
         self.signal(libc::SIGTERM);
         Ok(self.child.wait()?)
     }
 
-    /// SIGKILL, and its end.
+    /// Sends SIGKILL and waits for its end.
     pub fn kill(mut self) -> anyhow::Result<()> {
         self.signal(libc::SIGKILL);
         self.child.wait()?;
@@ -105,7 +105,7 @@ impl SensorProcess {
 
 impl Drop for SensorProcess {
     fn drop(&mut self) {
-        // One that has ended already is as good as killed.
+        // An error means that it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -120,7 +120,7 @@ fn count(events: &[Value], kind: &str) -> usize {
     of_kind(events, kind).len()
 }
 
-/// The events in `folder`, whole lines only.
+/// The events in `folder`, complete lines only.
 pub fn events(folder: &Path) -> anyhow::Result<Vec<Value>> {
     let text = match std::fs::read(folder.join("events.jsonl")) {
         Ok(text) => text,

@@ -1,4 +1,4 @@
-//! Hosts that have something to say: real daemons, each in a namespace of its own on a crowd's switch.
+//! Hosts that describe themselves: real daemons, each in a namespace of its own on a crowd's switch.
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
@@ -11,11 +11,12 @@ use tempfile::TempDir;
 
 use super::crowd::{Crowd, IFACE};
 use super::namespace::Namespace;
+use super::shell::sh;
 use super::wait;
 
 /// Hosts with daemons; dropping it ends them.
 pub struct Services {
-    /// Each with its address and station, in the order of [`Service`].
+    /// Each with its address and MAC, in the order of [`Service`].
     pub hosts: Vec<ServiceHost>,
     /// Files of the daemons, and room for those of a test.
     pub folder: TempDir,
@@ -30,9 +31,9 @@ pub struct ServiceHost {
     pub service: Service,
     /// Its address.
     pub ip: Ipv4Addr,
-    /// Its station.
+    /// Its MAC.
     pub mac: Mac,
-    /// Where it lives.
+    /// Its namespace.
     pub namespace: Namespace,
 }
 
@@ -49,7 +50,7 @@ pub enum Service {
     Snmp,
     /// OpenSSH.
     Ssh,
-    /// A name server that hears everything and answers nothing.
+    /// A name server that receives queries and never answers.
     SilentDns,
     /// `openssl s_server` with a certificate for [`TLS_NAMES`].
     Tls,
@@ -84,9 +85,9 @@ pub const COMMUNITY: &str = "lab-community";
 pub const SNMP_USER: &str = "lab-user";
 /// That user's pass phrase, for authentication and for privacy.
 pub const SNMP_PASSWORD: &str = "lab-password";
-/// What snmpd calls itself.
+/// The system name of snmpd.
 pub const SYS_NAME: &str = "rack-switch-7";
-/// What snmpd says that it is.
+/// The system description of snmpd.
 pub const SYS_DESCR: &str = "A switch of the lab";
 /// The web page's title.
 pub const TITLE: &str = "Welcome to the lab";
@@ -114,12 +115,12 @@ impl Services {
         Ok(services)
     }
 
-    /// The host that runs it.
+    /// The host that runs the service.
     pub fn host(&self, service: Service) -> &ServiceHost {
         self.hosts.iter().find(|host| host.service == service).expect("every service has a host")
     }
 
-    /// What its address is called in the network's DNS.
+    /// The name of its address in the network's DNS.
     pub fn dns_name(service: Service) -> String {
         format!("{service:?}.{DOMAIN}").to_lowercase()
     }
@@ -152,7 +153,7 @@ impl Services {
 impl Drop for Services {
     fn drop(&mut self) {
         for process in &mut self.processes {
-            // One that has ended already is as good as killed.
+            // An error means that it has ended already.
             drop(process.kill());
             drop(process.wait());
         }
@@ -165,7 +166,7 @@ fn start(mut command: Command, folder: &Path) -> anyhow::Result<Child> {
     command.spawn().context("it cannot be started")
 }
 
-/// The administrator's folders too: daemons live there.
+/// The search path of daemons, with the administrator's folders.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command with folders of its own where the machine has shared ones, by a mount namespace.
@@ -183,9 +184,9 @@ fn dns(host: &ServiceHost, hosts: &[ServiceHost]) -> Command {
     let mut command = host.namespace.command("dnsmasq");
     command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--no-resolv", "--no-hosts"]);
     command.args([&format!("--interface={IFACE}"), "--bind-interfaces", "--pid-file=", &format!("--local=/{DOMAIN}/")]);
-    // As a router at home does: a private address without a name has none, rather than being refused.
+    // As home routers answer: a private address without a name does not exist, rather than being refused.
     command.arg("--bogus-priv");
-    // A name and its way back in one.
+    // A name and its reverse entry in one option.
     command.args(hosts.iter().map(|host| format!("--host-record={},{}", Services::dns_name(host.service), host.ip)));
     command
 }
@@ -237,7 +238,7 @@ fn snmp(host: &ServiceHost, folder: &Path) -> anyhow::Result<Command> {
 
 fn ssh(host: &ServiceHost, folder: &Path) -> anyhow::Result<Command> {
     let key = folder.join("key");
-    super::sh(&format!("ssh-keygen -q -t ed25519 -N '' -f {}", key.display()))?;
+    sh(&format!("ssh-keygen -q -t ed25519 -N '' -f {}", key.display()))?;
     let script = format!("exec /usr/sbin/sshd -D -e -f /dev/null -p 22 -o PidFile=none -h {}", key.display());
     Ok(with_own(host, &["/run/sshd"], &script))
 }
@@ -245,7 +246,7 @@ fn ssh(host: &ServiceHost, folder: &Path) -> anyhow::Result<Command> {
 fn tls(host: &ServiceHost, folder: &Path) -> anyhow::Result<Command> {
     let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
     let [subject, other] = TLS_NAMES;
-    super::sh(&format!(
+    sh(&format!(
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN={subject} \
          -addext subjectAltName=DNS:{subject},DNS:{other} -keyout {} -out {}",
         key.display(),

@@ -1,4 +1,5 @@
-//! What arrived at an interface and when, kept by the kernel until it is asked: nothing runs beside what is watched.
+//! What arrived at an interface and when. The kernel keeps it until it is read, so that nothing runs beside the
+//! measurement.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use socket2::{SockFilter, Socket};
 use super::namespace::Namespace;
 use super::sender;
 
-/// A packet socket that fills while others speak.
+/// A packet socket whose queue is read at the end.
 pub struct Tap {
     socket: Socket,
 }
@@ -37,13 +38,13 @@ impl Tap {
             socket.attach_filter(&ARRIVING).context("filter")?;
             socket.set_nonblocking(true)?;
             let tap = Self { socket };
-            // The first question turns the kernel's time stamps on; there is no frame yet that it could answer for.
+            // The first call turns the kernel's time stamps on; it fails, as there is no frame yet.
             drop(tap.stamp());
             Ok(tap)
         })
     }
 
-    /// Everything that has arrived since, in order of time. It is an error when frames found no room.
+    /// Everything that has arrived since, in order of time. Fails when frames were dropped for lack of room.
     pub fn frames(&self) -> anyhow::Result<Vec<Heard>> {
         let mut frames = Vec::new();
         let mut buffer = [0; KEPT];
@@ -54,7 +55,7 @@ impl Tap {
                 Err(error) => return Err(error).context("tap"),
             }
         }
-        // Two processors may stamp in another order than they file.
+        // Two processors may queue frames in another order than that of their time stamps.
         frames.sort_by_key(|frame| frame.at);
         let lost = self.lost()?;
         anyhow::ensure!(lost == 0, "the tap lost {lost} frames");
@@ -93,7 +94,8 @@ impl Tap {
 
 /// `linux/sockios.h`, since 2.6.22.
 const SIOCGSTAMPNS: libc::Ioctl = 0x8907;
-/// Classic BPF: the frame's direction (`SKF_AD_OFF + SKF_AD_PKTTYPE`); none of those that leave (`PACKET_OUTGOING`).
+/// Classic BPF: the frame's direction (`SKF_AD_OFF + SKF_AD_PKTTYPE`); outgoing frames (`PACKET_OUTGOING`) are left
+/// out.
 const ARRIVING: [SockFilter; 4] = [
     SockFilter::new(0x28, 0, 0, 0xffff_f004),
     SockFilter::new(0x15, 1, 0, libc::PACKET_OUTGOING as u32),

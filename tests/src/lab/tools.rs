@@ -1,48 +1,48 @@
-//! What the lab runs, and whether it is here.
+//! The programs that the lab runs, and whether they are installed.
 
 use std::path::Path;
 
-/// Programs of Debian's without which there is no lab.
+/// Debian programs without which there is no lab.
 const PROGRAMS: [&str; 9] =
     ["avahi-daemon", "dhclient", "dnsmasq", "ethtool", "ip", "nsenter", "ping", "tc", "unshare"];
-/// Where they are, also when the `PATH` is a user's without the administrator's folders.
+/// Where they are looked for: a user's `PATH` may lack the administrator's folders.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// The journal daemon, which is no program to call by its name.
+/// The journal daemon, which is in no folder of the `PATH`.
 pub const JOURNALD: &str = "/lib/systemd/systemd-journald";
 
 /// Daemons that describe themselves, and what they need.
 const SERVICES: [&str; 6] = ["nginx", "nmbd", "openssl", "snmpd", "ssh-keygen", "sshd"];
 
-/// Switches' and routers' daemons.
+/// Daemons of switches and routers.
 const LINKS: [&str; 3] = ["keepalived", "lldpcli", "lldpd"];
 /// Daemons that announce themselves.
 const ANNOUNCERS: [&str; 3] = ["minissdpd", "nmbd", "wsdd"];
 
-/// Who looks around.
+/// Scanners.
 const SCANNERS: [&str; 1] = ["nmap"];
 
-/// What of the lab's programs this machine has not.
+/// The lab's programs that are not installed.
 pub(super) fn missing() -> Vec<&'static str> {
     not_here(&PROGRAMS)
 }
 
-/// What of the daemons that describe themselves this machine has not.
+/// Daemons that describe themselves and are not installed.
 pub(super) fn missing_services() -> Vec<&'static str> {
     not_here(&SERVICES)
 }
 
-/// What of the switches' and routers' daemons this machine has not.
+/// Daemons of switches and routers that are not installed.
 pub(super) fn missing_links() -> Vec<&'static str> {
     not_here(&LINKS)
 }
 
-/// What of the daemons that announce themselves this machine has not.
+/// Daemons that announce themselves and are not installed.
 pub(super) fn missing_announcers() -> Vec<&'static str> {
     not_here(&ANNOUNCERS)
 }
 
-/// What of the programs that look around this machine has not.
+/// Scanners that are not installed.
 pub(super) fn missing_scanners() -> Vec<&'static str> {
     not_here(&SCANNERS)
 }

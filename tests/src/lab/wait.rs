@@ -1,4 +1,4 @@
-//! Waiting for what must happen, with a deadline that is long enough for a slow machine and never waited out in vain.
+//! Waiting until something happens, with a deadline that is long enough for a slow machine.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::interrupt;
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Looks until `look` finds something. An error, Ctrl-C or the deadline ends it; `what` says in words what was waited for.
+/// Calls `look` until it returns something. An error, Ctrl-C or the deadline ends it; `what` says what was waited for.
 pub fn until<T>(what: &str, mut look: impl FnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
     let begun = Instant::now();
     loop {

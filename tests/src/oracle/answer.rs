@@ -1,5 +1,5 @@
-//! The decoder's answer to one capture, as the script that asks it writes it: `facts` must be found, `allowed` may be,
-//! and of `broken` frames the decoder itself tells nothing.
+//! The decoder's answer to one capture, as the script that runs it writes it: `facts` must be found, `allowed` may be,
+//! and for `broken` protocols the decoder failed on some frames.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -23,7 +23,7 @@ pub struct Answer {
     pub not_yet: BTreeMap<String, usize>,
 }
 
-/// The script's words, as far as they are compared.
+/// The script's JSON, as far as it is compared.
 #[derive(Deserialize)]
 struct File {
     facts: BTreeMap<String, Vec<Map<String, Value>>>,
@@ -64,7 +64,7 @@ impl Answer {
         Ok(answer)
     }
 
-    /// The sightings log gives the MAC of an advertisement without saying whether it came by option or by frame.
+    /// The sightings log has the MAC of an advertisement without saying whether it came from the option or the frame.
     fn allow_what_the_log_leaves_open(&mut self) {
         let bindings = ["ndp", "ndp_na_no_option"];
         let told: Vec<String> = bindings.iter().filter_map(|kind| self.facts.get(*kind)).flatten().cloned().collect();
@@ -82,7 +82,7 @@ fn without_lifetime(router: &str) -> Option<String> {
     Some(spell(&record))
 }
 
-/// The events that a change of an address's MAC makes: the station before is a flip-flop, an earlier one is reused, any
+/// The event for each change of an address's MAC: the previous MAC is a flip-flop, an earlier one is reused, any
 /// other is a change. Numbered, because the same may happen twice.
 fn moves(place: &str, macs: &[String]) -> Vec<String> {
     let mut recent: Vec<&String> = Vec::new();

@@ -13,11 +13,11 @@ pub type Comparison = BTreeMap<&'static str, Outcome>;
 /// One kind's outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Facts of both.
+    /// Facts that both report.
     pub found: usize,
-    /// Facts that the sensor does not tell.
+    /// Facts that the sensor does not report.
     pub missed: Vec<String>,
-    /// What the sensor tells and the other decoder neither tells nor allows.
+    /// Facts that the sensor reports and the other decoder neither reports nor allows.
     pub extra: Vec<String>,
 }
 

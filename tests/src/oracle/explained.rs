@@ -1,5 +1,5 @@
 //! Differences that are understood: each names a file and a kind, counts what is missed and extra, and says why.
-//! One that no longer occurs is as wrong as one that is not listed.
+//! An entry for a difference that no longer occurs is an error, as is a difference without an entry.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::comparison::Comparison;
 
-/// The list.
+/// The list of explained differences.
 #[derive(Clone, Debug, Default)]
 pub struct Explained(BTreeMap<(String, String), Difference>);
 
@@ -54,13 +54,13 @@ impl Explained {
         Ok(list)
     }
 
-    /// How many differences of a file's kind are explained: all of them or none.
+    /// How many differences of one kind in a file are explained: all of them or none.
     pub fn explains(&self, file: &str, kind: &str, missed: usize, extra: usize) -> bool {
         let entry = self.0.get(&(file.to_owned(), kind.to_owned()));
         entry.is_some_and(|entry| (entry.missed, entry.extra) == (missed, extra))
     }
 
-    /// What is wrong with one file: differences that nobody explained, and explanations of none. Bounded.
+    /// What is wrong with one file: differences without an entry, and entries without a difference. Bounded.
     pub fn unexplained(&self, file: &str, comparison: &Comparison) -> Vec<String> {
         let mut lines = Vec::new();
         for (kind, outcome) in comparison {

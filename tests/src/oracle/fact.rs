@@ -1,4 +1,4 @@
-//! A fact is a record of one kind in one spelling, so that two decoders' words can be compared as strings.
+//! A fact is a record of one kind in one spelling, so that the output of two decoders can be compared as strings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -47,11 +47,11 @@ pub const VLANS: &str = "vlans";
 /// Addresses whose MAC changed.
 pub const MOVES: &str = "ip-moves";
 
-/// Kinds that the other decoder tells of and the sensor does not read.
+/// Kinds that the other decoder reports and the sensor does not read.
 pub const NOT_YET: &[&str] = &[];
 
 /// The record in one spelling: keys sorted, addresses as Rust writes them, texts as bytes without trailing NULs,
-/// and without what only one side tells.
+/// and without fields that only one side has.
 pub fn spell(record: &Map<String, Value>) -> String {
     let fields: BTreeMap<&str, Value> = record
         .iter()
@@ -77,7 +77,7 @@ fn one_spelling(value: &Value) -> Value {
 }
 
 fn spell_bytes(bytes: &[u8]) -> Value {
-    // The sensor keeps so much of a text.
+    // The sensor cuts texts at this length.
     let bytes = &bytes[..bytes.len().min(TEXT_MAX)];
     let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     bytes[..end].escape_ascii().to_string().into()

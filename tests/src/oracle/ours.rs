@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::fact::{Facts, MOVES, VLANS, spell};
 
-/// The facts that a sightings log and the events beside it tell.
+/// The facts in a sightings log and the events beside it.
 pub fn facts(sightings: &str, events: &str) -> anyhow::Result<Facts> {
     let mut facts = Facts::default();
     for line in sightings.lines() {
@@ -65,7 +65,7 @@ const LLDP: &[(&str, &str)] = &[
 ];
 
 fn sighting(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
-    // The independent decoder does not read what has no protocol of its own; p0f reads SYNs (`cargo xtask prints`).
+    // The independent decoder has no such kinds; p0f reads SYNs (`cargo xtask prints`).
     if matches!(word(line, "source")?, "served" | "syn" | "syn-ack" | "traffic") {
         return Ok(());
     }
@@ -83,7 +83,7 @@ fn sighting(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> 
         "llmnr" if line.contains_key("addr") => {
             add(facts, "llmnr", spell(&pick(line, &[("name", "name"), ("addr", "addr"), ("mac", "mac")])));
         }
-        // The other decoder tells of LLMNR's addresses only, and nothing of WS-Discovery or of frames of any kind.
+        // The other decoder reports LLMNR addresses only, and neither WS-Discovery nor single frames.
         "llmnr" | "served" | "syn" | "syn-ack" | "traffic" | "wsd" => {}
         "mdns" => mdns(line, facts)?,
         "nbns" => nbns(line, facts)?,
@@ -159,7 +159,7 @@ fn dhcpv6(line: &Map<String, Value>) -> anyhow::Result<String> {
             ("relay", "relay"),
         ],
     );
-    // The frame of a relayed message is the relay's, which the other decoder leaves out.
+    // A relayed message comes from the relay's MAC, which the other decoder leaves out.
     if line.contains_key("relay") {
         record.shift_remove("mac");
         record.shift_remove("ip");
@@ -218,7 +218,7 @@ fn mdns(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
         _ => "mdns_responder",
     };
     add(facts, sender, spell(&pick(line, BINDING)));
-    // A goodbye keeps the fields of the record that ends, and they tell which it is.
+    // A goodbye has the fields of the record that ends; they show which record that is.
     let has = |key| line.contains_key(key);
     let (kind, fields): (&str, &[_]) = match told {
         "query" => return Ok(()),
@@ -245,7 +245,7 @@ fn ndp(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
     let in_own_frame = !line.contains_key("frame_mac");
     match word(line, "op")? {
         "advert" => {
-            // The log does not say whether the address came by option; without one it can only be the frame's.
+            // The log does not say whether the address came from the option; without one it is the frame's.
             if in_own_frame {
                 add(facts, "ndp_na_no_option", binding.clone());
             }
@@ -271,7 +271,7 @@ fn ndp(line: &Map<String, Value>, facts: &mut Facts) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `vlans|address kind` of an event that tells of an IPv4 address with another MAC.
+/// `vlans|address kind` of an event about an IPv4 address with another MAC.
 fn moved(event: &Map<String, Value>) -> Option<String> {
     let kind = event.get("kind")?.as_str()?;
     let ip: IpAddr = event.get("ip")?.as_str()?.parse().ok()?;
@@ -291,7 +291,7 @@ mod tests {
 
     use super::*;
 
-    /// What `fields` of a sightings line tell, as `kind record` lines.
+    /// The facts in a sightings line with `fields`, as `kind record` lines.
     fn check(fields: &str, expected: &[&str]) {
         let line = format!(r#"{{"vlan":[7],"mac":"a","ip":"10.0.0.1",{fields}}}"#);
         let facts = facts(&line, "").unwrap();

@@ -1,4 +1,4 @@
-//! The sensor's binary, run on one capture: what it tells, and that it tells the same again.
+//! The sensor's binary, run on one capture: its output, and whether a second run gives the same.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,15 +13,15 @@ pub struct Told {
     pub sightings: String,
     /// The events.
     pub events: String,
-    /// Rules about the run itself, and how each was broken; empty where it was kept.
+    /// Rules about the run itself, and how each was broken; empty where it was not.
     pub rules: BTreeMap<&'static str, Vec<String>>,
 }
 
-/// Every run ends by itself, as it should.
+/// Every run ends with one of the expected exit codes.
 pub const ENDS_WELL: &str = "ends well";
 /// A second replay writes byte-identical events.
 pub const SAME_EVENTS: &str = "same events";
-/// A second replay into the same database tells nothing.
+/// A second replay into the same database reports nothing.
 pub const NO_NEWS: &str = "no news";
 /// A second replay into the same database leaves the inventory as it is.
 pub const SAME_INVENTORY: &str = "same inventory";

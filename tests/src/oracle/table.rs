@@ -1,4 +1,4 @@
-//! The outcome of many captures, as a table that people read.
+//! The results of many captures as a Markdown table.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! What strangers say to lure a sensor outside: claims of addresses that nobody may ask, in every voice that it hears.
+//! Traffic that tempts the sensor to break the rules: claims of addresses that must not be asked, by every protocol
+//! that it reads.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +9,7 @@ use sensor_core::types::Mac;
 use super::rules::{self, PROBER, Rules, edges, pick};
 use crate::frames::{self, Random};
 
-/// A stranger's frame.
+/// A random frame of this kind.
 pub fn frame(random: &mut Random, rules: &Rules) -> Vec<u8> {
     match random.below(32) {
         0..=23 => arp(random, rules),
@@ -18,12 +19,12 @@ pub fn frame(random: &mut Random, rules: &Rules) -> Vec<u8> {
     }
 }
 
-/// What a station that is never asked says of itself.
+/// The announcement of a station that must never be asked.
 pub fn announcement(mac: Mac, ip: Ipv4Addr) -> Vec<u8> {
     padded(frames::arp(1, mac.0, ip.octets(), [0; 6], ip.octets()))
 }
 
-/// An address that a stranger claims: inside, outside, and nobody's.
+/// An address to claim: inside the networks, outside, or taken by no host.
 fn address(random: &mut Random, rules: &Rules) -> Ipv4Addr {
     match random.below(6) {
         0 => pick(random, &OUTSIDE),
@@ -53,7 +54,7 @@ fn address(random: &mut Random, rules: &Rules) -> Ipv4Addr {
 fn inside(random: &mut Random, prefix: IpNet) -> Ipv4Addr {
     let IpNet::V4(net) = prefix else { return PROBER };
     let span = 1_usize << (32 - net.prefix_len()).min(8);
-    // Few as a rule, so that there is time to ask them everything.
+    // Mostly the same few, so that there is time to ask them everything.
     let few = if random.below(4) > 0 { FEW.min(span) } else { span };
     Ipv4Addr::from(u32::from(net.network()).wrapping_add((random.below(few) * STRIDE % span) as u32))
 }
@@ -62,18 +63,18 @@ fn arp(random: &mut Random, rules: &Rules) -> Vec<u8> {
     let ip = address(random, rules);
     let mac = holder(random, ip);
     let target = pick(random, &[ip, PROBER, Ipv4Addr::UNSPECIFIED, Ipv4Addr::new(10, 66, 0, 200)]);
-    // An answer says whose it is; a question and a gratuitous one do too (RFC 5227, section 3).
+    // Replies, requests and gratuitous messages all claim their sender's address (RFC 5227, section 3).
     let operation = pick(random, &[1, 1, 2]);
     let mut frame = frames::arp(operation, mac.0, ip.octets(), [0; 6], target.octets());
     frame[..6].copy_from_slice(&Mac::BROADCAST.0);
     if random.below(8) == 0 {
-        // The frame's sender and the packet's are two.
+        // The sender in the frame and the one in the packet differ.
         frame[6..12].copy_from_slice(&stranger(random).0);
     }
     padded(frame)
 }
 
-/// Two stations claim one address, one right after the other's last word.
+/// Two stations claim one address, one right after the other.
 fn conflict(random: &mut Random, rules: &Rules) -> Vec<u8> {
     let last = pick(random, &[41, 90, 140, 201]);
     let ip = if random.below(4) == 0 { address(random, rules) } else { Ipv4Addr::new(10, 66, 0, last) };
@@ -109,13 +110,13 @@ fn mdns(random: &mut Random, rules: &Rules) -> Vec<u8> {
     frame
 }
 
-/// Mostly the same for an address: whoever is contradicted all the time is asked for nothing but who it is.
+/// Mostly the same MAC for an address: an address that is disputed all the time is only asked for its holder.
 fn holder(random: &mut Random, ip: Ipv4Addr) -> Mac {
     let [_, _, c, d] = ip.octets();
     if random.below(24) > 0 { Mac([2, 66, 3, 0, c, d]) } else { station(random) }
 }
 
-/// Few, so that they contradict each other; some that no card has.
+/// Few MACs, so that they claim the same addresses; some that no network card has.
 fn station(random: &mut Random) -> Mac {
     match random.below(12) {
         0 => pick(random, &[Mac([0; 6]), Mac::BROADCAST, Mac([1, 0, 0x5e, 0, 0, 9]), Mac([0, 0, 0x5e, 0, 1, 7])]),

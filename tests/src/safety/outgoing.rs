@@ -7,11 +7,11 @@ use sensor_core::types::Mac;
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outgoing {
-    /// An ARP answer: the kernel's, to whoever asks for our address.
+    /// An ARP reply of the kernel to a host that asks for our address.
     ArpReply,
-    /// An ARP question by the kernel, which does not pad, for somebody that it is about to send to.
+    /// An ARP request of the kernel, without padding, before it sends to a neighbour.
     ArpOfKernel(Ipv4Addr),
-    /// An ARP question of the sensor's, padded to Ethernet's least.
+    /// An ARP request of the sensor, padded to Ethernet's minimum.
     ArpQuestion(Ipv4Addr),
     /// An echo request.
     Echo(IpAddr),
@@ -45,7 +45,7 @@ impl Outgoing {
     }
 }
 
-/// Whom it goes to, and what it is.
+/// The destination MAC, and what the frame is.
 pub fn read(frame: &[u8]) -> (Mac, Outgoing) {
     let to = Mac(array(frame, 0).unwrap_or_default());
     let payload = frame.get(14..).unwrap_or_default();
@@ -58,7 +58,7 @@ pub fn read(frame: &[u8]) -> (Mac, Outgoing) {
     (to, what.unwrap_or(Outgoing::Unknown))
 }
 
-/// What a datagram asks: everything after the transaction ID with which it starts, so that asking again is seen as such.
+/// What a datagram asks: everything after its transaction ID, so that a repeated question is recognised.
 pub fn question(frame: &[u8]) -> Option<&[u8]> {
     let header = match array(frame, 12)? {
         [0x08, 0x00] => usize::from(frame.get(14)? & 15) * 4,
@@ -100,7 +100,7 @@ fn ipv6(packet: &[u8]) -> Option<Outgoing> {
         58 => match body.first()? {
             1..=4 => Some(Outgoing::IcmpError(to.into())),
             128 => Some(Outgoing::Echo(to.into())),
-            // Whether its own address is free is what the kernel asks from no address (RFC 4862, section 5.4.2).
+            // Duplicate address detection by the kernel comes from the unspecified address (RFC 4862, section 5.4.2).
             135 if from.is_unspecified() => Some(Outgoing::Ipv6OfKernel),
             135 => Some(Outgoing::Solicit(array::<16>(body, 8)?.into())),
             133 | 136 => Some(Outgoing::Ipv6OfKernel),

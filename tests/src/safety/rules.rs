@@ -24,9 +24,9 @@ pub struct Rules {
     pub host_per_hour: u32,
     /// Hours that cover the present.
     pub is_quiet: bool,
-    /// What stands in the file as quiet hours.
+    /// The quiet hours as written in the file.
     pub quiet_hours: Option<String>,
-    /// Who is asked for names, wherever it is.
+    /// The name server, wherever it is.
     pub name_servers: Vec<IpAddr>,
     /// Techniques where a network has none of its own.
     pub techniques: Vec<&'static str>,
@@ -39,13 +39,13 @@ pub struct Rules {
 pub struct Network {
     /// Its addresses.
     pub prefix: IpNet,
-    /// It stands in the file; else it is only attached.
+    /// Whether it is in the file; otherwise it is only attached.
     pub is_named: bool,
-    /// Nothing is asked.
+    /// Whether no host in it may be asked.
     pub is_passive: bool,
-    /// What may be used; `None`: the general ones.
+    /// Techniques that may be used; `None`: the general ones.
     pub techniques: Option<Vec<&'static str>>,
-    /// What may be connected to; `None`: the general ones.
+    /// Ports that may be connected to; `None`: the general ones.
     pub ports: Option<Vec<u16>>,
     /// Its own name server, where it has one.
     pub name_server: Option<Ipv4Addr>,
@@ -56,13 +56,13 @@ pub struct Network {
 /// What a frame costs, in packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Of the sensor's.
+    /// Counted against the sensor's rate.
     pub sensor: u32,
-    /// Of those to one host.
+    /// Counted against the rate to one host.
     pub host: Option<(IpAddr, u32)>,
 }
 
-/// Packets of ours in a TCP connection that is opened and closed.
+/// Packets that the sensor sends in a TCP connection that is opened and closed.
 pub const CONNECT: u32 = 4;
 
 /// The attached network of the lab.
@@ -88,7 +88,7 @@ const PORTS: [u16; 10] = [22, 80, 443, 515, 631, 8080, 9099, 9100, 9107, 9108];
 const PRINTERS: [u16; 10] = [515, 631, 9100, 9101, 9102, 9103, 9104, 9105, 9106, 9107];
 
 impl Rules {
-    /// Rules of some kind. `minute` is the local minute of the day; the prober speaks IPv6 where `has_ipv6`.
+    /// Random rules. `minute` is the local minute of the day; the prober speaks IPv6 if `has_ipv6`.
     pub fn random(random: &mut Random, minute: u16, has_ipv6: bool) -> Self {
         let quiet = random.below(8);
         let (from, to) = if quiet == 0 { (1430, 10) } else { (120, 180) };
@@ -109,7 +109,7 @@ impl Rules {
             rules.never_macs = (0..3).map(|_| member_mac(random.below(254) as u8)).collect();
         }
         if random.below(4) == 0 {
-            // One that is never asked says that it has the address by which everything outside is reached.
+            // A station that is never asked claims the address of the router to everything outside.
             rules.never_macs.push(member_mac(ROUTER.octets()[3]));
         }
         rules
@@ -228,7 +228,7 @@ impl Rules {
     /// What a frame that left costs, or which rule forbids it.
     pub fn judge(&self, frame: Outgoing) -> Result<Cost, &'static str> {
         match frame {
-            // The kernel's own, about what came in: no question of the sensor's.
+            // Sent by the kernel about what came in: no question of the sensor.
             Outgoing::ArpReply | Outgoing::Ipv6OfKernel => Ok(Cost::default()),
             Outgoing::ArpOfKernel(ip) => {
                 self.allowed(ip.into(), &["icmp", "mdns", "nbns", "tcp"]).map(|()| Cost::default())
@@ -238,7 +238,7 @@ impl Rules {
             Outgoing::ArpQuestion(ip) => self.allowed(ip.into(), &["arp"]).map(|()| to_host(ip.into(), 1)),
             Outgoing::Echo(ip) if ip == IpAddr::V6(ALL_NODES) => self.everybody().map(|()| of_sensor(1)),
             Outgoing::Echo(ip) => self.allowed(ip, &["icmp"]).map(|()| to_host(ip, 1)),
-            // Before it sends anything else to an IPv6 neighbour, the kernel asks for it, in the same words.
+            // Before it sends anything else to an IPv6 neighbour, the kernel sends the same solicitation.
             Outgoing::Solicit(ip) => self.allowed(ip.into(), &TECHNIQUES).map(|()| Cost::default()),
             Outgoing::Syn(ip, 53) | Outgoing::Udp(ip, 53) if self.name_servers.contains(&ip) => {
                 self.names().map(|()| of_sensor(1))
@@ -246,7 +246,7 @@ impl Rules {
             Outgoing::Tcp(ip, 53) if self.name_servers.contains(&ip) => self.names().map(|()| Cost::default()),
             Outgoing::Udp(ip, 5353) => self.allowed(ip, &["mdns"]).map(|()| to_host(ip, 1)),
             Outgoing::Udp(ip, 137) => self.allowed(ip, &["nbns"]).map(|()| to_host(ip, 1)),
-            // What follows in the connection was paid for with it.
+            // The later segments of the connection are paid for with the first one.
             Outgoing::Syn(ip, port) => self.port(ip, port).map(|()| to_host(ip, CONNECT)),
             Outgoing::Tcp(ip, port) => self.port(ip, port).map(|()| Cost::default()),
             Outgoing::Udp(..) | Outgoing::Unknown => Err("nothing that the sensor asks"),
@@ -259,7 +259,7 @@ impl Rules {
         if is_allowed { Ok(()) } else { Err("nobody may ask for names") }
     }
 
-    /// All nodes of a segment may be asked only where nobody is excepted.
+    /// All nodes of a segment may be asked only where no host is excepted.
     fn everybody(&self) -> Result<(), &'static str> {
         if self.is_quiet {
             return Err("quiet hours");
@@ -385,7 +385,7 @@ fn never(random: &mut Random) -> Vec<IpNet> {
     subset(random, &all, 1).iter().filter_map(|text| text.parse().ok()).collect()
 }
 
-/// Each with an even chance, and at least so many.
+/// Each with a chance of one half, but at least so many.
 fn subset<T: Copy + PartialEq>(random: &mut Random, all: &[T], least: usize) -> Vec<T> {
     let mut chosen: Vec<T> = all.iter().copied().filter(|_| random.below(2) == 0).collect();
     while chosen.len() < least {
@@ -402,7 +402,7 @@ pub fn pick<T: Copy>(random: &mut Random, all: &[T]) -> T {
     all[random.below(all.len())]
 }
 
-/// A single address is written as one.
+/// A single address is written without a prefix length.
 fn prefix_words(prefix: IpNet) -> String {
     if prefix.prefix_len() == prefix.max_prefix_len() { prefix.addr().to_string() } else { prefix.to_string() }
 }

@@ -1,4 +1,5 @@
-//! What must be known of a network in the end: the inventory's essence, as rows say it and as the stories write it down.
+//! What must be known of a network in the end: the main facts of the inventory, taken from rows or written by the
+//! stories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -15,12 +16,12 @@ use sensor_core::types::{Mac, Segment, Timestamp};
 /// A station on its segment.
 pub type Place = (Segment, Mac);
 
-/// The inventory's essence. What is known of a host stands at each of its stations.
+/// The main facts of an inventory. What is known of a host is listed for each of its stations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// Holders of each address, most recent first.
     pub holders: BTreeMap<(Segment, IpAddr), Vec<Mac>>,
-    /// First and last word of each station.
+    /// When each station was heard first and last.
     pub stations: BTreeMap<Place, (Timestamp, Timestamp)>,
     /// Stations that are one machine; every other station is a host by itself.
     pub machines: BTreeSet<BTreeSet<Place>>,
@@ -32,48 +33,48 @@ pub struct Known {
     pub answered: BTreeMap<Place, BTreeSet<(&'static str, u16, Source)>>,
     /// What each host is for.
     pub host_roles: BTreeMap<Place, BTreeSet<HostRole>>,
-    /// What each host is taken for, where it is: operating system and kind.
+    /// The guess for each host that has one: operating system and kind.
     pub guesses: BTreeMap<Place, Guess>,
-    /// Ports of machines that speak on a segment.
+    /// Switch ports that announce themselves on a segment.
     pub ports: BTreeSet<Port>,
-    /// Who plays which role.
+    /// Which addresses and stations have which role.
     pub roles: BTreeSet<(Segment, Role, IpAddr, Mac)>,
 }
 
-/// A service's essence.
+/// The main facts of a service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
     /// Its name.
     pub instance: String,
     /// Its port.
     pub port: u16,
-    /// Withdrawn.
+    /// Whether it was withdrawn.
     pub closed: bool,
 }
 
 /// Operating system and kind.
 pub type Guess = (Option<String>, Option<String>);
 
-/// The essence of a port that speaks.
+/// The main facts of a switch port that announces itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Port {
     /// Its station.
     pub place: Place,
-    /// By which protocol.
+    /// The protocol of the announcement.
     pub source: Source,
-    /// Whose it is.
+    /// The chassis that it belongs to.
     pub chassis: String,
-    /// Which it is.
+    /// The port's own name.
     pub port: String,
-    /// What its machine is called.
+    /// The name of its machine.
     pub name: Option<String>,
-    /// Its machine is a switch.
+    /// Whether its machine is a switch.
     pub bridges: bool,
-    /// It took its word back, or did not renew it.
+    /// Whether its announcement was withdrawn or has expired.
     pub gone: bool,
 }
 
-/// Rows in the form in which the truth is written.
+/// The main facts of these rows.
 pub fn known(rows: &Rows) -> Known {
     let mut known = Known::default();
     let mut stations: BTreeMap<HostId, BTreeSet<Place>> = BTreeMap::new();

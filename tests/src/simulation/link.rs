@@ -1,4 +1,4 @@
-//! Stories of what switches, telephones and routers tell each other: LLDP, CDP, the spanning tree, first-hop redundancy.
+//! Stories of switches, telephones and routers: LLDP, CDP, the spanning tree, first-hop redundancy.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -19,9 +19,10 @@ use sensor_core::wire::redundancy::Protocol;
 use sensor_core::wire::{cdp, lldp, stp};
 
 use super::known::{Known, Port};
-use super::{Someone, Teller, Told, arp, four};
+use super::lan::Told;
+use super::teller::{Someone, Teller, arp, four};
 
-/// Ports whose word ended before the input did are gone.
+/// Marks the ports as gone whose announcement expired before the input ended.
 pub(super) fn lapse(known: &mut Known, lapses: &[(Port, Timestamp)], end: Timestamp) {
     for (port, _) in lapses.iter().filter(|(_, until)| *until <= end) {
         known.ports.remove(port);
@@ -30,7 +31,8 @@ pub(super) fn lapse(known: &mut Known, lapses: &[(Port, Timestamp)], end: Timest
 }
 
 impl Teller {
-    /// A switch's port speaks, and perhaps the switch itself; it is rebooted, and the sensor is plugged into another port.
+    /// A switch port announces itself, and perhaps the switch does; it is rebooted, and the sensor is plugged into
+    /// another port.
     pub(super) fn switch(&mut self) {
         let (port, base) = (self.someone(), self.someone());
         let name = word("sw", &base);
@@ -58,7 +60,7 @@ impl Teller {
         self.lldp_of_switch(&port, &base, 7, 120);
         let mut ports = vec![port.mac];
         if self.rng.one_in(2) {
-            // Where it is managed was told with it: its own word for that is no news.
+            // Its management address was reported with it, so its own ARP for that address is no news.
             self.arp(base.mac, base.ip, ArpOperation::Gratuitous);
             self.holds(base.ip, base.mac);
             ports.push(base.mac);
@@ -82,7 +84,7 @@ impl Teller {
         self.is_one(&ports);
     }
 
-    /// A telephone says what it is to the switch and to the DHCP server; after a reboot it has another address.
+    /// A telephone announces itself to the switch and the DHCP server; after a reboot it has another address.
     pub(super) fn telephone(&mut self, server: &Someone) -> bool {
         let host = self.someone();
         let name = word("SEP", &host);
@@ -114,7 +116,7 @@ impl Teller {
         true
     }
 
-    /// It bridges a radio network, and is nobody's switch.
+    /// It bridges to a radio network, and is no switch.
     pub(super) fn access_point(&mut self) {
         let host = self.someone();
         let name = word("ap", &host);
@@ -156,7 +158,7 @@ impl Teller {
         }
     }
 
-    /// Whoever leads speaks by the group's station (RFC 9568, section 7.2), and answers for it by its own
+    /// The master sends from the group's MAC (RFC 9568, section 7.2), and answers for it from its own
     /// (section 8.1.1: "the source address of the Ethernet frame of this ARP response is the physical MAC address").
     fn by_virtual_station(&mut self, protocol: Protocol, group: [u8; 6], ip: IpAddr, [one, two]: [&Someone; 2]) {
         let group = Mac(group);
@@ -190,7 +192,7 @@ impl Teller {
         }
     }
 
-    /// They have no station in common: the address passes from the one's to the other's.
+    /// The routers have no common MAC: the address passes from the MAC of one to that of the other.
     fn by_turns(&mut self, group: Mac, ip: IpAddr, [one, two]: [&Someone; 2]) {
         self.known.roles.insert((self.segment, Role::VirtualRouter, ip, group));
         for router in [one, two] {
@@ -233,7 +235,7 @@ impl Teller {
         self.tell_bare(Kind::NewHost, second);
     }
 
-    /// IPv6: the group's station advertises itself as a router, whoever leads.
+    /// IPv6: the group's MAC advertises itself as a router, whichever router is master.
     fn advertised(&mut self, group: Mac, [one, two]: [&Someone; 2]) {
         let ip = self.someone().link_local;
         self.redundant.insert((self.segment, ip));
@@ -318,9 +320,9 @@ impl Teller {
         self.says(Port { place, source: Source::Stp, chassis, port, name: None, bridges: true, gone: false }, 0);
     }
 
-    /// A port said something: it is there from now on, for as long as it said, 0 for good.
+    /// A port announced itself: it is there from now on, for as long as it said; 0: for good.
     fn says(&mut self, port: Port, ttl_s: u16) {
-        // When the last frame of it was sent.
+        // When its last frame was sent.
         let at = self.known.stations.get(&port.place).map_or(self.now(), |(_, last)| *last);
         let is_it = |known: &Port| {
             let id = |port: &Port| (port.place, port.source, port.chassis.clone(), port.port.clone());
@@ -364,7 +366,7 @@ impl Teller {
     }
 }
 
-/// A name that nobody else in the segment has.
+/// A name that is unique in the segment.
 pub(super) fn word(kind: &str, of: &Someone) -> String {
     let [.., high, low] = of.mac.0;
     format!("{kind}-{high:x}{low:02x}")

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use sensor_core::inventory::event::Kind;
-use sensor_core::inventory::fingerprint::p0f::signature;
+use sensor_core::inventory::fingerprint::p0f;
 use sensor_core::inventory::model::host::HostRole;
 use sensor_core::inventory::model::role::Role;
 use sensor_core::inventory::model::source::Source;
@@ -20,8 +20,9 @@ use sensor_core::inventory::sighting::wsd::WsdClaim;
 use sensor_core::types::Text;
 use sensor_core::wire::{dhcpv6, membership, nbns, ssdp, wsd};
 
+use super::known::Service;
 use super::link::word;
-use super::{Service, Someone, Teller, four, solicit};
+use super::teller::{Someone, Teller, four, solicit};
 
 /// How Windows opens a connection.
 const WINDOWS: &str = "4:128+0:0:1460:64240,8:mss,nop,ws,nop,nop,sok:df,id+:0";
@@ -31,7 +32,7 @@ const LINUX: &str = "4:64+0:0:1460:65160,7:mss,sok,ts,nop,ws:df:0";
 const SMALL: &str = "4:64+0:0:1460:5840,0:mss:df:0";
 
 impl Teller {
-    /// A computer with Windows: it says its name by everything it has, changes its address, and is renamed.
+    /// A Windows computer: it announces its name by every protocol that it has, changes its address, and is renamed.
     pub(super) fn workstation(&mut self, server: &Someone) -> bool {
         let host = self.someone();
         let (name, upper) = (word("ws", &host), word("WS", &host));
@@ -69,7 +70,7 @@ impl Teller {
         }
         if self.rng.one_in(2) {
             let renamed = word("RE", &host);
-            // What comes within a minute of the other name is an alias.
+            // A second name within a minute is an alias.
             self.pause(61_000, 90_000);
             self.netbios(&host, ip, &renamed, 0);
             self.tell(Kind::NameChanged, host.ip, host.mac);
@@ -78,7 +79,7 @@ impl Teller {
         true
     }
 
-    /// A printer says what it is; after a reboot it has another address, and in the end it goes.
+    /// A printer announces itself; after a reboot it has another address, and in the end it leaves.
     pub(super) fn printer(&mut self) {
         let host = self.someone();
         let name = word("prn", &host);
@@ -116,7 +117,7 @@ impl Teller {
         }
     }
 
-    /// A server is heard to serve, and nothing else of it.
+    /// A server of which only answers from its ports are seen.
     pub(super) fn busy_server(&mut self) {
         let host = self.someone();
         self.arp(host.mac, host.ip, ArpOperation::Request);
@@ -177,7 +178,7 @@ impl Teller {
         self.pause(1, 300);
     }
 
-    /// By everything that a computer with Windows has.
+    /// By every protocol that a Windows computer has.
     fn introduces_itself(&mut self, host: &Someone, ip: IpAddr, name: &str, upper: &str) {
         self.opens(host, ip, WINDOWS);
         self.netbios(host, ip, upper, 0);
@@ -185,7 +186,7 @@ impl Teller {
         self.listens(host, ip, membership::Operation::Report);
         let said = MdnsClaim::Query { name: Text::new(b"wpad") };
         self.burst(host.mac, Some(ip), Claim::Llmnr(Box::new(Heard { said, is_near: true, port: 50_000 })));
-        // An answer goes to one station, with a hop limit that tells nothing.
+        // An answer is unicast, with a hop limit that does not show how far it came.
         let said = MdnsClaim::Address { name: Text::new(name.as_bytes()), addr: ip };
         self.burst(host.mac, Some(ip), Claim::Llmnr(Box::new(Heard { said, is_near: false, port: 5355 })));
         self.wsd(host, ip, wsd::MessageKind::Hello, "pub:Computer");
@@ -221,7 +222,7 @@ impl Teller {
         self.burst(host.mac, Some(ip), Claim::Wsd(Box::new(Heard { said, is_near: true, port: 3702 })));
     }
 
-    /// A port answers, and if it is TCP's it shows how.
+    /// A port answers; a TCP port also shows the fingerprint of its SYN-ACK.
     fn serves(&mut self, host: &Someone, protocol: &'static str, port: u16, print: Option<&str>) {
         let served = ServedClaim { protocol, port, hop_limit: Some(64) };
         self.burst(host.mac, Some(host.ip), Claim::Served(served));
@@ -238,13 +239,13 @@ impl Teller {
 
     fn shows(&mut self, host: &Someone, ip: IpAddr, print: Option<&str>, is_answer: bool) {
         let Some(print) = print else { return };
-        let syn = signature::observed(print, is_answer).expect("a notation that is read");
-        // The same frame said before that its sender is there.
+        let syn = p0f::signature::observed(print, is_answer).expect("a notation that is read");
+        // The sender's presence was counted with the same frame before.
         self.send_on(host.mac, host.mac, Some(ip), Claim::Syn(Box::new(syn)));
     }
 }
 
-/// What a printer, or who looks for one, says by SSDP.
+/// The SSDP message of a printer, or of a client that looks for one.
 fn device(what: &str, kind: ssdp::MessageKind, host: &Someone) -> ssdp::Message {
     let text = |text: &str| Some(Text::new(text.as_bytes()));
     let [.., high, low] = host.mac.0;

@@ -1,4 +1,4 @@
-//! Stories of who is behind a router, and of who is heard in a tunnel or a VLAN: these frames are real bytes, and go
+//! Stories of hosts behind a router, and of hosts in a tunnel or a VLAN: these frames are real bytes, and go
 //! through classifier and parsers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -23,11 +23,12 @@ use sensor_core::wire;
 use sensor_core::wire::{dhcpv6, nbns, ndp, ssdp, wsd};
 use sensor_ebpf::abi::TunnelKind;
 
-use super::{Sent, Someone, Teller, Told, four, message};
+use super::lan::Told;
+use super::teller::{Sent, Someone, Teller, four, message};
 use crate::frames;
 
 impl Teller {
-    /// A router sends on what others sent. Whoever they are, they are not the router.
+    /// A router forwards the frames of others: their addresses do not belong to the router.
     pub(super) fn forwarder(&mut self) {
         let (router, neighbour) = (self.someone(), self.someone());
         for host in [&router, &neighbour] {
@@ -51,7 +52,7 @@ impl Teller {
             let is_own_word = matches!(claim, Claim::Mdns(_));
             for _ in 0..1 + self.rng.below(3) {
                 self.send_on(router.mac, router.mac, Some(far), claim.clone());
-                // mDNS does not leave its link: whoever repeats it is there himself.
+                // mDNS does not leave its link, so a repeated message shows that its sender is there.
                 if is_own_word {
                     self.heard(router.mac);
                 }
@@ -59,14 +60,14 @@ impl Teller {
             }
         }
         self.relayed(&router);
-        // What a neighbour sent to another subnet comes back through the router, too.
+        // Frames that a neighbour sent to another subnet may come back through the router.
         let frame = Claim::Traffic(TrafficClaim { hop_limit: Some(63), frames: 1, bytes: 0 });
         self.send_on(router.mac, router.mac, Some(neighbour.ip), frame);
         let own = Claim::Traffic(TrafficClaim { hop_limit: Some(64), frames: 1, bytes: 0 });
         self.burst(router.mac, Some(router.ip), own);
     }
 
-    /// A router that says all that a router can say; it takes its leave and comes back.
+    /// A router whose advertisement has every option; it ends its service and comes back.
     pub(super) fn whole_router(&mut self) {
         let router = self.someone();
         let (IpAddr::V6(server), IpAddr::V6(far)) = (router.global, "2001:db8:77::".parse().expect("an address"))
@@ -138,7 +139,7 @@ impl Teller {
         self.taken_for(router.mac, None, Some("router"));
     }
 
-    /// An address of elsewhere: within the prefix that is configured, or not.
+    /// An address of another network: within the configured prefix, or outside.
     fn far(&mut self) -> IpAddr {
         let last = 1 + self.rng.below(250) as u8;
         match self.rng.below(4) {
@@ -149,7 +150,7 @@ impl Teller {
         }
     }
 
-    /// What somebody behind a router says. Who is known to forward may also bring what was said to a group.
+    /// A message from a host behind a router. A router that is known as one may also forward multicast.
     fn word_from_afar(&mut self, far: IpAddr, hop_limit: u8, is_group: bool) -> Claim {
         let (is_near, port) = (is_group && self.rng.one_in(2), 50_000);
         let name = Text::new(b"far-away");
@@ -202,7 +203,7 @@ impl Teller {
         }
     }
 
-    /// A relay passes on what a client of elsewhere says: neither is here.
+    /// A relay forwards a message of a client in another network: the client is not here.
     fn relayed(&mut self, router: &Someone) {
         let client = Mac([0x02, 0x99, 0, 0, 0, 1 + self.rng.below(250) as u8]);
         let claim = DhcpClaim {
@@ -219,7 +220,7 @@ fn prefix() -> ndp::Prefix {
     ndp::Prefix::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 64)
 }
 
-/// A way in which a frame is carried, and what the segment is called then.
+/// A kind of tunnel or tag, and the segment that results.
 #[derive(Clone, Copy)]
 struct Way {
     name: &'static str,
@@ -278,7 +279,7 @@ fn inner(host: &Someone) -> [Vec<u8>; 3] {
     ]
 }
 
-/// What each frame tells, through classifier and parsers.
+/// The sightings of each frame, through classifier and parsers.
 fn heard(frames: &[Vec<u8>]) -> Vec<Vec<Sighting>> {
     let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
     for (second, frame) in (0_u32..).zip(frames) {

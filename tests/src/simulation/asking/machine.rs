@@ -1,4 +1,4 @@
-//! A machine: how it answers each question, how late, how often, and what of it is lost on the way.
+//! A machine: how it answers each question, how late, how often, and which answers are lost on the way.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,13 +13,13 @@ use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::{Mac, Text};
 use sensor_core::wire::redundancy;
 
-use super::super::Rng;
-use super::{OWN_IP, START, Side, Word, segment};
+use super::common::{OWN_IP, START, segment};
+use crate::simulation::rng::Rng;
 
 /// A machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    /// Its station; zero behind a router.
+    /// Its MAC; zero behind a router.
     pub mac: Mac,
     /// Its addresses.
     pub ips: BTreeSet<IpAddr>,
@@ -29,7 +29,7 @@ pub struct Machine {
     pub near: bool,
     /// It answers echo.
     pub echo: bool,
-    /// It refuses or accepts connections; else it drops them.
+    /// It refuses or accepts connections; otherwise it drops them.
     pub tcp: bool,
     /// Ports that are open.
     pub open: BTreeSet<u16>,
@@ -47,11 +47,35 @@ pub struct Machine {
     looked_at: BTreeSet<(IpAddr, u16)>,
 }
 
+/// What a machine sends unasked.
+#[derive(Clone, Copy, Debug)]
+pub enum Word {
+    /// An announcement.
+    Announce(IpAddr),
+    /// Asks somebody else.
+    Ask(IpAddr),
+    /// A reply that was not asked for, to the sensor or to another station.
+    Forge(IpAddr, Side),
+    /// As a router of the redundancy group of this address and station.
+    Hello(IpAddr, Mac),
+    /// As a DHCP server: gives the address to a station.
+    Lease(IpAddr, Mac),
+}
+
+/// To which station something is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Another station.
+    Other,
+    /// The sensor.
+    Sensor,
+}
+
 /// How long the prober waits for sockets, in milliseconds.
 const TIMEOUT_MS: u64 = 1000;
 
 impl Machine {
-    /// One that answers everything at once.
+    /// A machine that answers everything at once.
     pub fn new(mac: Mac, ip: IpAddr) -> Self {
         Self {
             mac,
@@ -99,9 +123,9 @@ impl Machine {
         }
     }
 
-    /// What came of connecting to one of its ports.
+    /// The result of connecting to one of its ports.
     pub fn connect(&mut self, ip: IpAddr, port: u16, rng: &mut Rng) -> (u64, PortState) {
-        // What is lost at the very first look cannot be told from a port that is filtered.
+        // A loss at the very first look cannot be distinguished from a filtered port.
         let is_known = !self.looked_at.insert((ip, port));
         let is_lost = is_known && self.loses(Technique::Tcp, port, rng);
         if !self.present || !self.tcp || is_lost || self.late_ms >= TIMEOUT_MS {
@@ -111,7 +135,7 @@ impl Machine {
         (self.late_ms + 1 + rng.below(20), state)
     }
 
-    /// What it says unasked, if it is there.
+    /// What it sends unasked, if it is there.
     pub fn say(&self, word: Word) -> Option<Sighting> {
         let (ip, claim) = match word {
             Word::Announce(ip @ IpAddr::V4(_)) => (ip, arp(ArpOperation::Gratuitous, Ipv4Addr::UNSPECIFIED)),
@@ -185,7 +209,7 @@ impl Machine {
     }
 }
 
-/// What the prober and the name server say, whoever is there: ports that stayed silent, and names.
+/// What the prober and the name server answer for any address: ports that stayed silent, and names.
 pub fn answer_of_prober(ip: IpAddr, answered: Answer) -> Sighting {
     Sighting {
         at: START,

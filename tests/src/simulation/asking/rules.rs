@@ -1,4 +1,4 @@
-//! The rules of asking, once more and plainly: who may be asked what, and how much.
+//! The rules of asking, written independently of the planner: which host may be asked what, and how often.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -48,8 +48,8 @@ fn ports_are_allowed(network: &Network, question: &Question) -> bool {
     }
 }
 
-/// No second sees more than the rate and a burst, no host more in an hour than it may get. Of one life of the sensor:
-/// its buckets start full.
+/// No more packets in any second than the rate and a burst allow, and no more to a host in an hour than it may get. For
+/// one run of the sensor: its buckets start full.
 pub fn check_rates(policy: &Policy, sent: &[(Timestamp, Probe)]) -> Result<(), String> {
     let all: Vec<_> = sent.iter().map(|(at, probe)| (*at, probe.question.cost().sensor)).collect();
     check_window(&all, 1, policy.rate_per_s + (policy.rate_per_s / 4).max(3), "the sensor in a second")?;

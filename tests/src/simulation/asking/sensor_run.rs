@@ -1,4 +1,4 @@
-//! The sensor among the machines: a desk as in `sensor run`, on a queue of moments instead of a clock.
+//! The sensor among the machines: planner and correlator as in `sensor run`, on a queue of moments instead of a clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -15,26 +15,28 @@ use sensor_core::inventory::sighting::Sighting;
 use sensor_core::inventory::sighting::answer::{Answer, PortState};
 use sensor_core::types::{Mac, Timestamp};
 
-use super::super::Rng;
+use super::common::{OWN_MAC, RUN, START, at};
 use super::machine::{Machine, answer_of_prober, name_of};
-use super::{Happening, OWN_MAC, RUN, START, Script, at, rules};
+use super::rules;
+use super::script::{Happening, Script};
+use crate::simulation::rng::Rng;
 
-/// What came of a script.
+/// The result of a script.
 #[derive(Debug, Default, PartialEq)]
 pub struct Run {
-    /// What was told.
+    /// The reported events.
     pub events: Vec<Event>,
     /// What was asked, and when.
     pub sent: Vec<(Timestamp, Probe)>,
     /// What is known in the end.
     pub rows: Rows,
-    /// What became of answers, over all lives of the sensor.
+    /// How many answers came in time, twice, late or unasked, over all starts of the sensor.
     pub answers: [u64; 4],
     /// How often the sensor was started.
     pub starts: usize,
 }
 
-/// Lives through a script. Fails with the rule that was broken.
+/// Runs a script. Fails with the rule that was broken.
 pub fn live(script: &Script) -> Result<Run, String> {
     let mut world = World::new(script);
     world.run()?;
@@ -42,7 +44,7 @@ pub fn live(script: &Script) -> Result<Run, String> {
     Ok(world.done)
 }
 
-/// What is on its way.
+/// What is due at a moment.
 enum Thing {
     Answer(Sighting),
     Hearing,
@@ -62,16 +64,16 @@ struct World<'a> {
     deaf_until: Timestamp,
     /// Addresses that were heard.
     heard: BTreeSet<IpAddr>,
-    /// What this life of the sensor asked begins there.
+    /// Where the probes begin that were sent since the sensor was started last.
     life: usize,
     done: Run,
 }
 
 /// Settling time and time to explain, as `sensor run` has them.
 const THREE_SECONDS: Duration = Duration::from_secs(3);
-/// Losses are looked at this often.
+/// How often losses are checked.
 const LOOK: Duration = Duration::from_secs(1);
-/// The loop turns no faster.
+/// The shortest time between two turns of the loop.
 const TURN: Duration = Duration::from_millis(1);
 
 impl<'a> World<'a> {
@@ -164,7 +166,7 @@ impl<'a> World<'a> {
         if is_frame && self.now <= self.deaf_until && self.rng.one_in(2) {
             return;
         }
-        // The loop comes to it a little later.
+        // The loop handles it a little later.
         sighting.at = self.now;
         self.heard.extend(sighting.shows_life());
         desk.observe(&mut sighting, self.now, &mut self.done.events);

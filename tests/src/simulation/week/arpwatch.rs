@@ -9,7 +9,7 @@ use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::Mac;
 
-use super::DAY;
+use super::calendar::DAY;
 
 /// A line that it would write or mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ impl Line {
         matches!(self, Self::Changed | Self::FlipFlop | Self::NewActivity | Self::NewStation)
     }
 
-    /// Its own words.
+    /// arpwatch's own words for it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bogon => "bogon",
@@ -50,12 +50,12 @@ impl Line {
     }
 }
 
-/// What it keeps: for each address its stations, the latest first, and when each was heard last, in milliseconds.
+/// For each address its stations, the latest first, and when each was heard last, in milliseconds.
 #[derive(Debug)]
 pub struct Arpwatch {
     net: Ipv4Net,
     known: BTreeMap<Ipv4Addr, Vec<(Mac, u64)>>,
-    /// What it wrote: when (milliseconds), of which address, what.
+    /// The lines that it wrote: when (milliseconds), about which address, which line.
     pub lines: Vec<(u64, Ipv4Addr, Line)>,
 }
 
@@ -68,7 +68,7 @@ impl Arpwatch {
         Self { net, known: BTreeMap::new(), lines: Vec::new() }
     }
 
-    /// Hears a frame.
+    /// Reads a frame.
     pub fn hear(&mut self, now_ms: u64, sighting: &Sighting) {
         let (Claim::Arp(claim), Some(IpAddr::V4(ip))) = (&sighting.claim, sighting.ip) else { return };
         // Its sender address is zero.

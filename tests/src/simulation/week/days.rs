@@ -1,8 +1,9 @@
 //! What machines do by day and by night: when they come, go, rest and wake.
 
+use super::calendar::{DAY, HOUR, MINUTE};
 use super::hosts::Sort;
-use super::world::{Act, Group, World};
-use super::{DAY, HOUR, MINUTE};
+use super::talk;
+use super::world::{Act, Deed, Group, World};
 
 /// Tuesday and Thursday night.
 const FAIL_OVERS: [(u64, Group); 8] = [
@@ -27,7 +28,7 @@ pub fn dawn(world: &mut World, day: u64) {
     let docked = world.people.docked.clone();
     for number in 0..world.people.machines.len() {
         match world.machine(number).sort {
-            // Who comes later has his own story.
+            // Machines that come later belong to incidents.
             _ if number >= world.people.residents && world.machine(number).came_on.is_none() => {}
             Sort::Laptop if docked.iter().any(|(_, card)| *card == number) => {}
             Sort::Laptop => laptop(world, day, number, is_weekend),
@@ -43,7 +44,7 @@ pub fn dawn(world: &mut World, day: u64) {
     }
 }
 
-/// Whatever is always on is found there within the first twenty minutes.
+/// Machines that are always on join within the first twenty minutes.
 fn settle(world: &mut World, number: usize) {
     let at_ms = world.rng.below(20 * MINUTE);
     if number != world.people.bond[1] {
@@ -99,7 +100,7 @@ fn desktop(world: &mut World, day: u64, number: usize, is_weekend: bool) {
     world.later(goes, if is_proxied { Act::SleepByProxy(number) } else { Act::Leave(number) });
 }
 
-/// With its owner, and away now and then.
+/// It comes and goes with its owner, and is away now and then.
 fn phone(world: &mut World, day: u64, number: usize, is_weekend: bool) {
     let is_here = day == 0 || if is_weekend { world.rng.one_in(10) } else { !world.rng.one_in(8) };
     if !is_here {
@@ -118,7 +119,7 @@ fn phone(world: &mut World, day: u64, number: usize, is_weekend: bool) {
     world.later(goes, Act::Leave(number));
 }
 
-/// It sleeps, but for ten minutes now and then.
+/// It sleeps most of the time, and is awake for ten minutes now and then.
 fn printer(world: &mut World, day: u64, number: usize, is_weekend: bool) {
     if day == 0 {
         settle(world, number);
@@ -130,10 +131,10 @@ fn printer(world: &mut World, day: u64, number: usize, is_weekend: bool) {
     }
 }
 
-/// The scanner that the owner knows asks for every address, at two in the morning.
+/// The scanner that the owner has listed asks for every address, at two in the morning.
 fn nightly_scan(world: &mut World) {
     let scanner = world.people.scanner;
-    super::talk::scan(world, scanner, 2 * HOUR);
+    talk::scan(world, scanner, 2 * HOUR);
     let mac = world.machine(scanner).mac;
-    world.later(2 * HOUR + 5000, Act::Deed(super::world::Deed::Scan(mac, None)));
+    world.later(2 * HOUR + 5000, Act::Deed(Deed::Scan(mac, None)));
 }

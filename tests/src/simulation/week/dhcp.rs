@@ -1,10 +1,10 @@
-//! The DHCP server's book: who has which address, until when. A client keeps its address while nobody else got it; when
-//! no address is left that was never given, the one whose lease ended first is given on.
+//! The DHCP server's leases. A client keeps its address while no other client got it; when
+//! no address is left that was never leased, the one whose lease ended first is used again.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-/// The book.
+/// The leases.
 #[derive(Debug)]
 pub struct Book {
     /// Addresses never given, the next one last.
@@ -25,7 +25,7 @@ impl Book {
         Self { fresh, given: BTreeMap::new(), known: BTreeMap::new(), forced: None }
     }
 
-    /// The address of a client, from now on; and whether it had it before.
+    /// The address of a client from now on, and whether it had that before.
     pub fn give(&mut self, client: &[u8], now_ms: u64, lease_ms: u64) -> (Ipv4Addr, bool) {
         let is_his = |ip: &Ipv4Addr| self.given.get(ip).is_some_and(|(owner, _)| owner == client);
         let before = self.known.get(client).copied().filter(is_his);
@@ -39,7 +39,7 @@ impl Book {
         *self.given.iter().min_by_key(|(_, (_, until))| *until).expect("the pool is not empty").0
     }
 
-    /// An address that nobody was given so far and nobody will be.
+    /// An address that was never leased and never will be.
     pub fn withhold(&mut self) -> Ipv4Addr {
         self.fresh.remove(0)
     }

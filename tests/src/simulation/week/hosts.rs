@@ -1,22 +1,22 @@
-//! Kinds of machines, and how many of each live here.
+//! Kinds of machines, and how many of each there are.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use sensor_core::types::Mac;
 
-use super::super::Rng;
+use super::calendar::{DAY, HOUR};
 use super::words::{ClientWords, Server};
-use super::{DAY, HOUR};
+use crate::simulation::rng::Rng;
 
-/// What a machine is.
+/// A kind of machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// A laptop, or its docking station's network card.
     Laptop,
     /// A desktop computer.
     Desktop,
-    /// A telephone of somebody who works here.
+    /// The telephone of an employee.
     Phone,
     /// A virtual machine.
     Vm,
@@ -26,13 +26,13 @@ pub enum Sort {
     Thing,
     /// A machine with an address that was set by hand, always on.
     Fixed,
-    /// A server: always on, and the owner says so.
+    /// A server: always on, as the configuration says.
     Server,
     /// A router.
     Router,
     /// A device without IPv4.
     SixOnly,
-    /// Somebody who comes once, for an hour.
+    /// A guest's device, here once for an hour.
     Guest,
 }
 
@@ -54,9 +54,9 @@ pub enum Rotates {
 pub struct Machine {
     /// What it is.
     pub sort: Sort,
-    /// Its station.
+    /// Its MAC.
     pub mac: Mac,
-    /// What it says to DHCP servers.
+    /// Its DHCP options.
     pub words: ClientWords,
     /// Its client id is made from its MAC.
     pub id_is_mac: bool,
@@ -68,7 +68,7 @@ pub struct Machine {
     pub four: bool,
     /// It speaks IPv6.
     pub six: bool,
-    /// It asks whether anybody has an address before it uses it (RFC 5227).
+    /// It checks whether an address is free before it uses it (RFC 5227).
     pub checks: bool,
     /// Its name in mDNS.
     pub mdns: Option<String>,
@@ -82,21 +82,21 @@ pub struct Machine {
     pub rotates: Rotates,
     /// It answers echo.
     pub echo: bool,
-    /// It refuses or accepts connections; else it drops them.
+    /// It refuses or accepts connections; otherwise it drops them.
     pub tcp: bool,
     /// Ports that are open.
     pub open: BTreeSet<u16>,
-    /// It sleeps: its network card answers ARP and NDP, and nobody answers anything else.
+    /// It sleeps: its network card answers ARP and NDP, and nothing else is answered.
     pub asleep: bool,
-    /// It is there.
+    /// Whether it is switched on and connected.
     pub online: bool,
-    /// How often it came: what belongs to an earlier time is void.
+    /// How often it joined: acts that were planned before that are void.
     pub life: u32,
     /// Its IPv4 address at present.
     pub ip: Option<Ipv4Addr>,
     /// Its IPv6 addresses at present: link-local, stable, and temporary ones.
     pub sixes: Vec<Ipv6Addr>,
-    /// It looks like others in everything that it says.
+    /// Nothing that it sends distinguishes it from others of its kind.
     pub is_generic: bool,
     /// The station and address of its last lease.
     pub leased: Option<(Mac, Ipv4Addr)>,
@@ -105,7 +105,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine that answers everything and says little.
+    /// A machine that answers everything and sends little.
     pub fn new(sort: Sort, mac: Mac) -> Self {
         Self {
             sort,
@@ -139,15 +139,15 @@ impl Machine {
 
 /// The gateway's address, which two routers share.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 1);
-/// Its station.
+/// Its MAC.
 pub const GATEWAY_MAC: Mac = Mac([0, 0, 0x5e, 0, 1, 10]);
 /// A second one, of another protocol.
 pub const HSRP_IP: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 254);
-/// Its station.
+/// Its MAC.
 pub const HSRP_MAC: Mac = Mac([0, 0, 0x0c, 7, 0xac, 5]);
 /// An address that two servers share by VRRP without a station of its own.
 pub const SHARED_IP: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 200);
-/// The sensor's station.
+/// The sensor's MAC.
 pub const OWN_MAC: Mac = Mac([0x00, 0x16, 0x3e, 0, 0, 1]);
 /// The sensor's address.
 pub const OWN_IP: Ipv4Addr = Ipv4Addr::new(10, 20, 0, 99);
@@ -157,12 +157,12 @@ pub const PREFIXES: [Ipv6Addr; 2] =
 /// The name server that routers announce.
 pub const RDNSS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x20, 0, 0, 0, 0, 0x53);
 
-/// The machines, and where the ones are that others have to do with.
+/// The machines, and the numbers of those with a special part.
 #[derive(Clone, Debug, Default)]
 pub struct Population {
-    /// All of them; who comes later stands behind those who live here.
+    /// All of them; those that come later follow the residents.
     pub machines: Vec<Machine>,
-    /// How many live here from the begin.
+    /// How many residents there are.
     pub residents: usize,
     /// The two routers of the gateway's group.
     pub routers: [usize; 2],
@@ -178,9 +178,9 @@ pub struct Population {
     pub bond: [usize; 2],
     /// A machine of a Microsoft load-balancing cluster.
     pub cluster: usize,
-    /// Answers for computers that sleep.
+    /// The sleep proxy.
     pub sleep_proxy: usize,
-    /// Those for which it does.
+    /// The computers that it answers for.
     pub proxied: Vec<usize>,
     /// Laptops, and the network cards of their docking stations.
     pub docked: Vec<(usize, usize)>,
@@ -222,7 +222,7 @@ impl Maker {
         Mac([vendor[0], vendor[1], vendor[2], high, middle, low])
     }
 
-    /// A computer of one of three systems.
+    /// A computer with one of three systems.
     pub fn computer(&mut self, sort: Sort) -> Machine {
         match self.rng.below(5) {
             0 | 1 => self.windows(sort),
@@ -280,7 +280,7 @@ impl Maker {
     pub fn android(&mut self, sort: Sort) -> Machine {
         let mac = random_mac(&mut self.rng);
         self.number += 1;
-        // Some begin as their maker's do, some with their owner's name.
+        // Some names begin with the vendor's default, some with the owner's name.
         let name = match self.number % 2 {
             0 => format!("Galaxy-of-person-{}", self.number),
             _ => format!("person-{}s-S23", self.number),
@@ -290,7 +290,7 @@ impl Maker {
         Machine { words, six: true, lease_ms: 8 * HOUR, tcp: false, ..Machine::new(sort, mac) }
     }
 
-    /// A phone that calls itself as all of its kind do.
+    /// A phone with the default name of its model.
     pub fn iphone(&mut self, sort: Sort) -> Machine {
         let mac = random_mac(&mut self.rng);
         let words = ClientWords { name: Some("iPhone".to_owned()), class: None, parameters: &APPLE, client_id: None };
@@ -298,7 +298,7 @@ impl Maker {
         Machine { words, six: true, checks: true, lease_ms: 8 * HOUR, is_generic, ..Machine::new(sort, mac) }
     }
 
-    /// Something small that is always on.
+    /// A small device that is always on.
     pub fn thing(&mut self, sort: Sort) -> Machine {
         let mac = self.mac(AXIS);
         let name = Some(format!("thing-{}", self.number));
@@ -340,7 +340,7 @@ impl Maker {
         Machine { words, mdns, instance, open: [80, 443].into(), asleep: true, ..Machine::new(Sort::Printer, mac) }
     }
 
-    /// The phones: how much of what they say stays the same when their MAC does not.
+    /// The phones, by how much of what they send stays the same when their MAC changes.
     fn phones(&mut self, machines: &mut Vec<Machine>) {
         for number in 0..120_u64 {
             let mut phone = if number < 50 { self.android(Sort::Phone) } else { self.iphone(Sort::Phone) };
@@ -361,7 +361,7 @@ impl Maker {
                     phone.model = Some(["D53gAP", "D63AP", "D73AP"][usize::try_from(number % 3).unwrap_or(0)]);
                     phone.rotates = Rotates::Daily;
                 }
-                // Nothing that tells it from the others of its kind; it takes another MAC once in a while.
+                // Nothing distinguishes it from others of its kind; it changes its MAC once in a while.
                 _ => {
                     phone.id_is_mac = true;
                     phone.rotates = Rotates::Once(1 + self.rng.below(4));
@@ -372,14 +372,14 @@ impl Maker {
     }
 }
 
-/// A MAC that a system made up.
+/// A random, locally administered MAC.
 pub fn random_mac(rng: &mut Rng) -> Mac {
     let [a, b, c, d, e, f, ..] = rng.number().to_be_bytes();
-    // No hypervisor's prefix.
+    // Not the prefix of a hypervisor.
     Mac([(a & 0xf0) | 0x0a, b | 1, c, d, e, f])
 }
 
-/// Everybody who lives here.
+/// All residents.
 pub fn population(maker: &mut Maker) -> Population {
     let mut p = Population::default();
     let low = |last| Ipv4Addr::new(10, 20, 0, last);
@@ -450,7 +450,7 @@ pub fn population(maker: &mut Maker) -> Population {
 }
 
 impl Population {
-    /// The DHCP server as it presents itself.
+    /// The DHCP server's MAC, address and router.
     pub fn server(&self) -> Server {
         Server { mac: self.machines[self.dhcp].mac, ip: self.machines[self.dhcp].fixed[0], router: GATEWAY }
     }

@@ -1,8 +1,8 @@
-//! The mirror port: one frame in a thousand is lost and nobody says so, one in ten comes twice, one in a hundred comes late.
+//! The mirror port: one frame in a thousand is lost unnoticed, one in ten comes twice, one in a hundred comes late.
 
-use super::super::Rng;
+use crate::simulation::rng::Rng;
 
-/// What becomes of frames on their way to the sensor.
+/// Loses, doubles and delays frames on their way to the sensor.
 #[derive(Debug)]
 pub struct Mirror {
     rng: Rng,

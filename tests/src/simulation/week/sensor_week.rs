@@ -1,4 +1,4 @@
-//! The sensor among the machines for a week: a desk as in `sensor run`, on simulated time.
+//! The sensor among the machines for a week: planner and correlator as in `sensor run`, on simulated time.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -18,19 +18,21 @@ use sensor_core::inventory::sighting::Sighting;
 use sensor_core::types::Mac;
 
 use super::arpwatch::Arpwatch;
-use super::hosts::{OWN_IP, OWN_MAC, PREFIXES, Sort};
-use super::incidents::{Incident, plant};
+use super::calendar::{DAY, DAYS, HOUR, LEARNING_MS, SECOND, START, at, segment};
+use super::hosts::{Machine, OWN_IP, OWN_MAC, PREFIXES, Sort};
+use super::incidents::plant;
+use super::plot::Incident;
 use super::world::{Act, Deed, Rotation, World};
-use super::{DAY, DAYS, HOUR, LEARNING_MS, SECOND, at, segment, talk};
+use super::{acts, talk};
 
-/// What came of a week.
+/// The result of a week.
 #[derive(Debug)]
 pub struct Week {
     /// The seed.
     pub seed: u64,
-    /// What was told.
+    /// The reported events.
     pub events: Vec<Event>,
-    /// When each of them was told, in milliseconds.
+    /// When each of them was reported, in milliseconds.
     pub told_at: Vec<u64>,
     /// What was planted.
     pub incidents: Vec<Incident>,
@@ -60,7 +62,7 @@ impl Week {
     }
 }
 
-/// Lives through the week of a seed.
+/// Simulates the week of a seed.
 pub fn live(seed: u64) -> Week {
     let begun = Instant::now();
     let mut world = World::new(seed);
@@ -97,9 +99,9 @@ struct Run {
     arpwatch: Arpwatch,
     desk: Option<Core>,
     rows: Rows,
-    /// What is told of what was found.
+    /// Decides what is reported of what was found.
     judge: Judge,
-    /// What was found since the last turn.
+    /// Events of the correlator since the last turn.
     fresh: Vec<Event>,
     next_event_id: u64,
     events: Vec<Event>,
@@ -117,7 +119,7 @@ impl Run {
         let mut now = 0;
         loop {
             let wake = self.desk.as_ref().and_then(|desk| desk.poll_timeout(at(now)));
-            // The loop turns no faster than once a millisecond.
+            // The loop turns at most once a millisecond.
             let wake = wake.map(|wake| ms_of(wake).max(now + 1));
             let Some(next) = [wake, self.world.next_at()].into_iter().flatten().min().filter(|next| *next < end) else {
                 return;
@@ -140,7 +142,7 @@ impl Run {
                 self.arpwatch.hear(self.world.now_ms, &sighting);
                 self.hear(*sighting);
             }
-            act => self.world.act(act),
+            act => acts::act(&mut self.world, act),
         }
     }
 
@@ -189,7 +191,7 @@ impl Run {
         }
     }
 
-    /// What was found is told, unless the owner's rules or a fold keep it back.
+    /// Reports what was found, unless the owner's rules or folding keep it back.
     fn tell(&mut self) {
         for mut event in self.fresh.drain(..) {
             self.next_event_id = event.id + 1;
@@ -218,7 +220,7 @@ impl Run {
         self.rows = desk.correlator.snapshot();
     }
 
-    /// What the owner wrote down: the network's prefixes, who serves and who routes.
+    /// The configuration: the network's prefixes, and which servers and routers are allowed.
     fn settings(&self) -> Settings {
         let people = &self.world.people;
         let macs = |numbers: &[usize]| numbers.iter().map(|number| people.machines[*number].mac).collect();
@@ -243,11 +245,11 @@ impl Run {
     }
 }
 
-/// What the owner wrote down of whom: servers and routers are always on, a bond's cards are one machine's, and there is
-/// somebody who may scan.
+/// The policy: servers and routers are always on, the cards of a bond belong to one machine, and one scanner
+/// is allowed.
 fn telling(world: &World) -> EventPolicy {
     let people = &world.people;
-    let of_sort = |machine: &&super::hosts::Machine| matches!(machine.sort, Sort::Router | Sort::Server);
+    let of_sort = |machine: &&Machine| matches!(machine.sort, Sort::Router | Sort::Server);
     let always_on = people.machines.iter().filter(of_sort).map(|machine| machine.mac).collect();
     let bond: BTreeSet<Mac> = people.bond.map(|card| people.machines[card].mac).into();
     EventPolicy {
@@ -260,7 +262,7 @@ fn telling(world: &World) -> EventPolicy {
 }
 
 fn ms_of(moment: sensor_core::types::Timestamp) -> u64 {
-    let nanos = moment.since(super::START).as_nanos();
+    let nanos = moment.since(START).as_nanos();
     u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 

@@ -1,4 +1,4 @@
-//! What machines say: when they come, as long as they are there, and when they are asked.
+//! What machines send: when they join, while they are there, and when they are asked.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use sensor_core::inventory::sighting::ndp::NdpClaim;
 use sensor_core::types::{Mac, Text};
 use sensor_core::wire::redundancy::Protocol;
 
+use super::calendar::{DAY, MINUTE, SECOND};
 use super::hosts::{GATEWAY, GATEWAY_MAC, HSRP_IP, HSRP_MAC, OWN_IP, PREFIXES, RDNSS, SHARED_IP, Sort};
 use super::words::{self, ClientWords};
 use super::world::{Act, Group, World, address};
-use super::{DAY, MINUTE, SECOND};
 
-/// A machine comes: it gets its addresses and says so.
+/// A machine joins: it gets its addresses and announces them.
 pub fn join(world: &mut World, number: usize) {
     if world.machine(number).online {
         return;
@@ -86,7 +86,7 @@ fn lease(world: &mut World, number: usize) {
     let machine = world.machine_mut(number);
     machine.ip = Some(ip);
     machine.leased = Some((mac, ip));
-    // Who wakes up speaks for itself again.
+    // A machine that wakes up answers for itself again.
     world.release(world.people.sleep_proxy, ip.into());
     world.hold(number, ip.into());
     if checks {
@@ -105,7 +105,7 @@ fn lease(world: &mut World, number: usize) {
     world.later(lease_ms / 2, Act::Renew(number, life));
 }
 
-/// A lease at half its time is made longer, from client to server (RFC 2131, section 4.4.5).
+/// A lease at half its time is renewed, by unicast (RFC 2131, section 4.4.5).
 pub fn renew(world: &mut World, number: usize, life: u32) {
     let machine = world.machine(number);
     let Some(ip) = machine.ip.filter(|_| machine.life == life) else { return };
@@ -128,7 +128,7 @@ fn join_six(world: &mut World, number: usize) {
     let stable = interface_id(mac);
     let own = address(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), stable);
     let mut addresses = vec![own];
-    // Routers and what has no owner keep to one address for each prefix.
+    // Routers and devices without a user have one address for each prefix.
     let is_private = matches!(world.machine(number).sort, Sort::Laptop | Sort::Desktop | Sort::Phone | Sort::Guest);
     for prefix in PREFIXES {
         addresses.push(address(prefix, stable));
@@ -166,7 +166,7 @@ pub fn link_local(mac: Mac) -> Ipv6Addr {
     address(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), interface_id(mac))
 }
 
-/// It says its names to everybody, twice.
+/// It announces its names, twice.
 pub fn announce_names(world: &mut World, number: usize, ms: u64) {
     let machine = world.machine(number);
     let Some(ip) = machine.ip else { return };
@@ -194,7 +194,7 @@ pub fn announce_names(world: &mut World, number: usize, ms: u64) {
     }
 }
 
-/// Some of what a machine says in a few minutes.
+/// Some of what a machine sends in a few minutes.
 pub fn chat(world: &mut World, number: usize, life: u32) {
     let machine = world.machine(number);
     if machine.life != life || !machine.online {
@@ -271,7 +271,7 @@ fn chat_six(world: &mut World, number: usize) {
     }
 }
 
-/// A cluster's machines answer by its station and send by their own (Microsoft network load balancing, unicast).
+/// The machines of a cluster answer with its MAC and send from their own (Microsoft network load balancing, unicast).
 fn speak_for_cluster(world: &mut World, number: usize) {
     let ip = world.machine(number).fixed[0];
     let [a, b, c, d] = ip.octets();
@@ -280,7 +280,7 @@ fn speak_for_cluster(world: &mut World, number: usize) {
     world.send(0, sensor_core::inventory::sighting::Sighting { frame_mac, ..reply });
 }
 
-/// A group's active member speaks for it; routers that speak IPv6 advertise.
+/// A group's active member sends its messages; IPv6 routers advertise.
 pub fn speak(world: &mut World, group: Group) {
     let minutes = if group == Group::Vrrp { 5 } else { 10 };
     world.later(minutes * MINUTE, Act::Speak(group));
@@ -374,7 +374,7 @@ pub fn scan(world: &mut World, number: usize, in_ms: u64) {
     }
 }
 
-/// What comes back to a question of the sensor's.
+/// The answers to a question of the sensor.
 pub fn answer(world: &mut World, probe: &Probe) {
     let ip = probe.ip;
     let holders = world.holders.get(&ip).cloned().unwrap_or_default();
@@ -426,7 +426,7 @@ pub fn answer(world: &mut World, probe: &Probe) {
     }
 }
 
-/// Before it sends, the sensor's own kernel asks for the neighbour, and whoever has the address answers.
+/// Before it sends, the sensor's own kernel resolves the neighbour, and the holder of the address answers.
 fn resolve(world: &mut World, ip: IpAddr, holders: &[(usize, Mac)]) {
     for &(_, mac) in holders {
         match ip {
@@ -436,7 +436,7 @@ fn resolve(world: &mut World, ip: IpAddr, holders: &[(usize, Mac)]) {
     }
 }
 
-/// A frame that answers: it reaches the sensor itself, and may be mirrored besides.
+/// A frame that answers: it reaches the sensor itself, and may also come through the mirror port.
 fn reply(world: &mut World, sighting: sensor_core::inventory::sighting::Sighting) {
     let ms = 1 + world.rng.below(20);
     if world.rng.one_in(10) {
@@ -450,7 +450,7 @@ fn socket(world: &mut World, ip: IpAddr, ms: u64, answer: Answer) {
     world.later(ms, Act::Answer(Box::new(sighting)));
 }
 
-/// What a client says to a DHCP server, unasked and alone.
+/// A single message of a client to a DHCP server.
 pub fn discover(world: &mut World, ms: u64, mac: Mac, client: &ClientWords) {
     world.send(ms, words::dhcp_from_client(mac, words::dhcp_client(client, DhcpMessage::Discover)));
 }

@@ -1,4 +1,4 @@
-//! What came of a week: each incident told once and rightly, or not; and what was told that never happened.
+//! Judges a week: whether each incident was reported once and correctly, and what was reported without a cause.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,36 +6,36 @@ use std::fmt;
 use sensor_core::inventory::event::{Event, Kind, Severity};
 use sensor_core::types::Mac;
 
-use super::incidents::Sign;
+use super::calendar::{DAY, HOUR, MINUTE, START};
+use super::plot::Sign;
 use super::sensor_week::Week;
-use super::{DAY, HOUR, MINUTE, START};
 
-/// The judgement of a week.
+/// The result of the comparison.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// What had to be told.
+    /// How many events had to be reported.
     pub planted: usize,
-    /// What was told of it, once and with the right reason.
+    /// How many of them were reported, once and with the right reason.
     pub told: usize,
-    /// What was not told, was told twice, or with another reason: a line each.
+    /// Events that were not reported, reported twice, or with another reason: a line each.
     pub faults: Vec<String>,
-    /// Events of nothing: by severity.
+    /// False events, by severity.
     pub false_events: BTreeMap<Severity, usize>,
-    /// Those of `notice` and more: a line each.
+    /// False events of severity `notice` and higher: a line each.
     pub false_lines: Vec<String>,
-    /// Those of `notice` and more, by kind, reason and the machine's story.
+    /// False events of severity `notice` and higher, by kind, reason and the machine's part in the week.
     pub false_stories: BTreeMap<String, usize>,
-    /// Rotated MACs: told rightly, told of a wrong machine, not told; and all.
+    /// Rotated MACs: reported correctly, reported for a wrong machine, not reported; and all.
     pub rotations: [usize; 4],
-    /// Rotated MACs that were not told as such, by the machine's story and what was told instead.
+    /// Rotated MACs that were not reported as such, by the machine's part and what was reported instead.
     pub untold: BTreeMap<String, usize>,
-    /// Events for the record, which nobody is told of.
+    /// Events of severity `info`.
     pub recorded: usize,
-    /// arpwatch's mails: about what was planted, and others, after the first day.
+    /// arpwatch's mails after the first day: about the planted incidents, and others.
     pub arpwatch: [usize; 2],
 }
 
-/// Holds what was told against the truth.
+/// Compares what was reported with the truth.
 pub fn judge(week: &Week) -> Verdict {
     let mut verdict = Verdict::default();
     let mut signs = Signs::of(week);
@@ -97,7 +97,7 @@ impl Signs {
         Self { must, may, was_claimed: false }
     }
 
-    /// Finds what an event tells of; a line when it tells it wrongly or again.
+    /// Finds the incident of an event; returns a line if the event is wrong or a repeat.
     fn claim(&mut self, event: &Event, told_at: u64, story: &Stories<'_>) -> Option<String> {
         self.was_claimed = true;
         let of_event = |planted: &&mut Planted| planted.matches(event, told_at);
@@ -148,7 +148,7 @@ impl fmt::Display for Sign {
     }
 }
 
-/// Whose story an event belongs to.
+/// The part in the week of the machine that an event is about.
 struct Stories<'a> {
     week: &'a Week,
     machines: BTreeMap<Mac, usize>,
@@ -193,7 +193,7 @@ impl<'a> Stories<'a> {
         format!("{:?}{role}", machine.sort)
     }
 
-    /// An event as one can read it.
+    /// An event as a line of text.
     fn line(&self, event: &Event) -> String {
         let word = |what: Option<String>| what.map(|word| format!(" {word}")).unwrap_or_default();
         format!(
@@ -242,7 +242,7 @@ fn rotations(week: &Week, story: &Stories<'_>, untold: &mut BTreeMap<String, usi
     counts
 }
 
-/// Mails after the first day: of what was planted (the address, within the incident's time), and of anything else.
+/// Mails after the first day: about an incident (its address, within its time), and about anything else.
 fn arpwatch(week: &Week) -> [usize; 2] {
     let mut mails = [0; 2];
     let mailed = week.arpwatch.lines.iter().filter(|(at_ms, _, line)| line.is_mail() && *at_ms >= DAY);

@@ -1,4 +1,4 @@
-//! Single sightings: what one frame of each kind says. Their time is set when they are heard.
+//! Single sightings, one for each kind of frame. Their time is set when they arrive.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,9 +13,9 @@ use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::{Mac, Text};
 use sensor_core::wire::{nbns, ndp, redundancy};
 
-use super::{START, segment};
+use super::calendar::{START, segment};
 
-/// A sighting of a station that speaks for itself.
+/// A sighting whose frame comes from the station that it is about.
 pub fn word(mac: Mac, ip: Option<IpAddr>, claim: Claim) -> Sighting {
     Sighting { at: START, segment: segment(), frame_mac: mac, mac, ip, claim }
 }
@@ -40,12 +40,12 @@ pub fn ndp(mac: Mac, ip: Ipv6Addr, claim: NdpClaim) -> Sighting {
     word(mac, Some(ip.into()), Claim::Ndp(claim))
 }
 
-/// A neighbour advertisement that somebody else asked for, or we.
+/// A neighbour advertisement that the sensor or another host asked for.
 pub fn advert(mac: Mac, ip: Ipv6Addr, router: bool) -> Sighting {
     ndp(mac, ip, NdpClaim::Advert { router, solicited: true, asked: false })
 }
 
-/// A neighbour advertisement that nobody asked for.
+/// An unsolicited neighbour advertisement.
 pub fn unasked_advert(mac: Mac, ip: Ipv6Addr) -> Sighting {
     ndp(mac, ip, NdpClaim::Advert { router: false, solicited: false, asked: false })
 }
@@ -62,12 +62,12 @@ pub fn router_advert(mac: Mac, ip: Ipv6Addr, lifetime_s: u16, prefixes: &[Ipv6Ad
     ndp(mac, ip, NdpClaim::RouterAdvert(Box::new(advert)))
 }
 
-/// Frames that the kernel counted.
+/// Frames of a known station that the kernel counted.
 pub fn presence(mac: Mac, ip: IpAddr, frames: u64) -> Sighting {
     word(mac, Some(ip), Claim::Traffic(TrafficClaim { hop_limit: None, frames, bytes: frames * 400 }))
 }
 
-/// One frame that came straight from its sender.
+/// One frame that came directly from its sender.
 pub fn frame(mac: Mac, ip: IpAddr) -> Sighting {
     word(mac, Some(ip), Claim::Traffic(TrafficClaim { hop_limit: Some(64), frames: 1, bytes: 0 }))
 }
@@ -77,14 +77,14 @@ pub fn mdns(mac: Mac, ip: IpAddr, claim: MdnsClaim) -> Sighting {
     word(mac, Some(ip), Claim::Mdns(claim))
 }
 
-/// A NetBIOS name is registered.
+/// The registration of a NetBIOS name.
 pub fn netbios(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
     let name = nbns::Name { name: Text::new(name.to_ascii_uppercase().as_bytes()), suffix: 0 };
     let said = NbnsClaim::Address { name, group: false, addr: ip };
     word(mac, Some(ip.into()), Claim::Nbns(Box::new(Heard { said, is_near: true, port: 137 })))
 }
 
-/// Somebody looks for a name by LLMNR.
+/// An LLMNR query.
 pub fn llmnr(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
     let said = MdnsClaim::Query { name: Text::new(name.as_bytes()) };
     word(mac, Some(ip.into()), Claim::Llmnr(Box::new(Heard { said, is_near: true, port: 50_000 })))
@@ -110,7 +110,7 @@ pub fn redundancy(
     word(mac, Some(sender.into()), Claim::Redundancy(Box::new(message)))
 }
 
-/// What a DHCP client says of itself.
+/// The options of a DHCP client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientWords {
     /// Option 12.
@@ -152,7 +152,7 @@ pub fn dhcp_from_client(mac: Mac, claim: DhcpClaim) -> Sighting {
 /// A DHCP server and what it gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
-    /// Its station.
+    /// Its MAC.
     pub mac: Mac,
     /// Its address.
     pub ip: Ipv4Addr,

@@ -1,4 +1,4 @@
-//! Time passes among the machines: what is due, in order, and what the sensor hears of it.
+//! The network: its machines, and what is due when.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,62 +6,61 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::types::{Class, Mac};
 
-use super::super::Rng;
+use super::calendar::{DAY, DAYS, MINUTE};
 use super::dhcp::Book;
 use super::hosts::{Machine, Maker, Population, Rotates, population, random_mac};
 use super::mirror::Mirror;
-use super::talk;
-use super::{DAY, DAYS};
+use crate::simulation::rng::Rng;
 
 /// One thing that is due.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// A machine's day or part of it is talked through; void when the machine went meanwhile.
+    /// A machine sends its usual traffic; void when it has left meanwhile.
     Chat(usize, u32),
-    /// The plans of a day are made.
+    /// A day is planned.
     Dawn(u64),
-    /// Something about the sensor itself.
+    /// Something happens to the sensor itself.
     Deed(Deed),
     /// A frame arrives at the sensor.
     Frame(Box<Sighting>),
-    /// The same, as the answer to a question of the sensor's.
+    /// A frame arrives that answers a question of the sensor.
     Answer(Box<Sighting>),
-    /// A machine is switched on, or comes in.
+    /// A machine is switched on, or connects.
     Join(usize),
-    /// A machine is switched off, or goes.
+    /// A machine is switched off, or disconnects.
     Leave(usize),
     /// A machine's lease is at half its time.
     Renew(usize, u32),
-    /// A group of routers speaks.
+    /// A group of routers sends its messages.
     Speak(Group),
     /// A group's next member takes over.
     FailOver(Group),
-    /// A computer falls asleep, and its proxy speaks for it.
+    /// A computer falls asleep, and its proxy answers for it.
     SleepByProxy(usize),
     /// A printer wakes up for a while, or falls asleep again.
     Wake(usize, bool),
     /// A service of a machine is started or stopped.
     Serve(usize, u16, bool),
-    /// A machine is called otherwise from now on.
+    /// A machine has another name from now on.
     Rename(usize, String),
-    /// A station answers for an address from now on, or no more.
+    /// A machine answers for an address from now on, or no longer does.
     Vouch(usize, IpAddr, bool),
     /// The DHCP server gives this address to the next client without one.
     Force(Ipv4Addr),
 }
 
-/// What happens to the sensor, or what it is told by the kernel.
+/// What happens to the sensor, or what the kernel reports to it.
 #[derive(Clone, Debug)]
 pub enum Deed {
-    /// It is stopped, in order or not, and starts that much later (milliseconds).
+    /// It is stopped (cleanly, or else by a crash), and starts that much later (milliseconds).
     Restart(bool, u64),
     /// It starts.
     Start,
-    /// Frames were lost, and it knows.
+    /// Frames were lost, and the sensor knows.
     Loss(u64),
-    /// The kernel holds back a station's surplus.
+    /// The kernel polices a station that sends too much.
     Flood(Mac, Class),
-    /// The kernel counts a station that asks for very many addresses, or ports of this address.
+    /// The kernel counts a station that asks for very many addresses, or for very many ports of this address.
     Scan(Mac, Option<IpAddr>),
 }
 
@@ -96,28 +95,28 @@ pub struct Rotation {
 pub struct World {
     /// Milliseconds since the begin.
     pub now_ms: u64,
-    /// Who lives here.
+    /// The machines.
     pub people: Population,
-    /// Chance.
+    /// Random numbers.
     pub rng: Rng,
     /// Makes machines that come later.
     pub maker: Maker,
-    /// The DHCP server's book.
+    /// The DHCP server's leases.
     pub book: Book,
     /// Which member of each group is active.
     pub active: HashMap<Group, usize>,
-    /// Who answers for an address, and by which station.
+    /// Which machines answer for an address, and with which MAC.
     pub holders: HashMap<IpAddr, Vec<(usize, Mac)>>,
     /// Machines that took another MAC.
     pub rotations: Vec<Rotation>,
-    /// The port.
+    /// The mirror port.
     pub mirror: Mirror,
     queue: BTreeMap<(u64, u64), Act>,
     queued: u64,
 }
 
 impl World {
-    /// The network of a seed, before anybody is there.
+    /// The network of a seed, before any machine is there.
     pub fn new(seed: u64) -> Self {
         let mut maker = Maker::new(seed);
         let people = population(&mut maker);
@@ -140,7 +139,7 @@ impl World {
         }
         for group in [Group::Bond, Group::Hsrp, Group::Vrrp, Group::Shared] {
             world.active.insert(group, 0);
-            world.plan(super::MINUTE, Act::Speak(group));
+            world.plan(MINUTE, Act::Speak(group));
         }
         world
     }
@@ -169,7 +168,7 @@ impl World {
         self.plan(self.now_ms + ms, act);
     }
 
-    /// A frame is sent that much later; the mirror does with it what it does.
+    /// A frame is sent that much later, through the mirror port.
     pub fn send(&mut self, ms: u64, sighting: Sighting) {
         for delay in self.mirror.copies().into_iter().flatten() {
             self.later(ms + delay, Act::Frame(Box::new(sighting.clone())));
@@ -181,12 +180,12 @@ impl World {
         &self.people.machines[number]
     }
 
-    /// As [`World::machine`], to be changed.
+    /// As [`World::machine`], mutable.
     pub fn machine_mut(&mut self, number: usize) -> &mut Machine {
         &mut self.people.machines[number]
     }
 
-    /// One more machine, which is not there yet.
+    /// Adds a machine, which is not there yet.
     pub fn add(&mut self, machine: Machine) -> usize {
         self.people.machines.push(machine);
         self.people.machines.len() - 1
@@ -198,7 +197,7 @@ impl World {
         self.hold_as(number, mac, ip);
     }
 
-    /// As [`World::hold`], by another station of its own.
+    /// As [`World::hold`], with another MAC of the machine.
     pub fn hold_as(&mut self, number: usize, mac: Mac, ip: IpAddr) {
         let holders = self.holders.entry(ip).or_default();
         if !holders.contains(&(number, mac)) {
@@ -206,14 +205,14 @@ impl World {
         }
     }
 
-    /// A machine answers for an address no more.
+    /// A machine no longer answers for an address.
     pub fn release(&mut self, number: usize, ip: IpAddr) {
         if let Some(holders) = self.holders.get_mut(&ip) {
             holders.retain(|(holder, _)| *holder != number);
         }
     }
 
-    /// A machine goes: nobody answers for it.
+    /// A machine leaves: its addresses are no longer answered for.
     pub fn leave(&mut self, number: usize) {
         let machine = self.machine_mut(number);
         machine.online = false;
@@ -248,36 +247,9 @@ impl World {
             Rotates::Always => true,
         }
     }
-
-    /// Does what a machine or a group does.
-    pub fn act(&mut self, act: Act) {
-        match act {
-            Act::Answer(_) | Act::Deed(_) | Act::Frame(_) => {}
-            Act::Chat(number, life) => talk::chat(self, number, life),
-            Act::Dawn(day) => super::days::dawn(self, day),
-            Act::FailOver(group) => talk::fail_over(self, group),
-            Act::Force(ip) => self.book.forced = Some(ip),
-            Act::Join(number) => talk::join(self, number),
-            Act::Leave(number) => self.leave(number),
-            Act::Rename(number, name) => self.machine_mut(number).words.name = Some(name),
-            Act::Renew(number, life) => talk::renew(self, number, life),
-            Act::Serve(number, port, true) => drop(self.machine_mut(number).open.insert(port)),
-            Act::Serve(number, port, false) => drop(self.machine_mut(number).open.remove(&port)),
-            Act::SleepByProxy(number) => talk::sleep_by_proxy(self, number),
-            Act::Speak(group) => talk::speak(self, group),
-            Act::Vouch(number, ip, true) => self.hold(number, ip),
-            Act::Vouch(number, ip, false) => self.release(number, ip),
-            Act::Wake(number, is_awake) => {
-                self.machine_mut(number).asleep = !is_awake;
-                if is_awake {
-                    talk::announce_names(self, number, 100);
-                }
-            }
-        }
-    }
 }
 
-/// The address that a machine makes of a prefix and a number.
+/// The address with this prefix and interface number.
 pub fn address(prefix: Ipv6Addr, number: u64) -> Ipv6Addr {
     Ipv6Addr::from(u128::from(prefix) | u128::from(number))
 }
