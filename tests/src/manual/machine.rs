@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use sensor::export::journal::Journal;
-use sensor::export::record::EventRecord;
-use sensor::types::Timestamp;
+use sensor::export::record::event::EventRecord;
+use sensor_core::types::Timestamp;
 use tempfile::TempDir;
 
 use super::command::Work;
