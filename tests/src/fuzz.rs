@@ -163,7 +163,7 @@ pub fn mdns(data: &[u8]) {
 /// TCP's opening segments: the notation says all that is kept, and p0f's notation is never refused by its own reader.
 pub fn syn(data: &[u8]) {
     if let Ok(Some(syn)) = syn_message::parse(data) {
-        assert!(syn.layout.kinds().len() <= syn_message::OPTIONS_MAX);
+        assert!(syn.layout.kinds().len() <= syn_message::layout::OPTIONS_MAX);
         let read = signature::observed(&format!("{syn:#}"), syn.is_answer).expect("what is kept is read again");
         assert_eq!(syn_message::Syn { headers_len: syn.headers_len, ..read }, syn);
         assert!(signature::Signature::parse(&syn.to_string().replace("+?:", ":")).is_ok(), "{syn}");
