@@ -1,5 +1,5 @@
-//! What the program has, read from its code: commands and options (clap), configuration keys (the structs that serde fills),
-//! and the names that occur in its sources.
+//! What the program has, read from its code: commands and options (clap), configuration keys (their own list), and the names
+//! that occur in its sources.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command, CommandFactory as _};
 use sensor::cli::Cli;
+use sensor::config::reference::Section;
 
 use crate::bpf::root;
 
@@ -98,20 +99,26 @@ fn row(arg: &Arg) -> String {
     format!("| {option} | {value} | {variable} | {help} |\n")
 }
 
-/// The structs that serde fills from TOML, with their fields: configuration keys. Read from the sources, because the structs
-/// are nobody's but the configuration's.
-pub fn key_structs() -> BTreeMap<String, BTreeSet<String>> {
-    let mut structs = BTreeMap::new();
-    for (path, text) in sources() {
-        let of_config = path.components().any(|part| part.as_os_str().to_str().unwrap().starts_with("config"));
-        if of_config || path.ends_with("probe/snmp.rs") {
-            let file = path.file_name().unwrap().to_str().unwrap().to_owned();
-            structs.extend(structs_of(&text).into_iter().map(|(name, fields)| (format!("{file}: {name}"), fields)));
-        }
-    }
-    structs
+/// The keys of the configuration file, by the heading of their table in the manual.
+pub fn keys() -> BTreeMap<String, BTreeSet<String>> {
+    let section = |section: Section| {
+        let keys = section.keys.into_iter().map(|key| key.name.to_owned()).collect();
+        (section.title.to_owned(), keys)
+    };
+    let mut keys: BTreeMap<String, BTreeSet<String>> =
+        sensor::config::reference::reference().into_iter().map(section).collect();
+    keys.insert("SNMP credentials".to_owned(), credentials());
+    keys
 }
 
+/// The keys of the file of SNMP credentials. Read from the source, because the struct is the prober's own.
+fn credentials() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join("sensor/src/probe/snmp.rs")).unwrap();
+    let structs = structs_of(&text).into_iter().map(|(_, fields)| fields);
+    structs.max_by_key(BTreeSet::len).unwrap()
+}
+
+/// The structs that serde fills, with their fields.
 fn structs_of(text: &str) -> Vec<(String, BTreeSet<String>)> {
     let mut structs = Vec::new();
     let mut derives = false;

@@ -114,7 +114,11 @@ fn a_circle_would_be_found() {
     write("b.rs", "//! B.\npub struct B;\nfn f() { println!(\"{:?}\", super::c::g(1)); }\n");
     write("c.rs", "//! C.\n#[cfg(test)]\nmod tests { use crate::a::A; }\n");
     let sizes = |house: &Crate| house.circles().iter().map(Vec::len).collect::<Vec<usize>>();
-    assert_eq!(sizes(&Crate::read(folder.path(), "", "house").unwrap()), Vec::<usize>::new(), "tests' imports are no arrows");
+    assert_eq!(
+        sizes(&Crate::read(folder.path(), "", "house").unwrap()),
+        Vec::<usize>::new(),
+        "tests' imports are no arrows"
+    );
     write("c.rs", "//! C.\npub fn g(_: u8) -> Option<crate::a::A> { None }\n");
     assert_eq!(sizes(&Crate::read(folder.path(), "", "house").unwrap()), [3], "also through a macro's arguments");
 }
