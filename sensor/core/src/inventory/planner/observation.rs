@@ -31,61 +31,49 @@ pub(super) struct Observation {
 impl Observation {
     /// Reads a sighting; `own_ips` tell replies to us from replies to others.
     pub fn of(sighting: &Sighting, own_ips: &BTreeSet<IpAddr>) -> Self {
-        let nothing = Self { is_heard: false, in_use: false, mac: sighting.mac, answers_by: None, open_port: None };
-        let known = Self { is_heard: true, in_use: true, ..nothing };
+        let in_use = sighting.shows_life().is_some();
+        // Where nothing else is said below, a host is heard by what shows that its address is in use.
+        let usual = Self { is_heard: in_use, in_use, mac: sighting.mac, answers_by: None, open_port: None };
         match &sighting.claim {
-            Claim::Arp(claim) => match claim.operation {
-                ArpOperation::ConflictCheck | ArpOperation::PresenceCheck => nothing,
-                ArpOperation::Gratuitous | ArpOperation::Request => known,
-                ArpOperation::Reply => {
-                    // A conflict check has no sender, and so has the reply to it no target.
-                    let is_ours =
-                        claim.target.is_unspecified() || own_ips.is_empty() || own_ips.contains(&claim.target.into());
-                    Self { answers_by: is_ours.then_some(AnswerPath::Wire), ..known }
-                }
-            },
-            Claim::Ndp(claim) => match claim {
-                NdpClaim::Advert { .. } => Self { answers_by: Some(AnswerPath::Wire), ..known },
-                NdpClaim::Solicit { .. } => known,
-                NdpClaim::Redirect { .. } | NdpClaim::RouterAdvert(_) | NdpClaim::RouterSolicit => {
-                    Self { in_use: false, ..known }
-                }
-                NdpClaim::Dad => nothing,
-            },
-            Claim::Dhcp(claim) if !claim.client_is_here => nothing,
+            Claim::Arp(claim) if claim.operation == ArpOperation::Reply => {
+                // A conflict check has no sender, and so has the reply to it no target.
+                let is_ours =
+                    claim.target.is_unspecified() || own_ips.is_empty() || own_ips.contains(&claim.target.into());
+                Self { answers_by: is_ours.then_some(AnswerPath::Wire), ..usual }
+            }
+            Claim::Ndp(NdpClaim::Advert { .. }) => Self { answers_by: Some(AnswerPath::Wire), ..usual },
+            Claim::Ndp(NdpClaim::Redirect { .. } | NdpClaim::RouterAdvert(_) | NdpClaim::RouterSolicit) => {
+                Self { in_use: false, ..usual }
+            }
+            Claim::Dhcp(claim) if !claim.client_is_here => Self { is_heard: false, in_use: false, ..usual },
             Claim::Dhcp(claim) if claim.from_server => {
-                Self { in_use: claim.message == DhcpMessage::Ack && claim.yiaddr.is_some(), ..nothing }
+                let in_use = claim.message == DhcpMessage::Ack && claim.yiaddr.is_some();
+                Self { is_heard: false, in_use, ..usual }
             }
             // A host that gives its address back is about to leave.
             Claim::Dhcp(claim) => {
-                Self { is_heard: !matches!(claim.message, DhcpMessage::Decline | DhcpMessage::Release), ..nothing }
+                let is_heard = !matches!(claim.message, DhcpMessage::Decline | DhcpMessage::Release);
+                Self { is_heard, in_use: false, ..usual }
             }
-            Claim::Syn(_) => nothing,
             // A relayed message shows that the host lives, but not where.
-            Claim::Dhcpv6(claim) => Self { is_heard: claim.is_near, ..nothing },
-            Claim::Llmnr(heard) => Self { in_use: heard.is_near, ..known },
-            Claim::Nbns(heard) => Self { in_use: heard.is_near, ..known },
-            Claim::Ssdp(heard) => Self { in_use: heard.is_near, ..known },
-            Claim::Wsd(heard) => Self { in_use: heard.is_near, ..known },
-            Claim::Mdns(_) if sighting.mac == Mac::ZERO => Self { answers_by: Some(AnswerPath::Socket), ..known },
-            Claim::Mdns(_) | Claim::Served(_) => known,
-            Claim::Traffic(claim) if claim.is_forwarded() => nothing,
-            Claim::Traffic(_) => known,
+            Claim::Dhcpv6(_) => Self { in_use: false, ..usual },
+            Claim::Llmnr(_) | Claim::Nbns(_) | Claim::Ssdp(_) | Claim::Wsd(_) => Self { is_heard: true, ..usual },
+            Claim::Mdns(_) if sighting.mac == Mac::ZERO => Self { answers_by: Some(AnswerPath::Socket), ..usual },
             // A router that sends with its group's MAC holds its own address with another one.
-            Claim::Membership(_) | Claim::Redundancy(_) => Self { in_use: false, ..known },
-            Claim::Cdp(_) | Claim::Lldp(_) | Claim::Stp(_) => nothing,
+            Claim::Membership(_) | Claim::Redundancy(_) => Self { in_use: false, ..usual },
             Claim::Answer(answer) => match **answer {
-                Answer::Echo { .. } => Self { answers_by: Some(AnswerPath::Echo), ..known },
-                Answer::Nbns { .. } | Answer::Snmp { .. } => Self { answers_by: Some(AnswerPath::Socket), ..known },
-                Answer::Port { state: PortState::Silent, .. } => nothing,
+                Answer::Echo { .. } => Self { answers_by: Some(AnswerPath::Echo), ..usual },
+                Answer::Port { state: PortState::Silent, .. } => usual,
                 Answer::Port { state, port, .. } => Self {
                     answers_by: Some(AnswerPath::Socket),
                     open_port: (state == PortState::Open).then_some(port),
-                    ..known
+                    ..usual
                 },
-                // The name server answered, not the host.
-                Answer::Ptr { .. } => Self { answers_by: Some(AnswerPath::Socket), ..nothing },
+                Answer::Nbns { .. } | Answer::Ptr { .. } | Answer::Snmp { .. } => {
+                    Self { answers_by: Some(AnswerPath::Socket), ..usual }
+                }
             },
+            _ => usual,
         }
     }
 }
