@@ -1,13 +1,13 @@
 //! Lines of events in, lines of told events out.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use crate::inventory::judge::mute::{MUTES_MAX, MuteTarget};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use enumset::EnumSet;
 
 use crate::inventory::event::Reason;
+use crate::inventory::judge::mute::{MUTES_MAX, MuteTarget};
 use crate::inventory::judge::policy::{Cluster, Hours, Subjects};
 use crate::inventory::judge::*;
 use crate::inventory::model::address::{Binding, Holder};
@@ -25,13 +25,12 @@ fn event(id: u64, line: &str) -> Event {
     let mut words = line.split_whitespace();
     let at = Timestamp::from_secs(words.next().unwrap().parse().unwrap());
     let kind = Kind::parse(words.next().unwrap()).unwrap();
-    let segment = Segment::untagged(Iface::new("eth1").unwrap());
     let mut event = Event {
         id,
         at,
         kind,
         severity: kind.severity(),
-        segment: Some(segment),
+        segment: Some(Segment::untagged(Iface::new("eth1").unwrap())),
         ip: None,
         mac: None,
         old_mac: None,
