@@ -22,8 +22,11 @@ mod measure;
 /// Frames like an office's.
 mod traffic;
 
+/// Measures, and gives a chapter of the page.
+type Bench = fn() -> anyhow::Result<String>;
+
 /// Each by the word that names it on the command line.
-const BENCHES: [(&str, fn() -> anyhow::Result<String>); 4] =
+const BENCHES: [(&str, Bench); 4] =
     [("kernel", kernel::run), ("live", live::run), ("replay", replay::run), ("sweep", sweep::run)];
 
 fn main() -> anyhow::Result<()> {
