@@ -1,9 +1,11 @@
 //! Command lines that the manual shows, taken apart, and how each is tried.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Parser as _;
 use sensor::cli::Cli;
+use xtask::arguments::Arguments;
 
 use super::page::{Fence, Page};
 use crate::bpf::root;
@@ -161,7 +163,7 @@ pub fn check(line: &str) -> Result<(), String> {
     for program in programs(line) {
         let word = |place: usize| program.get(place).map_or("", String::as_str);
         match (word(0), word(1)) {
-            ("cargo", "xtask") => is_xtask(word(2))?,
+            ("cargo", "xtask") => is_xtask(&program[2..])?,
             ("journalctl", "--update-catalog") => {}
             ("journalctl", _) => is_unit(word(2))?,
             ("systemctl", verb) => {
@@ -184,11 +186,14 @@ pub fn check(line: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn is_xtask(name: &str) -> Result<(), String> {
-    let module = name.replace('-', "_");
-    let places = [format!("xtask/src/{module}.rs"), format!("xtask/src/{module}/mod.rs")];
-    let is_there = places.iter().any(|place| root().join(place).is_file());
-    if is_there { Ok(()) } else { Err(format!("xtask has no subcommand '{name}'")) }
+/// The command is there and takes these words; what it hands on is the sensor's to understand.
+fn is_xtask(words: &[String]) -> Result<(), String> {
+    let (name, words) = words.split_first().ok_or("xtask without a command")?;
+    let command = xtask::arguments::find(name).ok_or_else(|| format!("xtask has no command '{name}'"))?;
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    let given = Arguments::read(command, words).map_err(|error| error.to_string())?;
+    let handed_on: Vec<&str> = given.rest().iter().filter_map(|word| word.to_str()).collect();
+    if handed_on.is_empty() { Ok(()) } else { parse(&format!("sensor {name} {}", handed_on.join(" "))) }
 }
 
 fn is_unit(name: &str) -> Result<(), String> {
@@ -236,6 +241,8 @@ mod tests {
         assert!(parse("cat x | sensor replay - --jsn").is_err());
         assert!(check("cargo xtask run").is_ok());
         assert!(check("cargo xtask rum").is_err());
+        assert!(check("cargo xtask bench kernal").is_err());
+        assert!(check("cargo xtask run --mirrer eth1").is_err());
         assert!(check("sudo systemctl enable --now sensor").is_ok());
         assert!(check("sudo systemctl enable --now sensr").is_err());
         assert!(trial("rm -rf x").is_err());

@@ -76,7 +76,7 @@ fn the_chapter_of_commands_is_what_the_command_line_says() {
         page.set_generated("commands", &chapter);
         page.write();
     }
-    let how = "`SENSOR_UPDATE=1 cargo test -p sensor-tests --test manual` makes it anew";
+    let how = "`SENSOR_UPDATE=1 cargo test -p sensor-tests --test cli manual` makes it anew";
     assert_eq!(page.generated("commands"), chapter, "{how}");
 }
 
@@ -92,6 +92,9 @@ fn every_option_and_variable_that_is_named_exists() {
                     assert!(flags.contains(flag), "{}: no command has {flag}", page.at(line));
                     count += 1;
                 }
+            }
+            if span.starts_with("cargo xtask ") {
+                command::check(&span).unwrap_or_else(|error| panic!("{}: {span}: {error}", page.at(line)));
             }
             if first == "sensor" {
                 command::parse_mention(&span).unwrap_or_else(|error| panic!("{}: {span}: {error}", page.at(line)));
