@@ -26,6 +26,8 @@ pub(crate) fn test(steps: &mut Steps, committed_object: bool) -> anyhow::Result<
     steps.run("format", command(&["fmt", "--all", "--check"]))?;
     steps.run("lints", command(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     steps.run("build of the tests", command(&["test", "--locked", "--workspace", "--no-run"]))?;
+    // Tests of one package do not build the program of another.
+    steps.run("build of the program", command(&["build", "--locked", "--workspace"]))?;
     steps.test("unit tests", command(&["test", "--locked", "--workspace", "--lib", "--bins", "--no-fail-fast"]))?;
     for (name, flags) in TESTS {
         steps.test(name, integration(name, flags))?;
