@@ -1,8 +1,9 @@
 //! JSON Lines to a file or to standard output: whole lines only, one write a batch.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -108,7 +109,7 @@ impl Lines {
             let file = match &mut self.file {
                 Some(file) => file,
                 // Not through the standard library's buffer, which does not say how much of a line it has written.
-                None => self.file.insert(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
+                None => self.file.insert(standard_output()?),
             };
             let mut rest = &self.pending[self.begun..];
             if self.hasty {
@@ -165,15 +166,31 @@ fn takes_some(file: &File) -> bool {
 
 fn open(path: &Path) -> io::Result<File> {
     let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
-    if file.metadata()?.is_file() && file.seek(SeekFrom::End(0))? > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        let mut last = [0];
-        file.read_exact(&mut last)?;
-        if last != *b"\n" {
-            file.write_all(b"\n")?;
-        }
+    if is_cut(&file)? {
+        file.write_all(b"\n")?;
     }
     Ok(file)
+}
+
+fn standard_output() -> io::Result<File> {
+    let mut file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    // The shell's `>>` opens a file for writing only: it is read under a second descriptor. Where that is not possible, a
+    // cut line stays as it is.
+    if File::open("/proc/self/fd/1").is_ok_and(|file| is_cut(&file).unwrap_or(false)) {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
+}
+
+/// Whether a file's last line has no end, because the kernel stops in the middle of a write of a killed process.
+fn is_cut(file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.read_exact_at(&mut last, metadata.len() - 1)?;
+    Ok(last != *b"\n")
 }
 
 #[cfg(test)]
@@ -182,6 +199,7 @@ mod tests {
 
     use std::env::temp_dir;
     use std::fs;
+    use std::io::Read as _;
 
     use super::*;
 

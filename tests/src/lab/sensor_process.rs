@@ -120,7 +120,8 @@ fn count(events: &[Value], kind: &str) -> usize {
     of_kind(events, kind).len()
 }
 
-/// The events in `folder`, complete lines only.
+/// The events in `folder`, complete lines only. A line that a kill cut short is left out: whoever starts next ends it, and
+/// reports its event again.
 pub fn events(folder: &Path) -> anyhow::Result<Vec<Value>> {
     let text = match std::fs::read(folder.join("events.jsonl")) {
         Ok(text) => text,
@@ -129,5 +130,6 @@ pub fn events(folder: &Path) -> anyhow::Result<Vec<Value>> {
     };
     let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(&[][..], |end| &text[..end]);
     let lines = whole.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| Ok(serde_json::from_slice(line)?)).collect()
+    let parsed = lines.map(serde_json::from_slice).filter(|event| !event.as_ref().is_err_and(serde_json::Error::is_eof));
+    Ok(parsed.collect::<Result<_, _>>()?)
 }
