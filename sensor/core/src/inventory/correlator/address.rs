@@ -3,15 +3,17 @@
 
 use std::net::IpAddr;
 
+use crate::inventory::correlator::belief::is_established;
 use crate::inventory::correlator::dispute;
 use crate::inventory::correlator::related::is_same_balancer;
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::memory::binding::{ClaimOutcome, MoveKind, PreviousHolder, Weight};
+use crate::inventory::model::address::Holder;
 use crate::inventory::model::prefix;
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
-use crate::types::Mac;
+use crate::types::{Mac, Timestamp};
 
 impl Correlator {
     /// A station was heard.
@@ -33,8 +35,14 @@ impl Correlator {
         if !source.is_mention() && !self.is_own_mention(s, ip, source) {
             self.memory.drop_mention(s.segment, ip, s.mac);
         }
-        let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
-        if holder.is_some_and(|holder| holder != s.mac && is_same_balancer(holder, s.mac)) {
+        // A balancer's stations answer by turns, also before its first hello was heard.
+        let is_fresh = |since: Timestamp| !is_established(since, s.at);
+        let is_balanced = |holder: &Holder| {
+            holder.mac != s.mac
+                && is_same_balancer(holder.mac, s.mac)
+                && (is_fresh(holder.first_seen) || self.is_failover(s, ip, holder.mac))
+        };
+        if self.memory.holder(s.segment, ip).is_some_and(is_balanced) {
             return;
         }
         let is_held_back = weight == Weight::Claim && self.is_disputed(s, ip, source, events);
@@ -91,7 +99,13 @@ impl Correlator {
         previous: &PreviousHolder,
         events: &mut Vec<Event>,
     ) {
-        let is_within = self.is_one_host(s.segment, previous.mac, s.mac);
+        let verdict = self.verdict.take();
+        let excuse = match &verdict {
+            Some(verdict) => verdict.excuse,
+            None => self.excuse(s, ip, previous.mac),
+        };
+        let is_within = self.is_one_machine(s.segment, previous.mac, s.mac, s.at)
+            || excuse.is_some() && self.is_one_host(s.segment, previous.mac, s.mac);
         let kind = match how {
             MoveKind::Back => Kind::FlipFlop,
             MoveKind::New => Kind::ChangedMac,
@@ -105,23 +119,29 @@ impl Correlator {
             self.emit_move_within(s, previous.mac, event, events);
             return;
         }
-        let explained = self.explained_turn(s, ip, previous.mac);
-        if kind == Kind::ChangedMac {
-            let (reason, evidence) = self.reason_of_move(s, ip, previous.mac);
-            self.give_reason(&mut event, reason);
-            event.details.extend(evidence);
-        } else {
+        if kind != Kind::ChangedMac {
             self.emit_given_back(s, ip, previous, events);
-            let goes_on = self.is_known_conflict(s, ip, previous.mac).then_some(Reason::Conflict);
-            // It passes back for a known reason: nobody has to look.
-            if let Some(reason) = explained.or(goes_on) {
+        }
+        let goes_on = || self.is_known_conflict(s, ip, previous.mac);
+        match (excuse, verdict) {
+            (Some(reason), verdict) => {
                 self.give_reason(&mut event, reason);
+                // It passes for a known reason: nobody has to look.
+                event.severity = Severity::Info;
+                event.details.extend(verdict.map(|verdict| verdict.details).unwrap_or_default());
+                event.details.extend(self.of_excuse(s, ip, reason));
+            }
+            (None, Some(verdict)) if kind == Kind::ChangedMac || verdict.reason != Reason::Unknown => {
+                self.give_reason(&mut event, verdict.reason);
+                event.details.extend(verdict.details);
+            }
+            (None, _) if kind == Kind::ChangedMac => self.give_reason(&mut event, Reason::Unknown),
+            // The two stations' conflict was reported, and this is a part of it.
+            (None, _) if goes_on() => {
+                self.give_reason(&mut event, Reason::Conflict);
                 event.severity = Severity::Info;
             }
-        }
-        // A sleep proxy holds the address while its host sleeps: nobody has to look.
-        if explained == Some(Reason::ProxyArp) {
-            event.severity = Severity::Info;
+            (None, _) => {}
         }
         self.push(event, events);
     }

@@ -232,7 +232,7 @@ impl Correlator {
         let lease = |mac| self.memory.lease(s.segment, ip, mac, s.at);
         let Some(of_client) = lease(previous.mac).filter(|_| lease(s.mac).is_none()) else { return };
         let is_used = s.at.since(previous.last_seen) <= IN_USE && previous.last_seen >= of_client.at;
-        let is_proxy = self.is_sleep_proxied(s.segment, ip, [s.mac, previous.mac]);
+        let is_proxy = self.is_sleep_proxied(s, ip, previous.mac);
         if !is_used || is_proxy || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac) {
             return;
         }

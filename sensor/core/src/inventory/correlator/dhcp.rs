@@ -28,7 +28,9 @@ impl Correlator {
         match (claim.from_server, claim.message) {
             (true, DhcpMessage::Ack) => {
                 self.learn_lease_paths(s, claim);
-                if let Some(ip) = claim.yiaddr {
+                // Whoever answers itself, or in a known server's name, gives nobody an address.
+                let is_word = self.is_servers_word(s, claim);
+                if let Some(ip) = claim.yiaddr.filter(|_| is_word) {
                     self.watch_lease(s, claim, ip);
                     let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
                     let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);

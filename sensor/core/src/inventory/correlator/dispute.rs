@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::correlator::state::{CLOCK_STEP_MIN, Correlator, Dispute, Feud, HolderCheck};
+use crate::inventory::correlator::state::{CLOCK_STEP_MIN, Correlator, Dispute, Feud, HolderCheck, Verdict};
 use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::inventory::memory::binding::{HolderClaim, Weight};
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};
@@ -14,6 +14,10 @@ use crate::types::{Mac, Segment, Timestamp};
 
 /// Most claims that wait behind one that is being explained. More of them would be the two stations alternating.
 const LATER_MAX: usize = 8;
+/// Where nobody can be asked, an excuse waits for so long for the old station to speak, if that spoke as lately.
+const LISTEN: Duration = Duration::from_secs(10);
+/// What an old station sent before it heard of the claim may be heard for so long after it.
+const CROSSING: Duration = Duration::from_secs(1);
 /// A feud is over when one side was silent for this long.
 const FEUD: Duration = Duration::from_secs(600);
 /// A station that holds this many IPv4 addresses answers for others (a router with proxy ARP, or one that hosts them).
@@ -27,20 +31,20 @@ impl Correlator {
 
     /// When the next verdict is due.
     pub(super) fn next_verdict(&self) -> Option<Timestamp> {
-        let explain = self.settings.explain?;
+        let explain = self.settings.explain.unwrap_or(LISTEN);
         self.disputes.values().map(|dispute| dispute.sighting.at).min().map(|at| at.after(explain))
     }
 
     /// Reaches the verdicts that are due; without `now` all of them.
     pub(super) fn decide_due(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
-        let Some(explain) = self.settings.explain else { return };
+        let (explain, was_asked) = (self.settings.explain.unwrap_or(LISTEN), self.settings.explain.is_some());
         let is_due = |dispute: &Dispute| {
             let at = dispute.sighting.at;
             now.is_none_or(|now| at.after(explain) <= now || at > now.after(CLOCK_STEP_MIN))
         };
         let due: Vec<_> = self.disputes.iter().filter(|(_, dispute)| is_due(dispute)).map(|(key, _)| *key).collect();
         for key in due {
-            self.decide(key, true, events);
+            self.decide(key, was_asked, events);
         }
     }
 
@@ -54,27 +58,42 @@ impl Correlator {
         if self.is_in_feud(key, s) {
             return true;
         }
-        self.settings.explain.is_some() && self.begin_dispute(s, ip, source)
+        self.begin_dispute(s, ip, source)
     }
 
     fn begin_dispute(&mut self, s: &Sighting, ip: IpAddr, source: Source) -> bool {
         let (segment, new) = (s.segment, s.mac);
-        let Some(old) = self.memory.holder(segment, ip).map(|holder| holder.mac) else { return false };
-        let is_plain = old == new
-            || self.is_one_host(segment, old, new)
-            || self.memory.ever_held(segment, ip, new)
-            || self.memory.lease(segment, ip, new, s.at).is_some()
-            || self.explained_turn(s, ip, old).is_some()
-            || self.is_only_promised(s, ip, old)
-            || self.disputes.len() >= self.limits.disputes_max;
-        if is_plain {
+        let Some((old, last_seen)) = self.memory.holder(segment, ip).map(|holder| (holder.mac, holder.last_seen))
+        else {
+            return false;
+        };
+        if old == new || self.is_only_promised(s, ip, old) {
             return false;
         }
-        let dispute =
-            Dispute { sighting: s.clone(), source, old, old_answered: false, new_answered: false, later: Vec::new() };
-        self.disputes.insert((segment, ip), dispute);
-        self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
-        true
+        let excuse = self.excuse(s, ip, old);
+        let is_dear = self.is_dear(segment, ip);
+        let waits = match (self.settings.explain, excuse) {
+            // Who has failed over for each other do so at any time, and asking would not show more.
+            (_, Some(Reason::Failover)) if !is_dear => false,
+            (Some(_), _) => self.disputes.len() < self.limits.disputes_max || is_dear,
+            // Nobody can be asked: an excuse waits for the old station to speak, where it spoke lately.
+            (None, Some(Reason::Dhcp | Reason::ProxyArp)) => {
+                s.at.since(last_seen) < LISTEN && self.disputes.len() < self.limits.disputes_max
+            }
+            // A join that is on trial excuses nothing yet.
+            (None, _) => self.is_one_host(segment, old, new) && !self.is_one_machine(segment, old, new, s.at),
+        };
+        if waits {
+            let sighting = s.clone();
+            let [old_answered, new_answered, old_spoke] = [false; 3];
+            let later = Vec::new();
+            let dispute = Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later };
+            self.disputes.insert((segment, ip), dispute);
+            if self.settings.explain.is_some() {
+                self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
+            }
+        }
+        waits
     }
 
     fn hear_in_dispute(&mut self, key: (Segment, IpAddr), s: &Sighting, source: Source, events: &mut Vec<Event>) {
@@ -87,9 +106,18 @@ impl Correlator {
             }
             return;
         }
+        dispute.old_spoke |= s.mac == dispute.old && s.at > dispute.sighting.at;
         let last = dispute.later.last().map_or(dispute.sighting.mac, |(later, _)| later.mac);
         if last != s.mac && dispute.later.len() < LATER_MAX {
             dispute.later.push((s.clone(), source));
+        }
+    }
+
+    /// A frame shows that a station speaks by an address that is disputed.
+    pub(super) fn hear_speak(&mut self, s: &Sighting, ip: IpAddr) {
+        if let Some(dispute) = self.disputes.get_mut(&(s.segment, ip)) {
+            // Frames that were on their way say nothing.
+            dispute.old_spoke |= s.mac == dispute.old && s.at.since(dispute.sighting.at) > CROSSING;
         }
     }
 
@@ -111,50 +139,54 @@ impl Correlator {
     fn decide(&mut self, key: (Segment, IpAddr), was_asked: bool, events: &mut Vec<Event>) {
         let Some(dispute) = self.disputes.remove(&key) else { return };
         let (segment, ip) = key;
-        let Dispute { sighting, source, old, old_answered, new_answered, later } = dispute;
-        if was_asked && !old_answered {
+        let Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later } = dispute;
+        if was_asked && !old_answered && !old_spoke {
             self.join_by_address(segment, ip, old, sighting.mac);
         }
+        // Whoever answers, or speaks on by the address, has not given it away, whatever is said for the newcomer.
+        // A router answers for its own address also with the MAC of its group.
+        let is_there = (old_answered || old_spoke) && !self.is_router_and_its_group(&sighting, old);
+        let is_one = || self.is_one_host(segment, old, sighting.mac) && !self.is_dear(segment, ip);
+        let excuse = self.excuse(&sighting, ip, old).or_else(|| is_one().then_some(Reason::Failover));
+        let excuse = excuse.filter(|_| !is_there);
         let new_addresses = self.memory.ipv4_count(segment, sighting.mac);
         let reason = match (old_answered, new_answered) {
-            _ if self.memory.lease(segment, ip, sighting.mac, sighting.at).is_some() => Reason::Dhcp,
-            _ if self.is_one_host(segment, old, sighting.mac) => Reason::Failover,
-            (_, true) if new_addresses >= MANY => Reason::ProxyArp,
-            (true, true) => Reason::Conflict,
+            (true, false) if self.is_leased(&sighting, ip) => Reason::Leased,
+            (_, true) if new_addresses >= MANY && !self.is_dear(segment, ip) => Reason::ProxyArp,
             (true, false) => Reason::SpoofSuspected,
+            _ if is_there && self.is_leased(&sighting, ip) => Reason::Leased,
+            _ if is_there => Reason::Conflict,
+            (true, true) => Reason::Conflict,
             (false, true) => Reason::Replaced,
             (false, false) => Reason::Unknown,
         };
-        let mut evidence = Vec::new();
+        let mut details = Vec::new();
         if was_asked {
             let answer = |answered| Detail::Text(if answered { "yes" } else { "no" }.to_owned());
-            evidence = vec![
+            details = vec![
                 ("old_answered", answer(old_answered)),
                 ("new_answered", answer(new_answered)),
                 ("new_addresses", Detail::Number(new_addresses as u64)),
             ];
         }
-        // A proxy that answers for a host which is there contends with it at every question.
-        let is_feud = old_answered && matches!(reason, Reason::Conflict | Reason::ProxyArp | Reason::SpoofSuspected);
-        if is_feud {
+        if is_there {
+            // The address stays with the station that is there. The other one contends with it at every question.
             self.remember_feud(key, [old, sighting.mac], sighting.at);
-        }
-        if reason == Reason::Conflict && self.is_new_conflict(segment, ip, [old, sighting.mac], sighting.at) {
-            let mut event = self.moved_event(Kind::IpConflict, &sighting, ip, old);
-            event.reason = Some(reason);
-            event.confidence = reason.confidence();
-            event.details.extend(evidence.clone());
-            self.push(event, events);
-        }
-        if reason == Reason::SpoofSuspected {
-            let mut event = self.moved_event(Kind::ChangedMac, &sighting, ip, old);
-            self.give_reason(&mut event, reason);
-            event.details.extend(evidence);
-            self.push(event, events);
+            let is_conflict = matches!(reason, Reason::Conflict | Reason::Leased);
+            let kind = if is_conflict { Kind::IpConflict } else { Kind::ChangedMac };
+            if kind == Kind::ChangedMac || self.is_new_conflict(segment, ip, [old, sighting.mac], sighting.at) {
+                self.hear(&sighting, sighting.mac, source);
+                let mut event = self.moved_event(kind, &sighting, ip, old);
+                let severity = event.severity;
+                self.give_reason(&mut event, reason);
+                event.severity = event.severity.max(severity);
+                event.details.extend(details);
+                self.push(event, events);
+            }
         } else {
             // A limit may have evicted the station while its claim waited.
             self.hear(&sighting, sighting.mac, source);
-            self.verdict = Some((reason, evidence));
+            self.verdict = Some(Verdict { reason, excuse, details });
             self.weigh_undisputed(&sighting, ip, source, Weight::Claim, events);
             self.verdict = None;
         }
@@ -163,6 +195,11 @@ impl Correlator {
             self.weigh(&later, ip, source, Weight::Claim, events);
         }
         self.memory.merge_changed();
+    }
+
+    /// Whether the sighting's station has a lease of the address, which counts where little depends on it.
+    fn is_leased(&self, s: &Sighting, ip: IpAddr) -> bool {
+        !self.is_dear(s.segment, ip) && self.memory.lease(s.segment, ip, s.mac, s.at).is_some()
     }
 
     fn remember_feud(&mut self, key: (Segment, IpAddr), macs: [Mac; 2], at: Timestamp) {
@@ -189,23 +226,6 @@ impl Correlator {
         event.reason = Some(reason);
         event.confidence = reason.confidence();
         event.severity = reason.severity();
-    }
-
-    /// Why an address moved, when nobody was asked or all have answered.
-    pub(super) fn reason_of_move(
-        &mut self,
-        s: &Sighting,
-        ip: IpAddr,
-        old: Mac,
-    ) -> (Reason, Vec<(&'static str, Detail)>) {
-        if let Some(lease) = self.memory.lease(s.segment, ip, s.mac, s.at) {
-            let server = lease.server.map(|server| ("dhcp_server", Detail::Text(server.to_string())));
-            return (Reason::Dhcp, server.into_iter().collect());
-        }
-        if let Some(reason) = self.explained_turn(s, ip, old) {
-            return (reason, Vec::new());
-        }
-        self.verdict.take().unwrap_or((Reason::Unknown, Vec::new()))
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::inventory::correlator::related::is_same_balancer;
+use crate::inventory::correlator::related::{group_words, is_same_balancer};
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::Event;
 use crate::inventory::memory::binding::Weight;
@@ -236,19 +236,6 @@ impl Correlator {
             self.weigh(s, ip, source, Weight::Hint, events);
         }
     }
-}
-
-/// The group whose virtual station this is, as evidence of a role. CARP uses VRRP's MACs, but announces no addresses.
-fn group_words(mac: Mac) -> Option<String> {
-    let [.., high, low] = mac.0;
-    let (protocol, group) = match mac.0 {
-        [0, 0, 0x5e, ..] => ("vrrp", u16::from(low)),
-        [0, 0, 0x0c, 0x07, ..] => ("hsrp", u16::from(low)),
-        [0, 0, 0x0c, ..] | [0, 5, 0x73, ..] => ("hsrp", u16::from_be_bytes([high & 0xf, low])),
-        [0, 7, 0xb4, group_high, ..] => ("glbp", u16::from_be_bytes([group_high & 3, high])),
-        _ => return None,
-    };
-    Some(format!("{protocol} group {group}"))
 }
 
 /// A neighbour of which only this is known.

@@ -11,6 +11,8 @@ mod report;
 /// What an announced service says of its host's role.
 mod announced_roles;
 
+/// What an excuse has to stand on.
+mod belief;
 /// Stations that may answer for each other.
 mod related;
 /// A gateway's address in other hands.

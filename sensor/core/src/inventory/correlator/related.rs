@@ -1,80 +1,150 @@
-//! Stations that may answer for each other, so that an address which passes between them is no attack: stations of one host,
-//! routers of one redundancy group, virtual stations, load balancers, sleep proxies.
+//! Stations that may answer for each other, so that an address which passes between them is no attack: stations of one
+//! machine, routers of one redundancy group and its virtual station, load balancers, sleep proxies and who sleeps. Each needs
+//! evidence that the newcomer alone cannot give; see `belief`.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
+use crate::inventory::correlator::belief::{ESTABLISHED, is_established};
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::Reason;
 use crate::inventory::model::host::HostRole;
+use crate::inventory::model::role::{Role, RoleHolder};
 use crate::inventory::sighting::Sighting;
-use crate::types::{Mac, MacKind, Segment};
+use crate::types::{Mac, MacKind, Segment, Timestamp};
 
 /// The service of a Bonjour Sleep Proxy, as instances end in it.
 const SLEEP_PROXY: &str = "._sleep-proxy._udp";
+/// Whoever was heard with an address within this time does not sleep.
+const AWAKE: Duration = Duration::from_secs(30);
+/// A group of routers that was known for so long is no newcomer, whatever it stands beside.
+const LONG_KNOWN: Duration = Duration::from_hours(24);
 
 impl Correlator {
-    /// Whether the sighting's station and another one may answer for each other: stations of one host, of one group of
-    /// routers or balancers, or virtual ones.
+    /// Whether the sighting's station and another one may answer for each other at the sighting's address.
     pub(super) fn are_one(&self, s: &Sighting, other: Mac) -> bool {
         [s.mac, s.frame_mac].contains(&other)
-            || self.is_failover(s.segment, s.mac, other)
-            || self.is_failover(s.segment, s.frame_mac, other)
-            || self.is_one_host(s.segment, s.frame_mac, other)
-            || self.share_group(s, other)
-            || is_same_balancer(s.mac, other)
+            || self.is_one_machine(s.segment, s.frame_mac, other, s.at)
+            || s.ip.is_some_and(|ip| self.is_failover(s, ip, other))
     }
 
-    /// Whether two stations belong to one host.
+    /// Whether two stations belong to one host, on whatever evidence.
     pub(super) fn is_one_host(&self, segment: Segment, a: Mac, b: Mac) -> bool {
         let of = |mac| self.memory.host_of(segment, mac).map(|host| host.id);
         of(a).is_some() && of(a) == of(b)
     }
 
-    /// Whether an address may pass between two stations by fail-over: both are virtual, or one is and the other is a router
-    /// (of the group, or one that forwards). A virtual MAC alone is no reason: anybody can send with one.
-    fn is_failover(&self, segment: Segment, old: Mac, new: Mac) -> bool {
-        let router = match (old.kind(), new.kind()) {
-            (MacKind::Virtual, MacKind::Virtual) => return true,
-            (MacKind::Virtual, _) => new,
-            (_, MacKind::Virtual) => old,
+    /// Whether two stations belong to one host on evidence that has stood for a while: the earlier one was silent since the
+    /// later one came. What anybody can repeat (a chassis, a bridge) makes one host of a switch's ports, and excuses nothing.
+    pub(super) fn is_one_machine(&self, segment: Segment, a: Mac, b: Mac, at: Timestamp) -> bool {
+        self.is_one_host(segment, a, b) && [a, b].into_iter().any(|mac| self.memory.has_stood(segment, mac, at))
+    }
+
+    /// Whether an address may pass between two stations because they are of the group of routers whose address it is, and the
+    /// group was there before. A virtual MAC alone is no reason: anybody can send with one.
+    pub(super) fn is_failover(&self, s: &Sighting, ip: IpAddr, other: Mac) -> bool {
+        let is_side = |group: Mac, mac| mac == group || is_same_balancer(mac, group) || self.speaks_for(s, mac, group);
+        match self.memory.role(s.segment, Role::VirtualRouter, ip) {
+            Some(group) => {
+                let is_here = is_side(group.mac, s.mac) || is_side(group.mac, s.frame_mac);
+                is_here && is_side(group.mac, other) && self.came_with(s, group.first_seen, other)
+            }
+            None => self.is_router_and_its_group(s, other) || self.share_silent_group(s, other),
+        }
+    }
+
+    /// Whether a group was known as early as the station whose address it is to explain, or has been for a day: one that
+    /// turns up beside an old router may be made up.
+    fn came_with(&self, s: &Sighting, group_since: Timestamp, other: Mac) -> bool {
+        let since = self.memory.known_since(s.segment, other);
+        since.is_none_or(|since| group_since <= since.after(ESTABLISHED)) || s.at.since(group_since) >= LONG_KNOWN
+    }
+
+    /// Whether one of two stations is a group's virtual one and the other one a router that speaks for the group: a router
+    /// answers for its own address with either MAC.
+    pub(super) fn is_router_and_its_group(&self, s: &Sighting, other: Mac) -> bool {
+        let (group, router) = match (other.kind(), s.mac.kind()) {
+            (MacKind::Virtual, MacKind::Virtual) => return self.share_group(s, other),
+            (MacKind::Virtual, _) => (other, s.mac),
+            (_, MacKind::Virtual) => (s.mac, other),
             _ => return false,
         };
-        self.forwards(segment, router) || self.is_in_group(segment, router)
+        let is_its = |known: &RoleHolder| known.mac == group;
+        let of_addresses = self.memory.find_role(s.segment, Role::VirtualRouter, is_its).map(|known| known.first_seen);
+        let since = of_addresses.or_else(|| self.memory.known_since(s.segment, group));
+        (self.speaks_for(s, router, group) || self.speaks_for(s, group, group))
+            && since.is_some_and(|since| self.came_with(s, since, router))
+    }
+
+    /// Whether two stations speak for one group that does not say its addresses (CARP; ucarp moves an address between the
+    /// hosts' own MACs).
+    fn share_silent_group(&self, s: &Sighting, other: Mac) -> bool {
+        let groups = |mac| self.memory.host_of(s.segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
+        let (Some(one), Some(two)) = (groups(s.mac), groups(other)) else { return false };
+        let since = |mac| self.memory.known_since(s.segment, mac);
+        one.intersection(two).any(|words| words.starts_with("carp group "))
+            && since(s.mac).is_some_and(|since| is_established(since, s.at))
     }
 
     /// Whether one of two stations is a sleep proxy, which answers for hosts that sleep: the host takes its address back when
-    /// it wakes. A gateway does not sleep.
-    pub(super) fn is_sleep_proxied(&self, segment: Segment, ip: IpAddr, macs: [Mac; 2]) -> bool {
+    /// it wakes. A gateway does not sleep, and neither does who was just heard.
+    pub(super) fn is_sleep_proxied(&self, s: &Sighting, ip: IpAddr, old: Mac) -> bool {
         let serves = |mac| {
-            let host = self.memory.host_of(segment, mac);
-            host.is_some_and(|host| host.services.iter().any(|service| service.instance.contains(SLEEP_PROXY)))
+            let host = self.memory.host_of(s.segment, mac);
+            let mut services = host.into_iter().flat_map(|host| &host.services);
+            services.any(|known| known.instance.contains(SLEEP_PROXY) && is_established(known.first_seen, s.at))
         };
-        macs.into_iter().any(serves) && !self.is_gateway(segment, ip)
+        let is_awake = || {
+            let mut held = self.memory.holders(s.segment, ip).iter();
+            held.any(|held| held.mac == old && s.at.since(held.last_seen) < AWAKE)
+        };
+        // Who wakes takes its address back from a proxy that was just heard.
+        !self.is_gateway(s.segment, ip) && (serves(old) || serves(s.mac) && !is_awake())
     }
 
     /// Why two stations take turns with an address, where that is normal: routers of a group, or a sleep proxy and its host.
     pub(super) fn explained_turn(&self, s: &Sighting, ip: IpAddr, old: Mac) -> Option<Reason> {
-        if self.is_failover(s.segment, old, s.mac) || self.share_group(s, old) {
+        if self.is_failover(s, ip, old) {
             return Some(Reason::Failover);
         }
-        self.is_sleep_proxied(s.segment, ip, [old, s.mac]).then_some(Reason::ProxyArp)
+        self.is_sleep_proxied(s, ip, old).then_some(Reason::ProxyArp)
     }
 
-    /// Whether a station is a router of some redundancy group.
-    fn is_in_group(&self, segment: Segment, mac: Mac) -> bool {
-        let roles = self.memory.host_of(segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
-        roles.is_some_and(|evidence| evidence.iter().any(|evidence| evidence.contains(" group ")))
+    /// Whether a station was heard to speak for the group that has this virtual MAC.
+    fn speaks_for(&self, s: &Sighting, mac: Mac, group: Mac) -> bool {
+        let Some(words) = group_words(group) else { return false };
+        // CARP uses VRRP's MACs.
+        let carp = words.replace("vrrp", "carp");
+        let roles = self.memory.host_of(s.segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
+        roles.is_some_and(|evidence| [words, carp].iter().any(|words| evidence.contains(words)))
     }
 
     /// Whether both stations are routers of one redundancy group.
     pub(super) fn share_group(&self, s: &Sighting, old: Mac) -> bool {
-        let groups = |mac: Mac| self.memory.host_of(s.segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
-        let (Some(old), Some(new)) = (groups(old), groups(s.mac)) else { return false };
-        old.intersection(new).any(|evidence| evidence.contains(" group "))
+        self.share_group_of(s.segment, s.mac, old)
+    }
+
+    fn share_group_of(&self, segment: Segment, one: Mac, other: Mac) -> bool {
+        let groups = |mac: Mac| self.memory.host_of(segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
+        let (Some(one), Some(other)) = (groups(one), groups(other)) else { return false };
+        one.intersection(other).any(|evidence| evidence.contains(" group "))
     }
 }
 
 /// Whether both are virtual stations of one GLBP group, which answer for one address in turn (`00:07:b4:00:GG:FF`).
 pub(super) fn is_same_balancer(one: Mac, other: Mac) -> bool {
     one.0[..3] == [0, 7, 0xb4] && one.kind() == MacKind::Virtual && one.0[..5] == other.0[..5]
+}
+
+/// The group whose virtual station this is, as evidence of a role. CARP uses VRRP's MACs, but announces no addresses.
+pub(super) fn group_words(mac: Mac) -> Option<String> {
+    let [.., high, low] = mac.0;
+    let (protocol, group) = match mac.0 {
+        [0, 0, 0x5e, ..] => ("vrrp", u16::from(low)),
+        [0, 0, 0x0c, 0x07, ..] => ("hsrp", u16::from(low)),
+        [0, 0, 0x0c, ..] | [0, 5, 0x73, ..] => ("hsrp", u16::from_be_bytes([high & 0xf, low])),
+        [0, 7, 0xb4, group_high, ..] => ("glbp", u16::from_be_bytes([group_high & 3, high])),
+        _ => return None,
+    };
+    Some(format!("{protocol} group {group}"))
 }

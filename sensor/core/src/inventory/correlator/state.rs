@@ -31,7 +31,7 @@ pub struct Correlator {
     /// Addresses that two stations hold on to.
     pub(super) feuds: BTreeMap<(Segment, IpAddr), Feud>,
     /// The verdict on the move that is being made.
-    pub(super) verdict: Option<(Reason, Details)>,
+    pub(super) verdict: Option<Verdict>,
     /// Conflict checks that nobody has taken yet.
     pub(super) checks: Vec<HolderCheck>,
     /// Ports to be asked again that nobody has taken yet.
@@ -179,8 +179,21 @@ pub(super) struct Dispute {
     pub(super) old: Mac,
     pub(super) old_answered: bool,
     pub(super) new_answered: bool,
+    /// The old station was heard with the address meanwhile, without being asked.
+    pub(super) old_spoke: bool,
     /// Claims that came while it waited, with their protocols, in order, without repeats.
     pub(super) later: Vec<(Sighting, Source)>,
+}
+
+/// What a dispute came to.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// What the answers show.
+    pub(super) reason: Reason,
+    /// What explains the move, where something does.
+    pub(super) excuse: Option<Reason>,
+    /// Who answered.
+    pub(super) details: Details,
 }
 
 /// Two stations that both hold on to an address.

@@ -65,6 +65,7 @@ impl Correlator {
             None => self.is_near(s.segment, ip) && !self.forwards(s.segment, s.mac),
         };
         if is_holder {
+            self.hear_speak(s, ip);
             self.hear(s, s.mac, Source::Traffic);
             self.hint(s, ip, Source::Traffic, events);
         }

@@ -20,6 +20,8 @@ const OVERLAP: Duration = Duration::from_secs(2);
 const TOGETHER: Duration = Duration::from_secs(600);
 /// Stations that alternate so often, each time within [`TOGETHER`] of the last, are two machines.
 const TURNS_MAX: u8 = 3;
+/// A join is on trial for so long: when the earlier station is heard meanwhile, both are there, and are two machines.
+const TRIAL: Duration = Duration::from_secs(30);
 /// A host that was reported and seen for longer than this is no newcomer: its merge is not reported as a MAC rotation.
 const FRESH: Duration = Duration::from_secs(60);
 
@@ -75,7 +77,6 @@ impl Memory {
             return false;
         };
         let macs = |id| self.tables.hosts.note(&id).into_iter().flatten().copied();
-        let all = |holds: fn(Mac) -> bool| macs(earlier).chain(macs(later)).all(holds);
         let was_split = |mac, host| {
             let join = self.tables.joins.get(&(old.segment, mac));
             join.is_some_and(|join| join.apart && join.host == host)
@@ -85,10 +86,10 @@ impl Memory {
         if is_apart || is_shared || macs(later).next().is_none() || macs(earlier).next().is_none() {
             return false;
         }
+        // Whoever repeats what another one said, or was copied from its disk, is there beside it.
         let took_turns = old.last_seen <= new.first_seen.after(OVERLAP);
         if evidence.iter().any(|piece| piece.is_hard()) {
-            // Copies of a virtual machine, or of a disk image, have the same identifiers.
-            return took_turns || !all(Mac::is_virtual_machine) && !is_named_otherwise(old, new);
+            return took_turns && !is_named_otherwise(old, new);
         }
         let is_random = macs(later).any(Mac::is_random) || macs(earlier).any(Mac::is_random);
         took_turns && is_random
@@ -197,7 +198,14 @@ impl Memory {
         Some(join)
     }
 
-    /// A station was heard whose host was merged by soft evidence. When the two stations alternate they are two machines:
+    /// Whether a station's join has stood: the earlier station was silent for as long as a join is on trial, or the owner made
+    /// it.
+    pub(crate) fn has_stood(&self, segment: Segment, mac: Mac, at: Timestamp) -> bool {
+        let join = self.tables.joins.get(&(segment, mac)).filter(|join| !join.apart);
+        join.is_some_and(|join| join.evidence.contains(&JoinEvidence::Owner) || at.since(join.at) >= TRIAL)
+    }
+
+    /// A station was heard whose host was merged. When both stations are there, by turns or at once, they are two machines:
     /// the station to split off, if this shows it.
     pub(crate) fn alternating_station(&mut self, segment: Segment, mac: Mac, at: Timestamp) -> Option<Mac> {
         let id = self.tables.stations.get(&(segment, mac))?.host;
@@ -208,10 +216,13 @@ impl Memory {
         for joined in macs {
             let turned = self.tables.joins.update(&(segment, joined), |join, ()| {
                 let is_side = join.mac == mac || join.old_mac == mac;
-                let is_soft = !join.apart && !join.evidence.iter().any(|piece| piece.is_hard());
+                let is_judged = !join.apart && !join.evidence.contains(&JoinEvidence::Owner);
                 let is_here = join.mac == mac;
-                if !is_soft || !is_side || is_here == join.here || at <= join.turned_at.after(OVERLAP) {
+                if !is_judged || !is_side || is_here == join.here || at <= join.turned_at.after(OVERLAP) {
                     return (RowChange::Same, false);
+                }
+                if join.turns == 0 && !is_here && at.since(join.at) < TRIAL {
+                    return (RowChange::Same, true);
                 }
                 join.turns = if at.since(join.turned_at) <= TOGETHER { join.turns + 1 } else { 1 };
                 join.here = is_here;

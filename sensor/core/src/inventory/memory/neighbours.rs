@@ -103,9 +103,11 @@ impl Memory {
     /// are one host. Returns the host that the station belongs to now.
     pub(crate) fn join_unit(&mut self, segment: Segment, mac: Mac, unit: u64, base: Option<Mac>) -> Option<HostId> {
         let own = self.host_of(segment, mac)?.id;
-        let is_part = |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac;
+        let is_part =
+            |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac && is_next_to(n.mac, mac);
         let of_unit =
             self.tables.neighbours.find(|n| is_part(n) && self.host_of(segment, n.mac).is_some_and(|h| h.id != own));
+        let base = base.filter(|base| self.confirms_unit(segment, *base, unit) || is_next_to(*base, mac));
         let others = [of_unit.map(|neighbour| neighbour.mac), base];
         let mut joined = own;
         for other in others.into_iter().flatten() {
@@ -119,11 +121,17 @@ impl Memory {
     /// A new station belongs to the machine that announced it as its own. Returns the host that it belongs to now.
     pub(super) fn join_base_station(&mut self, segment: Segment, mac: Mac, own: HostId) -> HostId {
         let unit = unit_id(mac);
-        let is_part = |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac;
+        let is_part =
+            |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac && is_next_to(n.mac, mac);
         let of_unit =
             self.tables.neighbours.find(|n| is_part(n) && self.host_of(segment, n.mac).is_some_and(|h| h.id != own));
         let machine = of_unit.and_then(|neighbour| self.host_of(segment, neighbour.mac)).map(|host| host.id);
         machine.map_or(own, |machine| self.merge(own, machine))
+    }
+
+    /// Whether a station announces itself as a part of the unit.
+    fn confirms_unit(&self, segment: Segment, mac: Mac, unit: u64) -> bool {
+        self.tables.neighbours.find(|n| n.segment == segment && n.unit == Some(unit) && n.mac == mac).is_some()
     }
 
     /// Makes one host of two, unless both hold addresses: then one announcement may be forged, and both stay as they are.
@@ -140,6 +148,16 @@ impl Memory {
         self.absorb(kept, gone).unwrap_or(own)
     }
 }
+
+/// Whether two MACs may be of one machine by their numbers: a maker gives a switch's ports numbers in a row. Anybody can name
+/// another one's MAC as the base of its own.
+fn is_next_to(one: Mac, other: Mac) -> bool {
+    let number = |mac: Mac| mac.0[3..].iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+    one.0[..3] == other.0[..3] && number(one).abs_diff(number(other)) <= ROW_MAX
+}
+
+/// How far apart the numbers of a machine's first and last port may be.
+const ROW_MAX: u32 = 1024;
 
 /// When a neighbour's announcement expires, if it does.
 fn end(neighbour: &Neighbour) -> Option<Timestamp> {

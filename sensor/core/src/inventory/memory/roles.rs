@@ -36,7 +36,17 @@ impl Memory {
 
     /// The first router of a segment, by address, for which `holds` is true.
     pub(crate) fn find_router(&self, segment: Segment, holds: impl Fn(&RoleHolder) -> bool) -> Option<&RoleHolder> {
-        self.tables.roles.find(|known| known.segment == segment && known.role == Role::Router && holds(known))
+        self.find_role(segment, Role::Router, holds)
+    }
+
+    /// The first of a segment that plays a role, by address, for which `holds` is true.
+    pub(crate) fn find_role(
+        &self,
+        segment: Segment,
+        role: Role,
+        holds: impl Fn(&RoleHolder) -> bool,
+    ) -> Option<&RoleHolder> {
+        self.tables.roles.find(|known| known.segment == segment && known.role == role && holds(known))
     }
 
     /// Who plays a role by this address.

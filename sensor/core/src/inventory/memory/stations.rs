@@ -83,6 +83,11 @@ impl Memory {
         self.tables.hosts.get(&self.tables.stations.get(&(segment, mac))?.host)
     }
 
+    /// Since when a station is known.
+    pub(crate) fn known_since(&self, segment: Segment, mac: Mac) -> Option<Timestamp> {
+        self.tables.stations.get(&(segment, mac)).map(|station| station.first_seen)
+    }
+
     /// A host.
     pub(crate) fn host(&self, id: HostId) -> Option<&Host> {
         self.tables.hosts.get(&id)

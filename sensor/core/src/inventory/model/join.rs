@@ -114,7 +114,7 @@ impl JoinEvidence {
 
     /// Whether it is made to identify machines, and not only a likeness.
     pub(crate) const fn is_hard(self) -> bool {
-        matches!(self, Self::ClientId | Self::Duid | Self::Owner | Self::SsdpUuid)
+        matches!(self, Self::ClientId | Self::Duid | Self::Owner)
     }
 }
 

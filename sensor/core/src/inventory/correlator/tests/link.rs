@@ -77,7 +77,7 @@ fn cdp(words: &[&str]) -> cdp::Message {
 fn redundancy(verb: &str, words: &[&str]) -> redundancy::Message {
     let group: u8 = words[1].parse().unwrap();
     let (protocol, virtual_mac) = match verb {
-        "vrrp" => (redundancy::Protocol::Vrrp, [0, 0, 0x5e, 0, 1, group]),
+        "vrrp" => (redundancy::Protocol::Vrrp, [0, 0, 0x5e, 0, if words[2].contains(':') { 2 } else { 1 }, group]),
         "carp" => (redundancy::Protocol::Carp, [0, 0, 0x5e, 0, 1, group]),
         "hsrp" => (redundancy::Protocol::Hsrp, [0, 0, 0x0c, 7, 0xac, group]),
         "glbp" => (redundancy::Protocol::Glbp, [0, 7, 0xb4, 0, group, 1]),

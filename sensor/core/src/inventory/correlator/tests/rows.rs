@@ -75,14 +75,14 @@ fn a_file_read_twice_makes_no_event() {
     ]);
     check_read_twice(&[
         "0 arp 10.0.0.1 aa",
-        "1 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.254 lease=60",
-        "2 arp 10.0.0.1 bb",
-        "3 dhcp release bb ciaddr=10.0.0.1",
-        "4 arp 10.0.0.1 aa/cc",
-        "5 ra fe80::1 dd 9 2001:db8::/64",
-        "6 mdns 10.0.0.1 bb a pc.local 10.0.0.1",
-        "7 mdns 10.0.0.1 bb srv x._ipp._tcp.local pc.local 631",
-        "8 mdns 10.0.0.1 bb bye srv x._ipp._tcp.local pc.local 631",
+        "21 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.254 lease=60",
+        "22 arp 10.0.0.1 bb",
+        "23 dhcp release bb ciaddr=10.0.0.1",
+        "24 arp 10.0.0.1 aa/cc",
+        "25 ra fe80::1 dd 9 2001:db8::/64",
+        "26 mdns 10.0.0.1 bb a pc.local 10.0.0.1",
+        "27 mdns 10.0.0.1 bb srv x._ipp._tcp.local pc.local 631",
+        "28 mdns 10.0.0.1 bb bye srv x._ipp._tcp.local pc.local 631",
     ]);
 }
 
@@ -119,8 +119,8 @@ fn details_have_fixed_keys() {
         r#"[("lifetime_s", Number(9)), ("prefixes", Texts(["2001:db8::/64", "2001:db8:1::/64"]))]"#
     );
     assert_eq!(
-        keys(&["0 arp 10.0.0.1 aa", "1 dhcp ack bb/bb yiaddr=10.0.0.1 server=10.0.0.2", "2 arp 10.0.0.1 bb"]),
-        r#"[("previous_age_s", Number(2)), ("dhcp_server", Text("10.0.0.2"))]"#
+        keys(&["0 arp 10.0.0.1 aa", "1 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.2", "20 arp 10.0.0.1 bb"]),
+        r#"[("previous_age_s", Number(20)), ("dhcp_server", Text("10.0.0.2"))]"#
     );
 }
 
