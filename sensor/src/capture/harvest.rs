@@ -22,7 +22,7 @@ pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
     let mut harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, sieve.opens());
     let class = harvest.class as usize;
     let rest = bytes.get(harvest.body_at..).unwrap_or_default();
-    if !sieve.hear(&mut harvest, rest, at) {
+    if !sieve.admit(&mut harvest, rest, at) {
         return;
     }
     let counters = &mut sieve.counters;

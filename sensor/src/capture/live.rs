@@ -12,12 +12,12 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::capture::error::CaptureError;
 use crate::capture::iface;
 use crate::capture::iface::changes;
-use crate::capture::iface::changes::Links;
+use crate::capture::iface::changes::LinkMonitor;
 use crate::capture::nic;
-use crate::capture::nic::{Fixed, Offload};
+use crate::capture::nic::{DisabledOffloads, Offload};
 use crate::capture::options::{Accounts, Method, Mode, Options, Port, PortStatus, Role};
 use crate::capture::packet::PacketSocket;
-use crate::capture::port_life::{Hearing, Life, Link, News, Order, View};
+use crate::capture::port_life::{Action, CaptureState, LinkState, PortChange, PortLife, PortView};
 use crate::capture::presence::Seen;
 use crate::capture::promisc::Promiscuous;
 use crate::capture::watched::{Watched, words};
@@ -38,19 +38,19 @@ const ADDRESSES_BURST: u32 = 16;
 /// A running capture. Dropping it detaches everything and leaves no trace on the interfaces.
 pub struct Live {
     xdp: Option<Xdp>,
-    ears: Vec<Ear>,
+    captures: Vec<PortCapture>,
     options: Options,
     /// Counters of sockets that were closed.
     gone: Counters,
     notes: Vec<String>,
     watched: Vec<Watched>,
     own: Vec<[u64; 2]>,
-    news: Vec<News>,
+    changes: Vec<PortChange>,
     /// Absent where a sandbox forbids it: then a change is found by looking.
-    links: Option<Links>,
+    links: Option<LinkMonitor>,
     /// What is told of addresses.
-    addresses: Option<Links>,
-    /// When the bucket of [`ADDRESSES_BURST`] looks at addresses, one a second, is full: a flood of news costs no more.
+    addresses: Option<LinkMonitor>,
+    /// When the bucket of [`ADDRESSES_BURST`] looks at addresses, one a second, is full: a flood of changes costs no more.
     addresses_full_at: Instant,
     /// Ends `readable` when nothing else does.
     pause: Pin<Box<Sleep>>,
@@ -62,23 +62,23 @@ pub struct Live {
 }
 
 /// A port and what listens for it.
-struct Ear {
+struct PortCapture {
     port: Port,
-    life: Life,
+    life: PortLife,
     mode: Mode,
     /// In packet mode, while it is attached.
     socket: Option<PacketSocket>,
     promiscuous: Option<Promiscuous>,
-    fixed: Option<Fixed>,
+    disabled: Option<DisabledOffloads>,
 }
 
 /// What an attach gives.
-struct Hold {
+struct Attachment {
     index: u32,
     mode: Mode,
     socket: Option<PacketSocket>,
     promiscuous: Option<Promiscuous>,
-    fixed: Option<Fixed>,
+    disabled: Option<DisabledOffloads>,
 }
 
 impl Live {
@@ -91,24 +91,32 @@ impl Live {
             iface::index(port.iface)?;
         }
         // Before anything is attached: no change from then on is missed.
-        let (links, addresses) = (Links::open(changes::LINKS).ok(), Links::open(changes::ADDRESSES).ok());
+        let (links, addresses) = (LinkMonitor::open(changes::LINKS).ok(), LinkMonitor::open(changes::ADDRESSES).ok());
         let mut notes = Vec::new();
         let mut xdp = load(ports, options, &mut notes)?;
         let now = Instant::now();
-        let mut ears = Vec::new();
+        let mut captures = Vec::new();
         for &port in ports {
-            let Hold { index, mode, socket, promiscuous, fixed } = hold(xdp.as_mut(), port, options, &mut notes)?;
-            ears.push(Ear { port, life: Life::new(port.iface, index, now), mode, socket, promiscuous, fixed });
+            let Attachment { index, mode, socket, promiscuous, disabled } =
+                open_port(xdp.as_mut(), port, options, &mut notes)?;
+            captures.push(PortCapture {
+                port,
+                life: PortLife::new(port.iface, index, now),
+                mode,
+                socket,
+                promiscuous,
+                disabled,
+            });
         }
         Ok(Self {
             xdp: xdp.filter(Xdp::is_used),
-            ears,
+            captures,
             options: *options,
             gone: Counters::default(),
             notes,
             watched: Vec::new(),
             own: Vec::new(),
-            news: Vec::new(),
+            changes: Vec::new(),
             links,
             addresses,
             addresses_full_at: now,
@@ -121,20 +129,20 @@ impl Live {
 
     /// The ports, in the order they were given.
     pub fn ports(&self) -> Vec<PortStatus> {
-        let status = |ear: &Ear| PortStatus {
-            iface: ear.port.iface,
-            role: ear.port.role,
-            mode: ear.mode,
-            promiscuous: ear.promiscuous.is_some(),
-            hearing: ear.life.hearing().clone(),
-            socket_full: ear.socket.as_ref().map_or(0, PacketSocket::dropped),
+        let status = |capture: &PortCapture| PortStatus {
+            iface: capture.port.iface,
+            role: capture.port.role,
+            mode: capture.mode,
+            promiscuous: capture.promiscuous.is_some(),
+            state: capture.life.state().clone(),
+            socket_full: capture.socket.as_ref().map_or(0, PacketSocket::dropped),
         };
-        self.ears.iter().map(status).collect()
+        self.captures.iter().map(status).collect()
     }
 
     /// Whether every port hears.
-    pub fn hears_all(&self) -> bool {
-        self.ears.iter().all(|ear| matches!(ear.life.hearing(), Hearing::Hears { .. }))
+    pub fn all_active(&self) -> bool {
+        self.captures.iter().all(|capture| matches!(capture.life.state(), CaptureState::Active { .. }))
     }
 
     /// What the operator should know about how the capture started, one line each.
@@ -143,8 +151,8 @@ impl Live {
     }
 
     /// What became of the ports since the last call; bounded, see [`crate::capture::port_life`].
-    pub fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+    pub fn take_changes(&mut self) -> Vec<PortChange> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Completes when it is time to drain: frames are waiting, an interface changed, or it is long enough since the last
@@ -157,7 +165,7 @@ impl Live {
     /// [`crate::clock::Clock::boot_to_wall_ns`]. Answers whether more is waiting.
     ///
     /// It also follows the interfaces: one that goes is let go of, one that comes is attached to. None of that is an
-    /// error; [`Live::take_news`] tells of it. Of other addresses it tells before it hands out a frame: by them its sender may
+    /// error; [`Live::take_changes`] tells of it. Of other addresses it tells before it hands out a frame: by them its sender may
     /// be at home.
     pub fn drain(
         &mut self,
@@ -165,11 +173,11 @@ impl Live {
         frames_max: usize,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> Result<bool, CaptureError> {
-        if self.hear_of_addresses(Instant::now()) {
+        if self.take_address_changes(Instant::now()) {
             self.more = true;
             return Ok(true);
         }
-        let sources = self.ears.len() + 1;
+        let sources = self.captures.len() + 1;
         let mut left = frames_max;
         let mut more = false;
         for source in 0..sources {
@@ -177,7 +185,7 @@ impl Live {
             let share = left.div_ceil(sources - source);
             let taken = match (source + self.turn) % sources {
                 0 => self.xdp.as_mut().map_or(0, |xdp| xdp.drain(boot_to_wall_ns, share, sink)),
-                ear => match &mut self.ears[ear - 1].socket {
+                capture => match &mut self.captures[capture - 1].socket {
                     Some(socket) => socket.drain(share, sink)?,
                     None => 0,
                 },
@@ -199,12 +207,12 @@ impl Live {
     pub fn watch(&mut self, watched: &[Watched], own: &[IpAddr]) -> Result<(), CaptureError> {
         self.watched = watched.to_vec();
         self.own = own.iter().copied().map(words).collect();
-        self.watch_again()
+        self.update_watched()
     }
 
     /// Interfaces have other numbers when they come back.
-    fn watch_again(&mut self) -> Result<(), CaptureError> {
-        for socket in self.ears.iter_mut().filter_map(|ear| ear.socket.as_mut()) {
+    fn update_watched(&mut self) -> Result<(), CaptureError> {
+        for socket in self.captures.iter_mut().filter_map(|capture| capture.socket.as_mut()) {
             socket.watch(&self.watched, &self.own);
         }
         let fail = |source| CaptureError::Socket { iface: "XDP watched prefixes".into(), call: "map update", source };
@@ -228,8 +236,8 @@ impl Live {
         if let Some(xdp) = &mut self.xdp {
             xdp.forget(segment, ip);
         }
-        for ear in self.ears.iter_mut().filter(|ear| ear.port.iface == segment.iface) {
-            if let Some(socket) = &mut ear.socket {
+        for capture in self.captures.iter_mut().filter(|capture| capture.port.iface == segment.iface) {
+            if let Some(socket) = &mut capture.socket {
                 socket.forget(segment, ip);
             }
         }
@@ -270,55 +278,55 @@ impl Live {
     }
 
     fn sockets(&self) -> impl Iterator<Item = &PacketSocket> {
-        self.ears.iter().filter_map(|ear| ear.socket.as_ref())
+        self.captures.iter().filter_map(|capture| capture.socket.as_ref())
     }
 
     /// Takes what is told of addresses; whether there was any.
-    fn hear_of_addresses(&mut self, now: Instant) -> bool {
-        let is_told = self.may_hear_of_addresses(now)
+    fn take_address_changes(&mut self, now: Instant) -> bool {
+        let is_changed = self.may_take_address_changes(now)
             && self.addresses.as_mut().is_some_and(|addresses| addresses.take(&mut Vec::new()));
-        if is_told {
+        if is_changed {
             self.addresses_full_at = self.addresses_full_at.max(now) + LOOK_EVERY;
-            self.news.retain(|news| *news != News::Addresses);
-            self.news.push(News::Addresses);
+            self.changes.retain(|changes| *changes != PortChange::Addresses);
+            self.changes.push(PortChange::Addresses);
         }
-        is_told
+        is_changed
     }
 
-    fn may_hear_of_addresses(&self, now: Instant) -> bool {
+    fn may_take_address_changes(&self, now: Instant) -> bool {
         self.addresses_full_at <= now + LOOK_EVERY * (ADDRESSES_BURST - 1)
     }
 
     /// Looks at the interfaces when there is a reason to, and does what their ports' lives want.
     fn follow(&mut self, now: Instant) {
         let mut removed = Vec::new();
-        let is_told = self.links.as_mut().is_some_and(|links| links.take(&mut removed));
-        if !is_told && now < self.look_at {
+        let is_changed = self.links.as_mut().is_some_and(|links| links.take(&mut removed));
+        if !is_changed && now < self.look_at {
             return;
         }
         self.look_at = now + LOOK_EVERY;
-        for ear in 0..self.ears.len() {
-            self.follow_one(ear, &removed, now);
-            self.ears[ear].life.take_news(now, &mut self.news);
+        for capture in 0..self.captures.len() {
+            self.follow_one(capture, &removed, now);
+            self.captures[capture].life.take_changes(now, &mut self.changes);
         }
     }
 
-    fn follow_one(&mut self, ear: usize, removed: &[u32], now: Instant) {
+    fn follow_one(&mut self, capture: usize, removed: &[u32], now: Instant) {
         // At most: let go, attach, look at what that gave.
         for turn in 0..3 {
             // What was removed may have come back under its old number before we looked.
             let removed = if turn == 0 { removed } else { &[] };
-            let view = self.view(ear, removed);
-            match (self.ears[ear].life.look(view, now), view.named) {
-                (Order::Attach, Some(named)) => self.attach(ear, named, now),
-                (Order::Detach, _) => self.detach(ear),
+            let view = self.view(capture, removed);
+            match (self.captures[capture].life.look(view, now), view.named) {
+                (Action::Attach, Some(named)) => self.attach(capture, named, now),
+                (Action::Detach, _) => self.detach(capture),
                 _ => return,
             }
         }
     }
 
-    fn view(&self, ear: usize, removed: &[u32]) -> View {
-        let Ear { port, life, mode, socket, .. } = &self.ears[ear];
+    fn view(&self, capture: usize, removed: &[u32]) -> PortView {
+        let PortCapture { port, life, mode, socket, .. } = &self.captures[capture];
         let is_whole = |index: u32| match (mode, socket) {
             (Mode::Packet, Some(socket)) => socket.is_bound(),
             (Mode::Packet, None) => false,
@@ -327,34 +335,35 @@ impl Live {
         };
         let held = life.held().filter(|index| !removed.contains(index));
         let held = held.and_then(iface::look_at).filter(|link| is_whole(link.index));
-        View { named: iface::look(port.iface), held }
+        PortView { named: iface::look(port.iface), held }
     }
 
-    fn attach(&mut self, ear: usize, named: Link, now: Instant) {
-        let port = self.ears[ear].port;
+    fn attach(&mut self, capture: usize, named: LinkState, now: Instant) {
+        let port = self.captures[capture].port;
         // What is to be said about offloads was said at the start.
-        match hold(self.xdp.as_mut(), port, &self.options, &mut Vec::new()) {
-            Ok(Hold { index, mode, socket, promiscuous, fixed }) => {
-                let ear = &mut self.ears[ear];
-                (ear.mode, ear.socket, ear.promiscuous, ear.fixed) = (mode, socket, promiscuous, fixed);
-                ear.life.attached(index);
+        match open_port(self.xdp.as_mut(), port, &self.options, &mut Vec::new()) {
+            Ok(Attachment { index, mode, socket, promiscuous, disabled }) => {
+                let capture = &mut self.captures[capture];
+                (capture.mode, capture.socket, capture.promiscuous, capture.disabled) =
+                    (mode, socket, promiscuous, disabled);
+                capture.life.attached(index);
                 // At worst only the harvested protocols are heard, until the list changes.
-                drop(self.watch_again());
+                drop(self.update_watched());
             }
-            Err(error) => self.ears[ear].life.failed(named, error.to_string(), now),
+            Err(error) => self.captures[capture].life.failed(named, error.to_string(), now),
         }
     }
 
-    fn detach(&mut self, ear: usize) {
-        let ear = &mut self.ears[ear];
-        if let Some(socket) = ear.socket.take() {
+    fn detach(&mut self, capture: usize) {
+        let capture = &mut self.captures[capture];
+        if let Some(socket) = capture.socket.take() {
             self.gone.add(&socket.counters());
         }
         if let Some(xdp) = &mut self.xdp {
-            xdp.release(ear.port.iface);
+            xdp.release(capture.port.iface);
         }
-        ear.promiscuous = None;
-        ear.fixed = None;
+        capture.promiscuous = None;
+        capture.disabled = None;
     }
 
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CaptureError>> {
@@ -372,14 +381,14 @@ impl Live {
                 ready => woken |= ready.is_ready(),
             }
         }
-        for ear in &self.ears {
-            let Some(socket) = &ear.socket else { continue };
+        for capture in &self.captures {
+            let Some(socket) = &capture.socket else { continue };
             match socket.poll_woken(cx) {
-                Poll::Ready(Err(error)) => return fail(ear.port.iface.as_str(), error),
+                Poll::Ready(Err(error)) => return fail(capture.port.iface.as_str(), error),
                 ready => woken |= ready.is_ready(),
             }
         }
-        let addresses = self.may_hear_of_addresses(Instant::now()).then_some(&mut self.addresses);
+        let addresses = self.may_take_address_changes(Instant::now()).then_some(&mut self.addresses);
         for told in [Some(&mut self.links), addresses].into_iter().flatten() {
             match told.as_ref().map(|links| links.poll_woken(cx)) {
                 // Without the kernel's word a change is found by looking.
@@ -408,12 +417,12 @@ fn load(ports: &[Port], options: &Options, notes: &mut Vec<String>) -> Result<Op
 }
 
 /// Attaches to the interface that bears the port's name, and holds it as its role wants. All of it or nothing.
-fn hold(
+fn open_port(
     mut xdp: Option<&mut Xdp>,
     port: Port,
     options: &Options,
     notes: &mut Vec<String>,
-) -> Result<Hold, CaptureError> {
+) -> Result<Attachment, CaptureError> {
     let index = iface::index(port.iface)?;
     let (mode, socket) = attach(xdp.as_deref_mut(), port, index, options, notes)?;
     let promiscuous = match port.role {
@@ -428,8 +437,8 @@ fn hold(
             }
         },
     };
-    let fixed = offloads(port.iface, index, mode, options, notes);
-    Ok(Hold { index, mode, socket, promiscuous, fixed })
+    let disabled = offloads(port.iface, index, mode, options, notes);
+    Ok(Attachment { index, mode, socket, promiscuous, disabled })
 }
 
 fn attach(
@@ -466,25 +475,33 @@ fn attach(
 }
 
 /// Offloads that change what is heard: named with what mends them, and switched off where the owner asked for it.
-fn offloads(iface: Iface, index: u32, mode: Mode, options: &Options, notes: &mut Vec<String>) -> Option<Fixed> {
+fn offloads(
+    iface: Iface,
+    index: u32,
+    mode: Mode,
+    options: &Options,
+    notes: &mut Vec<String>,
+) -> Option<DisabledOffloads> {
     let matters = |offload: &Offload| mode != Mode::Packet || offload.matters_to_sockets();
     let mut active: Vec<_> = nic::active(iface).into_iter().filter(matters).collect();
-    let mut fixed = None;
+    let mut disabled = None;
     if options.fix_nic && !active.is_empty() {
-        match Fixed::new(iface, index, &active) {
+        match DisabledOffloads::new(iface, index, &active) {
             Ok((switched, stuck)) => {
                 let mended: Vec<_> = active.iter().filter(|offload| !stuck.contains(offload)).collect();
                 notes.extend(
-                    mended.iter().map(|offload| format!("{iface}: done until the end: `{}`", offload.mend(iface))),
+                    mended
+                        .iter()
+                        .map(|offload| format!("{iface}: done until the end: `{}`", offload.fix_command(iface))),
                 );
-                fixed = Some(switched);
+                disabled = Some(switched);
                 active = stuck;
             }
             Err(error) => notes.push(format!("{iface}: offloads cannot be switched: {error}")),
         }
     }
     notes.extend(
-        active.iter().map(|offload| format!("{iface}: {}; `{}` mends it", offload.effect, offload.mend(iface))),
+        active.iter().map(|offload| format!("{iface}: {}; `{}` mends it", offload.effect, offload.fix_command(iface))),
     );
-    fixed
+    disabled
 }

@@ -1,6 +1,6 @@
 //! How ports are opened, and what is told of them.
 
-use crate::capture::port_life::Hearing;
+use crate::capture::port_life::CaptureState;
 use sensor_core::types::Iface;
 use sensor_ebpf::abi::{Class, Counters};
 use std::time::Duration;
@@ -96,7 +96,7 @@ pub struct PortStatus {
     /// Whether this capture holds it in promiscuous mode.
     pub promiscuous: bool,
     /// Whether it hears.
-    pub hearing: Hearing,
+    pub state: CaptureState,
     /// Frames that its packet socket had no room for since it was attached last.
     pub socket_full: u64,
 }

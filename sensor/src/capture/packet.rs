@@ -28,7 +28,7 @@ use sensor_core::types::{Frame, Iface, Segment, Timestamp};
 pub(super) struct PacketSocket {
     iface: Iface,
     socket: AsyncFd<OwnedFd>,
-    batch: Box<Batch>,
+    batch: Box<ReceiveBatch>,
     sieve: Sieve,
     /// Frames that the kernel dropped for want of room: asking for them sets its count back.
     dropped: AtomicU64,
@@ -61,7 +61,7 @@ impl PacketSocket {
             }
         })?;
         let sieve = Sieve::of_port(role == Role::Mirror, seed(), options);
-        Ok(Self { iface, socket, batch: Batch::new(), sieve, dropped: AtomicU64::new(0) })
+        Ok(Self { iface, socket, batch: ReceiveBatch::new(), sieve, dropped: AtomicU64::new(0) })
     }
 
     /// Whom to hear besides the senders of harvested protocols.
@@ -141,7 +141,7 @@ impl PacketSocket {
 fn receive(
     iface: Iface,
     socket: &OwnedFd,
-    batch: &mut Batch,
+    batch: &mut ReceiveBatch,
     frames_max: usize,
     sink: &mut dyn FnMut(Received<'_>),
 ) -> Result<usize, CaptureError> {
@@ -199,7 +199,7 @@ const SNAP: usize = FRAME_MAX;
 const CONTROL: usize = 128;
 
 /// The buffers of one `recvmmsg`.
-struct Batch {
+struct ReceiveBatch {
     frames: [[u8; TAG + SNAP]; SLOTS],
     controls: [Control; SLOTS],
     addresses: [libc::sockaddr_ll; SLOTS],
@@ -217,7 +217,7 @@ pub(super) struct Received<'a> {
     pub(super) at: Timestamp,
 }
 
-impl Batch {
+impl ReceiveBatch {
     fn new() -> Box<Self> {
         // SAFETY: every field is made of integers, for which zeros are a value.
         unsafe { Box::<Self>::new_zeroed().assume_init() }
@@ -259,7 +259,7 @@ impl Batch {
             return None;
         }
         let (wire_len, control_len) = self.lens[slot];
-        let beside = Beside::parse(&self.controls[slot].0[..control_len]);
+        let beside = AuxData::parse(&self.controls[slot].0[..control_len]);
         let at = beside.at.unwrap_or_else(|| Clock::new().now());
         let frame = &mut self.frames[slot];
         let end = TAG + wire_len.min(SNAP);
@@ -276,7 +276,7 @@ impl Batch {
 
 /// What the kernel tells beside a frame.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Beside {
+struct AuxData {
     at: Option<Timestamp>,
     /// The tag that was taken out, as it stood in the frame.
     tag: Option<[u8; 4]>,
@@ -285,7 +285,7 @@ struct Beside {
 /// A control message's head: length, level, type.
 const HEAD: usize = mem::size_of::<libc::cmsghdr>();
 
-impl Beside {
+impl AuxData {
     fn parse(mut control: &[u8]) -> Self {
         let mut beside = Self::default();
         while let Some(head) = control.get(..HEAD) {
@@ -348,8 +348,8 @@ mod tests {
 
     #[test]
     fn control_messages_that_make_no_sense_say_nothing() {
-        assert_eq!(Beside::parse(&[0; 64]), Beside::default());
-        assert_eq!(Beside::parse(&[0xff; 64]), Beside::default());
-        assert_eq!(Beside::parse(&[1, 2, 3]), Beside::default());
+        assert_eq!(AuxData::parse(&[0; 64]), AuxData::default());
+        assert_eq!(AuxData::parse(&[0xff; 64]), AuxData::default());
+        assert_eq!(AuxData::parse(&[1, 2, 3]), AuxData::default());
     }
 }

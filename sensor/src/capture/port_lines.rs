@@ -9,33 +9,33 @@ const LINE_EVERY: Duration = Duration::from_secs(60);
 
 /// Kinds of lines.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(super) enum LineKind {
     Attach,
     Carrier,
     Down,
-    Hear,
+    Active,
     Name,
     Removed,
-    Sight,
+    AfterBlind,
 }
 
 /// When a line of each kind was said last, and how many were held back since any was.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
-    said_at: [Option<Instant>; 7],
+pub(super) struct LineLimiter {
+    logged_at: [Option<Instant>; 7],
     held_back: u32,
     held_back_at: Option<Instant>,
 }
 
-impl Lines {
-    pub(super) fn may_say(&mut self, kind: Kind, now: Instant) -> bool {
-        let said_at = &mut self.said_at[kind as usize];
-        if said_at.is_some_and(|at| now.duration_since(at) < LINE_EVERY) {
+impl LineLimiter {
+    pub(super) fn may_log(&mut self, kind: LineKind, now: Instant) -> bool {
+        let logged_at = &mut self.logged_at[kind as usize];
+        if logged_at.is_some_and(|at| now.duration_since(at) < LINE_EVERY) {
             self.held_back = self.held_back.saturating_add(1);
             self.held_back_at.get_or_insert(now);
             return false;
         }
-        *said_at = Some(now);
+        *logged_at = Some(now);
         true
     }
 

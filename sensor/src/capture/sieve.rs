@@ -25,15 +25,15 @@ pub(super) struct Sieve {
     opens_all: bool,
     seed: u64,
     keys: presence::Keys,
-    live: Option<Live>,
+    limits: Option<LiveLimits>,
     /// What was seen, told and held back.
     pub(super) counters: Counters,
 }
 
-/// What bounds a live source. A capture file has none of it and is told whole: whoever floods in it takes no turn from
+/// What bounds a limits source. A capture file has none of it and is told whole: whoever floods in it takes no turn from
 /// anybody, what a reading tells must not depend on how fast it is read, and the differential test asks for no policing (it
 /// holds the program, with policing off, against the shared functions themselves).
-struct Live {
+struct LiveLimits {
     police: Option<Vec<police::Bucket>>,
     /// The refresh interval of claims and messages, ticks of the gate; `None`: every one is told.
     refresh: Option<u64>,
@@ -42,7 +42,7 @@ struct Live {
 }
 
 /// A slot of the presence table that was just renewed: to be forgotten when its frame is not told.
-type News = (u32, usize);
+type PresenceSlot = (u32, usize);
 
 /// A sender of any frame is told this often, milliseconds; and in ticks of the presence table.
 const INTERVAL_MS: u32 = 10_000;
@@ -68,11 +68,11 @@ impl Sieve {
         let refresh = options.refresh.as_secs().min(u64::from(INTERVAL_MS / 1000));
         let refresh = (refresh > 0).then(|| gate::ticks(refresh));
         let police = options.policing.then(|| vec![[0; _]; police::BUCKETS]);
-        let live = Live { police, refresh, now_ns: 0 };
-        Self::new(Box::new(table(&[], &[])), is_mirror, seed, Some(live))
+        let limits = LiveLimits { police, refresh, now_ns: 0 };
+        Self::new(Box::new(table(&[], &[])), is_mirror, seed, Some(limits))
     }
 
-    fn new(watch: Box<Table>, opens_all: bool, seed: u64, live: Option<Live>) -> Self {
+    fn new(watch: Box<Table>, opens_all: bool, seed: u64, limits: Option<LiveLimits>) -> Self {
         Self {
             presence: vec![[0; _]; presence::BUCKETS],
             gate: vec![[0; _]; gate::BUCKETS],
@@ -81,7 +81,7 @@ impl Sieve {
             opens_all,
             seed,
             keys: presence::keys(seed),
-            live,
+            limits,
             counters: Counters::default(),
         }
     }
@@ -99,8 +99,8 @@ impl Sieve {
 
     /// The boot-time clock says this now, nanoseconds.
     pub(super) fn set_boot_ns(&mut self, now_ns: u64) {
-        if let Some(live) = &mut self.live {
-            live.now_ns = now_ns;
+        if let Some(limits) = &mut self.limits {
+            limits.now_ns = now_ns;
         }
     }
 
@@ -113,7 +113,7 @@ impl Sieve {
     }
 
     /// Counts a frame, whose bytes from its body on are `rest`, and marks one that makes a scan; whether it is to be told.
-    pub(super) fn hear(&mut self, harvest: &mut Harvest, rest: &[u8], at: Timestamp) -> bool {
+    pub(super) fn admit(&mut self, harvest: &mut Harvest, rest: &[u8], at: Timestamp) -> bool {
         let class = harvest.class as usize;
         let place = harvest.place(PLACE);
         if !harvest.class.is_watched() {
@@ -122,28 +122,28 @@ impl Sieve {
             if !harvest.class.is_harvested() {
                 return false;
             }
-            let refresh = self.live.as_ref().and_then(|live| live.refresh);
+            let refresh = self.limits.as_ref().and_then(|limits| limits.refresh);
             let is_repeat = refresh.is_some_and(|refresh| {
                 let body = rest.get(..usize::from(harvest.header.body_len)).unwrap_or(rest);
                 let claim = harvest.claim.or_else(|| message::repeated(self.seed, harvest, body));
                 claim.is_some_and(|claim| self.is_repeat(place, &claim, at, refresh))
             });
-            return self.weigh(harvest, !is_repeat, is_scan, None);
+            return self.decide(harvest, !is_repeat, is_scan, None);
         }
         let Some(address) = harvest.sender.filter(|address| is_watched(&self.watch, place, *address)) else {
             self.counters.seen[Class::Other as usize] += 1;
             return false;
         };
         self.counters.seen[class] += 1;
-        let (is_news, news) = match &harvest.claim {
+        let (is_news, slot) = match &harvest.claim {
             Some(claim) => (!self.is_repeat(place, claim, at, REFRESH), None),
             None => {
-                let news = self.is_new(place, address, harvest.frame_mac, at);
-                (news.is_some(), news.flatten())
+                let slot = self.is_new(place, address, harvest.frame_mac, at);
+                (slot.is_some(), slot.flatten())
             }
         };
         let is_scan = self.mark_scan(harvest, at);
-        self.weigh(harvest, is_news, is_scan, news)
+        self.decide(harvest, is_news, is_scan, slot)
     }
 
     /// Whether the gate was told the claim lately.
@@ -151,19 +151,19 @@ impl Sieve {
         let mark = gate::mark(self.seed, place, claim);
         let now = at.as_nanos() as u64 >> gate::TICK_BITS;
         let decision = gate::decide(&mut self.gate[mark.bucket as usize], &mark, now, refresh);
-        self.counters.gate_evictions += u64::from(self.live.is_some() && decision == Decision::PassEvicting);
+        self.counters.gate_evictions += u64::from(self.limits.is_some() && decision == Decision::PassEvicting);
         decision == Decision::Gated
     }
 
     /// The last word, in the kernel's order: a scan is told in any case, a repeat is held back, and of what is news its sender
     /// has a share only.
-    fn weigh(&mut self, harvest: &mut Harvest, is_news: bool, is_scan: bool, news: Option<News>) -> bool {
+    fn decide(&mut self, harvest: &mut Harvest, is_news: bool, is_scan: bool, refreshed: Option<PresenceSlot>) -> bool {
         let class = harvest.class as usize;
         if !is_news && !is_scan {
             self.counters.gated[class] += 1;
             return false;
         }
-        let Some(Live { police: Some(police), now_ns, .. }) = &mut self.live else { return true };
+        let Some(LiveLimits { police: Some(police), now_ns, .. }) = &mut self.limits else { return true };
         let mark = police::mark(self.seed, PLACE, harvest.frame_mac, harvest.class);
         match police::decide(&mut police[mark.bucket as usize], &mark, *now_ns) {
             police::Decision::Pass => true,
@@ -174,7 +174,7 @@ impl Sieve {
             police::Decision::Over if is_scan => true,
             police::Decision::Over => {
                 self.counters.policed[class] += 1;
-                if let Some((bucket, slot)) = news {
+                if let Some((bucket, slot)) = refreshed {
                     presence::forget(&mut self.presence[bucket as usize], slot);
                 }
                 false
@@ -193,7 +193,7 @@ impl Sieve {
     }
 
     /// Whether the sender is new or was silent, and where that is noted, if it found room.
-    fn is_new(&mut self, place: u64, address: [u64; 2], mac: u64, at: Timestamp) -> Option<Option<News>> {
+    fn is_new(&mut self, place: u64, address: [u64; 2], mac: u64, at: Timestamp) -> Option<Option<PresenceSlot>> {
         let mark = presence::mark(&self.keys, place, address, mac);
         let bucket = &mut self.presence[mark.bucket as usize];
         let now = ((at.as_nanos() / 1_000_000) >> presence::TICK_BITS) as u32;
@@ -225,21 +225,21 @@ mod tests {
     const QUIET: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
     /// A sieve, the clocks, and what became of the last frame.
-    struct Story {
+    struct Harness {
         sieve: Sieve,
         wall: Timestamp,
         boot_ns: u64,
     }
 
     #[derive(Debug, PartialEq, Eq)]
-    enum Said {
+    enum Outcome {
         Flood,
-        Nothing,
-        Told,
+        HeldBack,
+        Passed,
     }
-    use Said::{Flood, Nothing, Told};
+    use Outcome::{Flood, HeldBack, Passed};
 
-    impl Story {
+    impl Harness {
         fn of(sieve: Sieve) -> Self {
             Self { sieve, wall: Timestamp::from_secs(1_000_000), boot_ns: 1 << 50 }
         }
@@ -259,13 +259,13 @@ mod tests {
             self.boot_ns += s * 1_000_000_000;
         }
 
-        fn hear(&mut self, bytes: &[u8]) -> Said {
+        fn receive(&mut self, bytes: &[u8]) -> Outcome {
             self.sieve.set_boot_ns(self.boot_ns);
             let mut harvest = classify(&Captured { bytes, wire_len: bytes.len() }, self.sieve.opens());
             let rest = &bytes[harvest.body_at..];
-            match (self.sieve.hear(&mut harvest, rest, self.wall), harvest.header.flags & FLAG_FLOOD) {
-                (false, _) => Nothing,
-                (true, 0) => Told,
+            match (self.sieve.admit(&mut harvest, rest, self.wall), harvest.header.flags & FLAG_FLOOD) {
+                (false, _) => HeldBack,
+                (true, 0) => Passed,
                 (true, _) => Flood,
             }
         }
@@ -296,86 +296,86 @@ mod tests {
 
     #[test]
     fn a_flooder_loses_its_surplus_and_nobody_else() {
-        let mut story = Story::live();
+        let mut harness = Harness::live();
         let burst = u32::try_from(police::BURST_NEIGHBOR).expect("a small number");
         for n in 0..burst {
-            assert_eq!(story.hear(&arp(LOUD, n)), Told, "{n}");
+            assert_eq!(harness.receive(&arp(LOUD, n)), Passed, "{n}");
         }
-        assert_eq!(story.hear(&arp(LOUD, burst)), Flood, "it is told once");
-        assert!((1..=1000).all(|n| story.hear(&arp(LOUD, burst + n)) == Nothing));
-        assert_eq!(story.hear(&arp(QUIET, 1 << 20)), Told);
-        assert_eq!(story.held_back(Class::Arp), (0, 1000));
-        assert_eq!(story.sieve.counters.seen[Class::Arp as usize], u64::from(burst) + 1002);
-        story.after(1);
-        let passed = (0..1000).filter(|n| story.hear(&arp(LOUD, (1 << 21) + n)) == Told).count();
+        assert_eq!(harness.receive(&arp(LOUD, burst)), Flood, "it is told once");
+        assert!((1..=1000).all(|n| harness.receive(&arp(LOUD, burst + n)) == HeldBack));
+        assert_eq!(harness.receive(&arp(QUIET, 1 << 20)), Passed);
+        assert_eq!(harness.held_back(Class::Arp), (0, 1000));
+        assert_eq!(harness.sieve.counters.seen[Class::Arp as usize], u64::from(burst) + 1002);
+        harness.after(1);
+        let passed = (0..1000).filter(|n| harness.receive(&arp(LOUD, (1 << 21) + n)) == Passed).count();
         assert_eq!(passed as u64, police::RATE);
     }
 
     #[test]
     fn where_so_much_was_asked_for_nobody_says_too_much() {
-        let mut story = Story::of_port(&Options { policing: false, ..Options::default() });
-        assert!((0..20_000).all(|n| story.hear(&arp(LOUD, n)) == Told));
+        let mut harness = Harness::of_port(&Options { policing: false, ..Options::default() });
+        assert!((0..20_000).all(|n| harness.receive(&arp(LOUD, n)) == Passed));
     }
 
     #[test]
     fn repeats_do_not_eat_the_share_of_news() {
-        let mut story = Story::live();
-        assert_eq!(story.hear(&arp(LOUD, 1)), Told);
-        assert!((0..20_000).all(|_| story.hear(&arp(LOUD, 1)) == Nothing));
-        assert_eq!(story.held_back(Class::Arp), (20_000, 0));
-        assert_eq!(story.hear(&arp(LOUD, 2)), Told);
-        assert_eq!(story.hear(&arp(QUIET, 1)), Told, "another station is a change");
-        assert_eq!(story.hear(&arp(LOUD, 1)), Told);
+        let mut harness = Harness::live();
+        assert_eq!(harness.receive(&arp(LOUD, 1)), Passed);
+        assert!((0..20_000).all(|_| harness.receive(&arp(LOUD, 1)) == HeldBack));
+        assert_eq!(harness.held_back(Class::Arp), (20_000, 0));
+        assert_eq!(harness.receive(&arp(LOUD, 2)), Passed);
+        assert_eq!(harness.receive(&arp(QUIET, 1)), Passed, "another station is a change");
+        assert_eq!(harness.receive(&arp(LOUD, 1)), Passed);
         let segment = Segment::untagged(Iface::new("eth1").expect("a name"));
-        story.sieve.forget(segment, IpAddr::from([10, 0, 0, 1]));
-        assert_eq!(story.hear(&arp(LOUD, 1)), Told, "it was asked");
-        assert_eq!(story.hear(&arp(LOUD, 1)), Nothing);
-        story.after(11);
-        assert_eq!(story.hear(&arp(LOUD, 1)), Told, "it is still there");
+        harness.sieve.forget(segment, IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(harness.receive(&arp(LOUD, 1)), Passed, "it was asked");
+        assert_eq!(harness.receive(&arp(LOUD, 1)), HeldBack);
+        harness.after(11);
+        assert_eq!(harness.receive(&arp(LOUD, 1)), Passed, "it is still there");
     }
 
     #[test]
     fn a_message_said_again_is_held_back() {
         let lldp = |name: u8| [&[1, 0x80, 0xc2, 0, 0, 0xe][..], &LOUD, &[0x88, 0xcc, 2, 2, 7, name, 0, 0]].concat();
-        let mut story = Story::live();
-        assert_eq!(story.hear(&lldp(1)), Told);
-        assert_eq!(story.hear(&lldp(1)), Nothing);
-        assert_eq!(story.hear(&lldp(2)), Told);
-        assert_eq!(story.hear(&lldp(1)), Told, "it changed back");
-        story.after(11);
-        assert_eq!(story.hear(&lldp(1)), Told, "it is still there");
-        let mut file = Story::of(Sieve::of_file());
-        assert!((0..9).all(|_| file.hear(&lldp(1)) == Told));
+        let mut harness = Harness::live();
+        assert_eq!(harness.receive(&lldp(1)), Passed);
+        assert_eq!(harness.receive(&lldp(1)), HeldBack);
+        assert_eq!(harness.receive(&lldp(2)), Passed);
+        assert_eq!(harness.receive(&lldp(1)), Passed, "it changed back");
+        harness.after(11);
+        assert_eq!(harness.receive(&lldp(1)), Passed, "it is still there");
+        let mut file = Harness::of(Sieve::of_file());
+        assert!((0..9).all(|_| file.receive(&lldp(1)) == Passed));
     }
 
     #[test]
     fn whoever_was_held_back_is_news_the_next_time() {
-        let mut story = Story::live();
+        let mut harness = Harness::live();
         let burst = u16::try_from(police::BURST).expect("a small number");
-        assert!((0..burst).all(|n| story.hear(&datagram(LOUD, n)) == Told));
-        assert_eq!(story.hear(&datagram(LOUD, burst)), Flood);
-        assert_eq!(story.hear(&datagram(LOUD, burst + 1)), Nothing);
-        assert_eq!(story.held_back(Class::Traffic), (0, 1));
-        story.after(1);
-        assert_eq!(story.hear(&datagram(LOUD, burst)), Nothing);
-        assert_eq!(story.hear(&datagram(LOUD, burst + 1)), Told);
-        assert_eq!(story.held_back(Class::Traffic), (1, 1));
+        assert!((0..burst).all(|n| harness.receive(&datagram(LOUD, n)) == Passed));
+        assert_eq!(harness.receive(&datagram(LOUD, burst)), Flood);
+        assert_eq!(harness.receive(&datagram(LOUD, burst + 1)), HeldBack);
+        assert_eq!(harness.held_back(Class::Traffic), (0, 1));
+        harness.after(1);
+        assert_eq!(harness.receive(&datagram(LOUD, burst)), HeldBack);
+        assert_eq!(harness.receive(&datagram(LOUD, burst + 1)), Passed);
+        assert_eq!(harness.held_back(Class::Traffic), (1, 1));
     }
 
     #[test]
     fn a_wall_clock_that_is_set_back_makes_nobody_pay() {
-        let mut story = Story::live();
-        assert!((0..1000).all(|n| story.hear(&arp(LOUD, n)) == Told));
-        story.after(3600);
-        story.wall = Timestamp::from_secs(1000);
-        assert!((0..8000).all(|n| story.hear(&arp(LOUD, (1 << 20) + n)) == Told));
+        let mut harness = Harness::live();
+        assert!((0..1000).all(|n| harness.receive(&arp(LOUD, n)) == Passed));
+        harness.after(3600);
+        harness.wall = Timestamp::from_secs(1000);
+        assert!((0..8000).all(|n| harness.receive(&arp(LOUD, (1 << 20) + n)) == Passed));
     }
 
     #[test]
     fn of_a_file_every_claim_is_told() {
-        let mut story = Story::of(Sieve::of_file());
-        assert!((0..20_000).all(|n| story.hear(&arp(LOUD, n % 10_000)) == Told));
-        assert!((0..2_000).all(|n| story.hear(&datagram(LOUD, n)) == Told));
-        assert_eq!((story.held_back(Class::Arp), story.held_back(Class::Traffic)), ((0, 0), (0, 0)));
+        let mut harness = Harness::of(Sieve::of_file());
+        assert!((0..20_000).all(|n| harness.receive(&arp(LOUD, n % 10_000)) == Passed));
+        assert!((0..2_000).all(|n| harness.receive(&datagram(LOUD, n)) == Passed));
+        assert_eq!((harness.held_back(Class::Arp), harness.held_back(Class::Traffic)), ((0, 0), (0, 0)));
     }
 }

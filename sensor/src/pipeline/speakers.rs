@@ -9,7 +9,7 @@ use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::link::Link;
 use crate::capture::options::{Port, Role};
 use crate::config::{network::NetworkSettings, probing::Probing};
-use crate::probe::prober::{Equipment, Scope, SegmentSpeaker};
+use crate::probe::prober::{ProberConfig, Scope, SegmentSpeaker};
 use crate::probe::raw::Speaker;
 use crate::probe::snmp::Credentials;
 use crate::terminal::failure::Failure;
@@ -17,13 +17,13 @@ use crate::terminal::notice;
 use sensor_core::inventory::planner::policy::{Network, Policy};
 use sensor_core::types::{Iface, Segment};
 
-/// What asking needs: the rules for the planner, and the prober's equipment.
+/// What asking needs: the rules for the planner, and the prober's prober_config.
 #[derive(Debug)]
 pub struct ProbeSetup {
     /// What may be asked.
     pub policy: Policy,
     /// What the prober asks with.
-    pub equipment: Equipment,
+    pub prober_config: ProberConfig,
 }
 
 /// An interface that asks for a mirror port, which cannot send by itself. Answers arrive at the interface, and its
@@ -51,8 +51,8 @@ pub fn set_up(
         return Ok(None);
     }
     let policy = policy(&speakers, asking);
-    let equipment = equipment(speakers, scopes(asking)?, asking);
-    Ok(Some(ProbeSetup { policy, equipment }))
+    let prober_config = prober_config(speakers, scopes(asking)?, asking);
+    Ok(Some(ProbeSetup { policy, prober_config }))
 }
 
 /// The speakers of the ports: each host port asks for itself, and `probe_interface` for mirror ports and for itself.
@@ -178,9 +178,9 @@ pub fn network(
 }
 
 /// What the prober asks with.
-pub fn equipment(speakers: Vec<SegmentSpeaker>, scopes: Vec<Scope>, asking: &Probing) -> Equipment {
+pub fn prober_config(speakers: Vec<SegmentSpeaker>, scopes: Vec<Scope>, asking: &Probing) -> ProberConfig {
     let Probing { timeout, concurrency, rate_per_s, .. } = *asking;
-    Equipment { speakers, timeout, concurrency, rate_per_s, scopes }
+    ProberConfig { speakers, timeout, concurrency, rate_per_s, scopes }
 }
 
 /// Name servers and SNMP credentials of each named network, and those for all others.

@@ -26,7 +26,7 @@ const ANSWERS_MAX: usize = 65_536;
 
 /// What an answer is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ReplyVerdict {
     /// The first one to its question, in time.
     Answer {
         /// Round-trip time.
@@ -45,7 +45,7 @@ pub enum Verdict {
 
 /// Answers that were worth nothing or little, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Doubts {
+pub struct RejectedReplies {
     /// Second and further answers to one question.
     pub duplicate_total: u64,
     /// Answers with a wrong seal, from another address than was asked, or far too old.
@@ -62,7 +62,7 @@ pub struct Cookies {
     patience: Duration,
     /// Who answered which question, in two generations: the older one is forgotten when the younger one is full.
     answered: [HashSet<(IpAddr, u64), quality::RandomState>; 2],
-    doubts: Doubts,
+    rejected: RejectedReplies,
 }
 
 impl Cookies {
@@ -73,7 +73,7 @@ impl Cookies {
             origin: Instant::now(),
             patience,
             answered: Default::default(),
-            doubts: Doubts::default(),
+            rejected: RejectedReplies::default(),
         }
     }
 
@@ -93,25 +93,25 @@ impl Cookies {
     }
 
     /// Judges what `from` sent back of a question that went to `target`; the two differ for a group address only.
-    pub fn judge(&mut self, target: IpAddr, from: IpAddr, payload: &[u8], now: Duration) -> Verdict {
+    pub fn judge(&mut self, target: IpAddr, from: IpAddr, payload: &[u8], now: Duration) -> ReplyVerdict {
         let Some((sent_ns, rtt)) = self.open(target, payload, now) else {
-            self.doubts.forged_total += 1;
-            return Verdict::Forged;
+            self.rejected.forged_total += 1;
+            return ReplyVerdict::Forged;
         };
         if self.is_known((from, sent_ns)) {
-            self.doubts.duplicate_total += 1;
-            return Verdict::Duplicate;
+            self.rejected.duplicate_total += 1;
+            return ReplyVerdict::Duplicate;
         }
         if rtt > self.patience {
-            self.doubts.late_total += 1;
-            return Verdict::Late { rtt };
+            self.rejected.late_total += 1;
+            return ReplyVerdict::Late { rtt };
         }
-        Verdict::Answer { rtt }
+        ReplyVerdict::Answer { rtt }
     }
 
     /// Answers that were worth nothing or little, since the start.
-    pub fn doubts(&self) -> Doubts {
-        self.doubts
+    pub fn rejected(&self) -> RejectedReplies {
+        self.rejected
     }
 
     fn open(&self, target: IpAddr, payload: &[u8], now: Duration) -> Option<(u64, Duration)> {
@@ -160,12 +160,12 @@ mod tests {
     fn an_answer_in_time_late_and_again() {
         let mut cookies = cookies();
         let cookie = cookies.seal(TARGET, SENT);
-        assert_eq!(cookies.judge(TARGET, TARGET, &cookie, at(7)), Verdict::Answer { rtt: at(7) - SENT });
-        assert_eq!(cookies.judge(TARGET, TARGET, &cookie, at(8)), Verdict::Duplicate);
+        assert_eq!(cookies.judge(TARGET, TARGET, &cookie, at(7)), ReplyVerdict::Answer { rtt: at(7) - SENT });
+        assert_eq!(cookies.judge(TARGET, TARGET, &cookie, at(8)), ReplyVerdict::Duplicate);
         let slow = cookies.seal(OTHER, SENT);
-        assert_eq!(cookies.judge(OTHER, OTHER, &slow, at(101)), Verdict::Late { rtt: at(101) - SENT });
-        assert_eq!(cookies.judge(OTHER, OTHER, &slow, at(102)), Verdict::Duplicate);
-        assert_eq!(cookies.doubts(), Doubts { duplicate_total: 2, forged_total: 0, late_total: 1 });
+        assert_eq!(cookies.judge(OTHER, OTHER, &slow, at(101)), ReplyVerdict::Late { rtt: at(101) - SENT });
+        assert_eq!(cookies.judge(OTHER, OTHER, &slow, at(102)), ReplyVerdict::Duplicate);
+        assert_eq!(cookies.rejected(), RejectedReplies { duplicate_total: 2, forged_total: 0, late_total: 1 });
     }
 
     #[test]
@@ -174,8 +174,8 @@ mod tests {
         let group = "ff02::1".parse().expect("an address");
         let cookie = cookies.seal(group, SENT);
         for from in [TARGET, OTHER] {
-            assert_eq!(cookies.judge(group, from, &cookie, at(1)), Verdict::Answer { rtt: at(1) - SENT });
-            assert_eq!(cookies.judge(group, from, &cookie, at(2)), Verdict::Duplicate);
+            assert_eq!(cookies.judge(group, from, &cookie, at(1)), ReplyVerdict::Answer { rtt: at(1) - SENT });
+            assert_eq!(cookies.judge(group, from, &cookie, at(2)), ReplyVerdict::Duplicate);
         }
     }
 
@@ -184,8 +184,8 @@ mod tests {
         let mut cookies = cookies();
         let mut cookie = cookies.seal(TARGET, SENT).to_vec();
         change(&mut cookie);
-        assert_eq!(cookies.judge(target, target, &cookie, now), Verdict::Forged);
-        assert_eq!(cookies.doubts().forged_total, 1);
+        assert_eq!(cookies.judge(target, target, &cookie, now), ReplyVerdict::Forged);
+        assert_eq!(cookies.rejected().forged_total, 1);
     }
 
     #[test]

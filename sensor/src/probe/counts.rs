@@ -17,7 +17,7 @@ pub struct Counts {
 
 /// [`Counts`] at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
+pub struct CountsSnapshot {
     /// Questions that were sent.
     pub asked_total: u64,
     /// Answers that came through sockets.
@@ -28,9 +28,9 @@ pub struct Counted {
 
 impl Counts {
     /// The counts as they are now.
-    pub fn read(&self) -> Counted {
+    pub fn read(&self) -> CountsSnapshot {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Counted {
+        CountsSnapshot {
             asked_total: read(&self.asked_total),
             answered_total: read(&self.answered_total),
             failed_total: read(&self.failed_total),

@@ -32,7 +32,7 @@ impl Pace {
     }
 
     /// Waits until these packets may leave. Turns are given in the order of the calls.
-    pub async fn turn(&self, packets: u32) {
+    pub async fn wait(&self, packets: u32) {
         let ready_ns = u64::try_from(self.take(packets).as_nanos()).unwrap_or(0);
         let at = self.begun + Duration::from_nanos(ready_ns);
         if at > Instant::now() {
@@ -132,14 +132,14 @@ mod tests {
         let begun = Instant::now();
         let mut turns = Vec::new();
         for _ in 0..10 {
-            pace.turn(4).await;
+            pace.wait(4).await;
             turns.push(begun.elapsed().as_millis());
         }
         assert_eq!(turns, [0, 0, 0, 0, 0, 0, 30, 70, 110, 150]);
         tokio::time::sleep(Duration::from_secs(10)).await;
         let rested = Instant::now();
         pace.note(40);
-        pace.turn(1).await;
+        pace.wait(1).await;
         assert_eq!(rested.elapsed().as_millis(), 160, "what left without waiting counts");
     }
 }

@@ -23,14 +23,14 @@ use crate::probe::pace::Pace;
 use crate::probe::raw::{BATCH, Raw, Speaker};
 use crate::probe::snmp::Credentials;
 use crate::probe::tcp::permits::Permits;
-use crate::probe::tools::{Ready, Tools};
+use crate::probe::tools::{NetworkTools, Tools};
 use sensor_core::inventory::planner::probe::Probe;
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::types::Iface;
 
 /// How to ask.
 #[derive(Debug)]
-pub struct Equipment {
+pub struct ProberConfig {
     /// Who asks on the segments of each interface.
     pub speakers: Vec<SegmentSpeaker>,
     /// How long an answer is waited for.
@@ -67,15 +67,15 @@ pub struct Scope {
 #[derive(Debug)]
 pub struct Prober {
     asks: Option<Sender<Probe>>,
-    voices: watch::Sender<Vec<SegmentSpeaker>>,
+    speakers: watch::Sender<Vec<SegmentSpeaker>>,
     answers: Receiver<Sighting>,
     counts: Arc<Counts>,
-    worker: Worker,
+    worker: WorkerHandle,
 }
 
 /// Where the probers run.
 #[derive(Debug)]
-enum Worker {
+enum WorkerHandle {
     /// Beside their owner, on its runtime.
     Task(tokio::task::JoinHandle<()>),
     /// On a thread of their own.
@@ -90,37 +90,37 @@ const BUSY: Duration = Duration::from_millis(1);
 impl Prober {
     /// Starts the thread, in the network namespace of the caller. Raw sockets that cannot be opened (no `CAP_NET_RAW`) leave
     /// their questions unasked.
-    pub fn spawn(equipment: Equipment) -> io::Result<Self> {
+    pub fn spawn(prober_config: ProberConfig) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Self::begin(equipment, |work| {
+        Self::begin(prober_config, |work| {
             let thread = std::thread::Builder::new().name("prober".to_owned()).spawn(move || runtime.block_on(work))?;
-            Ok(Worker::Thread(Some(thread)))
+            Ok(WorkerHandle::Thread(Some(thread)))
         })
     }
 
     /// Starts as a task of the caller's runtime; otherwise as [`Prober::spawn`].
-    pub fn spawn_here(equipment: Equipment) -> io::Result<Self> {
-        Self::begin(equipment, |work| Ok(Worker::Task(tokio::spawn(work))))
+    pub fn spawn_here(prober_config: ProberConfig) -> io::Result<Self> {
+        Self::begin(prober_config, |work| Ok(WorkerHandle::Task(tokio::spawn(work))))
     }
 
     fn begin(
-        equipment: Equipment,
-        start: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> io::Result<Worker>,
+        prober_config: ProberConfig,
+        start: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> io::Result<WorkerHandle>,
     ) -> io::Result<Self> {
         let (asks, asked) = mpsc::channel(QUEUE);
         let (answer, answers) = mpsc::channel(QUEUE);
-        let (voices, renewed) = watch::channel(Vec::new());
+        let (speakers, speaker_updates) = watch::channel(Vec::new());
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
         // Sockets are opened inside the runtime that serves them.
-        let work = async { Desk::new(equipment, answer, shared).work(asked, renewed).await };
+        let work = async { Worker::new(prober_config, answer, shared).work(asked, speaker_updates).await };
         let worker = start(Box::pin(work))?;
-        Ok(Self { asks: Some(asks), voices, answers, counts, worker })
+        Ok(Self { asks: Some(asks), speakers, answers, counts, worker })
     }
 
     /// Who speaks from now on. What is as it was goes on; a socket that has lost its interface is opened anew.
-    pub fn renew(&self, voices: Vec<SegmentSpeaker>) {
-        self.voices.send_replace(voices);
+    pub fn set_speakers(&self, speakers: Vec<SegmentSpeaker>) {
+        self.speakers.send_replace(speakers);
     }
 
     /// How many questions can be taken now.
@@ -170,15 +170,15 @@ impl Drop for Prober {
         self.asks = None;
         self.answers.close();
         match &mut self.worker {
-            Worker::Task(task) => task.abort(),
+            WorkerHandle::Task(task) => task.abort(),
             // It does not panic; if it did, there is nothing left to save.
-            Worker::Thread(thread) => drop(thread.take().map(JoinHandle::join)),
+            WorkerHandle::Thread(thread) => drop(thread.take().map(JoinHandle::join)),
         }
     }
 }
 
 /// What the worker works with.
-struct Desk {
+struct Worker {
     /// By the interface that segments name.
     speakers: BTreeMap<Iface, Speaker>,
     /// Opened when the first frame is to be sent.
@@ -188,12 +188,12 @@ struct Desk {
     counts: Arc<Counts>,
 }
 
-impl Desk {
-    fn new(equipment: Equipment, answers: Sender<Sighting>, counts: Arc<Counts>) -> Self {
-        let Equipment { speakers: known, timeout, concurrency, rate_per_s, scopes } = equipment;
+impl Worker {
+    fn new(prober_config: ProberConfig, answers: Sender<Sighting>, counts: Arc<Counts>) -> Self {
+        let ProberConfig { speakers: known, timeout, concurrency, rate_per_s, scopes } = prober_config;
         let scopes = scopes.into_iter().map(|scope| {
             let names = (!scope.nameservers.is_empty()).then(|| Names::new(&scope.nameservers));
-            Ready { prefix: scope.prefix, names, credentials: scope.credentials.into() }
+            NetworkTools { prefix: scope.prefix, names, credentials: scope.credentials.into() }
         });
         let mut scopes: Vec<_> = scopes.collect();
         scopes.sort_by_key(|scope| std::cmp::Reverse(scope.prefix.prefix_len()));
@@ -208,14 +208,14 @@ impl Desk {
             counts: Arc::clone(&counts),
         };
         let (speakers, raws) = (BTreeMap::new(), BTreeMap::new());
-        let mut desk = Self { speakers, raws, tools: Arc::new(tools), open_max: concurrency.max(1), counts };
-        desk.renew(&known);
-        desk
+        let mut worker = Self { speakers, raws, tools: Arc::new(tools), open_max: concurrency.max(1), counts };
+        worker.set_speakers(&known);
+        worker
     }
 
     /// What is new or has lost its interface is opened anew when it is needed.
-    fn renew(&mut self, voices: &[SegmentSpeaker]) {
-        for SegmentSpeaker { iface, speaker } in voices {
+    fn set_speakers(&mut self, speakers: &[SegmentSpeaker]) {
+        for SegmentSpeaker { iface, speaker } in speakers {
             self.speakers.insert(*iface, speaker.clone());
             self.raws.retain(|known, raw| known != iface || (raw.speaker() == speaker && raw.is_bound()));
         }
@@ -233,7 +233,7 @@ impl Desk {
         }
     }
 
-    async fn work(mut self, mut asked: Receiver<Probe>, mut renewed: watch::Receiver<Vec<SegmentSpeaker>>) {
+    async fn work(mut self, mut asked: Receiver<Probe>, mut speaker_updates: watch::Receiver<Vec<SegmentSpeaker>>) {
         let mut open = JoinSet::new();
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -248,9 +248,9 @@ impl Desk {
                         return;
                     }
                 }
-                Ok(()) = renewed.changed() => {
-                    let voices = renewed.borrow_and_update().clone();
-                    self.renew(&voices);
+                Ok(()) = speaker_updates.changed() => {
+                    let speakers = speaker_updates.borrow_and_update().clone();
+                    self.set_speakers(&speakers);
                     continue;
                 }
                 // A question that ends makes room.

@@ -53,13 +53,13 @@ pub enum CredentialsError {
 /// The file: `[[snmp]]` entries, tried in their order.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    snmp: Vec<Entry>,
+struct SnmpFile {
+    snmp: Vec<SnmpEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct SnmpEntry {
     community: Option<String>,
     user: Option<String>,
     auth: Option<String>,
@@ -102,7 +102,7 @@ impl std::fmt::Debug for Credentials {
 
 fn parse(text: &str) -> Result<Vec<Credentials>, String> {
     // The parser's own message may quote a line, and with it a secret.
-    let file: File = toml::from_str(text).map_err(|error| {
+    let file: SnmpFile = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         format!(
             "line {line} is wrong; write [[snmp]] with community, or with user, auth, auth_password, privacy, privacy_password"
@@ -115,7 +115,7 @@ fn parse(text: &str) -> Result<Vec<Credentials>, String> {
         .collect()
 }
 
-impl Entry {
+impl SnmpEntry {
     fn auth(&self) -> Result<Credentials, String> {
         let auth = match (&self.community, &self.user) {
             (Some(community), None) => Auth::v2c(community.as_str()),

@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
 /// A network's own tools.
-pub(crate) struct Ready {
+pub(crate) struct NetworkTools {
     pub(crate) prefix: IpNet,
     /// Absent where the system's servers serve.
     pub(crate) names: Option<Names>,
@@ -39,7 +39,7 @@ pub(crate) struct Tools {
     pub(crate) permits: Permits,
     pub(crate) pace: Pace,
     /// The longest prefix first.
-    pub(crate) scopes: Vec<Ready>,
+    pub(crate) scopes: Vec<NetworkTools>,
     pub(crate) system: OnceLock<Names>,
     pub(crate) timeout: Duration,
     pub(crate) answers: Sender<Sighting>,
@@ -60,43 +60,44 @@ impl Tools {
                 let Some((name, _)) = by else { return };
                 for reply in Box::pin(all_nodes(name.as_str(), self.timeout)).await.unwrap_or_default() {
                     let answer = Answer::Echo { rtt: reply.echo.rtt, hop_limit: reply.echo.hop_limit };
-                    self.tell(segment, reply.ip, Claim::Answer(Box::new(answer))).await;
+                    self.send_answer(segment, reply.ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
             Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. } => {}
             Question::Connect { ports } => {
                 for &port in &*ports {
                     let target = Target { ip, port, scope };
-                    self.pace.turn(CONNECT).await;
+                    self.pace.wait(CONNECT).await;
                     // Conversations are large, and most questions are none.
                     let answer = Box::pin(tcp::connect(target, self.timeout, &self.permits)).await;
-                    self.tell_port(segment, target, answer).await;
+                    self.send_port_answer(segment, target, answer).await;
                 }
             }
             Question::Echo => {
                 let icmp = self.icmp.get_or_init(|| Icmp::open(None));
                 if let Some(echo) = Box::pin(icmp.echo(ip, scope, self.timeout)).await {
                     let answer = Answer::Echo { rtt: echo.rtt, hop_limit: echo.hop_limit };
-                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                    self.send_answer(segment, ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
             Question::Knock { ports } => {
                 for &port in &*ports {
                     let target = Target { ip, port, scope };
-                    self.pace.turn(CONNECT).await;
-                    self.tell_port(segment, target, tcp::knock(target, self.timeout, &self.permits).await).await;
+                    self.pace.wait(CONNECT).await;
+                    self.send_port_answer(segment, target, tcp::check_port(target, self.timeout, &self.permits).await)
+                        .await;
                 }
             }
             Question::Mdns => {
                 for claim in Box::pin(mdns::ask(ip, scope, self.timeout)).await {
-                    self.tell(segment, ip, Claim::Mdns(claim)).await;
+                    self.send_answer(segment, ip, Claim::Mdns(claim)).await;
                 }
             }
             Question::Nbns => {
                 let IpAddr::V4(address) = ip else { return };
                 if let Some(status) = Box::pin(nbns::status(address, self.timeout)).await {
                     let answer = Answer::Nbns { name: status.name, group: status.group, mac: status.mac };
-                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                    self.send_answer(segment, ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
             Question::Ptr => {
@@ -106,7 +107,7 @@ impl Tools {
                     // No answer is not "no name".
                     NameAnswer::Silent => return,
                 };
-                self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                self.send_answer(segment, ip, Claim::Answer(Box::new(answer))).await;
             }
             Question::Snmp => {
                 let Some(credentials) = self.scope(ip).map(|scope| Arc::clone(&scope.credentials)) else { return };
@@ -116,18 +117,18 @@ impl Tools {
                         description: system.description,
                         object_id: system.object_id,
                     };
-                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                    self.send_answer(segment, ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
         }
     }
 
-    pub(crate) async fn tell_port(&self, segment: Segment, target: Target, answer: io::Result<PortAnswer>) {
+    pub(crate) async fn send_port_answer(&self, segment: Segment, target: Target, answer: io::Result<PortAnswer>) {
         match answer {
             Ok(answer) => {
                 let answer =
                     Answer::Port { port: target.port, state: answer.state, banner: answer.banner, rtt: answer.rtt };
-                self.tell(segment, target.ip, Claim::Answer(Box::new(answer))).await;
+                self.send_answer(segment, target.ip, Claim::Answer(Box::new(answer))).await;
             }
             Err(_) => {
                 self.counts.failed_total.fetch_add(1, Ordering::Relaxed);
@@ -135,7 +136,7 @@ impl Tools {
         }
     }
 
-    pub(crate) fn scope(&self, ip: IpAddr) -> Option<&Ready> {
+    pub(crate) fn scope(&self, ip: IpAddr) -> Option<&NetworkTools> {
         self.scopes.iter().find(|scope| scope.prefix.contains(&ip))
     }
 
@@ -144,7 +145,7 @@ impl Tools {
         own.unwrap_or_else(|| self.system.get_or_init(Names::system))
     }
 
-    pub(crate) async fn tell(&self, segment: Segment, ip: IpAddr, claim: Claim) {
+    pub(crate) async fn send_answer(&self, segment: Segment, ip: IpAddr, claim: Claim) {
         self.counts.answered_total.fetch_add(1, Ordering::Relaxed);
         let at = Clock::new().now();
         let sighting = Sighting { at, segment, frame_mac: Mac::ZERO, mac: Mac::ZERO, ip: Some(ip), claim };

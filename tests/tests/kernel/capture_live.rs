@@ -9,7 +9,7 @@ use sensor::capture::error::CaptureError;
 use sensor::capture::live::Live;
 use sensor::capture::options::{Method, Mode, Options, Port, Role};
 use sensor::capture::port_life::Reason;
-use sensor::capture::port_life::{Hearing, News};
+use sensor::capture::port_life::{CaptureState, PortChange};
 use sensor::clock::Clock;
 use sensor_core::types::{Class, Frame, Iface};
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
@@ -121,14 +121,14 @@ fn a_removed_interface_is_reported_once_and_causes_no_busy_loop() {
             send(&[arp(&[], 1)]);
             assert_eq!(hear(&mut live, 1).await.len(), 1);
             ip("link delete in0");
-            let mut news = Vec::new();
+            let mut changes = Vec::new();
             for _ in 0..4 {
                 live.readable().await.unwrap();
                 assert!(!live.drain(0, 64, &mut |_| ()).unwrap());
-                news.extend(live.take_news());
+                changes.extend(live.take_changes());
             }
-            assert_eq!(news, [News::Warning("in0 was removed: waiting for it to come back".to_owned())]);
-            assert!(!live.hears_all());
+            assert_eq!(changes, [PortChange::Warning("in0 was removed: waiting for it to come back".to_owned())]);
+            assert!(!live.all_active());
             let spinning = async {
                 for _ in 0..20 {
                     live.readable().await.unwrap();
@@ -202,7 +202,7 @@ fn an_interface_that_comes_back_down_is_attached_when_it_is_up() {
                 live.readable().await.unwrap();
                 live.drain(0, 64, &mut |_| ()).unwrap();
             }
-            assert!(matches!(&live.ports()[0].hearing, Hearing::Deaf { reason: Reason::Down, .. }));
+            assert!(matches!(&live.ports()[0].state, CaptureState::Inactive { reason: Reason::Down, .. }));
             ip("link set out0 up");
             ip("link set in0 up");
             until_hearing(&mut live).await;
@@ -316,7 +316,7 @@ async fn until_hearing(live: &mut Live) {
     let all = async {
         // The first turn finds what has just changed.
         live.drain(0, 64, &mut |_| ()).unwrap();
-        while !live.hears_all() {
+        while !live.all_active() {
             live.readable().await.unwrap();
             live.drain(0, 64, &mut |_| ()).unwrap();
         }

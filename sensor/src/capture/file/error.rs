@@ -129,7 +129,7 @@ pub const PACKET_MAX: u32 = 256 << 10;
 /// Why reading ended before the file's end.
 pub(super) enum Stop {
     /// Nothing can be read.
-    Error(Refusal),
+    Error(Unreadable),
     /// The block or packet at the source's offset breaks a rule.
     Damaged(Damage),
     /// It is not all there.
@@ -138,7 +138,7 @@ pub(super) enum Stop {
     Read(io::Error),
 }
 
-pub(super) enum Refusal {
+pub(super) enum Unreadable {
     LinkType(u32),
     NotCapture(Damage),
 }
@@ -152,8 +152,8 @@ impl From<io::Error> for Stop {
 impl Stop {
     pub(super) fn warning(self, path: String, offset: u64) -> FileError {
         match self {
-            Self::Error(Refusal::LinkType(link)) => FileError::LinkType { path, link_type: link::name(link) },
-            Self::Error(Refusal::NotCapture(reason)) => FileError::NotCapture { path, reason },
+            Self::Error(Unreadable::LinkType(link)) => FileError::LinkType { path, link_type: link::name(link) },
+            Self::Error(Unreadable::NotCapture(reason)) => FileError::NotCapture { path, reason },
             Self::Damaged(reason) => FileError::Damaged { path, offset, reason },
             Self::Truncated(reason) => FileError::Truncated { path, offset, reason },
             Self::Read(source) => FileError::Read { path, offset, source },

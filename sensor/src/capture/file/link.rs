@@ -1,10 +1,10 @@
-//! Link types (<https://www.tcpdump.org/linktypes.html>), and cooked frames turned into Ethernet.
+//! LinkType types (<https://www.tcpdump.org/linktypes.html>), and cooked frames turned into Ethernet.
 
 use sensor_ebpf::abi::FRAME_MAX;
 
 /// What a packet of a file starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Link {
+pub(super) enum LinkType {
     /// An Ethernet header.
     Ethernet,
     /// `LINKTYPE_LINUX_SLL`: captured on `any`.
@@ -15,7 +15,7 @@ pub(super) enum Link {
     Other(u32),
 }
 
-impl Link {
+impl LinkType {
     /// From the number in a file; flags in its upper bits (FCS length) are left out.
     pub(super) fn of_number(number: u32) -> Self {
         match number & 0x03ff_ffff {

@@ -20,7 +20,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use crate::capture::file::buffer::Buffer;
-use crate::capture::file::error::{Damage, FileError, Refusal, Stop};
+use crate::capture::file::error::{Damage, FileError, Stop, Unreadable};
 use crate::capture::file::link::Cooked;
 use crate::capture::file::output::{Output, Summary};
 use crate::capture::sieve::Sieve;
@@ -59,7 +59,7 @@ fn read_plain<R: Read, F: FnMut(Frame<'_>)>(path: &str, mut source: Buffer<R>, s
         cooked: Cooked::default(),
         sieve: Sieve::of_file(),
     };
-    let not_capture = |reason| Stop::Error(Refusal::NotCapture(reason));
+    let not_capture = |reason| Stop::Error(Unreadable::NotCapture(reason));
     let magic = source.peek(4).map(|magic| magic.and_then(|magic| magic.first_chunk::<4>().copied()));
     let end = match magic {
         Err(error) => Err(Stop::from(error)),
@@ -74,8 +74,8 @@ fn read_plain<R: Read, F: FnMut(Frame<'_>)>(path: &str, mut source: Buffer<R>, s
     let path = path.to_owned();
     match end {
         Ok(()) => {}
-        Err(Stop::Error(Refusal::NotCapture(reason))) => return Err(FileError::NotCapture { path, reason }),
-        Err(Stop::Error(Refusal::LinkType(link))) => {
+        Err(Stop::Error(Unreadable::NotCapture(reason))) => return Err(FileError::NotCapture { path, reason }),
+        Err(Stop::Error(Unreadable::LinkType(link))) => {
             return Err(FileError::LinkType { path, link_type: link::name(link) });
         }
         Err(stop) => {

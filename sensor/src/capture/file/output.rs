@@ -3,7 +3,7 @@
 use sensor_ebpf::abi::Counters;
 
 use crate::capture::file::error::FileError;
-use crate::capture::file::link::{Cooked, Link};
+use crate::capture::file::link::{Cooked, LinkType};
 use crate::capture::harvest::harvest;
 use crate::capture::sieve::Sieve;
 use sensor_core::types::{Frame, Iface, Timestamp};
@@ -34,12 +34,12 @@ pub(super) struct Output<F> {
 
 impl<F: FnMut(Frame<'_>)> Output<F> {
     #[inline]
-    pub(super) fn packet(&mut self, link: Link, bytes: &[u8], wire_len: usize, at: Timestamp, iface: Iface) {
+    pub(super) fn packet(&mut self, link: LinkType, bytes: &[u8], wire_len: usize, at: Timestamp, iface: Iface) {
         let Some((bytes, wire_len)) = (match link {
-            Link::Ethernet => Some((bytes, wire_len)),
-            Link::CookedV1 => self.cooked.v1(bytes, wire_len),
-            Link::CookedV2 => self.cooked.v2(bytes, wire_len),
-            Link::Other(_) => {
+            LinkType::Ethernet => Some((bytes, wire_len)),
+            LinkType::CookedV1 => self.cooked.v1(bytes, wire_len),
+            LinkType::CookedV2 => self.cooked.v2(bytes, wire_len),
+            LinkType::Other(_) => {
                 self.summary.unsupported += 1;
                 return;
             }

@@ -3,16 +3,16 @@
 use std::io::Read;
 
 use crate::capture::file::buffer::Buffer;
-use crate::capture::file::error::{Damage, PACKET_MAX, Refusal, Stop};
-use crate::capture::file::link::Link;
-use crate::capture::file::order::Order;
+use crate::capture::file::error::{Damage, PACKET_MAX, Stop, Unreadable};
+use crate::capture::file::link::LinkType;
+use crate::capture::file::order::ByteOrder;
 use crate::capture::file::output::{Output, iface};
 use sensor_core::types::{Frame, Timestamp};
 
 /// What the magic number says.
 #[derive(Clone, Copy)]
 pub(super) struct Format {
-    order: Order,
+    order: ByteOrder,
     /// Nanoseconds of one unit of the fraction.
     unit_ns: i64,
     /// Length of a packet's header.
@@ -29,7 +29,7 @@ impl Format {
             0xa1b2_cd34 => Some(Self { order, unit_ns: 1000, packet_header: 24 }),
             _ => None,
         };
-        of(Order::Big, u32::from_be_bytes(magic)).or_else(|| of(Order::Little, u32::from_le_bytes(magic)))
+        of(ByteOrder::Big, u32::from_be_bytes(magic)).or_else(|| of(ByteOrder::Little, u32::from_le_bytes(magic)))
     }
 }
 
@@ -40,15 +40,15 @@ pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(
 ) -> Result<(), Stop> {
     let order = format.order;
     let Some(header) = source.peek(FILE_HEADER)? else {
-        return Err(Stop::Error(Refusal::NotCapture(Damage::EndOfHeader)));
+        return Err(Stop::Error(Unreadable::NotCapture(Damage::EndOfHeader)));
     };
     let (major, minor) = (order.u16(header, 4), order.u16(header, 6));
     if major != 2 {
-        return Err(Stop::Error(Refusal::NotCapture(Damage::Version(major))));
+        return Err(Stop::Error(Unreadable::NotCapture(Damage::Version(major))));
     }
-    let link = Link::of_number(order.u32(header, 20));
-    if let Link::Other(number) = link {
-        return Err(Stop::Error(Refusal::LinkType(number)));
+    let link = LinkType::of_number(order.u32(header, 20));
+    if let LinkType::Other(number) = link {
+        return Err(Stop::Error(Unreadable::LinkType(number)));
     }
     source.consume(FILE_HEADER);
     let iface = iface(0);

@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use crate::capture::file::buffer::Buffer;
-use crate::capture::file::error::{Damage, FileError, PACKET_MAX, Refusal, Stop};
-use crate::capture::file::link::Link;
-use crate::capture::file::order::Order;
+use crate::capture::file::error::{Damage, FileError, PACKET_MAX, Stop, Unreadable};
+use crate::capture::file::link::LinkType;
+use crate::capture::file::order::ByteOrder;
 use crate::capture::file::output::{Output, iface};
 use sensor_core::types::{Frame, Iface, Timestamp};
 
@@ -27,7 +27,7 @@ const OPTION_TSRESOL: u16 = 9;
 const OPTION_TSOFFSET: u16 = 14;
 
 struct Interface {
-    link: Link,
+    link: LinkType,
     name: Iface,
     /// No packet of it was captured longer, bytes; 0 is no limit.
     snap_len: u32,
@@ -41,18 +41,23 @@ struct Clock {
 }
 
 pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(source: &mut Buffer<R>, output: &mut Output<F>) -> Result<(), Stop> {
-    let mut reader =
-        Reader { order: Order::Little, interfaces: Vec::new(), last_at: Timestamp::EPOCH, refused: None, reads: false };
+    let mut reader = Reader {
+        order: ByteOrder::Little,
+        interfaces: Vec::new(),
+        last_at: Timestamp::EPOCH,
+        refused: None,
+        reads: false,
+    };
     let end = reader.blocks(source, output);
     match reader.refused {
         // A damaged file whose packets could not have been read anyway is refused for the better reason.
-        Some(link) if !reader.reads && output.summary.unsupported > 0 => Err(Stop::Error(Refusal::LinkType(link))),
+        Some(link) if !reader.reads && output.summary.unsupported > 0 => Err(Stop::Error(Unreadable::LinkType(link))),
         _ => end,
     }
 }
 
 struct Reader {
-    order: Order,
+    order: ByteOrder,
     interfaces: Vec<Interface>,
     last_at: Timestamp,
     /// The first link type that is not read.
@@ -115,15 +120,15 @@ impl Reader {
     fn section<R: Read>(&mut self, source: &mut Buffer<R>) -> Result<(), Stop> {
         let first = source.offset() == 0;
         let stop = |reason| match first {
-            true => Stop::Error(Refusal::NotCapture(reason)),
+            true => Stop::Error(Unreadable::NotCapture(reason)),
             false => Stop::Damaged(reason),
         };
         let Some(head) = source.peek(16)? else {
             return Err(if first { stop(Damage::EndOfHeader) } else { Stop::Truncated(Damage::EndOfBlock) });
         };
         self.order = match head[8..12] {
-            [0x1a, 0x2b, 0x3c, 0x4d] => Order::Big,
-            [0x4d, 0x3c, 0x2b, 0x1a] => Order::Little,
+            [0x1a, 0x2b, 0x3c, 0x4d] => ByteOrder::Big,
+            [0x4d, 0x3c, 0x2b, 0x1a] => ByteOrder::Little,
             _ => return Err(stop(Damage::ByteOrder)),
         };
         let major = self.order.u16(head, 12);
@@ -139,9 +144,9 @@ impl Reader {
         if self.interfaces.len() == INTERFACES_MAX {
             return Err(Damage::Interfaces);
         }
-        let link = Link::of_number(u32::from(self.order.u16(head, 0)));
+        let link = LinkType::of_number(u32::from(self.order.u16(head, 0)));
         match link {
-            Link::Other(number) => self.refused = self.refused.or(Some(number)),
+            LinkType::Other(number) => self.refused = self.refused.or(Some(number)),
             _ => self.reads = true,
         }
         let name = iface(self.interfaces.len() as u32);
@@ -214,7 +219,7 @@ fn skip<R: Read>(source: &mut Buffer<R>, len: u32) -> Result<(), Stop> {
 
 impl Clock {
     /// From an interface's options; options that are cut or of a wrong length are as good as absent.
-    fn of_options(mut options: &[u8], order: Order) -> Self {
+    fn of_options(mut options: &[u8], order: ByteOrder) -> Self {
         let mut clock = Self { resolution: 6, offset_s: 0 };
         while let Some((head, rest)) = options.split_first_chunk::<4>() {
             let (code, len) = (order.u16(head, 0), usize::from(order.u16(head, 2)));
@@ -224,7 +229,7 @@ impl Clock {
                 (OPTION_TSRESOL, &[resolution]) => clock.resolution = resolution,
                 (OPTION_TSOFFSET, value) if len == 8 => {
                     let (first, second) = (u64::from(order.u32(value, 0)), u64::from(order.u32(value, 4)));
-                    let (high, low) = if order == Order::Big { (first, second) } else { (second, first) };
+                    let (high, low) = if order == ByteOrder::Big { (first, second) } else { (second, first) };
                     clock.offset_s = (high << 32 | low).cast_signed();
                 }
                 _ => {}

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::capture::file::order::Order;
+use crate::capture::file::order::ByteOrder;
 use crate::capture::file::*;
 
 /// An ARP request of 192.0.2.1 from 02:00:00:00:00:01, 42 bytes.
@@ -41,15 +41,15 @@ fn check(file: &[u8], expected: &str) {
     }
 }
 
-fn numbers(order: Order, numbers: &[u32]) -> Vec<u8> {
-    let bytes = |n: &u32| if order == Order::Big { n.to_be_bytes() } else { n.to_le_bytes() };
+fn numbers(order: ByteOrder, numbers: &[u32]) -> Vec<u8> {
+    let bytes = |n: &u32| if order == ByteOrder::Big { n.to_be_bytes() } else { n.to_le_bytes() };
     numbers.iter().flat_map(bytes).collect()
 }
 
 /// A pcap file of version 2.4 with one packet at 5 s and 7 units.
-fn pcap(order: Order, magic: u32, link: u32, packet: &[u8]) -> Vec<u8> {
+fn pcap(order: ByteOrder, magic: u32, link: u32, packet: &[u8]) -> Vec<u8> {
     let (major, minor): (u32, u32) = (2, 4);
-    let version = if order == Order::Big { major << 16 | minor } else { minor << 16 | major };
+    let version = if order == ByteOrder::Big { major << 16 | minor } else { minor << 16 | major };
     let len = packet.len() as u32;
     let mut file = numbers(order, &[magic, version, 0, 0, 65535, link, 5, 7, len, len]);
     if magic == 0xa1b2_cd34 {
@@ -59,7 +59,7 @@ fn pcap(order: Order, magic: u32, link: u32, packet: &[u8]) -> Vec<u8> {
     file
 }
 
-fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
+fn block(order: ByteOrder, kind: u32, body: &[u8]) -> Vec<u8> {
     let padded = body.len().next_multiple_of(4);
     let len = padded as u32 + 12;
     let mut block = numbers(order, &[kind, len]);
@@ -69,17 +69,17 @@ fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
     block
 }
 
-fn section(order: Order) -> Vec<u8> {
-    let version = if order == Order::Big { 1 << 16 } else { 1 };
+fn section(order: ByteOrder) -> Vec<u8> {
+    let version = if order == ByteOrder::Big { 1 << 16 } else { 1 };
     block(order, 0x0a0d_0d0a, &numbers(order, &[0x1a2b_3c4d, version, u32::MAX, u32::MAX]))
 }
 
-fn interface(order: Order, link: u32, options: &[u8]) -> Vec<u8> {
-    let link = if order == Order::Big { link << 16 } else { link };
+fn interface(order: ByteOrder, link: u32, options: &[u8]) -> Vec<u8> {
+    let link = if order == ByteOrder::Big { link << 16 } else { link };
     block(order, 1, &[&numbers(order, &[link, 0])[..], options].concat())
 }
 
-fn enhanced(order: Order, interface: u32, ticks: u64, packet: &[u8]) -> Vec<u8> {
+fn enhanced(order: ByteOrder, interface: u32, ticks: u64, packet: &[u8]) -> Vec<u8> {
     let len = packet.len() as u32;
     let head = numbers(order, &[interface, (ticks >> 32) as u32, ticks as u32, len, len]);
     block(order, 6, &[&head[..], packet].concat())
@@ -87,7 +87,7 @@ fn enhanced(order: Order, interface: u32, ticks: u64, packet: &[u8]) -> Vec<u8> 
 
 #[test]
 fn pcap_in_every_order_and_unit() {
-    for order in [Order::Big, Order::Little] {
+    for order in [ByteOrder::Big, ByteOrder::Little] {
         check(&pcap(order, 0xa1b2_c3d4, 1, &ARP), "file@5000007000; frames 1");
         check(&pcap(order, 0xa1b2_3c4d, 1, &ARP), "file@5000000007; frames 1");
         check(&pcap(order, 0xa1b2_cd34, 1, &ARP), "file@5000007000; frames 1");
@@ -96,7 +96,7 @@ fn pcap_in_every_order_and_unit() {
 
 #[test]
 fn a_compressed_file_is_read_like_a_plain_one() {
-    let plain = pcap(Order::Little, 0xa1b2_c3d4, 1, &ARP);
+    let plain = pcap(ByteOrder::Little, 0xa1b2_c3d4, 1, &ARP);
     // Two members, as `cat a.gz b.gz` makes them.
     let member = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -110,10 +110,10 @@ fn a_compressed_file_is_read_like_a_plain_one() {
 #[test]
 fn cooked_frames_become_ethernet() {
     let v1 = [&[0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 6][..], &ARP[14..]].concat();
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 113, &v1), "file@5000007000; frames 1");
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 113, &v1), "file@5000007000; frames 1");
     let v2 = [&[8, 6, 0, 0, 0, 0, 0, 3, 0, 1, 1, 6, 2, 0, 0, 0, 0, 1, 0, 0][..], &ARP[14..]].concat();
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 276, &v2), "file@5000007000; frames 1");
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 276, &v2[..9]), "frames 1");
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 276, &v2), "file@5000007000; frames 1");
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 276, &v2[..9]), "frames 1");
 }
 
 #[test]
@@ -122,26 +122,26 @@ fn what_is_no_capture_is_refused() {
     check(b"", &not("it is empty"));
     check(b"abc", &not("its first bytes are of no known format"));
     check(b"GIF89a, and more", &not("its first bytes are of no known format"));
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 1, &[])[..23], &not("its header's end is missing"));
-    check(&section(Order::Big)[..15], &not("its header's end is missing"));
-    let mut version = pcap(Order::Big, 0xa1b2_c3d4, 1, &[]);
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 1, &[])[..23], &not("its header's end is missing"));
+    check(&section(ByteOrder::Big)[..15], &not("its header's end is missing"));
+    let mut version = pcap(ByteOrder::Big, 0xa1b2_c3d4, 1, &[]);
     version[5] = 9;
     check(&version, &not("format version 9"));
     check(
-        &pcap(Order::Big, 0xa1b2_c3d4, 105, &ARP),
+        &pcap(ByteOrder::Big, 0xa1b2_c3d4, 105, &ARP),
         "f: link type 105 (IEEE 802.11) is not read; capture on an Ethernet interface or on `any`",
     );
 }
 
 #[test]
 fn a_header_alone_is_a_capture_of_nothing() {
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 1, &[])[..24], "frames 0");
-    check(&section(Order::Big), "frames 0");
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 1, &[])[..24], "frames 0");
+    check(&section(ByteOrder::Big), "frames 0");
 }
 
 #[test]
 fn damage_is_a_warning_behind_what_was_whole() {
-    let file = pcap(Order::Little, 0xa1b2_c3d4, 1, &ARP);
+    let file = pcap(ByteOrder::Little, 0xa1b2_c3d4, 1, &ARP);
     let mut cut = [&file[..], &file[24..60]].concat();
     check(
         &cut,
@@ -163,7 +163,7 @@ fn pcapng_times() {
         option
     };
     let file = |options: &[u8], ticks| {
-        let order = Order::Big;
+        let order = ByteOrder::Big;
         [section(order), interface(order, 1, options), enhanced(order, 0, ticks, &ARP)].concat()
     };
     check(&file(&[], 5_000_007), "file@5000007000; frames 1");
@@ -181,7 +181,7 @@ fn pcapng_times() {
 
 #[test]
 fn pcapng_blocks() {
-    let (big, little) = (Order::Big, Order::Little);
+    let (big, little) = (ByteOrder::Big, ByteOrder::Little);
     let start = [section(little), interface(little, 1, &[]), enhanced(little, 0, 7, &ARP)].concat();
     // A simple packet has the time of the one before it.
     let simple = block(little, 3, &[&numbers(little, &[42])[..], &ARP].concat());
@@ -205,7 +205,7 @@ fn pcapng_blocks() {
 
 #[test]
 fn link_types_that_are_not_read_are_counted_or_refused() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     let foreign = [section(order), interface(order, 105, &[]), enhanced(order, 0, 7, &ARP)].concat();
     assert_eq!(
         told(&foreign),
@@ -217,7 +217,7 @@ fn link_types_that_are_not_read_are_counted_or_refused() {
 
 #[test]
 fn lengths_are_not_trusted() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     let start = [section(order), interface(order, 1, &[]), enhanced(order, 0, 7, &ARP)].concat();
     let at = start.len();
     let then = |block: &[u8], reason: &str| {

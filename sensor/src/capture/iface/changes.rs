@@ -11,7 +11,7 @@ use tokio::io::unix::AsyncFd;
 use crate::system::netlink::{Message, Netlink};
 
 /// A socket that receives such messages.
-pub(crate) struct Links {
+pub(crate) struct LinkMonitor {
     socket: AsyncFd<Netlink>,
 }
 
@@ -23,7 +23,7 @@ pub(crate) const ADDRESSES: libc::c_int = libc::RTMGRP_IPV4_IFADDR | libc::RTMGR
 /// Datagrams taken before anything else is looked at.
 const DATAGRAMS_MAX: usize = 256;
 
-impl Links {
+impl LinkMonitor {
     /// Subscribes to `groups`: [`LINKS`], [`ADDRESSES`] or both.
     pub(crate) fn open(groups: libc::c_int) -> io::Result<Self> {
         let socket = Netlink::open(libc::NETLINK_ROUTE, groups.cast_unsigned())?;

@@ -38,15 +38,20 @@ pub(crate) fn index(iface: Iface) -> Result<u32, CaptureError> {
 }
 
 /// How an interface looks now; nothing when there is none of that name.
-pub(super) fn look(iface: Iface) -> Option<port_life::Link> {
+pub(super) fn look(iface: Iface) -> Option<port_life::LinkState> {
     ifreq::number_of(iface.as_str()).ok().and_then(look_at)
 }
 
 /// How the interface of this number looks now; nothing when it is gone.
-pub(super) fn look_at(index: u32) -> Option<port_life::Link> {
+pub(super) fn look_at(index: u32) -> Option<port_life::LinkState> {
     let name = ifreq::name_of(index)?;
     let flags = ifreq::flags(name).ok()?;
-    Some(port_life::Link { index, name, is_up: flags & libc::IFF_UP != 0, has_carrier: flags & libc::IFF_RUNNING != 0 })
+    Some(port_life::LinkState {
+        index,
+        name,
+        is_up: flags & libc::IFF_UP != 0,
+        has_carrier: flags & libc::IFF_RUNNING != 0,
+    })
 }
 
 /// Whether there is an interface of this number, under whatever name.

@@ -46,7 +46,7 @@ const OFFLOADS: [Offload; 4] = [
 
 impl Offload {
     /// The command that switches it off.
-    pub fn mend(&self, iface: Iface) -> String {
+    pub fn fix_command(&self, iface: Iface) -> String {
         format!("ethtool -K {iface} {} off", self.word)
     }
 
@@ -64,13 +64,13 @@ pub fn active(iface: Iface) -> Vec<Offload> {
 
 /// Offloads that are switched off; dropping it switches them on again.
 #[derive(Debug)]
-pub(super) struct Fixed {
+pub(super) struct DisabledOffloads {
     /// The interface may get another name meanwhile.
     index: u32,
     bits: Vec<usize>,
 }
 
-impl Fixed {
+impl DisabledOffloads {
     /// Switches those off that are on and can be; the others are answered beside it.
     pub(super) fn new(iface: Iface, index: u32, offloads: &[Offload]) -> io::Result<(Self, Vec<Offload>)> {
         let features = Features::read(iface)?;
@@ -84,7 +84,7 @@ impl Fixed {
     }
 }
 
-impl Drop for Fixed {
+impl Drop for DisabledOffloads {
     fn drop(&mut self) {
         // An interface that is gone has nothing to restore.
         let Some(iface) = name_of(self.index).filter(|_| !self.bits.is_empty()) else { return };
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn each_offload_is_named_with_the_command_that_mends_it() {
         let iface = Iface::new("eth1").expect("a name");
-        let commands: Vec<_> = OFFLOADS.iter().map(|offload| offload.mend(iface)).collect();
+        let commands: Vec<_> = OFFLOADS.iter().map(|offload| offload.fix_command(iface)).collect();
         assert_eq!(
             commands,
             [

@@ -57,9 +57,9 @@ async fn greeting_of(first: First, stream: &TcpStream, ip: IpAddr, port: u16, de
             line(&listen(stream, GREETING_MAX, deadline, is_complete).await)
         }
         First::Tls => match tls::ask(stream, ip, deadline).await {
-            tls::Answer::Certificate(certificate) => tls::summary(&certificate),
-            tls::Answer::Plain(bytes) => http::summary(&bytes).or_else(|| line(&bytes)),
-            tls::Answer::Nothing => None,
+            tls::TlsAnswer::Certificate(certificate) => tls::summary(&certificate),
+            tls::TlsAnswer::Plain(bytes) => http::summary(&bytes).or_else(|| line(&bytes)),
+            tls::TlsAnswer::Nothing => None,
         },
     }
 }

@@ -20,7 +20,7 @@ use sensor_core::types::Text;
 
 /// What a TLS question brings.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum TlsAnswer {
     /// The server's own certificate, as DER.
     Certificate(Vec<u8>),
     /// Nothing that could be read.
@@ -33,9 +33,11 @@ pub(super) enum Answer {
 const HANDSHAKE_MAX: usize = 64 << 10;
 
 /// Shakes hands until the deadline, for the certificate alone, and says goodbye (close_notify).
-pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> Answer {
-    let Some(config) = CONFIG.clone() else { return Answer::Nothing };
-    let Ok(mut tls) = ClientConnection::new(config, ServerName::IpAddress(ip.into())) else { return Answer::Nothing };
+pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> TlsAnswer {
+    let Some(config) = CONFIG.clone() else { return TlsAnswer::Nothing };
+    let Ok(mut tls) = ClientConnection::new(config, ServerName::IpAddress(ip.into())) else {
+        return TlsAnswer::Nothing;
+    };
     let mut heard = Vec::new();
     let mut buffer = [0; 4096];
     let mut taken = 0;
@@ -47,7 +49,7 @@ pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> An
         taken += len;
         heard.extend_from_slice(&buffer[..len.min(GREETING_MAX.saturating_sub(heard.len()))]);
         if heard.first().is_some_and(|kind| !is_record(*kind)) {
-            return Answer::Plain(heard);
+            return TlsAnswer::Plain(heard);
         }
         if feed(&mut tls, &buffer[..len]).is_none() {
             break;
@@ -57,7 +59,7 @@ pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> An
     // The server has told all that is of use, whether or not it hears the goodbye.
     let _ = flush(&mut tls, stream, deadline).await;
     let certificate = tls.peer_certificates().and_then(<[_]>::first);
-    certificate.map_or(Answer::Nothing, |certificate| Answer::Certificate(certificate.to_vec()))
+    certificate.map_or(TlsAnswer::Nothing, |certificate| TlsAnswer::Certificate(certificate.to_vec()))
 }
 
 /// Alert and handshake, the only kinds of record that a server starts with (RFC 8446, section 5.1).

@@ -41,8 +41,8 @@ pub struct Echo {
 /// Asks one host at a time, many at once, of either family.
 #[derive(Debug)]
 pub struct Icmp {
-    v4: Result<Voice, IcmpError>,
-    v6: Result<Voice, IcmpError>,
+    v4: Result<PingClient, IcmpError>,
+    v6: Result<PingClient, IcmpError>,
     /// Makes sequence numbers that a stranger cannot guess: the library does not show the payload that came back.
     key: RandomState,
     asked: AtomicU64,
@@ -58,8 +58,8 @@ impl Icmp {
         let [high, low, ..] = key.hash_one("identifier").to_be_bytes();
         let ident = u16::from_be_bytes([high, low]);
         Self {
-            v4: Voice::open(Family::V4, iface, ident),
-            v6: Voice::open(Family::V6, iface, ident),
+            v4: PingClient::open(Family::V4, iface, ident),
+            v6: PingClient::open(Family::V6, iface, ident),
             key,
             asked: AtomicU64::new(0),
             cookies: Cookies::new(Duration::MAX),
@@ -68,14 +68,14 @@ impl Icmp {
 
     /// Which kind of socket speaks for the family, or why none does.
     pub fn kind(&self, family: Family) -> Result<SocketKind, &IcmpError> {
-        self.voice(family).map(|voice| voice.kind)
+        self.ping_client(family).map(|ping_client| ping_client.kind)
     }
 
     /// Asks once. `scope` is the interface's index, for a link-local address. `None`: no echo reply within `timeout`.
     pub async fn echo(&self, ip: IpAddr, scope: Option<u32>, timeout: Duration) -> Option<Echo> {
-        let voice = self.voice(Family::of(ip)).ok()?;
+        let ping_client = self.ping_client(Family::of(ip)).ok()?;
         let payload = self.cookies.seal(ip, self.cookies.now());
-        let mut pinger = voice.client.pinger(ip, PingIdentifier(voice.ident)).await;
+        let mut pinger = ping_client.client.pinger(ip, PingIdentifier(ping_client.ident)).await;
         pinger.timeout(timeout).scope_id(scope.unwrap_or(0));
         for _ in 0..COLLISIONS_MAX {
             let number = self.asked.fetch_add(1, Ordering::Relaxed);
@@ -90,7 +90,7 @@ impl Icmp {
         None
     }
 
-    fn voice(&self, family: Family) -> Result<&Voice, &IcmpError> {
+    fn ping_client(&self, family: Family) -> Result<&PingClient, &IcmpError> {
         match family {
             Family::V4 => self.v4.as_ref(),
             Family::V6 => self.v6.as_ref(),
@@ -102,19 +102,19 @@ impl Icmp {
 const COLLISIONS_MAX: usize = 4;
 
 /// surge-ping's socket of one family.
-struct Voice {
+struct PingClient {
     client: Client,
     kind: SocketKind,
     ident: u16,
 }
 
-impl std::fmt::Debug for Voice {
+impl std::fmt::Debug for PingClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Voice({:?})", self.kind)
+        write!(f, "PingClient({:?})", self.kind)
     }
 }
 
-impl Voice {
+impl PingClient {
     fn open(family: Family, iface: Option<&str>, ident: u16) -> Result<Self, IcmpError> {
         // The library falls back in silence and keeps only the first reason; this asks first, with both reasons.
         let kind = socket::EchoSocket::open(family, iface)?.kind();

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::probe::cookie::{Cookies, Doubts, Verdict};
+use crate::probe::cookie::{Cookies, RejectedReplies, ReplyVerdict};
 use crate::probe::icmp::Echo;
 use crate::probe::icmp::error::IcmpError;
 use crate::probe::icmp::family::Family;
@@ -97,8 +97,8 @@ impl EchoSweep {
     }
 
     /// Replies that were late, came again or were forged, since the start.
-    pub fn doubts(&self) -> Doubts {
-        self.cookies.doubts()
+    pub fn rejected(&self) -> RejectedReplies {
+        self.cookies.rejected()
     }
 
     /// Targets that the system refused to send to, since the start.
@@ -115,7 +115,7 @@ impl EchoSweep {
             let cookies = &mut self.cookies;
             let received = self.socket.receive(&mut self.inbox, |reply| {
                 let target = group.map_or(reply.from, IpAddr::V6);
-                if let Verdict::Answer { rtt } | Verdict::Late { rtt } =
+                if let ReplyVerdict::Answer { rtt } | ReplyVerdict::Late { rtt } =
                     cookies.judge(target, reply.from, reply.payload, now)
                 {
                     out.push(EchoReply { ip: reply.from, echo: Echo { rtt, hop_limit: reply.hop_limit } });
@@ -177,7 +177,7 @@ mod tests {
         let Some((sweep, replies)) = sweep(Family::V4, &targets).await else { return };
         assert_eq!(replies.iter().map(|reply| reply.ip).collect::<Vec<_>>(), targets);
         assert!(replies.iter().all(|reply| reply.echo.rtt < PATIENCE && reply.echo.hop_limit.is_some()));
-        assert_eq!((sweep.doubts(), sweep.unsendable_total()), (Doubts::default(), 0));
+        assert_eq!((sweep.rejected(), sweep.unsendable_total()), (RejectedReplies::default(), 0));
     }
 
     #[tokio::test]

@@ -64,7 +64,7 @@ pub async fn connect(target: Target, patience: Duration, permits: &Permits) -> i
 }
 
 /// Connects and closes: whether the port is open, and nothing more. Errors as of [`connect`].
-pub async fn knock(target: Target, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
+pub async fn check_port(target: Target, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
     let _permit = permits.take().await;
     let (answer, stream) = open(target, patience, permits).await?;
     if let Some(stream) = stream {
@@ -73,15 +73,15 @@ pub async fn knock(target: Target, patience: Duration, permits: &Permits) -> io:
     Ok(answer)
 }
 
-/// Waits for a thing that this box is short of: at first so long, then twice as long each time, up to `SHORT_MAX`.
-const SHORT_MIN: Duration = Duration::from_millis(5);
-const SHORT_MAX: Duration = Duration::from_millis(320);
+/// Waits for a thing that this box is short of: at first so long, then twice as long each time, up to `RETRY_MAX`.
+const RETRY_MIN: Duration = Duration::from_millis(5);
+const RETRY_MAX: Duration = Duration::from_millis(320);
 /// How long a shortage is borne before the question is given up.
-const SHORTAGE: Duration = Duration::from_secs(5);
+const SHORTAGE_MAX: Duration = Duration::from_secs(5);
 
 async fn open(target: Target, patience: Duration, permits: &Permits) -> io::Result<(PortAnswer, Option<TcpStream>)> {
-    let give_up = Instant::now() + SHORTAGE;
-    let mut pause = SHORT_MIN;
+    let give_up = Instant::now() + SHORTAGE_MAX;
+    let mut pause = RETRY_MIN;
     loop {
         let begin = Instant::now();
         let result = match socket(target.ip) {
@@ -111,7 +111,7 @@ async fn open(target: Target, patience: Duration, permits: &Permits) -> io::Resu
                     return Err(error);
                 }
                 sleep(pause).await;
-                pause = (pause * 2).min(SHORT_MAX);
+                pause = (pause * 2).min(RETRY_MAX);
             }
             _ => return Err(error),
         }
@@ -140,18 +140,18 @@ fn is_self(stream: &TcpStream, target: Target) -> bool {
 }
 
 /// How long the other side may take to close too.
-const FAREWELL: Duration = Duration::from_millis(300);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
 /// What is taken from a service that goes on talking, in bytes; past it a reset cannot be avoided.
-const FAREWELL_MAX: usize = 256 << 10;
+const DRAIN_MAX: usize = 256 << 10;
 
 /// Says goodbye and takes what is still under way: unread data would turn the close into a reset (RFC 2525, 2.17).
 async fn close(stream: TcpStream) {
     if socket2::SockRef::from(&stream).shutdown(std::net::Shutdown::Write).is_err() {
         return;
     }
-    let deadline = Instant::now() + FAREWELL;
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
     let mut taken = 0;
-    while taken < FAREWELL_MAX {
+    while taken < DRAIN_MAX {
         match discard(&stream) {
             Ok(0) => return,
             Ok(len) => taken += len,

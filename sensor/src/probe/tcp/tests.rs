@@ -18,7 +18,7 @@ fn service<T: Send + 'static>(serve: impl FnOnce(Visitor) -> T + Send + 'static)
 }
 
 /// Waits for the visitor's end: its data, or the error that a reset makes.
-fn farewell(mut visitor: Visitor) -> Result<Vec<u8>, ErrorKind> {
+fn end_of_visit(mut visitor: Visitor) -> Result<Vec<u8>, ErrorKind> {
     let mut heard = Vec::new();
     visitor.read_to_end(&mut heard).map(|_| heard).map_err(|error| error.kind())
 }
@@ -31,7 +31,7 @@ async fn ask(target: Target) -> PortAnswer {
 async fn check(greeting: &'static [u8], expected: Option<&str>) {
     let (target, service) = service(move |mut visitor| {
         visitor.write_all(greeting).expect("a greeting");
-        farewell(visitor)
+        end_of_visit(visitor)
     });
     let answer = ask(target).await;
     assert_eq!(answer.state, PortState::Open);
@@ -52,7 +52,7 @@ async fn a_slow_greeter_is_waited_for() {
     let (target, service) = service(|mut visitor| {
         std::thread::sleep(Duration::from_millis(300));
         visitor.write_all(b"220 at ").and_then(|()| visitor.write_all(b"last\r\n")).expect("a greeting");
-        farewell(visitor)
+        end_of_visit(visitor)
     });
     assert_eq!(ask(target).await.banner, Some(Text::new(b"220 at last")));
     assert_eq!(service.join().expect("the service ends"), Ok(Vec::new()));
@@ -67,7 +67,7 @@ async fn a_megabyte_of_greeting_is_not_read() {
     let begin = Instant::now();
     let answer = ask(target).await;
     assert_eq!(answer.banner, Some(Text::new(&[b'x'; 255])));
-    assert!(begin.elapsed() < GREETING + FAREWELL + PATIENCE);
+    assert!(begin.elapsed() < GREETING + CLOSE_TIMEOUT + PATIENCE);
     service.join().expect("the service ends");
 }
 
@@ -120,9 +120,9 @@ async fn a_silent_port() {
 async fn a_knock_says_nothing_and_leaves_cleanly() {
     let (target, service) = service(|mut visitor| {
         visitor.write_all(b"SSH-2.0-x\r\n").expect("a greeting");
-        farewell(visitor)
+        end_of_visit(visitor)
     });
-    let answer = knock(target, PATIENCE, &Permits::new(8)).await.expect("this box can ask");
+    let answer = check_port(target, PATIENCE, &Permits::new(8)).await.expect("this box can ask");
     assert_eq!((answer.state, answer.banner), (PortState::Open, None));
     assert_eq!(service.join().expect("the service ends"), Ok(Vec::new()));
 }
@@ -166,7 +166,7 @@ fn with_few_descriptors() {
         let questions: Vec<_> = (0..40)
             .map(|_| {
                 let permits = permits.clone();
-                tokio::spawn(async move { knock(target, PATIENCE, &permits).await })
+                tokio::spawn(async move { check_port(target, PATIENCE, &permits).await })
             })
             .collect();
         for question in questions {
