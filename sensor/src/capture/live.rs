@@ -1,4 +1,4 @@
-//! A live capture: ports, each in its mode, drained by one loop.
+//! Live capture on several ports, each in its own mode.
 
 use std::future::{Future as _, poll_fn};
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use crate::capture::iface;
 use crate::capture::iface::changes;
 use crate::capture::iface::changes::LinkMonitor;
 use crate::capture::nic;
-use crate::capture::nic::{DisabledOffloads, Offload};
+use crate::capture::nic::DisabledOffloads;
 use crate::capture::options::{Accounts, Method, Mode, Options, Port, PortStatus, Role};
 use crate::capture::packet::PacketSocket;
 use crate::capture::port_life::{Action, CaptureState, LinkState, PortChange, PortLife, PortView};
@@ -22,20 +22,20 @@ use crate::capture::presence::Seen;
 use crate::capture::promisc::Promiscuous;
 use crate::capture::watched::{Watched, words};
 use crate::capture::xdp::{Attached, Xdp};
-use sensor_core::types::{Frame, Iface, Segment, Timestamp};
+use sensor_core::types::{Frame, Segment, Timestamp};
 
-/// After a drain that found something the program may hold wake-ups back for a while: look again after this.
+/// Pause after a drain that found frames: the XDP program may hold wake-ups back for so long.
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
-/// Look at least this often, whatever was or was not told.
+/// Maximum time between two drains, even without a wake-up.
 const PAUSE_QUIET: Duration = Duration::from_secs(1);
 
-/// Interfaces are looked at this often, also when the kernel tells of no change.
+/// Interval at which interfaces are polled, even without a notification.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A change of addresses comes in several parts.
+/// Burst of the rate limit on address changes: one change causes several notifications.
 const ADDRESSES_BURST: u32 = 16;
 
-/// A running capture. Dropping it detaches everything and leaves no trace on the interfaces.
+/// A running capture. Dropping it detaches from all interfaces and restores their settings.
 pub struct Live {
     xdp: Option<Xdp>,
     captures: Vec<PortCapture>,
@@ -46,33 +46,33 @@ pub struct Live {
     watched: Vec<Watched>,
     own: Vec<[u64; 2]>,
     changes: Vec<PortChange>,
-    /// Absent where a sandbox forbids it: then a change is found by looking.
+    /// `None` where a sandbox forbids netlink sockets: changes are then found by polling.
     links: Option<LinkMonitor>,
-    /// What is told of addresses.
+    /// Notifications about addresses; `None` as for `links`.
     addresses: Option<LinkMonitor>,
-    /// When the bucket of [`ADDRESSES_BURST`] looks at addresses, one a second, is full: a flood of changes costs no more.
+    /// When the token bucket for address changes ([`ADDRESSES_BURST`], one a second) is full again.
     addresses_full_at: Instant,
-    /// Ends `readable` when nothing else does.
+    /// Ends `readable` when no other source does.
     pause: Pin<Box<Sleep>>,
     look_at: Instant,
-    /// The last drain stopped at its limit.
+    /// Whether the last drain stopped at its limit.
     more: bool,
-    /// Which source the next drain starts with, so that a loud one does not starve the others.
+    /// The source that the next drain starts with, so that a busy one does not starve the others.
     turn: usize,
 }
 
-/// A port and what listens for it.
+/// A port and the resources that capture on it.
 struct PortCapture {
     port: Port,
     life: PortLife,
     mode: Mode,
-    /// In packet mode, while it is attached.
+    /// The socket, in packet mode while the port is attached.
     socket: Option<PacketSocket>,
     promiscuous: Option<Promiscuous>,
     disabled: Option<DisabledOffloads>,
 }
 
-/// What an attach gives.
+/// The resources of an attached port.
 struct Attachment {
     index: u32,
     mode: Mode,
@@ -82,15 +82,15 @@ struct Attachment {
 }
 
 impl Live {
-    /// Starts to capture on all ports or on none. To be called inside a tokio runtime with its I/O and time drivers.
+    /// Starts to capture on all ports, or fails. To be called inside a tokio runtime with its I/O and time drivers.
     ///
-    /// With [`Method::Auto`] a port falls back from mode to mode, and a note says why; for want of privilege nothing
-    /// falls back.
+    /// With [`Method::Auto`] a port falls back from mode to mode, and a note says why. A missing privilege is an error, not
+    /// a reason to fall back.
     pub fn open(ports: &[Port], options: &Options) -> Result<Self, CaptureError> {
         for port in ports {
             iface::index(port.iface)?;
         }
-        // Before anything is attached: no change from then on is missed.
+        // Opened before anything is attached, so that no later change is missed.
         let (links, addresses) = (LinkMonitor::open(changes::LINKS).ok(), LinkMonitor::open(changes::ADDRESSES).ok());
         let mut notes = Vec::new();
         let mut xdp = load(ports, options, &mut notes)?;
@@ -127,7 +127,7 @@ impl Live {
         })
     }
 
-    /// The ports, in the order they were given.
+    /// Status of the ports, in the order they were given.
     pub fn ports(&self) -> Vec<PortStatus> {
         let status = |capture: &PortCapture| PortStatus {
             iface: capture.port.iface,
@@ -140,33 +140,32 @@ impl Live {
         self.captures.iter().map(status).collect()
     }
 
-    /// Whether every port hears.
+    /// Whether every port receives frames.
     pub fn all_active(&self) -> bool {
         self.captures.iter().all(|capture| matches!(capture.life.state(), CaptureState::Active { .. }))
     }
 
-    /// What the operator should know about how the capture started, one line each.
+    /// Messages for the operator about the start of the capture, one line each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// What became of the ports since the last call; bounded, see [`crate::capture::port_life`].
+    /// Changes of the ports since the last call; rate-limited, see [`crate::capture::port_life`].
     pub fn take_changes(&mut self) -> Vec<PortChange> {
         std::mem::take(&mut self.changes)
     }
 
-    /// Completes when it is time to drain: frames are waiting, an interface changed, or it is long enough since the last
-    /// look. Cancelling it loses nothing.
+    /// Completes when [`Live::drain`] should be called: frames are waiting, an interface changed, or one second has passed.
+    /// Cancel-safe.
     pub async fn readable(&mut self) -> Result<(), CaptureError> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
-    /// Takes up to `frames_max` frames from the kernel and hands the harvested ones to `sink`; `boot_to_wall_ns` is
-    /// [`crate::clock::Clock::boot_to_wall_ns`]. Answers whether more is waiting.
+    /// Receives up to `frames_max` frames from the kernel and passes the harvested ones to `sink`; `boot_to_wall_ns` is
+    /// [`crate::clock::Clock::boot_to_wall_ns`]. Returns whether more may be waiting.
     ///
-    /// It also follows the interfaces: one that goes is let go of, one that comes is attached to. None of that is an
-    /// error; [`Live::take_changes`] tells of it. Of other addresses it tells before it hands out a frame: by them its sender may
-    /// be at home.
+    /// It also detaches from removed interfaces and attaches to new ones; that is no error, and [`Live::take_changes`]
+    /// reports it. A change of addresses is reported before any frame: they decide whether a frame's sender is local.
     pub fn drain(
         &mut self,
         boot_to_wall_ns: i64,
@@ -181,7 +180,7 @@ impl Live {
         let mut left = frames_max;
         let mut more = false;
         for source in 0..sources {
-            // Source 0 is XDP; a share of the limit each, and what is not used goes to those behind.
+            // Source 0 is XDP. Each source gets an equal share of the limit; what one does not use goes to the later ones.
             let share = left.div_ceil(sources - source);
             let taken = match (source + self.turn) % sources {
                 0 => self.xdp.as_mut().map_or(0, |xdp| xdp.drain(boot_to_wall_ns, share, sink)),
@@ -202,15 +201,15 @@ impl Live {
         Ok(self.more)
     }
 
-    /// Whom to hear besides the senders of harvested protocols (at most [`crate::capture::watched::WATCHED_MAX`] prefixes), and which
-    /// addresses are the sensor's own: tunnels that end there are looked into.
+    /// Sets the watched prefixes (at most [`crate::capture::watched::WATCHED_MAX`]), in which frames of any protocol are
+    /// reported, and the sensor's own addresses: tunnels that end at one of them are decapsulated.
     pub fn watch(&mut self, watched: &[Watched], own: &[IpAddr]) -> Result<(), CaptureError> {
         self.watched = watched.to_vec();
         self.own = own.iter().copied().map(words).collect();
         self.update_watched()
     }
 
-    /// Interfaces have other numbers when they come back.
+    /// Writes the watched prefixes again: an interface that comes back has another number.
     fn update_watched(&mut self) -> Result<(), CaptureError> {
         for socket in self.captures.iter_mut().filter_map(|capture| capture.socket.as_mut()) {
             socket.watch(&self.watched, &self.own);
@@ -219,8 +218,7 @@ impl Live {
         self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.watch(&self.watched, &self.own).map_err(fail))
     }
 
-    /// Tells everybody who sent frames of any kind since the last call. What packet sockets heard of them was told as
-    /// frames.
+    /// Reports the stations that sent frames of any kind since the last call. Packet sockets report theirs as frames.
     pub fn presence(
         &mut self,
         now: Timestamp,
@@ -231,7 +229,7 @@ impl Live {
         self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.presence(now, boot_to_wall_ns, out).map_err(fail))
     }
 
-    /// An address is about to be asked: its next claim is told even if it repeats what the kernel told before.
+    /// To be called before an address is probed: its next claim passes the repeat gate even if it is a repeat.
     pub fn forget(&mut self, segment: Segment, ip: IpAddr) {
         if let Some(xdp) = &mut self.xdp {
             xdp.forget(segment, ip);
@@ -243,8 +241,8 @@ impl Live {
         }
     }
 
-    /// Counters since the start, over all CPUs and sockets. Frames that a packet socket had no room for have no
-    /// class: they are `lost` of class `Other`.
+    /// Counters since the start, summed over CPUs and sockets. Frames dropped by a full packet socket have no class: they
+    /// are `lost` of class `Other`.
     pub fn counters(&self) -> Result<Counters, CaptureError> {
         let mut sum = self.gone;
         if let Some(xdp) = &self.xdp {
@@ -256,7 +254,7 @@ impl Live {
         Ok(sum)
     }
 
-    /// The counters by who counted them.
+    /// The counters in total, of each CPU and of the sockets.
     pub fn accounts(&self) -> Result<Accounts, CaptureError> {
         let closed = self.gone.lost[Class::Other as usize];
         Ok(Accounts {
@@ -267,7 +265,7 @@ impl Live {
         })
     }
 
-    /// Detaches, and tells the final counters. What was not drained before counts as lost.
+    /// Detaches and returns the final counters. Frames that were not drained before count as lost.
     pub fn close(mut self) -> Result<Counters, CaptureError> {
         let xdp = self.xdp.take().map(Xdp::close).transpose()?;
         let mut sum = self.counters()?;
@@ -281,7 +279,7 @@ impl Live {
         self.captures.iter().filter_map(|capture| capture.socket.as_ref())
     }
 
-    /// Takes what is told of addresses; whether there was any.
+    /// Receives notifications about addresses. Returns whether there was any.
     fn take_address_changes(&mut self, now: Instant) -> bool {
         let is_changed = self.may_take_address_changes(now)
             && self.addresses.as_mut().is_some_and(|addresses| addresses.take(&mut Vec::new()));
@@ -297,7 +295,7 @@ impl Live {
         self.addresses_full_at <= now + LOOK_EVERY * (ADDRESSES_BURST - 1)
     }
 
-    /// Looks at the interfaces when there is a reason to, and does what their ports' lives want.
+    /// Reads the interfaces' states when they may have changed, and attaches or detaches ports accordingly.
     fn follow(&mut self, now: Instant) {
         let mut removed = Vec::new();
         let is_changed = self.links.as_mut().is_some_and(|links| links.take(&mut removed));
@@ -312,9 +310,9 @@ impl Live {
     }
 
     fn follow_one(&mut self, capture: usize, removed: &[u32], now: Instant) {
-        // At most: let go, attach, look at what that gave.
+        // At most three steps: detach, attach, read the new state.
         for turn in 0..3 {
-            // What was removed may have come back under its old number before we looked.
+            // A removed interface may be back with the same number, so it counts as removed in the first step only.
             let removed = if turn == 0 { removed } else { &[] };
             let view = self.view(capture, removed);
             match (self.captures[capture].life.look(view, now), view.named) {
@@ -330,7 +328,7 @@ impl Live {
         let is_whole = |index: u32| match (mode, socket) {
             (Mode::Packet, Some(socket)) => socket.is_bound(),
             (Mode::Packet, None) => false,
-            // A kernel that does not tell is believed.
+            // Assumed to be attached when the kernel does not report it.
             _ => iface::link::has_xdp(index).unwrap_or(true),
         };
         let held = life.held().filter(|index| !removed.contains(index));
@@ -340,14 +338,14 @@ impl Live {
 
     fn attach(&mut self, capture: usize, named: LinkState, now: Instant) {
         let port = self.captures[capture].port;
-        // What is to be said about offloads was said at the start.
+        // Notes about offloads were reported at the start.
         match open_port(self.xdp.as_mut(), port, &self.options, &mut Vec::new()) {
             Ok(Attachment { index, mode, socket, promiscuous, disabled }) => {
                 let capture = &mut self.captures[capture];
                 (capture.mode, capture.socket, capture.promiscuous, capture.disabled) =
                     (mode, socket, promiscuous, disabled);
                 capture.life.attached(index);
-                // At worst only the harvested protocols are heard, until the list changes.
+                // On an error only harvested protocols are captured until the list changes.
                 drop(self.update_watched());
             }
             Err(error) => self.captures[capture].life.failed(named, error.to_string(), now),
@@ -373,7 +371,7 @@ impl Live {
         if self.more {
             return Poll::Ready(Ok(()));
         }
-        // All sources are asked, so that every one of them wakes this task.
+        // All sources are polled, so that each of them wakes this task.
         let mut woken = self.pause.as_mut().poll(cx).is_ready();
         if let Some(xdp) = &self.xdp {
             match xdp.poll_woken(cx) {
@@ -391,7 +389,7 @@ impl Live {
         let addresses = self.may_take_address_changes(Instant::now()).then_some(&mut self.addresses);
         for told in [Some(&mut self.links), addresses].into_iter().flatten() {
             match told.as_ref().map(|links| links.poll_woken(cx)) {
-                // Without the kernel's word a change is found by looking.
+                // Without notifications, changes are found by polling.
                 Some(Poll::Ready(Err(_))) => (*told, woken) = (None, true),
                 Some(ready) => woken |= ready.is_ready(),
                 None => {}
@@ -401,7 +399,7 @@ impl Live {
     }
 }
 
-/// The XDP programs, unless packet sockets were asked for or have to do.
+/// Loads the XDP programs; `None` when packet sockets were requested or are the fallback.
 fn load(ports: &[Port], options: &Options, notes: &mut Vec<String>) -> Result<Option<Xdp>, CaptureError> {
     if options.method == Method::Packet {
         return Ok(None);
@@ -416,7 +414,7 @@ fn load(ports: &[Port], options: &Options, notes: &mut Vec<String>) -> Result<Op
     }
 }
 
-/// Attaches to the interface that bears the port's name, and holds it as its role wants. All of it or nothing.
+/// Attaches to the interface with the port's name and configures it for the port's role; undoes everything on an error.
 fn open_port(
     mut xdp: Option<&mut Xdp>,
     port: Port,
@@ -437,7 +435,7 @@ fn open_port(
             }
         },
     };
-    let disabled = offloads(port.iface, index, mode, options, notes);
+    let disabled = nic::offloads(port.iface, index, mode, options, notes);
     Ok(Attachment { index, mode, socket, promiscuous, disabled })
 }
 
@@ -472,36 +470,4 @@ fn attach(
         }
     }
     Ok((Mode::Packet, Some(PacketSocket::open(port, index, options)?)))
-}
-
-/// Offloads that change what is heard: named with what mends them, and switched off where the owner asked for it.
-fn offloads(
-    iface: Iface,
-    index: u32,
-    mode: Mode,
-    options: &Options,
-    notes: &mut Vec<String>,
-) -> Option<DisabledOffloads> {
-    let matters = |offload: &Offload| mode != Mode::Packet || offload.matters_to_sockets();
-    let mut active: Vec<_> = nic::active(iface).into_iter().filter(matters).collect();
-    let mut disabled = None;
-    if options.fix_nic && !active.is_empty() {
-        match DisabledOffloads::new(iface, index, &active) {
-            Ok((switched, stuck)) => {
-                let mended: Vec<_> = active.iter().filter(|offload| !stuck.contains(offload)).collect();
-                notes.extend(
-                    mended
-                        .iter()
-                        .map(|offload| format!("{iface}: done until the end: `{}`", offload.fix_command(iface))),
-                );
-                disabled = Some(switched);
-                active = stuck;
-            }
-            Err(error) => notes.push(format!("{iface}: offloads cannot be switched: {error}")),
-        }
-    }
-    notes.extend(
-        active.iter().map(|offload| format!("{iface}: {}; `{}` mends it", offload.effect, offload.fix_command(iface))),
-    );
-    disabled
 }

@@ -1,8 +1,8 @@
-//! The life of one port: when its interface goes, comes back, changes its name or falls silent, what is to be done about
-//! it and what is said. Pure: time and the look of the world are arguments, the deeds are [`crate::capture::live`]'s.
+//! State machine of one port: decides what to do and what to report when its interface is removed, comes back, is renamed
+//! or goes down. Pure: time and the interfaces' states are arguments, and [`crate::capture::live`] acts on the decisions.
 //!
-//! **The rule of names.** A port is the interface that bears its configured name. Renamed, the interface stays the port
-//! and is heard under the configured name, until another interface bears that name: then that one is the port.
+//! **Names.** A port is the interface with the configured name. When that interface is renamed, it stays the port, and its
+//! frames keep the configured name, until another interface gets that name: then that one is the port.
 
 use crate::capture::port_lines::{LineKind, LineLimiter};
 use std::fmt;
@@ -12,23 +12,23 @@ use tokio::time::Instant;
 
 use sensor_core::types::Iface;
 
-/// A port that hears nothing for so long is blind, and the sensor says so.
+/// A port that is inactive for so long is reported as blind.
 pub const BLIND_AFTER: Duration = Duration::from_secs(60);
-/// The first pause after an attach that failed; each further one is twice as long.
+/// Pause after the first failed attempt to attach; each further one is twice as long.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 /// The longest pause.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
-/// Why a port is deaf.
+/// Why a port is inactive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The interface is administratively down.
     Down,
     /// The interface has no carrier.
     NoCarrier,
-    /// The interface is there, but cannot be attached to: the error.
+    /// The interface exists but cannot be attached to; the error.
     NotAttached(String),
-    /// There is no interface of that name.
+    /// There is no interface with the port's name.
     Removed,
 }
 
@@ -43,46 +43,46 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Whether a port hears.
+/// Whether a port receives frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CaptureState {
-    /// It hears nothing.
+    /// It receives no frames.
     Inactive {
-        /// Since then.
+        /// Since when.
         since: Instant,
         /// Why.
         reason: Reason,
     },
-    /// It hears.
+    /// It receives frames.
     Active {
-        /// Since then.
+        /// Since when.
         since: Instant,
     },
 }
 
-/// What a port has to say.
+/// A change that a port reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortChange {
-    /// An interface of this box has other addresses.
+    /// The addresses of this machine's interfaces changed.
     Addresses,
-    /// It has been deaf for [`BLIND_AFTER`]; told once for each time it is.
+    /// The port has been inactive for [`BLIND_AFTER`]; reported once per outage.
     Blind {
         /// The port.
         iface: Iface,
-        /// Deaf since then.
+        /// Since when it is inactive.
         since: Instant,
         /// Why.
         reason: Reason,
     },
-    /// For the operator: a change for the better, or a harmless one.
+    /// Message for the operator: an improvement or a harmless change.
     Info(String),
-    /// The port was attached anew: stations of this box may have changed with it.
+    /// The port was attached again: MACs of this machine may have changed.
     Renewed(Iface),
-    /// For the operator: a change for the worse.
+    /// Message for the operator: a change for the worse.
     Warning(String),
 }
 
-/// An interface as it looks now.
+/// Current state of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LinkState {
     /// The kernel's number for it.
@@ -95,46 +95,46 @@ pub(super) struct LinkState {
     pub(super) has_carrier: bool,
 }
 
-/// What a port sees of the world.
+/// The interfaces that matter to a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PortView {
-    /// The interface that bears the port's name.
+    /// The interface with the port's name.
     pub(super) named: Option<LinkState>,
-    /// The interface that the port is attached to, if it is still there and the attachment with it.
+    /// The interface that the port is attached to, if interface and attachment still exist.
     pub(super) held: Option<LinkState>,
 }
 
-/// What is to be done.
+/// What the caller must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Attach to the interface that bears the name, and say how it went.
+    /// Attach to the interface with the port's name, and report the result by `attached` or `failed`.
     Attach,
-    /// Let go of what is held.
+    /// Detach.
     Detach,
     /// Nothing.
     Stay,
 }
 
-/// One port's life.
+/// State machine of one port.
 #[derive(Debug)]
 pub(super) struct PortLife {
     name: Iface,
     /// The interface that it is attached to.
     held: Option<u32>,
-    /// The name of what it is attached to, as last said.
+    /// The last reported name of that interface.
     called: Iface,
     state: CaptureState,
     is_blind_reported: bool,
     pause: Duration,
     try_at: Instant,
-    /// What the interface looked like when an attach failed last: only a change of that is worth hurrying for.
+    /// State of the interface at the last failed attempt to attach; a change of it triggers the next attempt at once.
     failed_on: Option<LinkState>,
     limiter: LineLimiter,
     changes: Vec<PortChange>,
 }
 
 impl PortLife {
-    /// A port that was just attached to the interface of this number.
+    /// A port that was just attached to the interface with this number.
     pub(super) fn new(name: Iface, index: u32, now: Instant) -> Self {
         Self {
             name,
@@ -150,7 +150,7 @@ impl PortLife {
         }
     }
 
-    /// Whether it hears.
+    /// Whether it receives frames.
     pub(super) fn state(&self) -> &CaptureState {
         &self.state
     }
@@ -160,7 +160,7 @@ impl PortLife {
         self.held
     }
 
-    /// Weighs what it sees, and what is to be done about it. Whoever obeys `Detach` or `Attach` looks again.
+    /// Processes the interfaces' states and decides what to do. After `Detach` or `Attach` it is to be called again.
     pub(super) fn look(&mut self, view: PortView, now: Instant) -> Action {
         let Some(index) = self.held else { return self.look_for(view.named, now) };
         let taken = view.named.is_some_and(|named| named.index != index);
@@ -181,7 +181,7 @@ impl PortLife {
         }
     }
 
-    /// It was attached.
+    /// Notes that the port was attached.
     pub(super) fn attached(&mut self, index: u32) {
         self.held = Some(index);
         self.pause = BACKOFF_MIN;
@@ -189,7 +189,7 @@ impl PortLife {
         self.changes.push(PortChange::Renewed(self.name));
     }
 
-    /// It could not be attached to what looked so.
+    /// Notes that attaching to the interface in this state failed.
     pub(super) fn failed(&mut self, on: LinkState, error: String, now: Instant) {
         self.failed_on = Some(on);
         self.try_at = now + self.pause;
@@ -197,7 +197,7 @@ impl PortLife {
         self.set_inactive(Reason::NotAttached(error), now);
     }
 
-    /// What there is to say since the last call.
+    /// Appends the changes since the last call.
     pub(super) fn take_changes(&mut self, now: Instant, out: &mut Vec<PortChange>) {
         if let CaptureState::Inactive { since, reason } = &self.state
             && !self.is_blind_reported
@@ -220,7 +220,7 @@ impl PortLife {
         match named {
             None => self.set_inactive(Reason::Removed, now),
             Some(link) if !link.is_up => self.set_inactive(Reason::Down, now),
-            // An attach changes flags itself, so that a message about the link alone is no reason to hurry.
+            // An attempt to attach changes the link itself and causes a notification, which must not trigger the next attempt.
             Some(link) if now >= self.try_at || self.failed_on.is_none_or(|failed| failed != link) => {
                 return Action::Attach;
             }
@@ -254,7 +254,7 @@ impl PortLife {
         self.state = CaptureState::Active { since: now };
         let deaf_s = now.duration_since(since).as_secs();
         let change = PortChange::Info(format!("{} hears again; it was deaf for {deaf_s} s", self.name));
-        // Whoever was told that the port is blind is told of the end.
+        // The end of a reported outage has a rate limit of its own, so that it is not held back.
         let kind = if std::mem::take(&mut self.is_blind_reported) { LineKind::AfterBlind } else { LineKind::Active };
         self.report(kind, change, now);
     }
@@ -295,7 +295,7 @@ mod tests {
         LinkState { index, name: name(text), is_up: true, has_carrier: true }
     }
 
-    /// A port `eth1` on interface 3, and the clock.
+    /// A port `eth1` on interface 3, and its clock.
     struct Harness {
         life: PortLife,
         now: Instant,
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn removed_and_created_anew() {
+    fn a_removed_interface_is_attached_again_when_it_is_back() {
         let new = link(4, "eth1");
         Harness::new()
             .sees(Some(link(3, "eth1")), Some(link(3, "eth1")), Action::Stay)
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_comes_back_at_once_under_another_number() {
+    fn an_interface_that_is_replaced_at_once_is_attached_again() {
         let new = link(4, "eth1");
         Harness::new()
             .sees(Some(new), None, Action::Detach)
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn renamed_it_is_held_until_another_bears_its_name() {
+    fn a_renamed_interface_stays_the_port_until_another_gets_its_name() {
         Harness::new()
             .sees(None, Some(link(3, "eth9")), Action::Stay)
             .says(&["eth1 is called eth9 now; it is still heard as eth1"])
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn down_and_without_a_carrier_are_told_apart() {
+    fn down_and_no_carrier_are_distinguished() {
         let down = LinkState { is_up: false, has_carrier: false, ..link(3, "eth1") };
         let dark = LinkState { has_carrier: false, ..link(3, "eth1") };
         let up = link(3, "eth1");
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn blind_once_with_the_reason_and_since_when() {
+    fn an_outage_is_reported_as_blind_once() {
         let dark = LinkState { has_carrier: false, ..link(3, "eth1") };
         let up = link(3, "eth1");
         Harness::new()
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deafness_that_changes_its_reason_is_one() {
+    fn an_outage_whose_reason_changes_is_one_outage() {
         let down = LinkState { is_up: false, has_carrier: false, ..link(3, "eth1") };
         Harness::new()
             .sees(Some(down), Some(down), Action::Stay)
@@ -447,12 +447,12 @@ mod tests {
             harness.after(pause - 1).sees(Some(there), None, Action::Stay);
             harness.after(1).sees(Some(there), None, Action::Attach).failed(there);
         }
-        // It changed: at once.
+        // Its state changed: it is tried at once.
         harness.sees(Some(link(5, "eth1")), None, Action::Attach);
     }
 
     #[test]
-    fn a_flapping_port_says_little_and_then_how_often() {
+    fn messages_about_a_flapping_port_are_limited_and_counted() {
         let (down, up) = (LinkState { is_up: false, has_carrier: false, ..link(3, "eth1") }, link(3, "eth1"));
         let mut harness = Harness::new();
         for _ in 0..100 {

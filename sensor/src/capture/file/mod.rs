@@ -1,14 +1,15 @@
 //! Capture files: pcap and pcapng, plain or gzip, of Ethernet and Linux cooked frames.
 //!
-//! Nothing in a file is trusted. What is whole is read; where it ends or breaks is a warning that names the place.
+//! Nothing in a file is trusted. Everything before the first damaged or truncated block is read; a warning gives the
+//! position of the damage.
 
-/// What was read and not used yet.
+/// Buffered reading with lookahead.
 pub mod buffer;
-/// Why a file cannot be read.
+/// Errors of reading a capture file.
 pub mod error;
 pub mod link;
 mod order;
-/// Where frames go.
+/// Destination of the frames, and the summary of a file.
 pub mod output;
 pub mod pcap;
 pub mod pcapng;
@@ -26,8 +27,8 @@ use crate::capture::file::output::{Output, Summary};
 use crate::capture::sieve::Sieve;
 use sensor_core::types::Frame;
 
-/// Reads a capture file (`-` is standard input) and hands its harvested frames on, in the file's order and on its
-/// clock. An error means that no frame was delivered; damage further on is the summary's warning.
+/// Reads a capture file (`-` is standard input) and passes its harvested frames to `sink`, in the file's order and with
+/// its timestamps. On an error no frame was delivered; damage after the first frame is reported as the summary's warning.
 pub fn read<F: FnMut(Frame<'_>)>(path: &Path, sink: F) -> Result<Summary, FileError> {
     if path == Path::new("-") {
         return read_from("standard input", io::stdin().lock(), sink);
@@ -41,7 +42,7 @@ pub fn read<F: FnMut(Frame<'_>)>(path: &Path, sink: F) -> Result<Summary, FileEr
     read_from(&name, file, sink)
 }
 
-/// As [`read`], from anything that can be read; `path` is what errors call it.
+/// Like [`read`], from any source; `path` names it in errors.
 pub fn read_from<R: Read, F: FnMut(Frame<'_>)>(path: &str, source: R, sink: F) -> Result<Summary, FileError> {
     let fail = |source| FileError::Read { path: path.to_owned(), offset: 0, source };
     let mut plain = Buffer::new(source);

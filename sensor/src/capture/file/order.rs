@@ -1,4 +1,4 @@
-//! The byte order of a capture file, or of a section of one.
+//! The byte order of a capture file or of a section of it.
 
 /// Byte order of a file or section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,13 +9,13 @@ use crate::capture::file::order::ByteOrder;
 use crate::capture::file::output::{Output, iface};
 use sensor_core::types::{Frame, Timestamp};
 
-/// What the magic number says.
+/// Properties of the file that the magic number gives.
 #[derive(Clone, Copy)]
 pub(super) struct Format {
     order: ByteOrder,
-    /// Nanoseconds of one unit of the fraction.
+    /// Nanoseconds in one unit of a timestamp's fraction.
     unit_ns: i64,
-    /// Length of a packet's header.
+    /// Length of a packet header in bytes.
     packet_header: usize,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(
         };
         let (s, fraction) = (order.u32(header, 0), order.u32(header, 4));
         let (mut len, mut wire_len) = (order.u32(header, 8), order.u32(header, 12));
-        // Before version 2.3 the two lengths stood in the other order, and in 2.3 in either.
+        // Before version 2.3 the two lengths were in the opposite order, in 2.3 in either order.
         if minor < 3 || minor == 3 && len > wire_len {
             (len, wire_len) = (wire_len, len);
         }

@@ -11,7 +11,7 @@ const ARP: [u8; 42] = [
     0, 0, 0, 0, 0, 0, 192, 0, 2, 9,
 ];
 
-/// What was read, in words: `segment@nanoseconds` of each frame, then what else the summary says.
+/// What was read, as text: `segment@nanoseconds` of each frame, then the rest of the summary.
 fn told(file: &[u8]) -> String {
     let mut words = Vec::new();
     let summary = read_from("f", file, |frame| {
@@ -34,7 +34,7 @@ fn told(file: &[u8]) -> String {
 
 fn check(file: &[u8], expected: &str) {
     assert_eq!(told(file), expected);
-    // Cut anywhere, a file is read without a panic, and never to more frames.
+    // A file truncated anywhere is read without a panic and never gives more frames.
     let whole = told(file).matches('@').count();
     for end in 0..file.len() {
         assert!(told(&file[..end]).matches('@').count() <= whole);
@@ -46,7 +46,7 @@ fn numbers(order: ByteOrder, numbers: &[u32]) -> Vec<u8> {
     numbers.iter().flat_map(bytes).collect()
 }
 
-/// A pcap file of version 2.4 with one packet at 5 s and 7 units.
+/// A pcap file of version 2.4 with one packet at 5 s and 7 units of the fraction.
 fn pcap(order: ByteOrder, magic: u32, link: u32, packet: &[u8]) -> Vec<u8> {
     let (major, minor): (u32, u32) = (2, 4);
     let version = if order == ByteOrder::Big { major << 16 | minor } else { minor << 16 | major };
@@ -86,7 +86,7 @@ fn enhanced(order: ByteOrder, interface: u32, ticks: u64, packet: &[u8]) -> Vec<
 }
 
 #[test]
-fn pcap_in_every_order_and_unit() {
+fn pcap_in_each_byte_order_and_time_unit() {
     for order in [ByteOrder::Big, ByteOrder::Little] {
         check(&pcap(order, 0xa1b2_c3d4, 1, &ARP), "file@5000007000; frames 1");
         check(&pcap(order, 0xa1b2_3c4d, 1, &ARP), "file@5000000007; frames 1");
@@ -117,7 +117,7 @@ fn cooked_frames_become_ethernet() {
 }
 
 #[test]
-fn what_is_no_capture_is_refused() {
+fn a_file_of_another_format_is_refused() {
     let not = |why| format!("f is not a capture file ({why}); pcap and pcapng are read, plain or gzip");
     check(b"", &not("it is empty"));
     check(b"abc", &not("its first bytes are of no known format"));
@@ -134,13 +134,13 @@ fn what_is_no_capture_is_refused() {
 }
 
 #[test]
-fn a_header_alone_is_a_capture_of_nothing() {
+fn a_file_with_only_a_header_has_no_frames() {
     check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 1, &[])[..24], "frames 0");
     check(&section(ByteOrder::Big), "frames 0");
 }
 
 #[test]
-fn damage_is_a_warning_behind_what_was_whole() {
+fn frames_before_the_damage_are_read_with_a_warning() {
     let file = pcap(ByteOrder::Little, 0xa1b2_c3d4, 1, &ARP);
     let mut cut = [&file[..], &file[24..60]].concat();
     check(
@@ -183,19 +183,19 @@ fn pcapng_times() {
 fn pcapng_blocks() {
     let (big, little) = (ByteOrder::Big, ByteOrder::Little);
     let start = [section(little), interface(little, 1, &[]), enhanced(little, 0, 7, &ARP)].concat();
-    // A simple packet has the time of the one before it.
+    // A simple packet has the timestamp of the previous packet.
     let simple = block(little, 3, &[&numbers(little, &[42])[..], &ARP].concat());
     check(&[&start[..], &simple].concat(), "file@7000; file@7000; frames 2");
-    // The obsolete block counts drops beside a short interface number.
+    // The obsolete packet block has a 16-bit interface number and a drop count.
     let old = block(little, 2, &[&numbers(little, &[0x0005_0000, 0, 8, 42, 42])[..], &ARP].concat());
     check(&[&start[..], &old].concat(), "file@7000; file@8000; frames 2");
-    // A block that nobody knows, larger than any buffer.
+    // A block of an unknown type that is larger than the buffer.
     let large = block(little, 0x0bad, &vec![0; 3 << 20]);
     assert_eq!(told(&[&start[..], &large, &simple].concat()), "file@7000; file@7000; frames 2");
-    // Another section, of another order, with two interfaces.
+    // Another section, with the other byte order and two interfaces.
     let second = [section(big), interface(big, 1, &[]), interface(big, 1, &[]), enhanced(big, 1, 9, &ARP)].concat();
     check(&[&start[..], &second].concat(), "file@7000; file1@9000; frames 2");
-    // The interfaces of a section end with it.
+    // Interfaces are valid only in their own section.
     let none = [section(big), enhanced(big, 0, 9, &ARP)].concat();
     check(
         &[&start[..], &none].concat(),
