@@ -1,7 +1,7 @@
-//! The probers together. Where somebody listens they have a thread of their own: what asks must never keep the passive path
-//! from draining its ring. A scan has nothing else to do and runs them beside itself, which saves a wake-up per answer.
-//! Questions come in through a bounded queue, answers leave through another; at most so many questions through sockets
-//! are open at a time, and when that many are, the queue fills and the planner waits.
+//! The prober, which runs all techniques. `sensor run` gives it a thread of its own, so that probing never delays the
+//! capture. A scan runs it as a task on its own runtime, which saves a wake-up for each answer.
+//! Probes arrive in a bounded queue and answers leave by another. The number of concurrent probes through sockets is
+//! limited; at the limit the queue fills and the planner waits.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,31 +28,31 @@ use sensor_core::inventory::planner::probe::Probe;
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::types::Iface;
 
-/// How to ask.
+/// Configuration of a prober.
 #[derive(Debug)]
 pub struct ProberConfig {
-    /// Who asks on the segments of each interface.
+    /// The speakers on the segments of each interface.
     pub speakers: Vec<SegmentSpeaker>,
-    /// How long an answer is waited for.
+    /// How long to wait for an answer.
     pub timeout: Duration,
-    /// Questions through sockets at the same time.
+    /// Maximum number of concurrent probes through sockets.
     pub concurrency: usize,
-    /// Packets a second.
+    /// Maximum number of packets a second.
     pub rate_per_s: u32,
-    /// Name servers and credentials by network; the longest prefix counts, and the system's name servers elsewhere.
+    /// Name servers and credentials by network; the longest matching prefix is used. Elsewhere the system's name servers are.
     pub scopes: Vec<Scope>,
 }
 
-/// Who asks on the segments of an interface.
+/// The speaker on the segments of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentSpeaker {
-    /// The interface as segments name it: a mirror port, or the speaker's own.
+    /// The interface of the segments: a mirror port, or the speaker's own.
     pub iface: Iface,
-    /// Who speaks.
+    /// The interface that sends.
     pub speaker: Speaker,
 }
 
-/// What a network has of its own.
+/// Settings of a network.
 #[derive(Debug)]
 pub struct Scope {
     /// The network.
@@ -63,7 +63,7 @@ pub struct Scope {
     pub credentials: Vec<Credentials>,
 }
 
-/// The handle of the probers. Dropping it ends what is being asked.
+/// Handle of the prober. Dropping it cancels all probes.
 #[derive(Debug)]
 pub struct Prober {
     asks: Option<Sender<Probe>>,
@@ -73,23 +73,23 @@ pub struct Prober {
     worker: WorkerHandle,
 }
 
-/// Where the probers run.
+/// Where the worker runs.
 #[derive(Debug)]
 enum WorkerHandle {
-    /// Beside their owner, on its runtime.
+    /// On the runtime of the handle's owner.
     Task(tokio::task::JoinHandle<()>),
-    /// On a thread of their own.
+    /// On a thread of its own.
     Thread(Option<JoinHandle<()>>),
 }
 
-/// Questions and answers that wait.
+/// Capacity of the queues of probes and of answers.
 const QUEUE: usize = 1024;
-/// A device whose queue is full is tried again after this.
+/// Pause before sending again to an interface whose queue is full.
 const BUSY: Duration = Duration::from_millis(1);
 
 impl Prober {
-    /// Starts the thread, in the network namespace of the caller. Raw sockets that cannot be opened (no `CAP_NET_RAW`) leave
-    /// their questions unasked.
+    /// Starts a thread, in the network namespace of the caller. Where a raw socket cannot be opened (no `CAP_NET_RAW`), ARP
+    /// and NDP probes are counted as failed.
     pub fn spawn(prober_config: ProberConfig) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Self::begin(prober_config, |work| {
@@ -98,7 +98,7 @@ impl Prober {
         })
     }
 
-    /// Starts as a task of the caller's runtime; otherwise as [`Prober::spawn`].
+    /// Like [`Prober::spawn`], but as a task of the caller's runtime.
     pub fn spawn_here(prober_config: ProberConfig) -> io::Result<Self> {
         Self::begin(prober_config, |work| Ok(WorkerHandle::Task(tokio::spawn(work))))
     }
@@ -112,23 +112,23 @@ impl Prober {
         let (speakers, speaker_updates) = watch::channel(Vec::new());
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
-        // Sockets are opened inside the runtime that serves them.
+        // The worker is made inside the runtime, because it opens sockets.
         let work = async { Worker::new(prober_config, answer, shared).work(asked, speaker_updates).await };
         let worker = start(Box::pin(work))?;
         Ok(Self { asks: Some(asks), speakers, answers, counts, worker })
     }
 
-    /// Who speaks from now on. What is as it was goes on; a socket that has lost its interface is opened anew.
+    /// Replaces the speakers. Sockets of unchanged speakers stay open, unless they have lost their interface.
     pub fn set_speakers(&self, speakers: Vec<SegmentSpeaker>) {
         self.speakers.send_replace(speakers);
     }
 
-    /// How many questions can be taken now.
+    /// How many probes the queue can take now.
     pub fn room(&self) -> usize {
         self.asks.as_ref().map_or(0, Sender::capacity)
     }
 
-    /// Hands a question over; gives it back when there is no room.
+    /// Queues a probe; returns it when the queue is full.
     pub fn ask(&self, probe: Probe) -> Result<(), Probe> {
         self.counts.open.fetch_add(1, Ordering::Relaxed);
         match self.asks.as_ref().map(|asks| asks.try_send(probe)) {
@@ -140,12 +140,12 @@ impl Prober {
         }
     }
 
-    /// Whether every question is done with and every answer taken.
+    /// Whether all probes are done and all answers received.
     pub fn is_idle(&self) -> bool {
         self.counts.open.load(Ordering::Acquire) == 0 && self.answers.is_empty()
     }
 
-    /// The next answer; for ever pending when the thread is gone. Cancel-safe.
+    /// Waits for the next answer; pending forever when the worker has ended. Cancel-safe.
     pub async fn answer(&mut self) -> Sighting {
         match self.answers.recv().await {
             Some(sighting) => sighting,
@@ -153,12 +153,12 @@ impl Prober {
         }
     }
 
-    /// An answer that is here already.
+    /// The next answer, if one is waiting.
     pub fn try_answer(&mut self) -> Option<Sighting> {
         self.answers.try_recv().ok()
     }
 
-    /// What became of questions so far.
+    /// The counters of probes and answers.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
@@ -166,22 +166,22 @@ impl Prober {
 
 impl Drop for Prober {
     fn drop(&mut self) {
-        // The worker sees that nobody asks any more, drops what is open, and ends.
+        // The worker ends when the queue of probes is closed, and drops the open ones.
         self.asks = None;
         self.answers.close();
         match &mut self.worker {
             WorkerHandle::Task(task) => task.abort(),
-            // It does not panic; if it did, there is nothing left to save.
+            // A panic of the thread is ignored: nothing is left to clean up.
             WorkerHandle::Thread(thread) => drop(thread.take().map(JoinHandle::join)),
         }
     }
 }
 
-/// What the worker works with.
+/// The worker that sends probes, with its sockets.
 struct Worker {
-    /// By the interface that segments name.
+    /// Speakers by the interface of their segments.
     speakers: BTreeMap<Iface, Speaker>,
-    /// Opened when the first frame is to be sent.
+    /// Raw sockets, opened for the first frame.
     raws: BTreeMap<Iface, Raw>,
     tools: Arc<Tools>,
     open_max: usize,
@@ -213,7 +213,7 @@ impl Worker {
         worker
     }
 
-    /// What is new or has lost its interface is opened anew when it is needed.
+    /// Takes over the speakers and closes sockets that no longer fit; they are opened again when needed.
     fn set_speakers(&mut self, speakers: &[SegmentSpeaker]) {
         for SegmentSpeaker { iface, speaker } in speakers {
             self.speakers.insert(*iface, speaker.clone());
@@ -221,7 +221,7 @@ impl Worker {
         }
     }
 
-    /// What cannot be opened leaves the questions there unasked.
+    /// Opens the raw sockets for these probes; where one cannot be opened, the probes fail when they are sent.
     fn open_raws(&mut self, frames: &[Probe]) {
         for iface in frames.iter().map(|probe| probe.segment.iface) {
             if !self.raws.contains_key(&iface)
@@ -253,7 +253,7 @@ impl Worker {
                     self.set_speakers(&speakers);
                     continue;
                 }
-                // A question that ends makes room.
+                // A finished probe makes room for the next.
                 Some(_) = open.join_next(), if !open.is_empty() => continue,
             }
             self.send_frames(&mut batch).await;
@@ -268,14 +268,14 @@ impl Worker {
         }
     }
 
-    /// Sends the questions that are frames, and leaves the others.
+    /// Takes the probes that are frames out of `batch` and sends them.
     async fn send_frames(&mut self, batch: &mut Vec<Probe>) {
         let mut frames: Vec<Probe> = batch.extract_if(.., |probe| probe.question.is_frame()).collect();
         let count = frames.len() as u64;
         self.open_raws(&frames);
         let can_ask = |probe: &mut Probe| self.raws.get(&probe.segment.iface).is_none_or(|raw| raw.can_ask(probe));
-        let mute = frames.extract_if(.., |probe| !can_ask(probe)).count() as u64;
-        self.counts.failed_total.fetch_add(mute, Ordering::Relaxed);
+        let unsendable = frames.extract_if(.., |probe| !can_ask(probe)).count() as u64;
+        self.counts.failed_total.fetch_add(unsendable, Ordering::Relaxed);
         while let Some(iface) = frames.first().map(|probe| probe.segment.iface) {
             let run = frames.iter().take_while(|probe| probe.segment.iface == iface).count();
             let sent = match self.raws.get_mut(&iface) {

@@ -1,4 +1,4 @@
-//! The sockets and resolvers that techniques share.
+//! Sockets and resolvers shared by the techniques, and the dispatch of a probe to its technique.
 
 use crate::clock::Clock;
 use crate::probe::counts::Counts;
@@ -25,20 +25,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
-/// A network's own tools.
+/// Resolver and credentials of a network.
 pub(crate) struct NetworkTools {
     pub(crate) prefix: IpNet,
-    /// Absent where the system's servers serve.
+    /// `None`: the system's name servers are used.
     pub(crate) names: Option<Names>,
     pub(crate) credentials: Arc<[Credentials]>,
 }
 
-/// What questions through sockets need. What costs something to open is opened by the first who needs it.
+/// What probes through sockets need. Sockets and the system's resolver are opened when first used.
 pub(crate) struct Tools {
     pub(crate) icmp: OnceLock<Icmp>,
     pub(crate) permits: Permits,
     pub(crate) pace: Pace,
-    /// The longest prefix first.
+    /// Networks, the longest prefix first.
     pub(crate) scopes: Vec<NetworkTools>,
     pub(crate) system: OnceLock<Names>,
     pub(crate) timeout: Duration,
@@ -47,7 +47,7 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// `by`: the speaker's interface, by name and number.
+    /// Sends a probe and passes its answers on. `by` is the speaker's interface, by name and number.
     pub(crate) async fn ask(&self, probe: Probe, by: Option<(Iface, u32)>) {
         self.counts.asked_total.fetch_add(1, Ordering::Relaxed);
         let Probe { segment, ip, question } = probe;
@@ -68,7 +68,7 @@ impl Tools {
                 for &port in &*ports {
                     let target = Target { ip, port, scope };
                     self.pace.wait(CONNECT).await;
-                    // Conversations are large, and most questions are none.
+                    // Boxed because the future is large and most probes are not of this kind.
                     let answer = Box::pin(tcp::connect(target, self.timeout, &self.permits)).await;
                     self.send_port_answer(segment, target, answer).await;
                 }
@@ -104,7 +104,7 @@ impl Tools {
                 let answer = match Box::pin(self.names(ip).name(ip)).await {
                     NameAnswer::Name { name, confirmed } => Answer::Ptr { name: Some(name), confirmed },
                     NameAnswer::None => Answer::Ptr { name: None, confirmed: false },
-                    // No answer is not "no name".
+                    // Without an answer the address may have a name.
                     NameAnswer::Silent => return,
                 };
                 self.send_answer(segment, ip, Claim::Answer(Box::new(answer))).await;
@@ -149,7 +149,7 @@ impl Tools {
         self.counts.answered_total.fetch_add(1, Ordering::Relaxed);
         let at = Clock::new().now();
         let sighting = Sighting { at, segment, frame_mac: Mac::ZERO, mac: Mac::ZERO, ip: Some(ip), claim };
-        // Nobody listens any more at the end.
+        // The receiver is closed when the prober is dropped.
         drop(self.answers.send(sighting).await);
     }
 }

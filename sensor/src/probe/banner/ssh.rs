@@ -1,11 +1,11 @@
 //! The SSH identification line (RFC 4253, section 4.2).
 
-/// Enough is heard once that line has ended.
+/// Whether the identification line was received completely.
 pub(super) fn is_complete(heard: &[u8]) -> bool {
     heard.split_inclusive(|byte| *byte == b'\n').any(|line| line.starts_with(b"SSH-") && line.ends_with(b"\n"))
 }
 
-/// The line, which others may precede: "The server MAY send other lines of data before sending the version string."
+/// The identification line; the server may send other lines before it.
 pub(super) fn identification(heard: &[u8]) -> Option<&[u8]> {
     heard.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-")).map(<[u8]>::trim_ascii_end)
 }
