@@ -10,7 +10,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::capture::error::{Capability, CaptureError};
 use crate::capture::iface;
 use crate::capture::nic::netdev;
-use crate::capture::options::{Options, Port, Role};
+use crate::capture::options::{Options, Port, PortRole};
 use crate::capture::xdp::Xdp;
 use sensor_core::types::Iface;
 
@@ -68,7 +68,7 @@ pub fn missing_for_sockets() -> Vec<&'static str> {
 /// Loads the XDP programs of both roles and unloads them.
 pub fn try_program() -> Trial {
     let Some(iface) = Iface::new("lo") else { return Trial::Loaded };
-    let ports = [Role::Host, Role::Mirror].map(|role| Port { iface, role });
+    let ports = [PortRole::Host, PortRole::Mirror].map(|role| Port { iface, role });
     // The ring buffer registers itself with a tokio runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let loaded = runtime.map(|runtime| runtime.block_on(async { Xdp::load(&ports, &Options::default()).map(drop) }));

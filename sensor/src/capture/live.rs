@@ -15,9 +15,9 @@ use crate::capture::iface::changes;
 use crate::capture::iface::changes::LinkMonitor;
 use crate::capture::nic;
 use crate::capture::nic::DisabledOffloads;
-use crate::capture::options::{Accounts, Method, Mode, Options, Port, PortStatus, Role};
+use crate::capture::options::{Accounts, Method, Mode, Options, Port, PortRole, PortStatus};
 use crate::capture::packet::PacketSocket;
-use crate::capture::port_life::{Action, CaptureState, LinkState, PortChange, PortLife, PortView};
+use crate::capture::port_life::{CaptureState, LinkState, PortAction, PortChange, PortLife, PortView};
 use crate::capture::presence::Seen;
 use crate::capture::promisc::Promiscuous;
 use crate::capture::watched::{Watched, words};
@@ -316,8 +316,8 @@ impl Live {
             let removed = if turn == 0 { removed } else { &[] };
             let view = self.view(capture, removed);
             match (self.captures[capture].life.look(view, now), view.named) {
-                (Action::Attach, Some(named)) => self.attach(capture, named, now),
-                (Action::Detach, _) => self.detach(capture),
+                (PortAction::Attach, Some(named)) => self.attach(capture, named, now),
+                (PortAction::Detach, _) => self.detach(capture),
                 _ => return,
             }
         }
@@ -387,10 +387,10 @@ impl Live {
             }
         }
         let addresses = self.may_take_address_changes(Instant::now()).then_some(&mut self.addresses);
-        for told in [Some(&mut self.links), addresses].into_iter().flatten() {
-            match told.as_ref().map(|links| links.poll_woken(cx)) {
+        for monitor in [Some(&mut self.links), addresses].into_iter().flatten() {
+            match monitor.as_ref().map(|links| links.poll_woken(cx)) {
                 // Without notifications, changes are found by polling.
-                Some(Poll::Ready(Err(_))) => (*told, woken) = (None, true),
+                Some(Poll::Ready(Err(_))) => (*monitor, woken) = (None, true),
                 Some(ready) => woken |= ready.is_ready(),
                 None => {}
             }
@@ -424,8 +424,8 @@ fn open_port(
     let index = iface::index(port.iface)?;
     let (mode, socket) = attach(xdp.as_deref_mut(), port, index, options, notes)?;
     let promiscuous = match port.role {
-        Role::Host => None,
-        Role::Mirror => match Promiscuous::hold(port.iface, index) {
+        PortRole::Host => None,
+        PortRole::Mirror => match Promiscuous::hold(port.iface, index) {
             Ok(held) => Some(held),
             Err(error) => {
                 if let Some(xdp) = xdp {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The role of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum PortRole {
     /// The machine itself uses the port: frames always pass.
     Host,
     /// The port only receives copies of frames: XDP drops them after the harvest, and the port is promiscuous.
@@ -56,7 +56,7 @@ pub struct Port {
     /// Its interface.
     pub iface: Iface,
     /// Its role.
-    pub role: Role,
+    pub role: PortRole,
 }
 
 /// Options of a capture.
@@ -89,7 +89,7 @@ pub struct PortStatus {
     /// Its interface.
     pub iface: Iface,
     /// Its role.
-    pub role: Role,
+    pub role: PortRole,
     /// The mode in which it captures.
     pub mode: Mode,
     /// Whether this capture holds it in promiscuous mode.

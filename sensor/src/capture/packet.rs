@@ -16,7 +16,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::capture::error::{Capability, CaptureError};
 use crate::capture::harvest::harvest;
-use crate::capture::options::{Options, Port, Role};
+use crate::capture::options::{Options, Port, PortRole};
 use crate::capture::sieve::Sieve;
 use crate::capture::watched::Watched;
 use crate::capture::xdp::seed;
@@ -60,7 +60,7 @@ impl PacketSocket {
                 source: io::Error::other(error.to_string()),
             }
         })?;
-        let sieve = Sieve::of_port(role == Role::Mirror, seed(), options);
+        let sieve = Sieve::of_port(role == PortRole::Mirror, seed(), options);
         Ok(Self { iface, socket, batch: ReceiveBatch::new(), sieve, dropped: AtomicU64::new(0) })
     }
 

@@ -21,7 +21,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Why a port is inactive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum InactiveReason {
     /// The interface is administratively down.
     Down,
     /// The interface has no carrier.
@@ -32,7 +32,7 @@ pub enum Reason {
     Removed,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for InactiveReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Down => f.write_str("down"),
@@ -51,7 +51,7 @@ pub enum CaptureState {
         /// Since when.
         since: Instant,
         /// Why.
-        reason: Reason,
+        reason: InactiveReason,
     },
     /// It receives frames.
     Active {
@@ -72,7 +72,7 @@ pub enum PortChange {
         /// Since when it is inactive.
         since: Instant,
         /// Why.
-        reason: Reason,
+        reason: InactiveReason,
     },
     /// Message for the operator: an improvement or a harmless change.
     Info(String),
@@ -106,7 +106,7 @@ pub(super) struct PortView {
 
 /// What the caller must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum PortAction {
     /// Attach to the interface with the port's name, and report the result by `attached` or `failed`.
     Attach,
     /// Detach.
@@ -161,14 +161,14 @@ impl PortLife {
     }
 
     /// Processes the interfaces' states and decides what to do. After `Detach` or `Attach` it is to be called again.
-    pub(super) fn look(&mut self, view: PortView, now: Instant) -> Action {
+    pub(super) fn look(&mut self, view: PortView, now: Instant) -> PortAction {
         let Some(index) = self.held else { return self.look_for(view.named, now) };
         let taken = view.named.is_some_and(|named| named.index != index);
         match view.held {
             Some(held) if !taken => {
                 self.note_name(held.name, now);
                 self.note_state(held, now);
-                Action::Stay
+                PortAction::Stay
             }
             _ => {
                 self.held = None;
@@ -176,7 +176,7 @@ impl PortLife {
                 self.try_at = now;
                 self.pause = BACKOFF_MIN;
                 self.failed_on = None;
-                Action::Detach
+                PortAction::Detach
             }
         }
     }
@@ -194,7 +194,7 @@ impl PortLife {
         self.failed_on = Some(on);
         self.try_at = now + self.pause;
         self.pause = (self.pause * 2).min(BACKOFF_MAX);
-        self.set_inactive(Reason::NotAttached(error), now);
+        self.set_inactive(InactiveReason::NotAttached(error), now);
     }
 
     /// Appends the changes since the last call.
@@ -216,17 +216,17 @@ impl PortLife {
         out.append(&mut self.changes);
     }
 
-    fn look_for(&mut self, named: Option<LinkState>, now: Instant) -> Action {
+    fn look_for(&mut self, named: Option<LinkState>, now: Instant) -> PortAction {
         match named {
-            None => self.set_inactive(Reason::Removed, now),
-            Some(link) if !link.is_up => self.set_inactive(Reason::Down, now),
+            None => self.set_inactive(InactiveReason::Removed, now),
+            Some(link) if !link.is_up => self.set_inactive(InactiveReason::Down, now),
             // An attempt to attach changes the link itself and causes a notification, which must not trigger the next attempt.
             Some(link) if now >= self.try_at || self.failed_on.is_none_or(|failed| failed != link) => {
-                return Action::Attach;
+                return PortAction::Attach;
             }
             Some(_) => {}
         }
-        Action::Stay
+        PortAction::Stay
     }
 
     fn note_name(&mut self, name: Iface, now: Instant) {
@@ -243,8 +243,8 @@ impl PortLife {
 
     fn note_state(&mut self, held: LinkState, now: Instant) {
         match held {
-            LinkState { is_up: false, .. } => self.set_inactive(Reason::Down, now),
-            LinkState { has_carrier: false, .. } => self.set_inactive(Reason::NoCarrier, now),
+            LinkState { is_up: false, .. } => self.set_inactive(InactiveReason::Down, now),
+            LinkState { has_carrier: false, .. } => self.set_inactive(InactiveReason::NoCarrier, now),
             _ => self.set_active(now),
         }
     }
@@ -259,7 +259,7 @@ impl PortLife {
         self.report(kind, change, now);
     }
 
-    fn set_inactive(&mut self, reason: Reason, now: Instant) {
+    fn set_inactive(&mut self, reason: InactiveReason, now: Instant) {
         let since = match &self.state {
             CaptureState::Inactive { reason: known, .. } if *known == reason => return,
             CaptureState::Inactive { since, .. } => *since,
@@ -267,10 +267,10 @@ impl PortLife {
         };
         let name = self.name;
         let (kind, text) = match &reason {
-            Reason::Down => (LineKind::Down, format!("{name} is down: nothing is heard there until it is up")),
-            Reason::NoCarrier => (LineKind::Carrier, format!("{name} has no carrier: nothing is heard there")),
-            Reason::NotAttached(error) => (LineKind::Attach, format!("{error}; tried again within a minute")),
-            Reason::Removed => (LineKind::Removed, format!("{name} was removed: waiting for it to come back")),
+            InactiveReason::Down => (LineKind::Down, format!("{name} is down: nothing is heard there until it is up")),
+            InactiveReason::NoCarrier => (LineKind::Carrier, format!("{name} has no carrier: nothing is heard there")),
+            InactiveReason::NotAttached(error) => (LineKind::Attach, format!("{error}; tried again within a minute")),
+            InactiveReason::Removed => (LineKind::Removed, format!("{name} was removed: waiting for it to come back")),
         };
         self.state = CaptureState::Inactive { since, reason };
         self.report(kind, PortChange::Warning(text), now);
@@ -296,12 +296,12 @@ mod tests {
     }
 
     /// A port `eth1` on interface 3, and its clock.
-    struct Harness {
+    struct PortHarness {
         life: PortLife,
         now: Instant,
     }
 
-    impl Harness {
+    impl PortHarness {
         fn new() -> Self {
             let now = Instant::now();
             Self { life: PortLife::new(name("eth1"), 3, now), now }
@@ -313,7 +313,7 @@ mod tests {
         }
 
         #[track_caller]
-        fn sees(&mut self, named: Option<LinkState>, held: Option<LinkState>, order: Action) -> &mut Self {
+        fn sees(&mut self, named: Option<LinkState>, held: Option<LinkState>, order: PortAction) -> &mut Self {
             assert_eq!(self.life.look(PortView { named, held }, self.now), order);
             self
         }
@@ -348,43 +348,43 @@ mod tests {
     #[test]
     fn a_removed_interface_is_attached_again_when_it_is_back() {
         let new = link(4, "eth1");
-        Harness::new()
-            .sees(Some(link(3, "eth1")), Some(link(3, "eth1")), Action::Stay)
+        PortHarness::new()
+            .sees(Some(link(3, "eth1")), Some(link(3, "eth1")), PortAction::Stay)
             .says(&[])
-            .sees(None, None, Action::Detach)
-            .sees(None, None, Action::Stay)
+            .sees(None, None, PortAction::Detach)
+            .sees(None, None, PortAction::Stay)
             .says(&["eth1 was removed: waiting for it to come back"])
             .after(5)
-            .sees(Some(new), None, Action::Attach)
+            .sees(Some(new), None, PortAction::Attach)
             .attached(4)
-            .sees(Some(new), Some(new), Action::Stay)
+            .sees(Some(new), Some(new), PortAction::Stay)
             .says(&["eth1 renewed", "eth1 hears again; it was deaf for 5 s"]);
     }
 
     #[test]
     fn an_interface_that_is_replaced_at_once_is_attached_again() {
         let new = link(4, "eth1");
-        Harness::new()
-            .sees(Some(new), None, Action::Detach)
-            .sees(Some(new), None, Action::Attach)
+        PortHarness::new()
+            .sees(Some(new), None, PortAction::Detach)
+            .sees(Some(new), None, PortAction::Attach)
             .attached(4)
-            .sees(Some(new), Some(new), Action::Stay)
+            .sees(Some(new), Some(new), PortAction::Stay)
             .says(&["eth1 renewed"]);
     }
 
     #[test]
     fn a_renamed_interface_stays_the_port_until_another_gets_its_name() {
-        Harness::new()
-            .sees(None, Some(link(3, "eth9")), Action::Stay)
+        PortHarness::new()
+            .sees(None, Some(link(3, "eth9")), PortAction::Stay)
             .says(&["eth1 is called eth9 now; it is still heard as eth1"])
             .after(61)
-            .sees(Some(link(3, "eth1")), Some(link(3, "eth1")), Action::Stay)
+            .sees(Some(link(3, "eth1")), Some(link(3, "eth1")), PortAction::Stay)
             .says(&["eth1 has its name back"])
             .after(61)
-            .sees(None, Some(link(3, "eth9")), Action::Stay)
+            .sees(None, Some(link(3, "eth9")), PortAction::Stay)
             .says(&["eth1 is called eth9 now; it is still heard as eth1"])
-            .sees(Some(link(7, "eth1")), Some(link(3, "eth9")), Action::Detach)
-            .sees(Some(link(7, "eth1")), None, Action::Attach);
+            .sees(Some(link(7, "eth1")), Some(link(3, "eth9")), PortAction::Detach)
+            .sees(Some(link(7, "eth1")), None, PortAction::Attach);
     }
 
     #[test]
@@ -392,15 +392,15 @@ mod tests {
         let down = LinkState { is_up: false, has_carrier: false, ..link(3, "eth1") };
         let dark = LinkState { has_carrier: false, ..link(3, "eth1") };
         let up = link(3, "eth1");
-        Harness::new()
-            .sees(Some(down), Some(down), Action::Stay)
-            .sees(Some(down), Some(down), Action::Stay)
+        PortHarness::new()
+            .sees(Some(down), Some(down), PortAction::Stay)
+            .sees(Some(down), Some(down), PortAction::Stay)
             .says(&["eth1 is down: nothing is heard there until it is up"])
             .after(1)
-            .sees(Some(dark), Some(dark), Action::Stay)
+            .sees(Some(dark), Some(dark), PortAction::Stay)
             .says(&["eth1 has no carrier: nothing is heard there"])
             .after(1)
-            .sees(Some(up), Some(up), Action::Stay)
+            .sees(Some(up), Some(up), PortAction::Stay)
             .says(&["eth1 hears again; it was deaf for 2 s"]);
     }
 
@@ -408,8 +408,8 @@ mod tests {
     fn an_outage_is_reported_as_blind_once() {
         let dark = LinkState { has_carrier: false, ..link(3, "eth1") };
         let up = link(3, "eth1");
-        Harness::new()
-            .sees(Some(dark), Some(dark), Action::Stay)
+        PortHarness::new()
+            .sees(Some(dark), Some(dark), PortAction::Stay)
             .says(&["eth1 has no carrier: nothing is heard there"])
             .after(59)
             .says(&[])
@@ -417,9 +417,9 @@ mod tests {
             .says(&["blind for 60 s: no carrier"])
             .after(600)
             .says(&[])
-            .sees(Some(up), Some(up), Action::Stay)
+            .sees(Some(up), Some(up), PortAction::Stay)
             .says(&["eth1 hears again; it was deaf for 660 s"])
-            .sees(Some(dark), Some(dark), Action::Stay)
+            .sees(Some(dark), Some(dark), PortAction::Stay)
             .after(60)
             .says(&["eth1 has no carrier: nothing is heard there", "blind for 60 s: no carrier"]);
     }
@@ -427,12 +427,12 @@ mod tests {
     #[test]
     fn an_outage_whose_reason_changes_is_one_outage() {
         let down = LinkState { is_up: false, has_carrier: false, ..link(3, "eth1") };
-        Harness::new()
-            .sees(Some(down), Some(down), Action::Stay)
+        PortHarness::new()
+            .sees(Some(down), Some(down), PortAction::Stay)
             .says(&["eth1 is down: nothing is heard there until it is up"])
             .after(40)
-            .sees(None, None, Action::Detach)
-            .sees(None, None, Action::Stay)
+            .sees(None, None, PortAction::Detach)
+            .sees(None, None, PortAction::Stay)
             .says(&["eth1 was removed: waiting for it to come back"])
             .after(20)
             .says(&["blind for 60 s: removed"]);
@@ -441,22 +441,22 @@ mod tests {
     #[test]
     fn the_pauses_between_attempts_double_up_to_a_minute() {
         let there = link(4, "eth1");
-        let mut harness = Harness::new();
-        harness.sees(Some(there), None, Action::Detach).sees(Some(there), None, Action::Attach).failed(there);
+        let mut harness = PortHarness::new();
+        harness.sees(Some(there), None, PortAction::Detach).sees(Some(there), None, PortAction::Attach).failed(there);
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
-            harness.after(pause - 1).sees(Some(there), None, Action::Stay);
-            harness.after(1).sees(Some(there), None, Action::Attach).failed(there);
+            harness.after(pause - 1).sees(Some(there), None, PortAction::Stay);
+            harness.after(1).sees(Some(there), None, PortAction::Attach).failed(there);
         }
         // Its state changed: it is tried at once.
-        harness.sees(Some(link(5, "eth1")), None, Action::Attach);
+        harness.sees(Some(link(5, "eth1")), None, PortAction::Attach);
     }
 
     #[test]
     fn messages_about_a_flapping_port_are_limited_and_counted() {
         let (down, up) = (LinkState { is_up: false, has_carrier: false, ..link(3, "eth1") }, link(3, "eth1"));
-        let mut harness = Harness::new();
+        let mut harness = PortHarness::new();
         for _ in 0..100 {
-            harness.sees(Some(down), Some(down), Action::Stay).sees(Some(up), Some(up), Action::Stay);
+            harness.sees(Some(down), Some(down), PortAction::Stay).sees(Some(up), Some(up), PortAction::Stay);
         }
         harness
             .says(&["eth1 is down: nothing is heard there until it is up", "eth1 hears again; it was deaf for 0 s"])

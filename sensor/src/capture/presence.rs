@@ -32,7 +32,7 @@ pub struct Seen {
 }
 
 /// The tables, and the stations that their entries belong to.
-pub(super) struct Reader {
+pub(super) struct PresenceReader {
     table: MapData,
     clock: PerCpuArray<MapData, [u64; 2]>,
     keys: Keys,
@@ -63,7 +63,7 @@ const KNOWN_MAX: usize = 2 * BUCKETS * SLOTS;
 /// Parts read by one system call.
 const BATCH: usize = 4;
 
-impl Reader {
+impl PresenceReader {
     /// Fails when the number of possible CPUs cannot be read.
     pub(super) fn new(
         table: MapData,

@@ -225,21 +225,21 @@ mod tests {
     const QUIET: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
     /// A sieve with its clocks.
-    struct Harness {
+    struct SieveHarness {
         sieve: Sieve,
         wall: Timestamp,
         boot_ns: u64,
     }
 
     #[derive(Debug, PartialEq, Eq)]
-    enum Outcome {
+    enum Delivery {
         Flood,
         HeldBack,
         Passed,
     }
-    use Outcome::{Flood, HeldBack, Passed};
+    use Delivery::{Flood, HeldBack, Passed};
 
-    impl Harness {
+    impl SieveHarness {
         fn of(sieve: Sieve) -> Self {
             Self { sieve, wall: Timestamp::from_secs(1_000_000), boot_ns: 1 << 50 }
         }
@@ -259,7 +259,7 @@ mod tests {
             self.boot_ns += s * 1_000_000_000;
         }
 
-        fn receive(&mut self, bytes: &[u8]) -> Outcome {
+        fn receive(&mut self, bytes: &[u8]) -> Delivery {
             self.sieve.set_boot_ns(self.boot_ns);
             let mut harvest = classify(&Captured { bytes, wire_len: bytes.len() }, self.sieve.opens());
             let rest = &bytes[harvest.body_at..];
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn only_the_flooding_sender_is_limited() {
-        let mut harness = Harness::live();
+        let mut harness = SieveHarness::live();
         let burst = u32::try_from(police::BURST_NEIGHBOR).expect("a small number");
         for n in 0..burst {
             assert_eq!(harness.receive(&arp(LOUD, n)), Passed, "{n}");
@@ -313,13 +313,13 @@ mod tests {
 
     #[test]
     fn without_policing_no_sender_is_limited() {
-        let mut harness = Harness::of_port(&Options { policing: false, ..Options::default() });
+        let mut harness = SieveHarness::of_port(&Options { policing: false, ..Options::default() });
         assert!((0..20_000).all(|n| harness.receive(&arp(LOUD, n)) == Passed));
     }
 
     #[test]
     fn repeats_do_not_use_up_the_senders_rate_limit() {
-        let mut harness = Harness::live();
+        let mut harness = SieveHarness::live();
         assert_eq!(harness.receive(&arp(LOUD, 1)), Passed);
         assert!((0..20_000).all(|_| harness.receive(&arp(LOUD, 1)) == HeldBack));
         assert_eq!(harness.held_back(Class::Arp), (20_000, 0));
@@ -337,20 +337,20 @@ mod tests {
     #[test]
     fn a_repeated_message_is_suppressed() {
         let lldp = |name: u8| [&[1, 0x80, 0xc2, 0, 0, 0xe][..], &LOUD, &[0x88, 0xcc, 2, 2, 7, name, 0, 0]].concat();
-        let mut harness = Harness::live();
+        let mut harness = SieveHarness::live();
         assert_eq!(harness.receive(&lldp(1)), Passed);
         assert_eq!(harness.receive(&lldp(1)), HeldBack);
         assert_eq!(harness.receive(&lldp(2)), Passed);
         assert_eq!(harness.receive(&lldp(1)), Passed, "it changed back");
         harness.after(11);
         assert_eq!(harness.receive(&lldp(1)), Passed, "it is still there");
-        let mut file = Harness::of(Sieve::of_file());
+        let mut file = SieveHarness::of(Sieve::of_file());
         assert!((0..9).all(|_| file.receive(&lldp(1)) == Passed));
     }
 
     #[test]
     fn a_policed_new_sender_is_new_again_the_next_time() {
-        let mut harness = Harness::live();
+        let mut harness = SieveHarness::live();
         let burst = u16::try_from(police::BURST).expect("a small number");
         assert!((0..burst).all(|n| harness.receive(&datagram(LOUD, n)) == Passed));
         assert_eq!(harness.receive(&datagram(LOUD, burst)), Flood);
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn setting_the_wall_clock_back_does_not_limit_senders() {
-        let mut harness = Harness::live();
+        let mut harness = SieveHarness::live();
         assert!((0..1000).all(|n| harness.receive(&arp(LOUD, n)) == Passed));
         harness.after(3600);
         harness.wall = Timestamp::from_secs(1000);
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn every_claim_of_a_file_is_delivered() {
-        let mut harness = Harness::of(Sieve::of_file());
+        let mut harness = SieveHarness::of(Sieve::of_file());
         assert!((0..20_000).all(|n| harness.receive(&arp(LOUD, n % 10_000)) == Passed));
         assert!((0..2_000).all(|n| harness.receive(&datagram(LOUD, n)) == Passed));
         assert_eq!((harness.held_back(Class::Arp), harness.held_back(Class::Traffic)), ((0, 0), (0, 0)));

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 
 use crate::capture::error::CaptureError;
 use crate::capture::iface;
-use crate::capture::options::{Options, Port, Role};
+use crate::capture::options::{Options, Port, PortRole};
 use crate::capture::packet::PacketSocket;
 use crate::capture::promisc::Promiscuous;
 use sensor_core::types::{Iface, Timestamp};
@@ -29,7 +29,7 @@ impl Tap {
             return Err(CaptureError::Dropped { iface: iface.as_str().to_owned(), owner });
         }
         let options = Options { ring_bytes: BUFFER_BYTES, policing: false, ..Options::default() };
-        let socket = PacketSocket::open(Port { iface, role: Role::Mirror }, index, &options)?;
+        let socket = PacketSocket::open(Port { iface, role: PortRole::Mirror }, index, &options)?;
         Ok(Self { socket, iface, _promiscuous: Promiscuous::hold(iface, index)? })
     }
 

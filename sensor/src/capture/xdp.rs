@@ -21,9 +21,9 @@ use tokio::io::unix::AsyncFd;
 use crate::capture::error::{Capability, CaptureError};
 use crate::capture::harvest::frame;
 use crate::capture::iface::link::xdp_owner;
-use crate::capture::options::{Mode, Options, Port, Role};
+use crate::capture::options::{Mode, Options, Port, PortRole};
 use crate::capture::presence;
-use crate::capture::presence::{Reader, Seen};
+use crate::capture::presence::{PresenceReader, Seen};
 use crate::capture::watched;
 use crate::capture::watched::{Watched, place, words};
 use sensor_core::types::{Frame, Iface, Segment, Timestamp};
@@ -36,13 +36,13 @@ pub(super) struct Xdp {
     counters: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
     gate: Array<MapData, Bucket>,
     watch: Array<MapData, Table>,
-    presence: Reader,
+    presence: PresenceReader,
     readings: u64,
     /// Secret seed of the gate's hash.
     seed: u64,
     /// Ports by interface number; including removed interfaces, whose records may still be in the ring.
     ifaces: BTreeMap<u32, Iface>,
-    links: BTreeMap<u32, (Role, XdpLinkId)>,
+    links: BTreeMap<u32, (PortRole, XdpLinkId)>,
     /// Numbers of detached interfaces, the oldest first.
     retired: VecDeque<u32>,
     /// Records that could not be delivered, by class: of an unknown interface, or malformed.
@@ -91,7 +91,7 @@ impl Xdp {
             .map_max_entries("RING", ring_bytes)
             .load(&bytes)
             .map_err(|error| refused(&error, &path))?;
-        for role in [Role::Host, Role::Mirror] {
+        for role in [PortRole::Host, PortRole::Mirror] {
             if ports.iter().any(|port| port.role == role) {
                 program(&mut ebpf, role).map_err(unusable)?.load().map_err(|error| refused(&error.into(), &path))?;
             }
@@ -127,7 +127,7 @@ impl Xdp {
             counters,
             gate,
             watch,
-            presence: Reader::new(table, clock, keys, tick).map_err(|error| unusable(error.to_string()))?,
+            presence: PresenceReader::new(table, clock, keys, tick).map_err(|error| unusable(error.to_string()))?,
             readings: 0,
             seed,
             ifaces: BTreeMap::new(),
@@ -306,10 +306,10 @@ fn object() -> Result<(String, std::borrow::Cow<'static, [u8]>), CaptureError> {
     }
 }
 
-fn program(ebpf: &mut Ebpf, role: Role) -> Result<&mut Program, String> {
+fn program(ebpf: &mut Ebpf, role: PortRole) -> Result<&mut Program, String> {
     let name = match role {
-        Role::Host => "sensor_host",
-        Role::Mirror => "sensor_mirror",
+        PortRole::Host => "sensor_host",
+        PortRole::Mirror => "sensor_mirror",
     };
     let program = ebpf.program_mut(name).ok_or_else(|| format!("it has no program {name}"))?;
     program.try_into().map_err(|error: ProgramError| error.to_string())

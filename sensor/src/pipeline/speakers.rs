@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::link::Link;
-use crate::capture::options::{Port, Role};
+use crate::capture::options::{Port, PortRole};
 use crate::config::{network::NetworkSettings, probing::Probing};
 use crate::probe::prober::{ProberConfig, Scope, SegmentSpeaker};
 use crate::probe::raw::Speaker;
@@ -67,7 +67,7 @@ pub fn speakers(
     if asking.passive {
         return Ok(speakers);
     }
-    for port in ports.iter().filter(|port| port.role == Role::Host) {
+    for port in ports.iter().filter(|port| port.role == PortRole::Host) {
         // The capture reports a missing interface.
         let Ok(link) = Link::of(port.iface, here) else { continue };
         if link.is_virtual() && !named.contains(&port.iface) {
@@ -82,10 +82,10 @@ pub fn speakers(
         let link = Link::of(iface, here).map_err(Failure::system(what()))?;
         let unfit = || Failure::system(what())(std::io::ErrorKind::Unsupported.into());
         let speaker = speaker(iface, link).ok_or_else(unfit)?;
-        for port in ports.iter().filter(|port| port.role == Role::Mirror) {
+        for port in ports.iter().filter(|port| port.role == PortRole::Mirror) {
             speakers.push(SegmentSpeaker { iface: port.iface, speaker: speaker.clone() });
         }
-        if ports.iter().all(|port| port.iface != iface && port.role == Role::Host) {
+        if ports.iter().all(|port| port.iface != iface && port.role == PortRole::Host) {
             speakers.push(SegmentSpeaker { iface, speaker });
         }
     }
@@ -95,11 +95,11 @@ pub fn speakers(
 /// The ports to capture on, including an interface that sends for mirror ports: it receives the answers.
 pub fn capture_ports(ports: &[Port], speaker: Option<Iface>) -> (Vec<Port>, Option<Alias>) {
     let mut all = ports.to_vec();
-    let mirror = ports.iter().find(|port| port.role == Role::Mirror);
+    let mirror = ports.iter().find(|port| port.role == PortRole::Mirror);
     let Some(speaker) = speaker.filter(|iface| ports.iter().all(|port| port.iface != *iface)) else {
         return (all, None);
     };
-    all.push(Port { iface: speaker, role: Role::Host });
+    all.push(Port { iface: speaker, role: PortRole::Host });
     (all, mirror.map(|mirror| Alias { speaker, mirror: mirror.iface }))
 }
 

@@ -113,8 +113,8 @@ impl Names {
             return NameAnswer::Silent;
         }
         let looked_up = timeout(DEADLINE, look_up(resolver, ip)).await;
-        let (answer, heard) = looked_up.unwrap_or((NameAnswer::Silent, false));
-        self.breaker.note(heard, Instant::now());
+        let (answer, responded) = looked_up.unwrap_or((NameAnswer::Silent, false));
+        self.breaker.note(responded, Instant::now());
         answer
     }
 }

@@ -38,7 +38,7 @@ pub struct Speaker {
 pub struct Raw {
     speaker: Speaker,
     socket: OwnedFd,
-    frames: Vec<Frame>,
+    frames: Vec<RawFrame>,
 }
 
 /// Maximum number of frames sent by one system call.
@@ -49,7 +49,7 @@ const FRAME_MAX: usize = 14 + 8 + 40 + 32;
 const FRAME_MIN: usize = 60;
 
 #[derive(Clone, Copy, Debug)]
-struct Frame {
+struct RawFrame {
     bytes: [u8; FRAME_MAX],
     len: usize,
 }
@@ -137,8 +137,8 @@ impl Raw {
 }
 
 /// The frame of a probe; `None` when the probe is not sent as a frame.
-fn frame(speaker: &Speaker, probe: &Probe) -> Option<Frame> {
-    let mut frame = Frame { bytes: [0; FRAME_MAX], len: FRAME_MIN };
+fn frame(speaker: &Speaker, probe: &Probe) -> Option<RawFrame> {
+    let mut frame = RawFrame { bytes: [0; FRAME_MAX], len: FRAME_MIN };
     match (&probe.question, probe.ip) {
         (Question::Arp { to }, IpAddr::V4(target)) => {
             let at = head(&mut frame, speaker, probe, *to, EtherTypes::Arp)?;
@@ -164,7 +164,7 @@ fn frame(speaker: &Speaker, probe: &Probe) -> Option<Frame> {
 }
 
 /// Writes the Ethernet header with the segment's VLAN tags. Returns the offset of the payload.
-fn head(frame: &mut Frame, speaker: &Speaker, probe: &Probe, to: Mac, kind: EtherType) -> Option<usize> {
+fn head(frame: &mut RawFrame, speaker: &Speaker, probe: &Probe, to: Mac, kind: EtherType) -> Option<usize> {
     let mut ethernet = MutableEthernetPacket::new(&mut frame.bytes)?;
     ethernet.set_destination(mac_addr(to));
     ethernet.set_source(mac_addr(speaker.mac));

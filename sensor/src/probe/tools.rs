@@ -10,7 +10,7 @@ use crate::probe::snmp;
 use crate::probe::snmp::Credentials;
 use crate::probe::tcp;
 use crate::probe::tcp::permits::Permits;
-use crate::probe::tcp::{PortAnswer, Target};
+use crate::probe::tcp::{PortAnswer, TcpTarget};
 use crate::probe::{mdns, nbns};
 use ipnet::IpNet;
 use sensor_core::inventory::planner::cost::CONNECT;
@@ -66,7 +66,7 @@ impl Tools {
             Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. } => {}
             Question::Connect { ports } => {
                 for &port in &*ports {
-                    let target = Target { ip, port, scope };
+                    let target = TcpTarget { ip, port, scope };
                     self.pace.wait(CONNECT).await;
                     // Boxed because the future is large and most probes are not of this kind.
                     let answer = Box::pin(tcp::connect(target, self.timeout, &self.permits)).await;
@@ -82,7 +82,7 @@ impl Tools {
             }
             Question::Knock { ports } => {
                 for &port in &*ports {
-                    let target = Target { ip, port, scope };
+                    let target = TcpTarget { ip, port, scope };
                     self.pace.wait(CONNECT).await;
                     self.send_port_answer(segment, target, tcp::check_port(target, self.timeout, &self.permits).await)
                         .await;
@@ -123,7 +123,7 @@ impl Tools {
         }
     }
 
-    pub(crate) async fn send_port_answer(&self, segment: Segment, target: Target, answer: io::Result<PortAnswer>) {
+    pub(crate) async fn send_port_answer(&self, segment: Segment, target: TcpTarget, answer: io::Result<PortAnswer>) {
         match answer {
             Ok(answer) => {
                 let answer =

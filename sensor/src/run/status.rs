@@ -3,7 +3,7 @@
 use sensor_ebpf::abi::Counters;
 use serde_json::{Map, Value, json};
 
-use crate::capture::options::{Accounts, Mode, PortStatus, Role};
+use crate::capture::options::{Accounts, Mode, PortRole, PortStatus};
 use crate::capture::port_life::CaptureState;
 use crate::capture::watched::Watched;
 use crate::export::escape::escape;
@@ -205,8 +205,8 @@ fn lost(status: &StatusFigures<'_>) -> Vec<Value> {
 
 fn role(port: &PortStatus) -> &'static str {
     match port.role {
-        Role::Host => "host",
-        Role::Mirror => "mirror",
+        PortRole::Host => "host",
+        PortRole::Mirror => "mirror",
     }
 }
 

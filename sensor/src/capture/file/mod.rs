@@ -67,7 +67,7 @@ fn read_plain<R: Read, F: FnMut(Frame<'_>)>(path: &str, mut source: Buffer<R>, s
         Ok(None) if source.rest() == 0 => Err(not_capture(Damage::Empty)),
         Ok(None) => Err(not_capture(Damage::Magic)),
         Ok(Some(pcapng::MAGIC)) => pcapng::read(&mut source, &mut output),
-        Ok(Some(magic)) => match pcap::Format::of_magic(magic) {
+        Ok(Some(magic)) => match pcap::PcapFormat::of_magic(magic) {
             Some(format) => pcap::read(format, &mut source, &mut output),
             None => Err(not_capture(Damage::Magic)),
         },

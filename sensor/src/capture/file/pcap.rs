@@ -11,7 +11,7 @@ use sensor_core::types::{Frame, Timestamp};
 
 /// Properties of the file that the magic number gives.
 #[derive(Clone, Copy)]
-pub(super) struct Format {
+pub(super) struct PcapFormat {
     order: ByteOrder,
     /// Nanoseconds in one unit of a timestamp's fraction.
     unit_ns: i64,
@@ -21,7 +21,7 @@ pub(super) struct Format {
 
 const FILE_HEADER: usize = 24;
 
-impl Format {
+impl PcapFormat {
     pub(super) fn of_magic(magic: [u8; 4]) -> Option<Self> {
         let of = |order, number| match number {
             0xa1b2_c3d4_u32 => Some(Self { order, unit_ns: 1000, packet_header: 16 }),
@@ -34,7 +34,7 @@ impl Format {
 }
 
 pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(
-    format: Format,
+    format: PcapFormat,
     source: &mut Buffer<R>,
     output: &mut Output<F>,
 ) -> Result<(), Stop> {

@@ -26,22 +26,22 @@ const OPTION_END: u16 = 0;
 const OPTION_TSRESOL: u16 = 9;
 const OPTION_TSOFFSET: u16 = 14;
 
-struct Interface {
+struct FileInterface {
     link: LinkType,
     name: Iface,
     /// Maximum length of its captured packets in bytes; 0 means no limit.
     snap_len: u32,
-    clock: Clock,
+    clock: InterfaceClock,
 }
 
 /// Unit and offset of an interface's timestamps.
-struct Clock {
+struct InterfaceClock {
     resolution: u8,
     offset_s: i64,
 }
 
 pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(source: &mut Buffer<R>, output: &mut Output<F>) -> Result<(), Stop> {
-    let mut reader = Reader {
+    let mut reader = BlockReader {
         order: ByteOrder::Little,
         interfaces: Vec::new(),
         last_at: Timestamp::EPOCH,
@@ -56,9 +56,9 @@ pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(source: &mut Buffer<R>, output:
     }
 }
 
-struct Reader {
+struct BlockReader {
     order: ByteOrder,
-    interfaces: Vec<Interface>,
+    interfaces: Vec<FileInterface>,
     last_at: Timestamp,
     /// The first unsupported link type.
     refused: Option<u32>,
@@ -66,7 +66,7 @@ struct Reader {
     reads: bool,
 }
 
-impl Reader {
+impl BlockReader {
     fn blocks<R: Read, F: FnMut(Frame<'_>)>(
         &mut self,
         source: &mut Buffer<R>,
@@ -150,8 +150,8 @@ impl Reader {
             _ => self.reads = true,
         }
         let name = iface(self.interfaces.len() as u32);
-        let clock = Clock::of_options(options, self.order);
-        self.interfaces.push(Interface { link, name, snap_len: self.order.u32(head, 4), clock });
+        let clock = InterfaceClock::of_options(options, self.order);
+        self.interfaces.push(FileInterface { link, name, snap_len: self.order.u32(head, 4), clock });
         Ok(())
     }
 
@@ -217,7 +217,7 @@ fn skip<R: Read>(source: &mut Buffer<R>, len: u32) -> Result<(), Stop> {
     if source.skip(u64::from(len))? { Ok(()) } else { Err(Stop::Truncated(Damage::EndOfBlock)) }
 }
 
-impl Clock {
+impl InterfaceClock {
     /// From an interface's options. Truncated options and options of a wrong length are ignored.
     fn of_options(mut options: &[u8], order: ByteOrder) -> Self {
         let mut clock = Self { resolution: 6, offset_s: 0 };

@@ -12,7 +12,7 @@ const ARP: [u8; 42] = [
 ];
 
 /// What was read, as text: `segment@nanoseconds` of each frame, then the rest of the summary.
-fn told(file: &[u8]) -> String {
+fn summary_of(file: &[u8]) -> String {
     let mut words = Vec::new();
     let summary = read_from("f", file, |frame| {
         assert_eq!(frame.source_mac.to_string(), "02:00:00:00:00:01");
@@ -33,11 +33,11 @@ fn told(file: &[u8]) -> String {
 }
 
 fn check(file: &[u8], expected: &str) {
-    assert_eq!(told(file), expected);
+    assert_eq!(summary_of(file), expected);
     // A file truncated anywhere is read without a panic and never gives more frames.
-    let whole = told(file).matches('@').count();
+    let whole = summary_of(file).matches('@').count();
     for end in 0..file.len() {
-        assert!(told(&file[..end]).matches('@').count() <= whole);
+        assert!(summary_of(&file[..end]).matches('@').count() <= whole);
     }
 }
 
@@ -191,7 +191,7 @@ fn pcapng_blocks() {
     check(&[&start[..], &old].concat(), "file@7000; file@8000; frames 2");
     // A block of an unknown type that is larger than the buffer.
     let large = block(little, 0x0bad, &vec![0; 3 << 20]);
-    assert_eq!(told(&[&start[..], &large, &simple].concat()), "file@7000; file@7000; frames 2");
+    assert_eq!(summary_of(&[&start[..], &large, &simple].concat()), "file@7000; file@7000; frames 2");
     // Another section, with the other byte order and two interfaces.
     let second = [section(big), interface(big, 1, &[]), interface(big, 1, &[]), enhanced(big, 1, 9, &ARP)].concat();
     check(&[&start[..], &second].concat(), "file@7000; file1@9000; frames 2");
@@ -208,11 +208,11 @@ fn link_types_that_are_not_read_are_counted_or_refused() {
     let order = ByteOrder::Little;
     let foreign = [section(order), interface(order, 105, &[]), enhanced(order, 0, 7, &ARP)].concat();
     assert_eq!(
-        told(&foreign),
+        summary_of(&foreign),
         "f: link type 105 (IEEE 802.11) is not read; capture on an Ethernet interface or on `any`"
     );
     let mixed = [&foreign[..], &interface(order, 1, &[]), &enhanced(order, 1, 8, &ARP)].concat();
-    assert_eq!(told(&mixed), "file1@8000; frames 1; unsupported 1");
+    assert_eq!(summary_of(&mixed), "file1@8000; frames 1; unsupported 1");
 }
 
 #[test]

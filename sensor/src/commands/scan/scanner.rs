@@ -11,7 +11,7 @@ use crate::capture::error::CaptureError;
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::proc::neighbours;
 use crate::capture::live::Live;
-use crate::capture::options::{Method, Options, Port, Role};
+use crate::capture::options::{Method, Options, Port, PortRole};
 use crate::clock::Clock;
 use crate::commands::scan::asker::Asker;
 use crate::commands::scan::found::{FoundAddresses, ScanResult};
@@ -362,7 +362,7 @@ fn open_echo(plan: &ScanPlan, config: &Scan) -> Option<EchoSweep> {
 fn listen(speakers: &[SegmentSpeaker], config: &Scan) -> Result<(Option<Live>, BTreeMap<Iface, Raw>), Failure> {
     let wants_frames =
         [Technique::Arp, Technique::Ndp].iter().any(|way| config.probing.defaults.techniques.contains(way));
-    let ports: Vec<Port> = speakers.iter().map(|speaker| Port { iface: speaker.iface, role: Role::Host }).collect();
+    let ports: Vec<Port> = speakers.iter().map(|speaker| Port { iface: speaker.iface, role: PortRole::Host }).collect();
     if ports.is_empty() || !wants_frames {
         return Ok((None, BTreeMap::new()));
     }

@@ -16,14 +16,14 @@ pub(super) fn question(ip: IpAddr, port: u16) -> Vec<u8> {
 }
 
 /// Whether enough was received: everything up to the end of the title.
-pub(super) fn is_complete(heard: &[u8]) -> bool {
-    title(heard).is_some()
+pub(super) fn is_complete(received: &[u8]) -> bool {
+    title(received).is_some()
 }
 
 /// `nginx/1.22.1; title: Welcome`, or the part that there is, else the status line. `None` when this is not HTTP.
-pub(super) fn summary(heard: &[u8]) -> Option<Text> {
-    let status = heard.split(|byte| *byte == b'\n').next().filter(|line| line.starts_with(b"HTTP/"))?;
-    let (head, body) = split(heard);
+pub(super) fn summary(received: &[u8]) -> Option<Text> {
+    let status = received.split(|byte| *byte == b'\n').next().filter(|line| line.starts_with(b"HTTP/"))?;
+    let (head, body) = split(received);
     let server = header(head, b"server").filter(|value| !value.is_empty());
     let is_chunked =
         header(head, b"transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked"));
@@ -42,15 +42,15 @@ pub(super) fn summary(heard: &[u8]) -> Option<Text> {
 const SERVER_MAX: usize = 120;
 
 /// Headers and body; without an empty line everything is headers.
-fn split(heard: &[u8]) -> (&[u8], &[u8]) {
+fn split(received: &[u8]) -> (&[u8], &[u8]) {
     let mut at = 0;
-    for line in heard.split_inclusive(|byte| *byte == b'\n') {
+    for line in received.split_inclusive(|byte| *byte == b'\n') {
         at += line.len();
         if line.trim_ascii().is_empty() {
-            return heard.split_at(at);
+            return received.split_at(at);
         }
     }
-    (heard, &[])
+    (received, &[])
 }
 
 fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
@@ -96,8 +96,8 @@ fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn check(heard: &[u8], expected: Option<&str>) {
-        assert_eq!(summary(heard).map(|text| text.escaped()).as_deref(), expected);
+    fn check(received: &[u8], expected: Option<&str>) {
+        assert_eq!(summary(received).map(|text| text.escaped()).as_deref(), expected);
     }
 
     #[test]

@@ -68,34 +68,34 @@ const SSH: u16 = 22;
 
 /// Reads up to `len_max` bytes until the deadline, the end of the stream or `is_complete`.
 async fn listen(stream: &TcpStream, len_max: usize, deadline: Instant, is_complete: fn(&[u8]) -> bool) -> Vec<u8> {
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     let mut buffer = [0; GREETING_MAX];
-    while heard.len() < len_max && !is_complete(&heard) {
-        let room = (len_max - heard.len()).min(buffer.len());
+    while received.len() < len_max && !is_complete(&received) {
+        let room = (len_max - received.len()).min(buffer.len());
         // A web page may arrive in pieces with pauses; other greetings arrive at once, often without an end of line.
         let wait =
-            if heard.is_empty() || len_max > GREETING_MAX { deadline } else { deadline.min(Instant::now() + PAUSE) };
+            if received.is_empty() || len_max > GREETING_MAX { deadline } else { deadline.min(Instant::now() + PAUSE) };
         match read(stream, &mut buffer[..room], wait).await {
-            Some(len) if len > 0 => heard.extend_from_slice(&buffer[..len]),
+            Some(len) if len > 0 => received.extend_from_slice(&buffer[..len]),
             _ => break,
         }
     }
-    heard
+    received
 }
 
 /// The results of all parsers for the same bytes: HTTP, SSH, certificate, line. For fuzzing.
-pub fn readings(heard: &[u8]) -> [Option<Text>; 4] {
-    [http::summary(heard), ssh::identification(heard).map(Text::new), tls::summary(heard), line(heard)]
+pub fn readings(received: &[u8]) -> [Option<Text>; 4] {
+    [http::summary(received), ssh::identification(received).map(Text::new), tls::summary(received), line(received)]
 }
 
-fn has_line(heard: &[u8]) -> bool {
-    heard.trim_ascii_start().contains(&b'\n')
+fn has_line(received: &[u8]) -> bool {
+    received.trim_ascii_start().contains(&b'\n')
 }
 
 /// The SSH identification line, else the first line that is not empty.
-fn line(heard: &[u8]) -> Option<Text> {
-    let first = || heard.split(|byte| *byte == b'\n').map(trim).find(|line| !line.is_empty());
-    ssh::identification(heard).or_else(first).map(Text::new)
+fn line(received: &[u8]) -> Option<Text> {
+    let first = || received.split(|byte| *byte == b'\n').map(trim).find(|line| !line.is_empty());
+    ssh::identification(received).or_else(first).map(Text::new)
 }
 
 /// Without white space and zeros at either end.
@@ -130,7 +130,7 @@ mod tests {
     const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     /// The banner of a service on loopback, and the service's thread, which returns the result of `serve`.
-    async fn hear<T: Send + 'static>(
+    async fn banner_of<T: Send + 'static>(
         first: First,
         serve: impl FnOnce(std::net::TcpStream) -> T + Send + 'static,
     ) -> (Option<String>, JoinHandle<T>) {
@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_web_server_is_sent_a_request() {
-        let (text, service) = hear(First::Http, |mut stream| {
+        let (text, service) = banner_of(First::Http, |mut stream| {
             let mut question = [0; 512];
             let len = stream.read(&mut question).expect("a question");
             stream.write_all(b"HTTP/1.0 200 OK\r\nServer: tiny\r\n\r\n<title>It").expect("an answer");
@@ -159,7 +159,7 @@ mod tests {
 
     /// Checks the certificate of a server of one TLS version, and that the connection is closed by close_notify.
     async fn check_tls(version: &'static SupportedProtocolVersion) {
-        let (text, service) = hear(First::Tls, |mut stream| {
+        let (text, service) = banner_of(First::Tls, |mut stream| {
             let certificate = CertificateDer::from(include_bytes!("fixture/certificate.der").as_slice());
             let key = PrivatePkcs8KeyDer::from(include_bytes!("fixture/key.der").as_slice());
             let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -197,26 +197,26 @@ mod tests {
                 let _ = stream.read(&mut [0; 1024]);
             }
         };
-        assert_eq!(hear(First::Tls, say(b"220 plain\r\n")).await.0.as_deref(), Some("220 plain"));
+        assert_eq!(banner_of(First::Tls, say(b"220 plain\r\n")).await.0.as_deref(), Some("220 plain"));
         assert_eq!(
-            hear(First::Tls, say(b"HTTP/1.1 400 Bad\r\nServer: x\r\n\r\n<title>No</title>")).await.0.as_deref(),
+            banner_of(First::Tls, say(b"HTTP/1.1 400 Bad\r\nServer: x\r\n\r\n<title>No</title>")).await.0.as_deref(),
             Some("x; title: No")
         );
         // A fatal alert (RFC 8446, section 6), and a malformed handshake.
-        assert_eq!(hear(First::Tls, say(b"\x15\x03\x03\0\x02\x02\x28")).await.0, None);
-        assert_eq!(hear(First::Tls, say(b"\x16\x03\x03\0\x04\xff\xff\xff\xff")).await.0, None);
+        assert_eq!(banner_of(First::Tls, say(b"\x15\x03\x03\0\x02\x02\x28")).await.0, None);
+        assert_eq!(banner_of(First::Tls, say(b"\x16\x03\x03\0\x04\xff\xff\xff\xff")).await.0, None);
     }
 
     #[tokio::test]
     async fn a_silent_web_or_tls_server() {
         for first in [First::Http, First::Tls] {
             let silent = |mut stream: std::net::TcpStream| while stream.read(&mut [0; 64]).is_ok_and(|len| len > 0) {};
-            assert_eq!(hear(first, silent).await.0, None);
+            assert_eq!(banner_of(first, silent).await.0, None);
         }
     }
 
-    fn check(heard: &[u8], expected: Option<&str>) {
-        assert_eq!(line(heard).map(|text| text.escaped()).as_deref(), expected);
+    fn check(received: &[u8], expected: Option<&str>) {
+        assert_eq!(line(received).map(|text| text.escaped()).as_deref(), expected);
     }
 
     #[test]

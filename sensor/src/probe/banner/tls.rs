@@ -38,7 +38,7 @@ pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> Tl
     let Ok(mut tls) = ClientConnection::new(config, ServerName::IpAddress(ip.into())) else {
         return TlsAnswer::Nothing;
     };
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     let mut buffer = [0; 4096];
     let mut taken = 0;
     while tls.is_handshaking() && taken < HANDSHAKE_MAX {
@@ -47,9 +47,9 @@ pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> Tl
         }
         let Some(len @ 1..) = read(stream, &mut buffer, deadline).await else { break };
         taken += len;
-        heard.extend_from_slice(&buffer[..len.min(GREETING_MAX.saturating_sub(heard.len()))]);
-        if heard.first().is_some_and(|kind| !is_record(*kind)) {
-            return TlsAnswer::Plain(heard);
+        received.extend_from_slice(&buffer[..len.min(GREETING_MAX.saturating_sub(received.len()))]);
+        if received.first().is_some_and(|kind| !is_record(*kind)) {
+            return TlsAnswer::Plain(received);
         }
         if feed(&mut tls, &buffer[..len]).is_none() {
             break;

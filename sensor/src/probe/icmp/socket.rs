@@ -80,7 +80,7 @@ impl EchoSocket {
         let ident = identifier(&socket, family, kind).map_err(fail("bind"))?;
         match has_heads(family, kind) {
             true => set_option(&socket, libc::IPPROTO_IP, libc::IP_HDRINCL, &1_i32).map_err(fail("IP header"))?,
-            false => tell_hop_limit(&socket, family).map_err(fail("hop limit"))?,
+            false => request_hop_limit(&socket, family).map_err(fail("hop limit"))?,
         }
         socket.set_nonblocking(true).map_err(fail("non-blocking"))?;
         Ok(Self { readiness: OnceLock::new(), socket, family, kind, ident, strangers: Once::new() })
@@ -117,7 +117,7 @@ impl EchoSocket {
     }
 
     /// A request to `to` with this cookie.
-    pub(super) fn question(&self, to: IpAddr, sequence: u16, cookie: &[u8; COOKIE_LEN]) -> Packet {
+    pub(super) fn question(&self, to: IpAddr, sequence: u16, cookie: &[u8; COOKIE_LEN]) -> EchoPacket {
         let mut packet = [0; PACKET_LEN];
         let (head, message) = packet.split_at_mut(IP_HEAD);
         if let IpAddr::V4(to) = to {
@@ -128,7 +128,7 @@ impl EchoSocket {
     }
 
     /// Sends up to [`BATCH`] of the requests. Returns how many were sent; an error concerns the first one.
-    pub(super) fn send(&self, questions: &[(Packet, SockAddr)]) -> io::Result<usize> {
+    pub(super) fn send(&self, questions: &[(EchoPacket, SockAddr)]) -> io::Result<usize> {
         // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
         let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
         let count = questions.len().min(BATCH);
@@ -234,7 +234,7 @@ pub(super) fn only_ours(socket: &impl AsFd, family: Family, kind: SocketKind, id
 }
 
 /// Requests the hop limit as a control message: IP_RECVTTL (ip(7)), IPV6_RECVHOPLIMIT (RFC 3542, section 6.3).
-fn tell_hop_limit(socket: &Socket, family: Family) -> io::Result<()> {
+fn request_hop_limit(socket: &Socket, family: Family) -> io::Result<()> {
     match family {
         Family::V4 => set_option(socket, libc::IPPROTO_IP, libc::IP_RECVTTL, &1_i32),
         Family::V6 => set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, &1_i32),
@@ -271,7 +271,7 @@ const IP_HEAD: usize = 20;
 const PACKET_LEN: usize = IP_HEAD + QUESTION_LEN;
 
 /// A request, preceded by the IPv4 header for sockets that send it themselves.
-pub(super) type Packet = [u8; PACKET_LEN];
+pub(super) type EchoPacket = [u8; PACKET_LEN];
 
 /// Whether packets include the IP header. A raw IPv4 socket sends them with it (raw(7), `IP_HDRINCL`), which saves the
 /// kernel about 5 % of the cost. Received packets include it too, so no control messages are needed.
@@ -382,8 +382,8 @@ impl Inbox {
         unsafe { Box::<Self>::new_zeroed().assume_init() }
     }
 
-    /// Receives waiting messages, with senders' addresses and hop limits if `tell` is set.
-    fn receive(&mut self, socket: &Socket, tell: bool) -> io::Result<usize> {
+    /// Receives waiting messages, with senders' addresses and hop limits if `with_names` is set.
+    fn receive(&mut self, socket: &Socket, with_names: bool) -> io::Result<usize> {
         // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
         let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
         for slot in 0..BATCH {
@@ -392,7 +392,7 @@ impl Inbox {
             let head = &mut messages[slot].msg_hdr;
             head.msg_iov = &raw mut parts[slot];
             head.msg_iovlen = 1;
-            if tell {
+            if with_names {
                 head.msg_name = self.names[slot].as_mut_ptr().cast();
                 head.msg_namelen = NAME as libc::socklen_t;
                 head.msg_control = self.controls[slot].0.as_mut_ptr().cast();

@@ -9,7 +9,7 @@ use crate::probe::cookie::{Cookies, RejectedReplies, ReplyVerdict};
 use crate::probe::icmp::Echo;
 use crate::probe::icmp::error::IcmpError;
 use crate::probe::icmp::family::Family;
-use crate::probe::icmp::socket::{BATCH, EchoSocket, Inbox, Packet, SocketKind, destination};
+use crate::probe::icmp::socket::{BATCH, EchoPacket, EchoSocket, Inbox, SocketKind, destination};
 
 /// Sends echo requests to many hosts of one family.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl EchoSweep {
         }
     }
 
-    fn question(&mut self, ip: IpAddr, now: Duration) -> (Packet, socket2::SockAddr) {
+    fn question(&mut self, ip: IpAddr, now: Duration) -> (EchoPacket, socket2::SockAddr) {
         self.sequence = self.sequence.wrapping_add(1);
         (self.socket.question(ip, self.sequence, &self.cookies.seal(ip, now)), destination(ip, None))
     }

@@ -31,7 +31,7 @@ pub struct PortAnswer {
 
 /// The service to connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct TcpTarget {
     /// The host.
     pub ip: IpAddr,
     /// The port.
@@ -51,7 +51,7 @@ pub const GREETING: Duration = Duration::from_millis(700);
 
 /// Connects, reads the banner and closes. An error is local (no free descriptor or port, a firewall rule, no such family)
 /// and says nothing about the host.
-pub async fn connect(target: Target, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
+pub async fn connect(target: TcpTarget, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
     let _permit = permits.take().await;
     let (mut answer, stream) = open(target, patience, permits).await?;
     if let Some(stream) = stream {
@@ -64,7 +64,7 @@ pub async fn connect(target: Target, patience: Duration, permits: &Permits) -> i
 }
 
 /// Like [`connect`], but only checks whether the port is open.
-pub async fn check_port(target: Target, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
+pub async fn check_port(target: TcpTarget, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
     let _permit = permits.take().await;
     let (answer, stream) = open(target, patience, permits).await?;
     if let Some(stream) = stream {
@@ -79,7 +79,7 @@ const RETRY_MAX: Duration = Duration::from_millis(320);
 /// How long to retry during a shortage before giving up.
 const SHORTAGE_MAX: Duration = Duration::from_secs(5);
 
-async fn open(target: Target, patience: Duration, permits: &Permits) -> io::Result<(PortAnswer, Option<TcpStream>)> {
+async fn open(target: TcpTarget, patience: Duration, permits: &Permits) -> io::Result<(PortAnswer, Option<TcpStream>)> {
     let give_up = Instant::now() + SHORTAGE_MAX;
     let mut pause = RETRY_MIN;
     loop {
@@ -128,14 +128,14 @@ fn socket(ip: IpAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-fn address(target: Target) -> SocketAddr {
+fn address(target: TcpTarget) -> SocketAddr {
     match target.ip {
         IpAddr::V4(_) => SocketAddr::new(target.ip, target.port),
         IpAddr::V6(ip) => SocketAddrV6::new(ip, target.port, 0, target.scope.unwrap_or(0)).into(),
     }
 }
 
-fn is_self(stream: &TcpStream, target: Target) -> bool {
+fn is_self(stream: &TcpStream, target: TcpTarget) -> bool {
     stream.local_addr().is_ok_and(|own| (own.ip(), own.port()) == (target.ip, target.port))
 }
 

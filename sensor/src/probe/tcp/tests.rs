@@ -10,20 +10,20 @@ const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A service for one connection, which `serve` handles; the thread returns its result.
-fn service<T: Send + 'static>(serve: impl FnOnce(Visitor) -> T + Send + 'static) -> (Target, JoinHandle<T>) {
+fn service<T: Send + 'static>(serve: impl FnOnce(Visitor) -> T + Send + 'static) -> (TcpTarget, JoinHandle<T>) {
     let listener = TcpListener::bind((LOCAL, 0)).expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let thread = std::thread::spawn(move || serve(listener.accept().expect("a visitor").0));
-    (Target { ip: LOCAL, port, scope: None }, thread)
+    (TcpTarget { ip: LOCAL, port, scope: None }, thread)
 }
 
 /// Reads to the end of the connection: the data, or the error of a reset.
 fn end_of_visit(mut visitor: Visitor) -> Result<Vec<u8>, ErrorKind> {
-    let mut heard = Vec::new();
-    visitor.read_to_end(&mut heard).map(|_| heard).map_err(|error| error.kind())
+    let mut received = Vec::new();
+    visitor.read_to_end(&mut received).map(|_| received).map_err(|error| error.kind())
 }
 
-async fn ask(target: Target) -> PortAnswer {
+async fn ask(target: TcpTarget) -> PortAnswer {
     connect(target, PATIENCE, &Permits::new(8)).await.expect("this box can ask")
 }
 
@@ -91,7 +91,7 @@ async fn closed_ports() {
             continue;
         }
         let port = socket.local_addr().expect("an address").port();
-        let answer = ask(Target { ip, port, scope: None }).await;
+        let answer = ask(TcpTarget { ip, port, scope: None }).await;
         assert_eq!((answer.state, answer.banner), (PortState::Closed, None));
         assert!(answer.rtt < PATIENCE);
     }
@@ -103,7 +103,7 @@ async fn a_silent_port() {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind((LOCAL, 0).into()).expect("a port");
     let listener = socket.listen(1).expect("a listener");
-    let target = Target { ip: LOCAL, port: listener.local_addr().expect("an address").port(), scope: None };
+    let target = TcpTarget { ip: LOCAL, port: listener.local_addr().expect("an address").port(), scope: None };
     let short = Duration::from_millis(100);
     let mut waiting = Vec::new();
     for _ in 0..4 {
@@ -143,19 +143,23 @@ fn connections_wait_for_free_descriptors() {
         return with_few_descriptors();
     }
     // In a process of its own, because the limit applies to the whole process.
-    let name = "probe::tcp::tests::few_descriptors_are_coped_with";
+    let name = "probe::tcp::tests::connections_wait_for_free_descriptors";
     let child = std::process::Command::new(std::env::current_exe().expect("this program"))
         .args([name, "--exact", "--nocapture"])
         .env(LOW_LIMIT, "1")
         .output()
         .expect("a child");
-    let told = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && told.contains("1 passed"), "{told}{}", String::from_utf8_lossy(&child.stderr));
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && output.contains("1 passed"),
+        "{output}{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
 }
 
 fn with_few_descriptors() {
     let listener = TcpListener::bind((LOCAL, 0)).expect("a port");
-    let target = Target { ip: LOCAL, port: listener.local_addr().expect("an address").port(), scope: None };
+    let target = TcpTarget { ip: LOCAL, port: listener.local_addr().expect("an address").port(), scope: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let limit = libc::rlimit { rlim_cur: 20, rlim_max: 20 };
     // SAFETY: the kernel reads one `rlimit` through a pointer to one.
