@@ -29,7 +29,7 @@ pub enum CaptureError {
         iface: String,
     },
     /// An XDP program drops the interface's frames before a packet socket receives them.
-    #[error("{iface}: the XDP program{owner} of a running sensor drops its frames; stop that sensor for the moment")]
+    #[error("{iface}: the XDP program{owner} of a running sensor drops its frames; stop that sensor first")]
     Dropped {
         /// The interface.
         iface: String,

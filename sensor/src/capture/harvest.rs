@@ -1,4 +1,4 @@
-//! Makes a [`Frame`] of captured bytes or of a ring record; shared by packet sockets, files and XDP.
+//! Makes a `Frame` of captured bytes or of a ring record; shared by packet sockets, files and XDP.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -103,7 +103,7 @@ pub struct PortStatus {
 /// Counters of a capture, by where they were counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
-    /// The sum of all: see [`Live::counters`].
+    /// The sum of all: see [`crate::capture::live::Live::counters`].
     pub total: Counters,
     /// The XDP program's counters of each CPU, in the order of their numbers; empty without XDP.
     pub cpus: Vec<Counters>,

@@ -72,13 +72,13 @@ pub fn speakers(
         let Ok(link) = Link::of(port.iface, here) else { continue };
         if link.is_virtual() && !named.contains(&port.iface) {
             let kind = link.kind.unwrap_or_default();
-            notice::info(&format!("{0}: a {kind} link is not asked unless it is named: -i {0}", port.iface));
+            notice::info(&format!("{0}: a {kind} link is not probed unless it is named: -i {0}", port.iface));
             continue;
         }
         speakers.extend(speaker(port.iface, link).map(|speaker| SegmentSpeaker { iface: port.iface, speaker }));
     }
     if let Some(iface) = asking.interface {
-        let what = || format!("{iface} cannot ask; name an Ethernet interface with --probe-interface");
+        let what = || format!("{iface} cannot send probes; name an Ethernet interface with --probe-interface");
         let link = Link::of(iface, here).map_err(Failure::system(what()))?;
         let unfit = || Failure::system(what())(std::io::ErrorKind::Unsupported.into());
         let speaker = speaker(iface, link).ok_or_else(unfit)?;

@@ -1,8 +1,8 @@
 //! Rate limits on sent packets, by the planner's token bucket.
 //!
-//! [`Pace`] is for probes of several packets. The planner accounts for a whole probe before it begins, but its ports are
+//! `Pace` is for probes of several packets. The planner accounts for a whole probe before it begins, but its ports are
 //! tried one after the other, and a silent one delays the rest: without a pace, the delayed packets of many probes would be
-//! sent together. [`Allowance`] is for a scan, which sends as many packets at once as it may.
+//! sent together. `Allowance` is for a scan, which sends as many packets at once as it may.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

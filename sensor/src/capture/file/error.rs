@@ -91,7 +91,7 @@ pub enum Damage {
     EndOfPacket,
     /// A packet refers to an interface that is not described; its number.
     Interface(u32),
-    /// More interfaces than [`pcapng::INTERFACES_MAX`].
+    /// A section has more than 4096 interfaces.
     Interfaces,
     /// No magic number of a capture format.
     Magic,

@@ -14,7 +14,7 @@ pub enum IcmpError {
         family: u8,
         /// The system call.
         call: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The interface does not exist, or sockets may not be bound to it.
@@ -24,13 +24,13 @@ pub enum IcmpError {
         family: u8,
         /// The interface's name.
         iface: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Neither a raw nor a ping socket can be opened.
     #[error(
-        "no ICMPv{family} echo: a raw socket is refused ({raw}) and a ping socket too ({ping}): grant CAP_NET_RAW, or let \
-         the group in with sysctl net.ipv4.ping_group_range"
+        "no ICMPv{family} echo: neither a raw socket ({raw}) nor a ping socket ({ping}) can be opened; grant CAP_NET_RAW, \
+         or add the group to sysctl net.ipv4.ping_group_range"
     )]
     Refused {
         /// 4 or 6.

@@ -1,7 +1,7 @@
 //! ICMP and ICMPv6 echo (RFC 792; RFC 4443, section 4).
 //!
-//! [`Icmp`] sends a request to one host and waits for the reply, by surge-ping. [`EchoSweep`] sends requests to many hosts
-//! and keeps no state for each: a cookie in the payload is returned in the reply. [`all_nodes`] asks a whole IPv6 segment.
+//! `Icmp` sends a request to one host and waits for the reply, by surge-ping. `EchoSweep` sends requests to many hosts
+//! and keeps no state for each: a cookie in the payload is returned in the reply. `all_nodes` asks a whole IPv6 segment.
 //! Only an echo reply counts as an answer; an ICMP error does not, whoever sends it.
 
 /// Errors of ICMP sockets.
