@@ -163,7 +163,8 @@ impl CaptureError {
         }
     }
 
-    /// The kernel denied permission: names the missing capabilities, or else what may forbid the operation despite them.
+    /// The kernel denied permission: names the missing capabilities, or else what may forbid the operation despite
+    /// them.
     pub(super) fn forbidden(what: &'static str, wanted: &[Capability]) -> Self {
         Self::require(what, wanted).err().unwrap_or_else(|| Self::Privilege {
             what,

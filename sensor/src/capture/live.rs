@@ -84,8 +84,8 @@ struct Attachment {
 impl Live {
     /// Starts to capture on all ports, or fails. To be called inside a tokio runtime with its I/O and time drivers.
     ///
-    /// With [`Method::Auto`] a port falls back from mode to mode, and a note says why. A missing privilege is an error, not
-    /// a reason to fall back.
+    /// With [`Method::Auto`] a port falls back from mode to mode, and a note says why. A missing privilege is an error,
+    /// not a reason to fall back.
     pub fn open(ports: &[Port], options: &Options) -> Result<Self, CaptureError> {
         for port in ports {
             iface::index(port.iface)?;
@@ -155,8 +155,8 @@ impl Live {
         std::mem::take(&mut self.changes)
     }
 
-    /// Completes when [`Live::drain`] should be called: frames are waiting, an interface changed, or one second has passed.
-    /// Cancel-safe.
+    /// Completes when [`Live::drain`] should be called: frames are waiting, an interface changed, or one second has
+    /// passed. Cancel-safe.
     pub async fn readable(&mut self) -> Result<(), CaptureError> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
@@ -180,7 +180,8 @@ impl Live {
         let mut left = frames_max;
         let mut more = false;
         for source in 0..sources {
-            // Source 0 is XDP. Each source gets an equal share of the limit; what one does not use goes to the later ones.
+            // Source 0 is XDP. Each source gets an equal share of the limit; what one does not use goes to the later
+            // ones.
             let share = left.div_ceil(sources - source);
             let taken = match (source + self.turn) % sources {
                 0 => self.xdp.as_mut().map_or(0, |xdp| xdp.drain(boot_to_wall_ns, share, sink)),
@@ -201,8 +202,8 @@ impl Live {
         Ok(self.more)
     }
 
-    /// Sets the watched prefixes (at most [`crate::capture::watched::WATCHED_MAX`]), in which frames of any protocol are
-    /// reported, and the sensor's own addresses: tunnels that end at one of them are decapsulated.
+    /// Sets the watched prefixes (at most [`crate::capture::watched::WATCHED_MAX`]), in which frames of any protocol
+    /// are reported, and the sensor's own addresses: tunnels that end at one of them are decapsulated.
     pub fn watch(&mut self, watched: &[Watched], own: &[IpAddr]) -> Result<(), CaptureError> {
         self.watched = watched.to_vec();
         self.own = own.iter().copied().map(words).collect();
@@ -241,8 +242,8 @@ impl Live {
         }
     }
 
-    /// Counters since the start, summed over CPUs and sockets. Frames dropped by a full packet socket have no class: they
-    /// are `lost` of class `Other`.
+    /// Counters since the start, summed over CPUs and sockets. Frames dropped by a full packet socket have no class:
+    /// they are `lost` of class `Other`.
     pub fn counters(&self) -> Result<Counters, CaptureError> {
         let mut sum = self.gone;
         if let Some(xdp) = &self.xdp {

@@ -22,7 +22,8 @@ pub enum Method {
     Auto,
     /// XDP in the driver, or an error.
     Driver,
-    /// XDP in the network stack (generic), or an error. The driver is not involved: some reset when a program is attached.
+    /// XDP in the network stack (generic), or an error. The driver is not involved: some reset when a program is
+    /// attached.
     Generic,
     /// A packet socket.
     Packet,
@@ -70,7 +71,8 @@ pub struct Options {
     /// Interval after which a repeated claim is reported again, in whole seconds; zero reports every frame. For packet
     /// sockets it is ten seconds at most.
     pub refresh: Duration,
-    /// Whether the frames of each station are rate-limited. Off for a scan: a single proxy may answer for all addresses.
+    /// Whether the frames of each station are rate-limited. Off for a scan: a single proxy may answer for all
+    /// addresses.
     pub policing: bool,
     /// Whether offloads that change captured frames are switched off while the capture runs.
     pub fix_nic: bool,

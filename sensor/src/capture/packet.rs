@@ -114,7 +114,8 @@ impl PacketSocket {
         self.counters().lost[Class::Other as usize] - self.sieve.counters.lost[Class::Other as usize]
     }
 
-    /// Counters of this socket. Frames dropped by the kernel were never classified; they count as lost of class `Other`.
+    /// Counters of this socket. Frames dropped by the kernel were never classified; they count as lost of class
+    /// `Other`.
     pub(super) fn counters(&self) -> Counters {
         let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
         let mut len = mem::size_of_val(&statistics) as libc::socklen_t;

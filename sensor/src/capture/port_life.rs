@@ -1,8 +1,9 @@
-//! State machine of one port: decides what to do and what to report when its interface is removed, comes back, is renamed
-//! or goes down. Pure: time and the interfaces' states are arguments, and [`crate::capture::live`] acts on the decisions.
+//! State machine of one port: decides what to do and what to report when its interface is removed, comes back, is
+//! renamed or goes down. Pure: time and the interfaces' states are arguments, and [`crate::capture::live`] acts on the
+//! decisions.
 //!
-//! **Names.** A port is the interface with the configured name. When that interface is renamed, it stays the port, and its
-//! frames keep the configured name, until another interface gets that name: then that one is the port.
+//! **Names.** A port is the interface with the configured name. When that interface is renamed, it stays the port, and
+//! its frames keep the configured name, until another interface gets that name: then that one is the port.
 
 use crate::capture::port_lines::{LineKind, LineLimiter};
 use std::fmt;
@@ -220,7 +221,8 @@ impl PortLife {
         match named {
             None => self.set_inactive(InactiveReason::Removed, now),
             Some(link) if !link.is_up => self.set_inactive(InactiveReason::Down, now),
-            // An attempt to attach changes the link itself and causes a notification, which must not trigger the next attempt.
+            // An attempt to attach changes the link itself and causes a notification, which must not trigger the next
+            // attempt.
             Some(link) if now >= self.try_at || self.failed_on.is_none_or(|failed| failed != link) => {
                 return PortAction::Attach;
             }

@@ -1,5 +1,6 @@
-//! Reads the XDP program's presence tables, one for each CPU: which stations sent frames since the last reading. The tables
-//! hold hashes; the stations they belong to are known from the frame that was delivered when each entry was made.
+//! Reads the XDP program's presence tables, one for each CPU: which stations sent frames since the last reading. The
+//! tables hold hashes; the stations they belong to are known from the frame that was delivered when each entry was
+//! made.
 
 use std::collections::HashMap;
 use std::io;

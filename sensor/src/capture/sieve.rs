@@ -1,5 +1,6 @@
-//! Filter for packet sockets and capture files, with the same tables as the XDP program: which frames are delivered. Unlike
-//! there, a known sender is delivered again at each interval, because its presence table is not read from outside.
+//! Filter for packet sockets and capture files, with the same tables as the XDP program: which frames are delivered.
+//! Unlike there, a known sender is delivered again at each interval, because its presence table is not read from
+//! outside.
 
 use std::net::IpAddr;
 
@@ -60,8 +61,8 @@ impl Sieve {
         Self::new(Box::new(table(&watched::EVERYTHING, &[])), true, SEED, None)
     }
 
-    /// For a port: watches no prefix before [`Sieve::watch`]; on a mirror port it decapsulates every tunnel. `seed` is a
-    /// secret. A refresh interval of zero delivers every claim.
+    /// For a port: watches no prefix before [`Sieve::watch`]; on a mirror port it decapsulates every tunnel. `seed` is
+    /// a secret. A refresh interval of zero delivers every claim.
     pub(super) fn of_port(is_mirror: bool, seed: u64, options: &Options) -> Self {
         // A repeated claim is also a sign of life, so it passes at least as often as a known sender's other frames.
         let refresh = options.refresh.as_secs().min(u64::from(INTERVAL_MS / 1000));
@@ -111,8 +112,8 @@ impl Sieve {
         self.gate[mark.bucket as usize] = [0; _];
     }
 
-    /// Counts a frame, and sets its flag when it completes a scan. `rest` is the frame from its body on. Returns whether it
-    /// is to be delivered.
+    /// Counts a frame, and sets its flag when it completes a scan. `rest` is the frame from its body on. Returns
+    /// whether it is to be delivered.
     pub(super) fn admit(&mut self, harvest: &mut Harvest, rest: &[u8], at: Timestamp) -> bool {
         let class = harvest.class as usize;
         let place = harvest.place(PLACE);
@@ -155,8 +156,8 @@ impl Sieve {
         decision == Decision::Gated
     }
 
-    /// The final decision, in the order of the XDP program: a scan is always delivered, a repeat is suppressed, and anything
-    /// new is subject to the sender's rate limit.
+    /// The final decision, in the order of the XDP program: a scan is always delivered, a repeat is suppressed, and
+    /// anything new is subject to the sender's rate limit.
     fn decide(&mut self, harvest: &mut Harvest, is_news: bool, is_scan: bool, refreshed: Option<PresenceSlot>) -> bool {
         let class = harvest.class as usize;
         if !is_news && !is_scan {
@@ -192,7 +193,8 @@ impl Sieve {
         is_scan
     }
 
-    /// `Some` when the sender is new or was silent for an interval, with its presence entry unless the table had no room.
+    /// `Some` when the sender is new or was silent for an interval, with its presence entry unless the table had no
+    /// room.
     fn is_new(&mut self, place: u64, address: [u64; 2], mac: u64, at: Timestamp) -> Option<Option<PresenceSlot>> {
         let mark = presence::mark(&self.keys, place, address, mac);
         let bucket = &mut self.presence[mark.bucket as usize];

@@ -39,8 +39,8 @@ impl Tap {
         poll_fn(|cx| self.socket.poll_woken(cx)).await.map_err(fail)
     }
 
-    /// Passes up to `frames_max` waiting frames to `sink`: at most 1500 bytes of each (with the outer VLAN tag), the length
-    /// on the wire in bytes, and the time. Returns whether more may be waiting.
+    /// Passes up to `frames_max` waiting frames to `sink`: at most 1500 bytes of each (with the outer VLAN tag), the
+    /// length on the wire in bytes, and the time. Returns whether more may be waiting.
     pub fn drain(
         &mut self,
         frames_max: usize,

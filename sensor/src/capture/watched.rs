@@ -21,7 +21,8 @@ pub struct Watched {
 /// Maximum number of watched prefixes; in further ones only harvested protocols are reported.
 pub const WATCHED_MAX: usize = WATCHES_MAX;
 
-/// The table for these prefixes. `ifindex` gives an interface's number; prefixes of interfaces without one are left out.
+/// The table for these prefixes. `ifindex` gives an interface's number; prefixes of interfaces without one are left
+/// out.
 pub(super) fn table(watched: &[Watched], own: &[[u64; 2]], ifindex: &dyn Fn(Iface) -> Option<u32>) -> Table {
     let watches: Vec<Watch> = watched
         .iter()

@@ -247,8 +247,8 @@ impl Xdp {
         self.presence.read(self.readings, now, boot_to_wall_ns, out)
     }
 
-    /// Makes the gate forget an address, so that the answer to a probe of it is delivered even if it is a repeat. The other
-    /// addresses of its bucket are forgotten too, which costs one repeat of each.
+    /// Makes the gate forget an address, so that the answer to a probe of it is delivered even if it is a repeat. The
+    /// other addresses of its bucket are forgotten too, which costs one repeat of each.
     pub(super) fn forget(&mut self, segment: Segment, ip: IpAddr) {
         let is_it = |index: &&u32| self.ifaces.get(index) == Some(&segment.iface);
         let Some(&ifindex) = self.links.keys().find(is_it) else { return };

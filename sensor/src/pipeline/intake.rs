@@ -1,5 +1,5 @@
-//! From a frame to events: parser, core (correlator and planner), judge, sightings log. The same for live frames and for
-//! capture files.
+//! From a frame to events: parser, core (correlator and planner), judge, sightings log. The same for live frames and
+//! for capture files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -120,8 +120,8 @@ impl Intake {
         }
     }
 
-    /// Like [`Intake::take`], for a scan, which probes without a planner: `answers` decides whether a sighting of another
-    /// station answers one of its probes.
+    /// Like [`Intake::take`], for a scan, which probes without a planner: `answers` decides whether a sighting of
+    /// another station answers one of its probes.
     pub fn take_with(&mut self, frame: &Frame<'_>, now: Timestamp, answers: &mut dyn FnMut(&Sighting) -> bool) {
         if let Ok(Some(message)) = wire::dissect(frame) {
             let mut found = Vec::new();
@@ -216,8 +216,8 @@ impl Intake {
         all
     }
 
-    /// Repetitions of earlier events since the last call. To be called after [`Intake::take_prepared`], so that no repetition
-    /// precedes its event.
+    /// Repetitions of earlier events since the last call. To be called after [`Intake::take_prepared`], so that no
+    /// repetition precedes its event.
     pub fn take_folds(&mut self) -> Vec<Fold> {
         std::mem::take(&mut self.folds).into_values().collect()
     }

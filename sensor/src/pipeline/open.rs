@@ -19,7 +19,8 @@ pub fn secret() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-/// The runtime of a command, with one thread: one core keeps up with a mirror port, and the database has its own thread.
+/// The runtime of a command, with one thread: one core keeps up with a mirror port, and the database has its own
+/// thread.
 pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
@@ -36,8 +37,8 @@ pub fn open_lines(target: Option<&Target>) -> Result<Option<Lines>, Failure> {
     }
 }
 
-/// Reads the configured files of fingerprint rules and p0f signatures: their texts for the database, and the rules together
-/// with the built-in ones.
+/// Reads the configured files of fingerprint rules and p0f signatures: their texts for the database, and the rules
+/// together with the built-in ones.
 pub fn open_fingerprints(
     inventory: &config::inventory::Inventory,
 ) -> Result<(store::batch::Rules, Fingerprints), ConfigError> {

@@ -16,8 +16,8 @@ pub struct PreparedEvent {
 }
 
 impl PreparedEvent {
-    /// A judged event. `muted` names the mute that keeps it from the sinks, `cause` is the key that its repetitions share, and
-    /// `sensor` is this machine's name.
+    /// A judged event. `muted` names the mute that keeps it from the sinks, `cause` is the key that its repetitions
+    /// share, and `sensor` is this machine's name.
     pub(super) fn new(
         event: &Event,
         muted: Option<String>,

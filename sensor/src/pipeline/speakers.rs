@@ -26,8 +26,8 @@ pub struct ProbeSetup {
     pub prober_config: ProberConfig,
 }
 
-/// An interface that sends probes on behalf of a mirror port, which cannot send. Answers arrive at the interface, and its
-/// neighbours are recorded on the mirror port's segments.
+/// An interface that sends probes on behalf of a mirror port, which cannot send. Answers arrive at the interface, and
+/// its neighbours are recorded on the mirror port's segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alias {
     /// The interface that sends.

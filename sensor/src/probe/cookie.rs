@@ -1,7 +1,8 @@
 //! Keyed cookies: they match replies to requests without a table of sent requests.
 //!
-//! A cookie is sent in the request and returned in the reply: a magic number, the time of sending, and a keyed hash over
-//! time and target, whose key never leaves the process. Only received replies are remembered, to detect duplicates.
+//! A cookie is sent in the request and returned in the reply: a magic number, the time of sending, and a keyed hash
+//! over time and target, whose key never leaves the process. Only received replies are remembered, to detect
+//! duplicates.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -91,7 +92,8 @@ impl Cookies {
         cookie
     }
 
-    /// Verifies the payload of a reply from `from` to a request to `target`; the two differ only for a multicast target.
+    /// Verifies the payload of a reply from `from` to a request to `target`; the two differ only for a multicast
+    /// target.
     pub fn judge(&mut self, target: IpAddr, from: IpAddr, payload: &[u8], now: Duration) -> ReplyVerdict {
         let Some((sent_ns, rtt)) = self.open(target, payload, now) else {
             self.rejected.forged_total += 1;

@@ -1,5 +1,5 @@
-//! Reverse DNS with forward confirmation by the network's own name servers. When the servers do not answer a few look-ups,
-//! of two seconds each, no further ones are sent for a minute.
+//! Reverse DNS with forward confirmation by the network's own name servers. When the servers do not answer a few
+//! look-ups, of two seconds each, no further ones are sent for a minute.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

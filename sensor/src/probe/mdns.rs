@@ -20,8 +20,8 @@ const DATAGRAMS_MAX: usize = 16;
 const TYPES_MAX: usize = 8;
 const CLAIMS_MAX: usize = 128;
 
-/// Queries `ip` for its name and service types and, in a second round, for its services. `scope` is the interface's index,
-/// for a link-local address. Empty when there is no response within `patience`.
+/// Queries `ip` for its name and service types and, in a second round, for its services. `scope` is the interface's
+/// index, for a link-local address. Empty when there is no response within `patience`.
 pub async fn ask(ip: IpAddr, scope: Option<u32>, patience: Duration) -> Vec<MdnsClaim> {
     let host = match ip {
         IpAddr::V4(_) => SocketAddr::new(ip, PORT),

@@ -1,5 +1,5 @@
-//! Active probes, one file for each technique. A technique sends one probe and waits for its answer for a bounded time; the
-//! planner (`sensor_core::inventory::planner`) decides whether, when and whom to ask.
+//! Active probes, one file for each technique. A technique sends one probe and waits for its answer for a bounded time;
+//! the planner (`sensor_core::inventory::planner`) decides whether, when and whom to ask.
 
 /// Banners of services.
 pub mod banner;

@@ -1,8 +1,8 @@
 //! Rate limits on sent packets, by the planner's token bucket.
 //!
 //! `Pace` is for probes of several packets. The planner accounts for a whole probe before it begins, but its ports are
-//! tried one after the other, and a silent one delays the rest: without a pace, the delayed packets of many probes would be
-//! sent together. `Allowance` is for a scan, which sends as many packets at once as it may.
+//! tried one after the other, and a silent one delays the rest: without a pace, the delayed packets of many probes
+//! would be sent together. `Allowance` is for a scan, which sends as many packets at once as it may.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -81,7 +81,8 @@ impl Allowance {
         usize::try_from(self.bucket.left(self.now)).unwrap_or(usize::MAX).min(max)
     }
 
-    /// Accounts for sent packets. A probe of several packets may take more than is left; the next one then waits longer.
+    /// Accounts for sent packets. A probe of several packets may take more than is left; the next one then waits
+    /// longer.
     pub fn take(&mut self, packets: usize) {
         self.bucket.take(u32::try_from(packets).unwrap_or(u32::MAX), self.now);
         self.sent_total += packets as u64;

@@ -39,7 +39,8 @@ pub struct ProberConfig {
     pub concurrency: usize,
     /// Maximum number of packets a second.
     pub rate_per_s: u32,
-    /// Name servers and credentials by network; the longest matching prefix is used. Elsewhere the system's name servers are.
+    /// Name servers and credentials by network; the longest matching prefix is used. Elsewhere the system's name
+    /// servers are.
     pub scopes: Vec<Scope>,
 }
 
@@ -88,8 +89,8 @@ const QUEUE: usize = 1024;
 const BUSY: Duration = Duration::from_millis(1);
 
 impl Prober {
-    /// Starts a thread, in the network namespace of the caller. Where a raw socket cannot be opened (no `CAP_NET_RAW`), ARP
-    /// and NDP probes are counted as failed.
+    /// Starts a thread, in the network namespace of the caller. Where a raw socket cannot be opened (no `CAP_NET_RAW`),
+    /// ARP and NDP probes are counted as failed.
     pub fn spawn(prober_config: ProberConfig) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Self::begin(prober_config, |work| {

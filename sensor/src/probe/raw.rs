@@ -1,5 +1,5 @@
-//! ARP and NDP requests as raw frames, built with pnet and sent in batches (`sendmmsg(2)`). Nothing is received here: the
-//! capture receives the answers like all other frames.
+//! ARP and NDP requests as raw frames, built with pnet and sent in batches (`sendmmsg(2)`). Nothing is received here:
+//! the capture receives the answers like all other frames.
 
 use std::io;
 use std::mem;
@@ -77,8 +77,8 @@ impl Raw {
         &self.speaker
     }
 
-    /// Whether the socket is still bound to its interface. The binding is lost when the interface is removed, even if another
-    /// one with the same name and number follows.
+    /// Whether the socket is still bound to its interface. The binding is lost when the interface is removed, even if
+    /// another one with the same name and number follows.
     pub fn is_bound(&self) -> bool {
         let mut storage = SockAddrStorage::zeroed();
         let mut len = storage.size_of();
@@ -94,8 +94,8 @@ impl Raw {
         frame(&self.speaker, probe).is_some()
     }
 
-    /// Sends the probes that are frames (ARP, conflict check, NDP), at most [`BATCH`] of them, and skips others. Returns how
-    /// many of `probes`, from the first, are done; fewer than all when the interface's queue is full.
+    /// Sends the probes that are frames (ARP, conflict check, NDP), at most [`BATCH`] of them, and skips others.
+    /// Returns how many of `probes`, from the first, are done; fewer than all when the interface's queue is full.
     pub fn send<'a>(&mut self, probes: impl IntoIterator<Item = &'a Probe>) -> io::Result<usize> {
         self.frames.clear();
         let mut taken = 0;

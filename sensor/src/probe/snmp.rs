@@ -74,8 +74,8 @@ const SYS_NAME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 5, 0];
 const PORT: u16 = 161;
 
 impl Credentials {
-    /// Reads a file that only its owner may read, or a systemd credential (below `$CREDENTIALS_DIRECTORY`, which systemd
-    /// protects).
+    /// Reads a file that only its owner may read, or a systemd credential (below `$CREDENTIALS_DIRECTORY`, which
+    /// systemd protects).
     pub fn load(path: &Path) -> Result<Vec<Self>, CredentialsError> {
         let read = |error| CredentialsError::Read { path: path.to_owned(), error };
         let mode = std::fs::metadata(path).map_err(read)?.permissions().mode();

@@ -7,7 +7,8 @@ use tokio::time::{Instant, timeout_at};
 /// Maximum number of bytes read of a service that speaks first.
 pub(super) const GREETING_MAX: usize = 1024;
 
-/// Reads available bytes; `Some(0)` at the end of the stream, `None` on an error or when nothing arrives until the deadline.
+/// Reads available bytes; `Some(0)` at the end of the stream, `None` on an error or when nothing arrives until the
+/// deadline.
 pub(crate) async fn read(stream: &TcpStream, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
     loop {
         match stream.try_read(buffer) {

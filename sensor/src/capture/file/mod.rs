@@ -28,7 +28,8 @@ use crate::capture::sieve::Sieve;
 use sensor_core::types::Frame;
 
 /// Reads a capture file (`-` is standard input) and passes its harvested frames to `sink`, in the file's order and with
-/// its timestamps. On an error no frame was delivered; damage after the first frame is reported as the summary's warning.
+/// its timestamps. On an error no frame was delivered; damage after the first frame is reported as the summary's
+/// warning.
 pub fn read<F: FnMut(Frame<'_>)>(path: &Path, sink: F) -> Result<Summary, FileError> {
     if path == Path::new("-") {
         return read_from("standard input", io::stdin().lock(), sink);

@@ -82,7 +82,8 @@ impl BlockReader {
                 self.section(source)?;
             }
             let Some(head) = source.peek(8)? else { return Err(Stop::Truncated(Damage::EndOfBlock)) };
-            // "Block Total Length MUST be a multiple of 4": some writers give another length, but pad the block nevertheless.
+            // "Block Total Length MUST be a multiple of 4": some writers give another length, but pad the block
+            // nevertheless.
             let len = self.order.u32(head, 4);
             let Some(len) = len.checked_next_multiple_of(4).filter(|&len| len >= 12) else {
                 return Err(Stop::Damaged(Damage::BlockShort));
@@ -189,7 +190,8 @@ impl BlockReader {
         Ok(())
     }
 
-    /// A simple packet has no timestamp and belongs to the first interface; it gets the timestamp of the previous packet.
+    /// A simple packet has no timestamp and belongs to the first interface; it gets the timestamp of the previous
+    /// packet.
     fn simple_packet<F: FnMut(Frame<'_>)>(&mut self, body: &[u8], output: &mut Output<F>) -> Result<(), Damage> {
         let Some((head, data)) = body.split_first_chunk::<4>() else { return Err(Damage::BlockShort) };
         let interface = self.interfaces.first().ok_or(Damage::Interface(0))?;

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use crate::system::netlink::{Netlink, attribute, text};
 use sensor_core::types::{Iface, Mac};
 
-/// Snapshot of the addresses of all interfaces. Reading it takes two netlink dumps, so one snapshot should answer several
-/// queries.
+/// Snapshot of the addresses of all interfaces. Reading it takes two netlink dumps, so one snapshot should answer
+/// several queries.
 #[derive(Debug, Default)]
 pub struct Addresses(Vec<Interface>);
 
@@ -102,7 +102,8 @@ fn interface(body: &[u8]) -> Option<(u32, Interface)> {
 /// An address of `RTM_NEWADDR`: `struct ifaddrmsg` (family, prefix length, flags, scope, index), then attributes.
 fn address(body: &[u8]) -> Option<(u32, IpNet)> {
     let (info, attributes) = body.split_first_chunk::<8>()?;
-    // On a point-to-point link `IFA_ADDRESS` is the peer and `IFA_LOCAL` the own address; IPv6 mostly omits `IFA_LOCAL`.
+    // On a point-to-point link `IFA_ADDRESS` is the peer and `IFA_LOCAL` the own address; IPv6 mostly omits
+    // `IFA_LOCAL`.
     let own = attribute(attributes, libc::IFA_LOCAL).or_else(|| attribute(attributes, libc::IFA_ADDRESS))?;
     let ip: IpAddr = match libc::c_int::from(info[0]) {
         libc::AF_INET => <[u8; 4]>::try_from(own).ok()?.into(),

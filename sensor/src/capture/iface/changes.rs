@@ -1,6 +1,6 @@
-//! Notifications of the kernel about changed interfaces and addresses (rtnetlink(7)). A notification only triggers a query
-//! of the current state, which is also polled: a lost notification delays a change by one second at most (ten for an
-//! address).
+//! Notifications of the kernel about changed interfaces and addresses (rtnetlink(7)). A notification only triggers a
+//! query of the current state, which is also polled: a lost notification delays a change by one second at most (ten for
+//! an address).
 
 use std::io;
 use std::task::{Context, Poll};
@@ -38,8 +38,8 @@ impl LinkMonitor {
         self.socket.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
     }
 
-    /// Receives waiting notifications and appends the numbers of removed interfaces to `gone`. Returns whether anything may
-    /// have changed.
+    /// Receives waiting notifications and appends the numbers of removed interfaces to `gone`. Returns whether anything
+    /// may have changed.
     pub(crate) fn take(&mut self, gone: &mut Vec<u32>) -> bool {
         let mut found = false;
         for _ in 0..DATAGRAMS_MAX {
@@ -56,8 +56,8 @@ impl LinkMonitor {
 
 /// The number of the interface that a notification reports as removed.
 fn removed(message: &Message<'_>) -> Option<u32> {
-    // `struct ifinfomsg`: family, padding, type, index, ... A port that leaves a bridge is also reported as removed, but with
-    // the family `AF_BRIDGE`.
+    // `struct ifinfomsg`: family, padding, type, index, ... A port that leaves a bridge is also reported as removed,
+    // but with the family `AF_BRIDGE`.
     let info = message.body.first_chunk::<16>()?;
     let is_removal = message.kind == libc::RTM_DELLINK && libc::c_int::from(info[0]) == libc::AF_UNSPEC;
     is_removal.then(|| u32::from_ne_bytes([info[4], info[5], info[6], info[7]]))

@@ -1,5 +1,6 @@
 //! Offloads of a network card that change the captured frames: read, reported with the command that switches them off,
-//! and switched off while a capture runs if that is configured (`linux/ethtool.h`, the ioctls of `ethtool -k` and `-K`).
+//! and switched off while a capture runs if that is configured (`linux/ethtool.h`, the ioctls of `ethtool -k` and
+//! `-K`).
 
 use std::io;
 
@@ -63,8 +64,8 @@ pub fn active(iface: Iface) -> Vec<Offload> {
     OFFLOADS.into_iter().filter(|offload| features.is_active(offload.feature)).collect()
 }
 
-/// Finds the offloads that change the captured frames, and switches them off when `options.fix_nic` is set. `notes` gets
-/// a line for each.
+/// Finds the offloads that change the captured frames, and switches them off when `options.fix_nic` is set. `notes`
+/// gets a line for each.
 pub(super) fn offloads(
     iface: Iface,
     index: u32,

@@ -1,6 +1,7 @@
 //! Banners of services: HTTP, TLS, SSH and any other text, as one line of at most 255 bytes.
 //!
-//! Data is sent only on ports where the client speaks first by convention; on all others the service's greeting is awaited.
+//! Data is sent only on ports where the client speaks first by convention; on all others the service's greeting is
+//! awaited.
 
 /// `Server` header and title of a web page.
 pub mod http;

@@ -1,7 +1,7 @@
 //! Subject and names of a TLS server's certificate (RFC 5280, sections 4.1.2.6 and 4.2.1.6).
 //!
-//! Nothing is authenticated: any certificate is accepted without checking its signature, and no data is sent to the server
-//! after the handshake. What the certificate says is unverified.
+//! Nothing is authenticated: any certificate is accepted without checking its signature, and no data is sent to the
+//! server after the handshake. What the certificate says is unverified.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
@@ -62,7 +62,8 @@ pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> Tl
     certificate.map_or(TlsAnswer::Nothing, |certificate| TlsAnswer::Certificate(certificate.to_vec()))
 }
 
-/// Whether this is the type of an alert or a handshake, the only records that a server starts with (RFC 8446, section 5.1).
+/// Whether this is the type of an alert or a handshake, the only records that a server starts with (RFC 8446, section
+/// 5.1).
 const fn is_record(kind: u8) -> bool {
     matches!(kind, 21 | 22)
 }

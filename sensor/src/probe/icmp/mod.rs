@@ -1,8 +1,8 @@
 //! ICMP and ICMPv6 echo (RFC 792; RFC 4443, section 4).
 //!
 //! `Icmp` sends a request to one host and waits for the reply, by surge-ping. `EchoSweep` sends requests to many hosts
-//! and keeps no state for each: a cookie in the payload is returned in the reply. `all_nodes` asks a whole IPv6 segment.
-//! Only an echo reply counts as an answer; an ICMP error does not, whoever sends it.
+//! and keeps no state for each: a cookie in the payload is returned in the reply. `all_nodes` asks a whole IPv6
+//! segment. Only an echo reply counts as an answer; an ICMP error does not, whoever sends it.
 
 /// Errors of ICMP sockets.
 pub mod error;
@@ -117,7 +117,8 @@ impl std::fmt::Debug for PingClient {
 
 impl PingClient {
     fn open(family: Family, iface: Option<&str>, ident: u16) -> Result<Self, IcmpError> {
-        // The library falls back silently and keeps only the first error; opening a socket here first gives both errors.
+        // The library falls back silently and keeps only the first error; opening a socket here first gives both
+        // errors.
         let kind = socket::EchoSocket::open(family, iface)?.kind();
         let hint = match kind {
             SocketKind::Ping => socket2::Type::DGRAM,

@@ -1,5 +1,6 @@
-//! Raw and ping sockets, with many messages for each system call. A ping socket (Linux 3.0, IPv6 3.12) needs no capability,
-//! only the user's group in `net.ipv4.ping_group_range`; the kernel chooses its identifier and filters its replies.
+//! Raw and ping sockets, with many messages for each system call. A ping socket (Linux 3.0, IPv6 3.12) needs no
+//! capability, only the user's group in `net.ipv4.ping_group_range`; the kernel chooses its identifier and filters its
+//! replies.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -34,8 +35,8 @@ const BUFFER: i32 = 16 << 20;
 /// One family's socket.
 #[derive(Debug)]
 pub(super) struct EchoSocket {
-    /// Registered at the first wait: wake-ups cost the kernel time for each packet. Declared before the socket, because it
-    /// must be dropped first.
+    /// Registered at the first wait: wake-ups cost the kernel time for each packet. Declared before the socket, because
+    /// it must be dropped first.
     readiness: OnceLock<AsyncFd<RawFd>>,
     socket: Socket,
     family: Family,
@@ -94,8 +95,8 @@ impl EchoSocket {
         &self.socket
     }
 
-    /// Ready when replies are waiting. Clears the readiness, so the caller must receive all of them. Within a tokio runtime
-    /// only.
+    /// Ready when replies are waiting. Clears the readiness, so the caller must receive all of them. Within a tokio
+    /// runtime only.
     pub(super) async fn readable(&self) -> io::Result<()> {
         self.readiness()?.readable().await.map(|mut guard| guard.clear_ready())
     }
@@ -143,13 +144,14 @@ impl EchoSocket {
             message.msg_hdr.msg_namelen = to.len();
         }
         let fd = self.socket.as_raw_fd();
-        // SAFETY: the first `count` headers point to requests and addresses that outlive the call, which only reads them.
+        // SAFETY: the first `count` headers point to requests and addresses that outlive the call, which only reads
+        // them.
         let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count as _, libc::MSG_DONTWAIT as _) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 
-    /// Receives up to [`BATCH`] messages and passes the replies to this socket's requests to `sink`. Returns how many were
-    /// received.
+    /// Receives up to [`BATCH`] messages and passes the replies to this socket's requests to `sink`. Returns how many
+    /// were received.
     pub(super) fn receive(&self, inbox: &mut Inbox, mut sink: impl FnMut(Reply<'_>)) -> io::Result<usize> {
         let has_heads = has_heads(self.family, self.kind);
         let got = inbox.receive(&self.socket, !has_heads)?;
@@ -184,8 +186,8 @@ pub(super) fn failed(family: Family, call: &'static str, source: io::Error) -> I
     IcmpError::Call { family: family.number(), call, source }
 }
 
-/// Raises the buffers as far as allowed; beyond net.core.rmem_max and wmem_max it needs `CAP_NET_ADMIN`. The default receive
-/// buffer overflows after some hundred replies.
+/// Raises the buffers as far as allowed; beyond net.core.rmem_max and wmem_max it needs `CAP_NET_ADMIN`. The default
+/// receive buffer overflows after some hundred replies.
 pub(super) fn raise_buffers(socket: &impl AsFd) {
     let pairs = [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)];
     for (force, ask) in pairs {

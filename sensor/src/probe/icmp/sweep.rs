@@ -1,5 +1,5 @@
-//! Echo requests to many hosts, without state for each: the cookie in a reply proves target and time of the request. The
-//! caller controls the rate.
+//! Echo requests to many hosts, without state for each: the cookie in a reply proves target and time of the request.
+//! The caller controls the rate.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -53,9 +53,9 @@ impl EchoSweep {
         self.socket.kind()
     }
 
-    /// Sends requests to the targets in order. Returns how many are done, which is fewer than all when the send buffer is
-    /// full: then wait for [`EchoSweep::writable`]. A target that the system cannot send to (no route, a firewall rule, the
-    /// other family) is done too, and counted.
+    /// Sends requests to the targets in order. Returns how many are done, which is fewer than all when the send buffer
+    /// is full: then wait for [`EchoSweep::writable`]. A target that the system cannot send to (no route, a firewall
+    /// rule, the other family) is done too, and counted.
     pub fn send(&mut self, targets: &[IpAddr]) -> io::Result<usize> {
         let mut done = 0;
         for batch in targets.chunks(BATCH) {

@@ -1,5 +1,5 @@
-//! TCP connect: a full connection, the service's banner, and a clean close. Half-open connections and resets are avoided,
-//! because old controllers hang on them.
+//! TCP connect: a full connection, the service's banner, and a clean close. Half-open connections and resets are
+//! avoided, because old controllers hang on them.
 
 /// Limit on the number of open connections.
 pub mod permits;
@@ -49,8 +49,8 @@ pub const fn is_printer(port: u16) -> bool {
 /// How long to wait for a greeting on an established connection.
 pub const GREETING: Duration = Duration::from_millis(700);
 
-/// Connects, reads the banner and closes. An error is local (no free descriptor or port, a firewall rule, no such family)
-/// and says nothing about the host.
+/// Connects, reads the banner and closes. An error is local (no free descriptor or port, a firewall rule, no such
+/// family) and says nothing about the host.
 pub async fn connect(target: TcpTarget, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
     let _permit = permits.take().await;
     let (mut answer, stream) = open(target, patience, permits).await?;

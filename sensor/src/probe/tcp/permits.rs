@@ -19,8 +19,8 @@ pub struct Permits {
 }
 
 impl Permits {
-    /// Permits for `wanted` connections, or for fewer if the limit on descriptors (`RLIMIT_NOFILE`) is too low, but for at
-    /// least 8. The limit is raised as far as needed and allowed.
+    /// Permits for `wanted` connections, or for fewer if the limit on descriptors (`RLIMIT_NOFILE`) is too low, but for
+    /// at least 8. The limit is raised as far as needed and allowed.
     pub fn new(wanted: usize) -> Self {
         let needed = (wanted as u64).saturating_add(RESERVED);
         Self::within(wanted, raise_limit(needed).saturating_sub(RESERVED))
