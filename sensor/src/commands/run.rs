@@ -80,10 +80,10 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
     let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
     intake.judge.set_policy(config.policy);
     let (speakers, prober) = match setup {
-        Some(ProbeSetup { policy, equipment }) => {
-            let (now, speakers) = (clock.now(), equipment.speakers.clone());
+        Some(ProbeSetup { policy, prober_config }) => {
+            let (now, speakers) = (clock.now(), prober_config.speakers.clone());
             intake.set_planner(Planner::new(policy, secret(), now), now);
-            let prober = Prober::spawn(equipment).map_err(Failure::system("the prober's thread cannot start"))?;
+            let prober = Prober::spawn(prober_config).map_err(Failure::system("the prober's thread cannot start"))?;
             (speakers, Some(prober))
         }
         None => (Vec::new(), None),

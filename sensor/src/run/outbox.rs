@@ -58,13 +58,13 @@ struct SinkWorker {
     is_kept: bool,
     /// The mark as it was last saved.
     saved_to: u64,
-    shared: Arc<Shared>,
+    shared: Arc<SinkShared>,
     thread: JoinHandle<()>,
 }
 
 /// What the loop and a sink's thread share.
 #[derive(Default)]
-struct Shared {
+struct SinkShared {
     state: Mutex<SinkState>,
     changed: Condvar,
 }
@@ -178,7 +178,7 @@ impl Outbox {
 impl SinkWorker {
     fn spawn(sink: Sink, is_kept: bool, mark: u64, newest: u64, source: EventSource, clock: Clock) -> io::Result<Self> {
         let name = sink.name();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SinkShared::default());
         shared.change(|state| (state.newest, state.written_to) = (newest, mark));
         let thread = SinkThread { sink, shared: Arc::clone(&shared), source, clock, given_to: mark };
         let thread = Builder::new().name("sink".to_owned()).spawn(move || thread.work())?;
@@ -186,7 +186,7 @@ impl SinkWorker {
     }
 }
 
-impl Shared {
+impl SinkShared {
     /// Changes the state and wakes the thread.
     fn change(&self, change: impl FnOnce(&mut SinkState)) {
         change(&mut self.lock());
@@ -214,7 +214,7 @@ impl Shared {
 /// A sink's thread, from inside.
 struct SinkThread {
     sink: Sink,
-    shared: Arc<Shared>,
+    shared: Arc<SinkShared>,
     source: EventSource,
     clock: Clock,
     /// The last event that the sink was given. It may have buffered it.

@@ -3,12 +3,12 @@
 use sensor_ebpf::abi::Counters;
 use serde_json::{Map, Value, json};
 
-use crate::capture::options::{Accounts, Mode, PortStatus, Role};
-use crate::capture::port_life::Hearing;
+use crate::capture::options::{Accounts, Mode, PortRole, PortStatus};
+use crate::capture::port_life::CaptureState;
 use crate::capture::watched::Watched;
 use crate::export::escape::escape;
 use crate::export::record::text::rfc3339;
-use crate::probe::counts::Counted;
+use crate::probe::counts::CountsSnapshot;
 use crate::run::local::Origin;
 use crate::run::outbox::SinkStatus;
 use crate::run::ports;
@@ -61,7 +61,7 @@ pub(super) struct StatusFigures<'a> {
     /// How far each sink has come.
     pub sinks: &'a [SinkStatus],
     /// Counts of questions and answers; `None` when nothing may be asked.
-    pub asking: Option<(Counted, AnswerCounts)>,
+    pub asking: Option<(CountsSnapshot, AnswerCounts)>,
     /// The mutes, those that have ended lately among them.
     pub mutes: &'a [Mute],
     /// Sightings that are missing in their log because it could not be written.
@@ -138,9 +138,9 @@ fn watched((watched, origin): &(Watched, Origin)) -> Value {
 
 fn port(port: &PortStatus, now: Timestamp) -> Value {
     let mut value = json!({"iface": port.iface.as_str(), "role": role(port), "capture": mode(port), "promiscuous": port.promiscuous});
-    let (hears, since, reason) = match &port.hearing {
-        Hearing::Deaf { since, reason } => (false, since, Some(reason.to_string())),
-        Hearing::Hears { since } => (true, since, None),
+    let (hears, since, reason) = match &port.state {
+        CaptureState::Inactive { since, reason } => (false, since, Some(reason.to_string())),
+        CaptureState::Active { since } => (true, since, None),
     };
     value["hears"] = hears.into();
     value["since"] = rfc3339(ports::wall(*since, now)).into();
@@ -205,8 +205,8 @@ fn lost(status: &StatusFigures<'_>) -> Vec<Value> {
 
 fn role(port: &PortStatus) -> &'static str {
     match port.role {
-        Role::Host => "host",
-        Role::Mirror => "mirror",
+        PortRole::Host => "host",
+        PortRole::Mirror => "mirror",
     }
 }
 

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::proc::neighbours;
-use crate::capture::options::{Port, Role};
+use crate::capture::options::{Port, PortRole};
 use crate::commands::scan::targets::{self, ScanTarget, is_swept};
 use crate::config::probing::Probing;
 use crate::config::scan::Scan;
@@ -59,7 +59,7 @@ impl ScanPlan {
             Some(iface) => vec![iface],
             None => targets::interfaces(config, here)?,
         };
-        let ports: Vec<Port> = ifaces.into_iter().map(|iface| Port { iface, role: Role::Host }).collect();
+        let ports: Vec<Port> = ifaces.into_iter().map(|iface| Port { iface, role: PortRole::Host }).collect();
         // Naming an address names the interface that leads to it.
         if !config.targets.is_empty() {
             named.extend(ports.iter().map(|port| port.iface));
