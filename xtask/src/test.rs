@@ -29,8 +29,8 @@ pub(crate) fn test(steps: &mut Steps, committed_object: bool) -> anyhow::Result<
     // Tests of one package do not build the program of another.
     steps.run("build of the program", command(&["build", "--locked", "--workspace"]))?;
     steps.test("unit tests", command(&["test", "--locked", "--workspace", "--lib", "--bins", "--no-fail-fast"]))?;
-    for (name, flags) in TESTS {
-        steps.test(name, integration(name, flags))?;
+    for (name, program, flags) in TESTS {
+        steps.test(name, integration(program, flags))?;
     }
     if !committed_object {
         steps.take("BPF toolchain", bpf::install)?;
@@ -44,9 +44,15 @@ pub(crate) fn test(steps: &mut Steps, committed_object: bool) -> anyhow::Result<
     Ok(())
 }
 
-/// The programs of integration tests, and flags of each. The lab's tests run one after the other: several of them send as fast
-/// as they can, and beside those others miss what they wait for.
-const TESTS: [(&str, &[&str]); 4] = [("pure", &[]), ("cli", &[]), ("kernel", &[]), ("lab", &["--test-threads", "1"])];
+/// What runs of the integration tests: a name, the program, and its flags. Most of the lab's tests wait for daemons and timers
+/// most of the time, and several run at once; those in `alone` send as fast as they can.
+const TESTS: [(&str, &str, &[&str]); 5] = [
+    ("pure", "pure", &[]),
+    ("cli", "cli", &[]),
+    ("kernel", "kernel", &[]),
+    ("lab", "lab", &["--skip", "alone::", "--test-threads", "6"]),
+    ("lab, one by one", "lab", &["alone::", "--test-threads", "1"]),
+];
 
 fn integration(name: &str, flags: &[&str]) -> Command {
     let mut command =
