@@ -12,10 +12,9 @@ use crate::config::output::Screen;
 use crate::config::run::Run;
 use crate::control::exchange::ControlSocket;
 use crate::control::status::StatusSocket;
-use crate::export::journal;
+use crate::export::contract::EventSink;
+use crate::export::journal::{self, Journal};
 use crate::export::lines::Lines;
-use crate::export::sink::Sink;
-use crate::export::syslog::Syslog;
 use crate::pipeline::intake::{EXPLAIN, Intake, SETTLE};
 use crate::pipeline::open::{open_fingerprints, open_lines, open_vendors, runtime, secret};
 use crate::pipeline::speakers::{ProbeSetup, capture_ports, set_up};
@@ -66,13 +65,15 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         history: false,
     };
     let (marks, published_to, newest) = (saved.marks.clone(), saved.published_to, saved.next_event_id - 1);
-    let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
-    sinks.extend(config.syslog.map(|(address, format)| syslog(Syslog::new(address, format))));
-    sinks.extend(journal(&writer, &marks, published_to, saved.created_at)?);
-    writer.retain_sinks(&sinks.iter().map(Sink::name).collect::<Vec<_>>())?;
+    let mut sinks: Vec<Box<dyn EventSink>> = Vec::new();
+    sinks.extend(lines.map(boxed));
+    config.sinks.iter().for_each(|sink| check(sink.as_ref()));
+    sinks.extend(config.sinks);
+    sinks.extend(journal(&writer, &marks, published_to, saved.created_at)?.map(boxed));
+    writer.retain_sinks(&sinks.iter().map(|sink| sink.name()).collect::<Vec<_>>())?;
     let screen = match config.screen {
-        Screen::Json => Some(Sink::Lines(Lines::stdout())),
-        Screen::Text => Some(Sink::Screen(screen::paint())),
+        Screen::Json => Some(boxed(Lines::stdout())),
+        Screen::Text => Some(boxed(screen::paint())),
         Screen::Csv | Screen::Quiet => None,
     };
     let outbox = Outbox::open(sinks, screen, &marks, published_to, newest, &config.db, clock)
@@ -109,13 +110,15 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
     })
 }
 
-/// The syslog server as a sink. One that does not answer now may do so later.
-fn syslog(syslog: Syslog) -> Sink {
-    let sink = Sink::Syslog(syslog);
+fn boxed(sink: impl EventSink + 'static) -> Box<dyn EventSink> {
+    Box::new(sink)
+}
+
+/// Warns of a sink that does not answer now. It may do so later.
+fn check(sink: &dyn EventSink) {
     if let Err(error) = sink.check() {
         notice::warning(&format!("{}: {error}; events wait in the database until it listens", sink.name()));
     }
-    sink
 }
 
 /// The systemd journal as a sink; `None` where there is none.
@@ -124,12 +127,11 @@ fn journal(
     marks: &BTreeMap<String, u64>,
     published_to: u64,
     created_at: Timestamp,
-) -> Result<Option<Sink>, Failure> {
+) -> Result<Option<Journal>, Failure> {
     let mark = marks.get(journal::NAME).copied().unwrap_or(published_to);
     let last = writer.last_unmuted(mark)?;
-    let sink = journal::Journal::new(Path::new(journal::SOCKET), created_at, last)
-        .map(Sink::Journal)
-        .map_err(Failure::system("no socket can be made"))?;
+    let sink =
+        Journal::new(Path::new(journal::SOCKET), created_at, last).map_err(Failure::system("no socket can be made"))?;
     match sink.check() {
         Ok(()) => Ok(Some(sink)),
         // It took events before: journald is being restarted, say.

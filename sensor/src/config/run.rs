@@ -16,7 +16,7 @@ use crate::config::output::{Screen, Target};
 use crate::config::parse::parse_prefix;
 use crate::config::policy::policy;
 use crate::config::probing::{Probing, ProbingKeys};
-use crate::export::syslog;
+use crate::export::contract::EventSink;
 use sensor_core::inventory::correlator::settings::Allow;
 use sensor_core::inventory::judge::policy::EventPolicy;
 use sensor_core::types::Iface;
@@ -51,8 +51,8 @@ pub struct Run {
     pub events: Option<Target>,
     /// Where to write sightings.
     pub sightings: Option<Target>,
-    /// The syslog server to send events to, and their form there.
-    pub syslog: Option<(syslog::Address, syslog::form::Format)>,
+    /// Where to send events besides.
+    pub sinks: Vec<Box<dyn EventSink>>,
     /// What is printed on standard output.
     pub screen: Screen,
     /// What the events and the inventory depend on.
@@ -84,7 +84,7 @@ impl Run {
         let mut networks = named_by_flag(&args.network)?;
         networks.extend(file.networks);
         let probing = Probing::new(probing, settings, networks)?;
-        let syslog = output.syslog_server()?;
+        let sinks = output.sinks()?;
         let (events, sightings) = (output.events.map(Target::new), output.sightings.map(Target::new));
         Ok(Self {
             ports: capture.ports()?,
@@ -93,7 +93,7 @@ impl Run {
             screen: Screen::beside([&events, &sightings], args.json.then_some(Screen::Json))?,
             events,
             sightings,
-            syslog,
+            sinks,
             inventory: Inventory::new(inventory, homes(&probing.networks)),
             named_interfaces: capture.named()?.into_iter().chain(probing.interface).collect(),
             policy: policy(&file.policy, &probing.networks)?,
