@@ -135,7 +135,9 @@ mod tests {
     /// What follows from flags, with the file `text` behind them; without the environment.
     #[track_caller]
     fn check(flags: &[&str], text: &str, expected: impl FnOnce(&Run) -> bool) {
-        let path = std::env::temp_dir().join(format!("sensor-run-{}-{:p}.toml", std::process::id(), text));
+        // Each test has a thread of its own.
+        let thread = std::thread::current().id();
+        let path = std::env::temp_dir().join(format!("sensor-run-{}-{thread:?}.toml", std::process::id()));
         std::fs::write(&path, text).expect("a file");
         let command = RunArgs::augment_args(Command::new("run").mut_args(|arg| arg.env(None::<&str>)));
         let command = command.mut_args(|arg| arg.env(None::<&str>));
