@@ -42,17 +42,18 @@ pub fn run(config: Run, clock: Clock) -> Result<(), Failure> {
 }
 
 fn open(config: Run, clock: Clock) -> Result<World, Failure> {
+    let output = config.output;
     let vendors = open_vendors(config.inventory.oui.as_deref())?;
     let (rules, _) = open_fingerprints(&config.inventory)?;
-    let log = open_lines(config.sightings.as_ref())?.map(Lines::hasty);
-    let lines = open_lines(config.events.as_ref())?;
+    let log = open_lines(output.sightings.as_ref())?.map(Lines::hasty);
+    let lines = open_lines(output.events.as_ref())?;
     let here = addresses().map_err(Failure::system("interfaces cannot be listed"))?;
     let setup = set_up(&config.ports, &config.probing, &config.named_interfaces, &here)?;
     let (ports, alias) = capture_ports(&config.ports, setup.is_some().then_some(config.probing.interface).flatten());
     // The capture comes before the database: a mistyped interface is not to leave an empty database behind.
     let capture = Live::open(&ports, &config.capture)?;
-    make_default_folder(&config.db)?;
-    let (mut writer, saved) = Writer::open(&config.db, clock.now())?;
+    make_default_folder(&output.db)?;
+    let (mut writer, saved) = Writer::open(&output.db, clock.now())?;
     writer.set_rules(&rules)?;
     let local = LocalPrefixes::new(&ports, &config.inventory.networks, &here);
     let settings = Settings {
@@ -67,16 +68,16 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
     let (marks, published_to, newest) = (saved.marks.clone(), saved.published_to, saved.next_event_id - 1);
     let mut sinks: Vec<Box<dyn EventSink>> = Vec::new();
     sinks.extend(lines.map(boxed));
-    config.sinks.iter().for_each(|sink| check(sink.as_ref()));
-    sinks.extend(config.sinks);
+    output.sinks.iter().for_each(|sink| check(sink.as_ref()));
+    sinks.extend(output.sinks);
     sinks.extend(journal(&writer, &marks, published_to, saved.created_at)?.map(boxed));
     writer.retain_sinks(&sinks.iter().map(|sink| sink.name()).collect::<Vec<_>>())?;
-    let screen = match config.screen {
+    let screen = match output.screen {
         Screen::Json => Some(boxed(Lines::stdout())),
         Screen::Text => Some(boxed(screen::paint())),
         Screen::Csv | Screen::Quiet => None,
     };
-    let outbox = Outbox::open(sinks, screen, &marks, published_to, newest, &config.db, clock)
+    let outbox = Outbox::open(sinks, screen, &marks, published_to, newest, &output.db, clock)
         .map_err(Failure::system("a sink's thread cannot start"))?;
     let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
     intake.judge.set_policy(config.policy);
@@ -89,8 +90,8 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         }
         None => (Vec::new(), None),
     };
-    let status = socket(StatusSocket::open(&config.db), "`sensor status` cannot ask this sensor");
-    let control = socket(ControlSocket::open(&config.db), "`sensor mute` and `sensor host` cannot reach this sensor");
+    let status = socket(StatusSocket::open(&output.db), "`sensor status` cannot ask this sensor");
+    let control = socket(ControlSocket::open(&output.db), "`sensor mute` and `sensor host` cannot reach this sensor");
     let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
     Ok(World {
         clock,
@@ -103,7 +104,7 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         local,
         alias,
         outbox,
-        screen: config.screen,
+        screen: output.screen,
         status,
         control,
         file: config.file,

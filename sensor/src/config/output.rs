@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use crate::config::choice;
 use crate::config::error::ConfigError;
 use crate::config::keys::{Value, keys};
+use crate::config::machine::default_db;
 use crate::export::contract::EventSink;
 use crate::export::syslog::form::Format;
 use crate::export::syslog::{self, Syslog};
@@ -66,6 +67,31 @@ pub enum Screen {
     Quiet,
     /// Lines for a person.
     Text,
+}
+
+/// Where `sensor run` writes.
+#[derive(Debug)]
+pub struct Output {
+    /// The database.
+    pub db: PathBuf,
+    /// Where to write events besides the journal.
+    pub events: Option<Target>,
+    /// Where to write sightings.
+    pub sightings: Option<Target>,
+    /// Where to send events besides.
+    pub sinks: Vec<Box<dyn EventSink>>,
+    /// What is printed on standard output.
+    pub screen: Screen,
+}
+
+impl Output {
+    /// From its keys; `wanted`: what was asked for on standard output.
+    pub(super) fn new(keys: OutputKeys, wanted: Option<Screen>) -> Result<Self, ConfigError> {
+        let sinks = keys.sinks()?;
+        let (events, sightings) = (keys.events.map(Target::new), keys.sightings.map(Target::new));
+        let screen = Screen::beside([&events, &sightings], wanted)?;
+        Ok(Self { db: keys.db.unwrap_or_else(default_db), events, sightings, sinks, screen })
+    }
 }
 
 impl OutputKeys {
