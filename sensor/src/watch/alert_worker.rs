@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::alert::Alert;
 use crate::config::filter::Filter;
 use crate::terminal::notice;
-use crate::watch::action::Actor;
+use crate::watch::Actor;
 use crate::watch::batch::{Batch, Outcome};
 use crate::watch::entry::Event;
 use crate::watch::filter::matches;

@@ -16,7 +16,6 @@ use crate::export::record::event::EventRecord;
 use crate::export::table;
 use crate::terminal::failure::Failure;
 use crate::terminal::{notice, screen};
-use crate::watch::action::{Actor, describe};
 use crate::watch::alert_worker::AlertWorker;
 use crate::watch::batch::{Batch, Outcome};
 use crate::watch::entry;
@@ -27,6 +26,7 @@ use crate::watch::shared::SharedBoard;
 use crate::watch::source::{JournalLine, JournalLines, Start};
 use crate::watch::spool::Spool;
 use crate::watch::state::{AlertProgress, State, StateFile};
+use crate::watch::{Actor, describe};
 
 /// `sensor watch`.
 pub fn watch(config: Watch, clock: Clock) -> Result<(), Failure> {

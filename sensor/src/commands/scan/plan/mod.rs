@@ -23,7 +23,7 @@ use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::planner::address::SegmentAddress;
 use sensor_core::inventory::planner::permit::Permit;
 use sensor_core::inventory::planner::policy::{Network, Policy};
-use sensor_core::inventory::planner::probe::{Probe, Question, Technique};
+use sensor_core::inventory::planner::probe::{DESCRIPTION, Probe, Question, Technique};
 use sensor_core::inventory::planner::sweep::Sweep;
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::types::{Segment, Timestamp};
@@ -173,21 +173,16 @@ impl ScanPlan {
         if has(Technique::Ndp) && ip.is_ipv6() && network.attached {
             add(Question::Ndp { to: None });
         }
-        // Where echo is the only technique, the host was found by it.
-        if has(Technique::Icmp) && self.techniques.len() > 1 {
-            add(Question::Echo);
-        }
-        if has(Technique::Ptr) {
-            add(Question::Ptr);
-        }
-        if has(Technique::Mdns) && network.attached {
-            add(Question::Mdns);
-        }
-        if has(Technique::Nbns) && ip.is_ipv4() {
-            add(Question::Nbns);
-        }
-        if has(Technique::Snmp) {
-            add(Question::Snmp);
+        for technique in DESCRIPTION.into_iter().filter(|technique| has(*technique) && technique.info().family.has(ip))
+        {
+            let is_asked = match technique {
+                // Where echo is the only technique, the host was found by it.
+                Technique::Icmp => self.techniques.len() > 1,
+                Technique::Mdns => network.attached,
+                _ => true,
+            };
+            // TCP, which asks ports, has no question here.
+            technique.question(None).filter(|_| is_asked).into_iter().for_each(&mut add);
         }
         // One question for each port, so that a silent port does not delay the others.
         if has(Technique::Tcp) && self.wants_banners {
