@@ -8,7 +8,7 @@ use crate::steps::Steps;
 use crate::test;
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    let mut steps = Steps::default();
+    let mut steps = Steps::begin();
     let done = test::test(&mut steps, false).and_then(|()| compare(&mut steps));
     // The table and the count are of interest also when a step failed.
     let finished = steps.finish();

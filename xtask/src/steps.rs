@@ -11,6 +11,8 @@ use anyhow::{Context as _, bail};
 pub(crate) struct Steps {
     /// Names of steps, and how long each took.
     done: Vec<(String, Duration)>,
+    /// How long everything took; steps that ran beside each other add up to more.
+    begun: Option<Instant>,
     passed: u64,
     /// Tests, and other steps.
     failed: u64,
@@ -19,6 +21,11 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
+    /// Nothing was done; the clock runs.
+    pub(crate) fn begin() -> Self {
+        Self { begun: Some(Instant::now()), ..Self::default() }
+    }
+
     /// Does a step that has to succeed for the next ones to make sense.
     pub(crate) fn take<T>(&mut self, name: &str, step: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
         let begun = Instant::now();
@@ -60,9 +67,17 @@ impl Steps {
         Ok(())
     }
 
+    /// Adds what was done beside these steps.
+    pub(crate) fn join(&mut self, beside: Self) {
+        self.done.extend(beside.done);
+        self.passed += beside.passed;
+        self.failed += beside.failed;
+        self.ignored += beside.ignored;
+    }
+
     /// Prints the table and, as the last line, `N passed, N failed`. Fails when a test failed, or was left out where none may be.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
-        let all: Duration = self.done.iter().map(|(_, took)| *took).sum();
+        let all = self.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
         println!("\n| step | seconds | share |\n|---|--:|--:|");
         for (name, took) in self.done.iter().chain([&("all".to_owned(), all)]) {
             let share = took.as_secs_f64() / all.as_secs_f64().max(f64::MIN_POSITIVE) * 100.0;

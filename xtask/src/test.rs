@@ -13,7 +13,7 @@ use crate::steps::Steps;
 const HOST: &str = if cfg!(target_arch = "aarch64") { "AARCH64_UNKNOWN_LINUX_GNU" } else { "X86_64_UNKNOWN_LINUX_GNU" };
 
 pub(crate) fn run(given: &Arguments) -> anyhow::Result<()> {
-    let mut steps = Steps::default();
+    let mut steps = Steps::begin();
     let done = test(&mut steps, given.has("--committed-object"));
     // The table and the count are of interest also when a step failed.
     let finished = steps.finish();
@@ -29,24 +29,78 @@ pub(crate) fn test(steps: &mut Steps, committed_object: bool) -> anyhow::Result<
     // Tests of one package do not build the program of another.
     steps.run("build of the program", command(&["build", "--locked", "--workspace"]))?;
     steps.test("unit tests", command(&["test", "--locked", "--workspace", "--lib", "--bins", "--no-fail-fast"]))?;
-    for (name, flags) in TESTS {
-        steps.test(name, integration(name, flags))?;
+    let [beside, alone] = [false, true].map(|alone| TESTS.iter().filter(move |test| test.is_alone == alone));
+    // The lab waits most of the time: the object is built meanwhile.
+    let object = (!committed_object).then(|| std::thread::spawn(build_object));
+    for test in beside {
+        steps.test(test.name, test.command())?;
     }
-    if !committed_object {
-        steps.take("BPF toolchain", bpf::install)?;
-        let fresh = steps.take("BPF object", bpf::build_and_compare)?;
-        if std::fs::read(&fresh)? != std::fs::read(bpf::committed_object())? {
-            let mut kernel = integration("kernel", &[]);
-            kernel.env("SENSOR_BPF_OBJECT", &fresh);
-            steps.test("kernel, fresh object", kernel)?;
+    let object =
+        object.map(|building| building.join().map_err(|_| anyhow::anyhow!("the build of the object panicked")));
+    if let Some((built, fresh)) = object.transpose()? {
+        steps.join(built);
+        if let Some(fresh) = fresh? {
+            steps.test("kernel, fresh object", fresh)?;
         }
+    }
+    for test in alone {
+        steps.test(test.name, test.command())?;
     }
     Ok(())
 }
 
-/// The programs of integration tests, and flags of each. The lab's tests run one after the other: several of them send as fast
-/// as they can, and beside those others miss what they wait for.
-const TESTS: [(&str, &[&str]); 4] = [("pure", &[]), ("cli", &[]), ("kernel", &[]), ("lab", &["--test-threads", "1"])];
+/// Builds the BPF object and compares it with the committed one. Returns the steps, and the tests to be run again where the
+/// two differ.
+fn build_object() -> (Steps, anyhow::Result<Option<Command>>) {
+    let mut steps = Steps::default();
+    let tests = steps
+        .take("BPF toolchain", bpf::install)
+        .and_then(|()| steps.take("BPF object", bpf::build_and_compare))
+        .and_then(|fresh| {
+            let is_same = std::fs::read(&fresh)? == std::fs::read(bpf::committed_object())?;
+            Ok((!is_same).then(|| {
+                let mut kernel = integration("kernel", &[]);
+                kernel.env("SENSOR_BPF_OBJECT", &fresh);
+                kernel
+            }))
+        });
+    (steps, tests)
+}
+
+/// A run of integration tests.
+struct IntegrationTests {
+    name: &'static str,
+    program: &'static str,
+    flags: &'static [&'static str],
+    /// Whether nothing else may run meanwhile.
+    is_alone: bool,
+}
+
+/// Most of the lab's tests wait for daemons and timers most of the time, and several run at once; those in its `alone` send as
+/// fast as they can.
+const TESTS: [IntegrationTests; 5] = [
+    IntegrationTests { name: "pure", program: "pure", flags: &[], is_alone: false },
+    IntegrationTests { name: "cli", program: "cli", flags: &[], is_alone: false },
+    IntegrationTests { name: "kernel", program: "kernel", flags: &[], is_alone: false },
+    IntegrationTests {
+        name: "lab",
+        program: "lab",
+        flags: &["--skip", "alone::", "--test-threads", "6"],
+        is_alone: false,
+    },
+    IntegrationTests {
+        name: "lab, one by one",
+        program: "lab",
+        flags: &["alone::", "--test-threads", "1"],
+        is_alone: true,
+    },
+];
+
+impl IntegrationTests {
+    fn command(&self) -> Command {
+        integration(self.program, self.flags)
+    }
+}
 
 fn integration(name: &str, flags: &[&str]) -> Command {
     let mut command =

@@ -1,5 +1,4 @@
-//! The BPF program's own log lines, for whoever changes it: an object built with `cargo xtask build-ebpf --log` has them,
-//! the committed one does not.
+//! Log lines of the BPF program, for its developers: only an object built with `cargo xtask build-ebpf --log` has them.
 
 use std::io::Write as _;
 
@@ -21,7 +20,7 @@ impl log::Log for Stderr {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        // Nobody is left to tell when standard error is gone.
+        // An error on standard error cannot be reported anywhere.
         let _ = writeln!(std::io::stderr().lock(), "sensor: bpf: {}: {}", record.level(), record.args());
     }
 

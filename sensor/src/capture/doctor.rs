@@ -1,4 +1,4 @@
-//! What `sensor doctor` asks the kernel: facts only, nothing is changed but for a program that is loaded and dropped.
+//! What `sensor doctor` asks the kernel. Nothing is changed: the trial XDP program is unloaded at once.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -10,35 +10,35 @@ use rustix::process::{Resource, getrlimit};
 use crate::capture::error::{Capability, CaptureError};
 use crate::capture::iface;
 use crate::capture::nic::netdev;
-use crate::capture::options::{Options, Port, Role};
+use crate::capture::options::{Options, Port, PortRole};
 use crate::capture::xdp::Xdp;
 use sensor_core::types::Iface;
 
-/// How an interface is.
+/// State of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// Administratively up.
     pub is_up: bool,
-    /// It has a carrier.
+    /// It has a carrier (a link is detected).
     pub has_carrier: bool,
-    /// Somebody holds it in promiscuous mode.
+    /// At least one holder keeps it in promiscuous mode.
     pub is_promiscuous: bool,
-    /// The XDP program that is attached, as ` 12 (name)`; empty where the kernel does not tell which.
+    /// The attached XDP program, as ` 12 (name)`; an empty string when the kernel does not report which.
     pub xdp_owner: Option<String>,
-    /// Whether the driver has XDP, where the kernel tells (Linux 6.3).
+    /// Whether the driver supports XDP; `None` when the kernel does not report it (before Linux 6.3).
     pub native: Option<bool>,
 }
 
-/// Whether the kernel takes the program.
+/// Result of loading the XDP programs for a trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trial {
-    /// It was loaded, and dropped.
+    /// They were loaded and unloaded again.
     Loaded,
-    /// Why not.
+    /// The kernel rejected them; the reason.
     Refused(String),
 }
 
-/// How an interface is, or why it cannot be captured at all. One that is down can.
+/// State of an interface, or why it cannot be captured on. An interface that is down is no error.
 pub fn condition(iface: Iface) -> Result<Condition, CaptureError> {
     match iface::index(iface) {
         Ok(_) | Err(CaptureError::Down { .. }) => {}
@@ -55,21 +55,21 @@ pub fn condition(iface: Iface) -> Result<Condition, CaptureError> {
     })
 }
 
-/// Capabilities that XDP needs and that are missing.
+/// Missing capabilities that XDP needs.
 pub fn missing_for_xdp() -> Vec<&'static str> {
     CaptureError::missing(&Capability::XDP)
 }
 
-/// Capabilities that packet sockets need and that are missing.
+/// Missing capabilities that packet sockets need.
 pub fn missing_for_sockets() -> Vec<&'static str> {
     CaptureError::missing(&Capability::PACKET)
 }
 
-/// Loads the programs of both roles, and drops them.
+/// Loads the XDP programs of both roles and unloads them.
 pub fn try_program() -> Trial {
     let Some(iface) = Iface::new("lo") else { return Trial::Loaded };
-    let ports = [Role::Host, Role::Mirror].map(|role| Port { iface, role });
-    // The ring wants a runtime to be registered with.
+    let ports = [PortRole::Host, PortRole::Mirror].map(|role| Port { iface, role });
+    // The ring buffer registers itself with a tokio runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let loaded = runtime.map(|runtime| runtime.block_on(async { Xdp::load(&ports, &Options::default()).map(drop) }));
     match loaded {
@@ -79,7 +79,7 @@ pub fn try_program() -> Trial {
     }
 }
 
-/// Whether the kernel's clock is kept right by NTP or PTP.
+/// Whether the kernel's clock is synchronised by NTP or PTP.
 pub fn is_clock_synchronised() -> bool {
     // SAFETY: the struct is made of integers, for which zeros are a value; mode 0 only reads.
     let mut state: libc::timex = unsafe { mem::zeroed() };
@@ -88,17 +88,17 @@ pub fn is_clock_synchronised() -> bool {
     answer >= 0 && state.status & libc::STA_UNSYNC == 0
 }
 
-/// How many files may be open.
+/// Maximum number of open files (soft limit).
 pub fn files_max() -> u64 {
     limit(Resource::Nofile)
 }
 
-/// How much memory may be locked, bytes.
+/// Maximum amount of locked memory in bytes (soft limit).
 pub fn locked_memory_max() -> u64 {
     limit(Resource::Memlock)
 }
 
-/// Whether files may be made in a folder.
+/// Whether files may be created in a directory.
 pub fn may_write(folder: &Path) -> bool {
     let Ok(name) = CString::new(folder.as_os_str().as_bytes()) else { return false };
     // SAFETY: `name` is a C string that outlives the call.
@@ -106,7 +106,7 @@ pub fn may_write(folder: &Path) -> bool {
     answer == 0 && fs::metadata(folder).is_ok()
 }
 
-/// A soft limit; none at all is the largest number.
+/// A soft limit; `u64::MAX` when there is none.
 fn limit(resource: Resource) -> u64 {
     getrlimit(resource).current.unwrap_or(u64::MAX)
 }

@@ -1,10 +1,10 @@
-//! What can go wrong with a live capture, each in one line that says what to do.
+//! Errors of a live capture. Each message is one line that says what to do.
 
 use std::{fs, io};
 
 use thiserror::Error;
 
-/// Why a live capture cannot start or go on.
+/// Why a live capture cannot start or continue.
 #[derive(Debug, Error)]
 pub enum CaptureError {
     /// The kernel has no packet sockets (`CONFIG_PACKET`), or a sandbox forbids the address family.
@@ -19,7 +19,7 @@ pub enum CaptureError {
     Busy {
         /// The interface.
         iface: String,
-        /// Its number and name where the kernel tells them: ` 12 (name)`, or nothing.
+        /// The program's number and name, ` 12 (name)`; empty when the kernel does not report them.
         owner: String,
     },
     /// The interface is administratively down.
@@ -28,20 +28,20 @@ pub enum CaptureError {
         /// The interface.
         iface: String,
     },
-    /// A program drops the interface's frames before they can be looked at.
-    #[error("{iface}: the XDP program{owner} of a running sensor drops its frames; stop that sensor for the moment")]
+    /// An XDP program drops the interface's frames before a packet socket receives them.
+    #[error("{iface}: the XDP program{owner} of a running sensor drops its frames; stop that sensor first")]
     Dropped {
         /// The interface.
         iface: String,
         /// The program's number and name: ` 12 (name)`.
         owner: String,
     },
-    /// A fact about the interfaces cannot be asked for.
+    /// A query about interfaces failed.
     #[error("{iface}: {call} failed: {source}")]
     Interface {
         /// The interface.
         iface: String,
-        /// What was asked.
+        /// The system call.
         call: &'static str,
         /// The kernel's answer.
         source: io::Error,
@@ -51,7 +51,7 @@ pub enum CaptureError {
     NoSuchInterface {
         /// The name that was asked for.
         iface: String,
-        /// The names there are, separated by commas.
+        /// The existing names, separated by commas.
         known: String,
     },
     /// The interface carries no Ethernet frames.
@@ -67,23 +67,23 @@ pub enum CaptureError {
     Object {
         /// The file, or `built in`.
         path: String,
-        /// Why.
+        /// What is wrong with it.
         reason: String,
     },
     /// A capability is missing.
     #[error("{what} needs {missing}; run with `sudo`, or grant it once: `setcap {grant}+ep $(command -v sensor)`")]
     Privilege {
-        /// What was tried.
+        /// The operation that was tried.
         what: &'static str,
-        /// The missing capabilities, or what else forbids it.
+        /// The missing capabilities, or what else may forbid the operation.
         missing: String,
-        /// All capabilities that a capture wants, as `setcap` takes them.
+        /// All capabilities that a capture needs, in the syntax of `setcap`.
         grant: &'static str,
     },
-    /// The kernel does not take the program.
+    /// The kernel rejected the XDP program.
     #[error("the kernel refused the XDP program: {reason}; use `--capture packet`")]
     Refused {
-        /// The last line of the verifier's log, or the error.
+        /// The last line of the verifier's log, or the error message.
         reason: String,
     },
     /// A system call on a capture socket or ring failed.
@@ -91,12 +91,12 @@ pub enum CaptureError {
     Socket {
         /// The interface, or what the socket is for.
         iface: String,
-        /// The call.
+        /// The system call.
         call: &'static str,
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The interface cannot be captured in the mode that was asked for.
+    /// The interface cannot be captured in the requested mode.
     #[error("{iface}: XDP cannot be attached in {mode} mode: {source}; use `--capture auto`")]
     Unsupported {
         /// The interface.
@@ -106,7 +106,7 @@ pub enum CaptureError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The interface was removed while it was being attached.
+    /// The interface was removed while a program was being attached to it.
     #[error("{iface} was removed")]
     Vanished {
         /// The interface.
@@ -114,7 +114,7 @@ pub enum CaptureError {
     },
 }
 
-/// What a full capture wants.
+/// Capabilities that a capture in any mode needs.
 const GRANT: &str = "cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw";
 
 /// A capability (`linux/capability.h`).
@@ -128,9 +128,9 @@ pub(super) enum Capability {
 }
 
 impl Capability {
-    /// For XDP: load a program with packet pointers, attach it.
+    /// Needed for XDP: to load a program that accesses packets, and to attach it.
     pub(super) const XDP: [Self; 3] = [Self::Bpf, Self::Perfmon, Self::NetAdmin];
-    /// For packet sockets.
+    /// Needed for packet sockets.
     pub(super) const PACKET: [Self; 1] = [Self::NetRaw];
 
     fn name(self) -> &'static str {
@@ -149,12 +149,12 @@ impl Capability {
 }
 
 impl CaptureError {
-    /// Whether more privilege would mend it (exit code 3).
+    /// Whether a privilege is missing (exit code 3).
     pub fn is_privilege(&self) -> bool {
         matches!(self, Self::Privilege { .. })
     }
 
-    /// An error of a call that needs `wanted`: a missing privilege if the kernel says so.
+    /// The error of a system call that needs the capabilities `wanted`; a missing privilege when the errno says so.
     pub(super) fn of_call(iface: &str, call: &'static str, wanted: &[Capability], source: io::Error) -> Self {
         match source.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => Self::forbidden(call, wanted),
@@ -163,7 +163,8 @@ impl CaptureError {
         }
     }
 
-    /// The kernel said no: name the capabilities that are missing, else what may forbid it all the same.
+    /// The kernel denied permission: names the missing capabilities, or else what may forbid the operation despite
+    /// them.
     pub(super) fn forbidden(what: &'static str, wanted: &[Capability]) -> Self {
         Self::require(what, wanted).err().unwrap_or_else(|| Self::Privilege {
             what,
@@ -174,7 +175,7 @@ impl CaptureError {
 
     /// The capabilities that this thread lacks.
     pub(super) fn missing(wanted: &[Capability]) -> Vec<&'static str> {
-        // Without /proc the calls themselves have to tell.
+        // Without /proc the system calls themselves report what is missing.
         let status = fs::read_to_string("/proc/thread-self/status").ok();
         status.as_deref().and_then(effective).map_or_else(Vec::new, |effective| missing(effective, wanted))
     }
@@ -194,7 +195,7 @@ fn effective(status: &str) -> Option<u64> {
 }
 
 fn missing(effective: u64, wanted: &[Capability]) -> Vec<&'static str> {
-    // What CAP_BPF and CAP_PERFMON allow, CAP_SYS_ADMIN does too (Linux 5.8: they were split off from it).
+    // CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON, which were split off from it in Linux 5.8.
     let is_held = |capability: Capability| {
         capability.is_in(effective)
             || matches!(capability, Capability::Bpf | Capability::Perfmon) && Capability::SysAdmin.is_in(effective)
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_without_the_line_says_nothing() {
+    fn a_status_without_the_capability_line_is_ignored() {
         assert_eq!(effective("Name:\tx\n"), None);
     }
 }

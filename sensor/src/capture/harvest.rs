@@ -1,4 +1,4 @@
-//! From bytes or from a ring record to a [`Frame`]: what packet sockets, files and XDP share.
+//! Makes a `Frame` of captured bytes or of a ring record; shared by packet sockets, files and XDP.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,8 +9,8 @@ use sensor_ebpf::packet::Captured;
 use crate::capture::sieve::Sieve;
 use sensor_core::types::{Frame, Iface, Mac, Packet, Segment, Timestamp, Tunnel, Vlans};
 
-/// Classifies and counts one captured frame, and hands it on if it is harvested and, by its `sieve`, news.
-/// `wire_len` may be smaller than what was captured (some writers leave it zero); it then counts as that.
+/// Classifies and counts one captured frame, and passes it to `sink` when it is harvested and `sieve` admits it.
+/// A `wire_len` below the captured length is taken as that length: some writers leave it zero.
 pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
     bytes: &[u8],
     wire_len: usize,
@@ -22,7 +22,7 @@ pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
     let mut harvest = classify(&Captured { bytes, wire_len: wire_len.max(bytes.len()) }, sieve.opens());
     let class = harvest.class as usize;
     let rest = bytes.get(harvest.body_at..).unwrap_or_default();
-    if !sieve.hear(&mut harvest, rest, at) {
+    if !sieve.admit(&mut harvest, rest, at) {
         return;
     }
     let counters = &mut sieve.counters;
@@ -36,7 +36,7 @@ pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
     sink(frame);
 }
 
-/// A ring record's frame. `None` when the record names no harvested class.
+/// The frame of a ring record; `None` when its class is not a harvested one.
 pub(super) fn frame<'a>(header: &Header, body: &'a [u8], at: Timestamp, iface: Iface) -> Option<Frame<'a>> {
     Some(Frame {
         at,

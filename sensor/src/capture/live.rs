@@ -1,4 +1,4 @@
-//! A live capture: ports, each in its mode, drained by one loop.
+//! Live capture on several ports, each in its own mode.
 
 use std::future::{Future as _, poll_fn};
 use std::net::IpAddr;
@@ -12,103 +12,111 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::capture::error::CaptureError;
 use crate::capture::iface;
 use crate::capture::iface::changes;
-use crate::capture::iface::changes::Links;
+use crate::capture::iface::changes::LinkMonitor;
 use crate::capture::nic;
-use crate::capture::nic::{Fixed, Offload};
-use crate::capture::options::{Accounts, Method, Mode, Options, Port, PortStatus, Role};
+use crate::capture::nic::DisabledOffloads;
+use crate::capture::options::{Accounts, Method, Mode, Options, Port, PortRole, PortStatus};
 use crate::capture::packet::PacketSocket;
-use crate::capture::port_life::{Hearing, Life, Link, News, Order, View};
+use crate::capture::port_life::{CaptureState, LinkState, PortAction, PortChange, PortLife, PortView};
 use crate::capture::presence::Seen;
 use crate::capture::promisc::Promiscuous;
 use crate::capture::watched::{Watched, words};
 use crate::capture::xdp::{Attached, Xdp};
-use sensor_core::types::{Frame, Iface, Segment, Timestamp};
+use sensor_core::types::{Frame, Segment, Timestamp};
 
-/// After a drain that found something the program may hold wake-ups back for a while: look again after this.
+/// Pause after a drain that found frames: the XDP program may hold wake-ups back for so long.
 const PAUSE_BUSY: Duration = Duration::from_millis(20);
-/// Look at least this often, whatever was or was not told.
+/// Maximum time between two drains, even without a wake-up.
 const PAUSE_QUIET: Duration = Duration::from_secs(1);
 
-/// Interfaces are looked at this often, also when the kernel tells of no change.
+/// Interval at which interfaces are polled, even without a notification.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A change of addresses comes in several parts.
+/// Burst of the rate limit on address changes: one change causes several notifications.
 const ADDRESSES_BURST: u32 = 16;
 
-/// A running capture. Dropping it detaches everything and leaves no trace on the interfaces.
+/// A running capture. Dropping it detaches from all interfaces and restores their settings.
 pub struct Live {
     xdp: Option<Xdp>,
-    ears: Vec<Ear>,
+    captures: Vec<PortCapture>,
     options: Options,
     /// Counters of sockets that were closed.
     gone: Counters,
     notes: Vec<String>,
     watched: Vec<Watched>,
     own: Vec<[u64; 2]>,
-    news: Vec<News>,
-    /// Absent where a sandbox forbids it: then a change is found by looking.
-    links: Option<Links>,
-    /// What is told of addresses.
-    addresses: Option<Links>,
-    /// When the bucket of [`ADDRESSES_BURST`] looks at addresses, one a second, is full: a flood of news costs no more.
+    changes: Vec<PortChange>,
+    /// `None` where a sandbox forbids netlink sockets: changes are then found by polling.
+    links: Option<LinkMonitor>,
+    /// Notifications about addresses; `None` as for `links`.
+    addresses: Option<LinkMonitor>,
+    /// When the token bucket for address changes ([`ADDRESSES_BURST`], one a second) is full again.
     addresses_full_at: Instant,
-    /// Ends `readable` when nothing else does.
+    /// Ends `readable` when no other source does.
     pause: Pin<Box<Sleep>>,
     look_at: Instant,
-    /// The last drain stopped at its limit.
+    /// Whether the last drain stopped at its limit.
     more: bool,
-    /// Which source the next drain starts with, so that a loud one does not starve the others.
+    /// The source that the next drain starts with, so that a busy one does not starve the others.
     turn: usize,
 }
 
-/// A port and what listens for it.
-struct Ear {
+/// A port and the resources that capture on it.
+struct PortCapture {
     port: Port,
-    life: Life,
+    life: PortLife,
     mode: Mode,
-    /// In packet mode, while it is attached.
+    /// The socket, in packet mode while the port is attached.
     socket: Option<PacketSocket>,
     promiscuous: Option<Promiscuous>,
-    fixed: Option<Fixed>,
+    disabled: Option<DisabledOffloads>,
 }
 
-/// What an attach gives.
-struct Hold {
+/// The resources of an attached port.
+struct Attachment {
     index: u32,
     mode: Mode,
     socket: Option<PacketSocket>,
     promiscuous: Option<Promiscuous>,
-    fixed: Option<Fixed>,
+    disabled: Option<DisabledOffloads>,
 }
 
 impl Live {
-    /// Starts to capture on all ports or on none. To be called inside a tokio runtime with its I/O and time drivers.
+    /// Starts to capture on all ports, or fails. To be called inside a tokio runtime with its I/O and time drivers.
     ///
-    /// With [`Method::Auto`] a port falls back from mode to mode, and a note says why; for want of privilege nothing
-    /// falls back.
+    /// With [`Method::Auto`] a port falls back from mode to mode, and a note says why. A missing privilege is an error,
+    /// not a reason to fall back.
     pub fn open(ports: &[Port], options: &Options) -> Result<Self, CaptureError> {
         for port in ports {
             iface::index(port.iface)?;
         }
-        // Before anything is attached: no change from then on is missed.
-        let (links, addresses) = (Links::open(changes::LINKS).ok(), Links::open(changes::ADDRESSES).ok());
+        // Opened before anything is attached, so that no later change is missed.
+        let (links, addresses) = (LinkMonitor::open(changes::LINKS).ok(), LinkMonitor::open(changes::ADDRESSES).ok());
         let mut notes = Vec::new();
         let mut xdp = load(ports, options, &mut notes)?;
         let now = Instant::now();
-        let mut ears = Vec::new();
+        let mut captures = Vec::new();
         for &port in ports {
-            let Hold { index, mode, socket, promiscuous, fixed } = hold(xdp.as_mut(), port, options, &mut notes)?;
-            ears.push(Ear { port, life: Life::new(port.iface, index, now), mode, socket, promiscuous, fixed });
+            let Attachment { index, mode, socket, promiscuous, disabled } =
+                open_port(xdp.as_mut(), port, options, &mut notes)?;
+            captures.push(PortCapture {
+                port,
+                life: PortLife::new(port.iface, index, now),
+                mode,
+                socket,
+                promiscuous,
+                disabled,
+            });
         }
         Ok(Self {
             xdp: xdp.filter(Xdp::is_used),
-            ears,
+            captures,
             options: *options,
             gone: Counters::default(),
             notes,
             watched: Vec::new(),
             own: Vec::new(),
-            news: Vec::new(),
+            changes: Vec::new(),
             links,
             addresses,
             addresses_full_at: now,
@@ -119,65 +127,65 @@ impl Live {
         })
     }
 
-    /// The ports, in the order they were given.
+    /// Status of the ports, in the order they were given.
     pub fn ports(&self) -> Vec<PortStatus> {
-        let status = |ear: &Ear| PortStatus {
-            iface: ear.port.iface,
-            role: ear.port.role,
-            mode: ear.mode,
-            promiscuous: ear.promiscuous.is_some(),
-            hearing: ear.life.hearing().clone(),
-            socket_full: ear.socket.as_ref().map_or(0, PacketSocket::dropped),
+        let status = |capture: &PortCapture| PortStatus {
+            iface: capture.port.iface,
+            role: capture.port.role,
+            mode: capture.mode,
+            promiscuous: capture.promiscuous.is_some(),
+            state: capture.life.state().clone(),
+            socket_full: capture.socket.as_ref().map_or(0, PacketSocket::dropped),
         };
-        self.ears.iter().map(status).collect()
+        self.captures.iter().map(status).collect()
     }
 
-    /// Whether every port hears.
-    pub fn hears_all(&self) -> bool {
-        self.ears.iter().all(|ear| matches!(ear.life.hearing(), Hearing::Hears { .. }))
+    /// Whether every port receives frames.
+    pub fn all_active(&self) -> bool {
+        self.captures.iter().all(|capture| matches!(capture.life.state(), CaptureState::Active { .. }))
     }
 
-    /// What the operator should know about how the capture started, one line each.
+    /// Messages for the operator about the start of the capture, one line each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// What became of the ports since the last call; bounded, see [`crate::capture::port_life`].
-    pub fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+    /// Changes of the ports since the last call; rate-limited, see [`crate::capture::port_life`].
+    pub fn take_changes(&mut self) -> Vec<PortChange> {
+        std::mem::take(&mut self.changes)
     }
 
-    /// Completes when it is time to drain: frames are waiting, an interface changed, or it is long enough since the last
-    /// look. Cancelling it loses nothing.
+    /// Completes when [`Live::drain`] should be called: frames are waiting, an interface changed, or one second has
+    /// passed. Cancel-safe.
     pub async fn readable(&mut self) -> Result<(), CaptureError> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
-    /// Takes up to `frames_max` frames from the kernel and hands the harvested ones to `sink`; `boot_to_wall_ns` is
-    /// [`crate::clock::Clock::boot_to_wall_ns`]. Answers whether more is waiting.
+    /// Receives up to `frames_max` frames from the kernel and passes the harvested ones to `sink`; `boot_to_wall_ns` is
+    /// [`crate::clock::Clock::boot_to_wall_ns`]. Returns whether more may be waiting.
     ///
-    /// It also follows the interfaces: one that goes is let go of, one that comes is attached to. None of that is an
-    /// error; [`Live::take_news`] tells of it. Of other addresses it tells before it hands out a frame: by them its sender may
-    /// be at home.
+    /// It also detaches from removed interfaces and attaches to new ones; that is no error, and [`Live::take_changes`]
+    /// reports it. A change of addresses is reported before any frame: they decide whether a frame's sender is local.
     pub fn drain(
         &mut self,
         boot_to_wall_ns: i64,
         frames_max: usize,
         sink: &mut dyn FnMut(Frame<'_>),
     ) -> Result<bool, CaptureError> {
-        if self.hear_of_addresses(Instant::now()) {
+        if self.take_address_changes(Instant::now()) {
             self.more = true;
             return Ok(true);
         }
-        let sources = self.ears.len() + 1;
+        let sources = self.captures.len() + 1;
         let mut left = frames_max;
         let mut more = false;
         for source in 0..sources {
-            // Source 0 is XDP; a share of the limit each, and what is not used goes to those behind.
+            // Source 0 is XDP. Each source gets an equal share of the limit; what one does not use goes to the later
+            // ones.
             let share = left.div_ceil(sources - source);
             let taken = match (source + self.turn) % sources {
                 0 => self.xdp.as_mut().map_or(0, |xdp| xdp.drain(boot_to_wall_ns, share, sink)),
-                ear => match &mut self.ears[ear - 1].socket {
+                capture => match &mut self.captures[capture - 1].socket {
                     Some(socket) => socket.drain(share, sink)?,
                     None => 0,
                 },
@@ -194,25 +202,24 @@ impl Live {
         Ok(self.more)
     }
 
-    /// Whom to hear besides the senders of harvested protocols (at most [`crate::capture::watched::WATCHED_MAX`] prefixes), and which
-    /// addresses are the sensor's own: tunnels that end there are looked into.
+    /// Sets the watched prefixes (at most [`crate::capture::watched::WATCHED_MAX`]), in which frames of any protocol
+    /// are reported, and the sensor's own addresses: tunnels that end at one of them are decapsulated.
     pub fn watch(&mut self, watched: &[Watched], own: &[IpAddr]) -> Result<(), CaptureError> {
         self.watched = watched.to_vec();
         self.own = own.iter().copied().map(words).collect();
-        self.watch_again()
+        self.update_watched()
     }
 
-    /// Interfaces have other numbers when they come back.
-    fn watch_again(&mut self) -> Result<(), CaptureError> {
-        for socket in self.ears.iter_mut().filter_map(|ear| ear.socket.as_mut()) {
+    /// Writes the watched prefixes again: an interface that comes back has another number.
+    fn update_watched(&mut self) -> Result<(), CaptureError> {
+        for socket in self.captures.iter_mut().filter_map(|capture| capture.socket.as_mut()) {
             socket.watch(&self.watched, &self.own);
         }
         let fail = |source| CaptureError::Socket { iface: "XDP watched prefixes".into(), call: "map update", source };
         self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.watch(&self.watched, &self.own).map_err(fail))
     }
 
-    /// Tells everybody who sent frames of any kind since the last call. What packet sockets heard of them was told as
-    /// frames.
+    /// Reports the stations that sent frames of any kind since the last call. Packet sockets report theirs as frames.
     pub fn presence(
         &mut self,
         now: Timestamp,
@@ -223,20 +230,20 @@ impl Live {
         self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.presence(now, boot_to_wall_ns, out).map_err(fail))
     }
 
-    /// An address is about to be asked: its next claim is told even if it repeats what the kernel told before.
+    /// To be called before an address is probed: its next claim passes the repeat gate even if it is a repeat.
     pub fn forget(&mut self, segment: Segment, ip: IpAddr) {
         if let Some(xdp) = &mut self.xdp {
             xdp.forget(segment, ip);
         }
-        for ear in self.ears.iter_mut().filter(|ear| ear.port.iface == segment.iface) {
-            if let Some(socket) = &mut ear.socket {
+        for capture in self.captures.iter_mut().filter(|capture| capture.port.iface == segment.iface) {
+            if let Some(socket) = &mut capture.socket {
                 socket.forget(segment, ip);
             }
         }
     }
 
-    /// Counters since the start, over all CPUs and sockets. Frames that a packet socket had no room for have no
-    /// class: they are `lost` of class `Other`.
+    /// Counters since the start, summed over CPUs and sockets. Frames dropped by a full packet socket have no class:
+    /// they are `lost` of class `Other`.
     pub fn counters(&self) -> Result<Counters, CaptureError> {
         let mut sum = self.gone;
         if let Some(xdp) = &self.xdp {
@@ -248,7 +255,7 @@ impl Live {
         Ok(sum)
     }
 
-    /// The counters by who counted them.
+    /// The counters in total, of each CPU and of the sockets.
     pub fn accounts(&self) -> Result<Accounts, CaptureError> {
         let closed = self.gone.lost[Class::Other as usize];
         Ok(Accounts {
@@ -259,7 +266,7 @@ impl Live {
         })
     }
 
-    /// Detaches, and tells the final counters. What was not drained before counts as lost.
+    /// Detaches and returns the final counters. Frames that were not drained before count as lost.
     pub fn close(mut self) -> Result<Counters, CaptureError> {
         let xdp = self.xdp.take().map(Xdp::close).transpose()?;
         let mut sum = self.counters()?;
@@ -270,91 +277,92 @@ impl Live {
     }
 
     fn sockets(&self) -> impl Iterator<Item = &PacketSocket> {
-        self.ears.iter().filter_map(|ear| ear.socket.as_ref())
+        self.captures.iter().filter_map(|capture| capture.socket.as_ref())
     }
 
-    /// Takes what is told of addresses; whether there was any.
-    fn hear_of_addresses(&mut self, now: Instant) -> bool {
-        let is_told = self.may_hear_of_addresses(now)
+    /// Receives notifications about addresses. Returns whether there was any.
+    fn take_address_changes(&mut self, now: Instant) -> bool {
+        let is_changed = self.may_take_address_changes(now)
             && self.addresses.as_mut().is_some_and(|addresses| addresses.take(&mut Vec::new()));
-        if is_told {
+        if is_changed {
             self.addresses_full_at = self.addresses_full_at.max(now) + LOOK_EVERY;
-            self.news.retain(|news| *news != News::Addresses);
-            self.news.push(News::Addresses);
+            self.changes.retain(|changes| *changes != PortChange::Addresses);
+            self.changes.push(PortChange::Addresses);
         }
-        is_told
+        is_changed
     }
 
-    fn may_hear_of_addresses(&self, now: Instant) -> bool {
+    fn may_take_address_changes(&self, now: Instant) -> bool {
         self.addresses_full_at <= now + LOOK_EVERY * (ADDRESSES_BURST - 1)
     }
 
-    /// Looks at the interfaces when there is a reason to, and does what their ports' lives want.
+    /// Reads the interfaces' states when they may have changed, and attaches or detaches ports accordingly.
     fn follow(&mut self, now: Instant) {
         let mut removed = Vec::new();
-        let is_told = self.links.as_mut().is_some_and(|links| links.take(&mut removed));
-        if !is_told && now < self.look_at {
+        let is_changed = self.links.as_mut().is_some_and(|links| links.take(&mut removed));
+        if !is_changed && now < self.look_at {
             return;
         }
         self.look_at = now + LOOK_EVERY;
-        for ear in 0..self.ears.len() {
-            self.follow_one(ear, &removed, now);
-            self.ears[ear].life.take_news(now, &mut self.news);
+        for capture in 0..self.captures.len() {
+            self.follow_one(capture, &removed, now);
+            self.captures[capture].life.take_changes(now, &mut self.changes);
         }
     }
 
-    fn follow_one(&mut self, ear: usize, removed: &[u32], now: Instant) {
-        // At most: let go, attach, look at what that gave.
+    fn follow_one(&mut self, capture: usize, removed: &[u32], now: Instant) {
+        // At most three steps: detach, attach, read the new state.
         for turn in 0..3 {
-            // What was removed may have come back under its old number before we looked.
+            // A removed interface may be back with the same number, so it counts as removed in the first step only.
             let removed = if turn == 0 { removed } else { &[] };
-            let view = self.view(ear, removed);
-            match (self.ears[ear].life.look(view, now), view.named) {
-                (Order::Attach, Some(named)) => self.attach(ear, named, now),
-                (Order::Detach, _) => self.detach(ear),
+            let view = self.view(capture, removed);
+            match (self.captures[capture].life.look(view, now), view.named) {
+                (PortAction::Attach, Some(named)) => self.attach(capture, named, now),
+                (PortAction::Detach, _) => self.detach(capture),
                 _ => return,
             }
         }
     }
 
-    fn view(&self, ear: usize, removed: &[u32]) -> View {
-        let Ear { port, life, mode, socket, .. } = &self.ears[ear];
+    fn view(&self, capture: usize, removed: &[u32]) -> PortView {
+        let PortCapture { port, life, mode, socket, .. } = &self.captures[capture];
         let is_whole = |index: u32| match (mode, socket) {
             (Mode::Packet, Some(socket)) => socket.is_bound(),
             (Mode::Packet, None) => false,
-            // A kernel that does not tell is believed.
+            // Assumed to be attached when the kernel does not report it.
             _ => iface::link::has_xdp(index).unwrap_or(true),
         };
         let held = life.held().filter(|index| !removed.contains(index));
         let held = held.and_then(iface::look_at).filter(|link| is_whole(link.index));
-        View { named: iface::look(port.iface), held }
+        PortView { named: iface::look(port.iface), held }
     }
 
-    fn attach(&mut self, ear: usize, named: Link, now: Instant) {
-        let port = self.ears[ear].port;
-        // What is to be said about offloads was said at the start.
-        match hold(self.xdp.as_mut(), port, &self.options, &mut Vec::new()) {
-            Ok(Hold { index, mode, socket, promiscuous, fixed }) => {
-                let ear = &mut self.ears[ear];
-                (ear.mode, ear.socket, ear.promiscuous, ear.fixed) = (mode, socket, promiscuous, fixed);
-                ear.life.attached(index);
-                // At worst only the harvested protocols are heard, until the list changes.
-                drop(self.watch_again());
+    fn attach(&mut self, capture: usize, named: LinkState, now: Instant) {
+        let port = self.captures[capture].port;
+        // Notes about offloads were reported at the start.
+        match open_port(self.xdp.as_mut(), port, &self.options, &mut Vec::new()) {
+            Ok(Attachment { index, mode, socket, promiscuous, disabled }) => {
+                let capture = &mut self.captures[capture];
+                (capture.mode, capture.socket, capture.promiscuous, capture.disabled) =
+                    (mode, socket, promiscuous, disabled);
+                capture.life.attached(index);
+                // On an error only harvested protocols are captured until the list changes.
+                drop(self.update_watched());
             }
-            Err(error) => self.ears[ear].life.failed(named, error.to_string(), now),
+            Err(error) => self.captures[capture].life.failed(named, error.to_string(), now),
         }
     }
 
-    fn detach(&mut self, ear: usize) {
-        let ear = &mut self.ears[ear];
-        if let Some(socket) = ear.socket.take() {
+    fn detach(&mut self, capture: usize) {
+        let capture = &mut self.captures[capture];
+        if let Some(socket) = capture.socket.take() {
             self.gone.add(&socket.counters());
         }
         if let Some(xdp) = &mut self.xdp {
-            xdp.release(ear.port.iface);
+            xdp.release(capture.port.iface);
         }
-        ear.promiscuous = None;
-        ear.fixed = None;
+        capture.promiscuous = None;
+        capture.disabled = None;
     }
 
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CaptureError>> {
@@ -364,7 +372,7 @@ impl Live {
         if self.more {
             return Poll::Ready(Ok(()));
         }
-        // All sources are asked, so that every one of them wakes this task.
+        // All sources are polled, so that each of them wakes this task.
         let mut woken = self.pause.as_mut().poll(cx).is_ready();
         if let Some(xdp) = &self.xdp {
             match xdp.poll_woken(cx) {
@@ -372,18 +380,18 @@ impl Live {
                 ready => woken |= ready.is_ready(),
             }
         }
-        for ear in &self.ears {
-            let Some(socket) = &ear.socket else { continue };
+        for capture in &self.captures {
+            let Some(socket) = &capture.socket else { continue };
             match socket.poll_woken(cx) {
-                Poll::Ready(Err(error)) => return fail(ear.port.iface.as_str(), error),
+                Poll::Ready(Err(error)) => return fail(capture.port.iface.as_str(), error),
                 ready => woken |= ready.is_ready(),
             }
         }
-        let addresses = self.may_hear_of_addresses(Instant::now()).then_some(&mut self.addresses);
-        for told in [Some(&mut self.links), addresses].into_iter().flatten() {
-            match told.as_ref().map(|links| links.poll_woken(cx)) {
-                // Without the kernel's word a change is found by looking.
-                Some(Poll::Ready(Err(_))) => (*told, woken) = (None, true),
+        let addresses = self.may_take_address_changes(Instant::now()).then_some(&mut self.addresses);
+        for monitor in [Some(&mut self.links), addresses].into_iter().flatten() {
+            match monitor.as_ref().map(|links| links.poll_woken(cx)) {
+                // Without notifications, changes are found by polling.
+                Some(Poll::Ready(Err(_))) => (*monitor, woken) = (None, true),
                 Some(ready) => woken |= ready.is_ready(),
                 None => {}
             }
@@ -392,7 +400,7 @@ impl Live {
     }
 }
 
-/// The XDP programs, unless packet sockets were asked for or have to do.
+/// Loads the XDP programs; `None` when packet sockets were requested or are the fallback.
 fn load(ports: &[Port], options: &Options, notes: &mut Vec<String>) -> Result<Option<Xdp>, CaptureError> {
     if options.method == Method::Packet {
         return Ok(None);
@@ -407,18 +415,18 @@ fn load(ports: &[Port], options: &Options, notes: &mut Vec<String>) -> Result<Op
     }
 }
 
-/// Attaches to the interface that bears the port's name, and holds it as its role wants. All of it or nothing.
-fn hold(
+/// Attaches to the interface with the port's name and configures it for the port's role; undoes everything on an error.
+fn open_port(
     mut xdp: Option<&mut Xdp>,
     port: Port,
     options: &Options,
     notes: &mut Vec<String>,
-) -> Result<Hold, CaptureError> {
+) -> Result<Attachment, CaptureError> {
     let index = iface::index(port.iface)?;
     let (mode, socket) = attach(xdp.as_deref_mut(), port, index, options, notes)?;
     let promiscuous = match port.role {
-        Role::Host => None,
-        Role::Mirror => match Promiscuous::hold(port.iface, index) {
+        PortRole::Host => None,
+        PortRole::Mirror => match Promiscuous::hold(port.iface, index) {
             Ok(held) => Some(held),
             Err(error) => {
                 if let Some(xdp) = xdp {
@@ -428,8 +436,8 @@ fn hold(
             }
         },
     };
-    let fixed = offloads(port.iface, index, mode, options, notes);
-    Ok(Hold { index, mode, socket, promiscuous, fixed })
+    let disabled = nic::offloads(port.iface, index, mode, options, notes);
+    Ok(Attachment { index, mode, socket, promiscuous, disabled })
 }
 
 fn attach(
@@ -463,28 +471,4 @@ fn attach(
         }
     }
     Ok((Mode::Packet, Some(PacketSocket::open(port, index, options)?)))
-}
-
-/// Offloads that change what is heard: named with what mends them, and switched off where the owner asked for it.
-fn offloads(iface: Iface, index: u32, mode: Mode, options: &Options, notes: &mut Vec<String>) -> Option<Fixed> {
-    let matters = |offload: &Offload| mode != Mode::Packet || offload.matters_to_sockets();
-    let mut active: Vec<_> = nic::active(iface).into_iter().filter(matters).collect();
-    let mut fixed = None;
-    if options.fix_nic && !active.is_empty() {
-        match Fixed::new(iface, index, &active) {
-            Ok((switched, stuck)) => {
-                let mended: Vec<_> = active.iter().filter(|offload| !stuck.contains(offload)).collect();
-                notes.extend(
-                    mended.iter().map(|offload| format!("{iface}: done until the end: `{}`", offload.mend(iface))),
-                );
-                fixed = Some(switched);
-                active = stuck;
-            }
-            Err(error) => notes.push(format!("{iface}: offloads cannot be switched: {error}")),
-        }
-    }
-    notes.extend(
-        active.iter().map(|offload| format!("{iface}: {}; `{}` mends it", offload.effect, offload.mend(iface))),
-    );
-    fixed
 }

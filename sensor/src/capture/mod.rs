@@ -1,46 +1,46 @@
-//! Frames from XDP, a packet socket or a capture file: three sources, one classifier, one [`sensor_core::types::Frame`].
-//! Nothing here reads what a frame's body says.
+//! Frames from XDP, a packet socket or a capture file: three sources with one classifier, which all yield
+//! [`sensor_core::types::Frame`]. Frame bodies are not parsed here.
 //!
-//! Live capture gives every port one of three modes. XDP in the driver is the fastest; the generic mode works on
-//! every interface of a kernel since 5.18; the packet socket works everywhere, and costs a copy of each frame.
+//! Each port of a live capture has one of three modes. XDP in the driver is the fastest, generic XDP works on every
+//! interface since Linux 5.18, and a packet socket works everywhere but copies each frame.
 
-// Reading order.
-/// What can go wrong with a live capture.
+// In reading order.
+/// Errors of a live capture.
 pub mod error;
-/// The BPF program's own log lines.
+/// Log lines of the BPF program.
 #[cfg(feature = "bpflog")]
 pub mod bpflog;
 /// Capture files.
 pub mod file;
-/// What `sensor doctor` asks the kernel.
+/// Checks for `sensor doctor`.
 pub mod doctor;
-/// From bytes to a frame: classified, sieved, handed on.
+/// Classifies captured bytes and makes frames of them.
 pub mod harvest;
-/// Facts about this machine's interfaces.
+/// Properties of this machine's interfaces.
 pub mod iface;
-/// All live ports together, as the loop uses them.
+/// Live capture on several ports.
 pub mod live;
 /// Offloads of the network card.
 pub mod nic;
 /// The packet socket, for interfaces without XDP.
 pub mod packet;
-/// Who sent frames of any kind, read from the kernel in batches.
+/// Stations that sent frames of any kind, read from the kernel's presence table.
 pub mod presence;
 /// Promiscuous mode.
 pub mod promisc;
-/// The kernel program's tables natively, for packet sockets and files.
+/// The XDP program's filters in user space, for packet sockets and files.
 pub mod sieve;
-/// Every frame of an interface as it is.
+/// All frames of an interface, unfiltered.
 pub mod tap;
-/// Which prefixes the kernel watches.
+/// The prefixes in which frames of any protocol are reported.
 pub mod watched;
-/// The XDP program: loaded, attached, its ring read.
+/// The XDP program: loading, attaching, reading its ring.
 pub mod xdp;
 
-/// The life of one port.
+/// The states of one port and their changes.
 pub mod port_life;
-/// How often a port may say something.
+/// Rate limit on the messages about a port.
 mod port_lines;
 
-/// How ports are opened, and what is told of them.
+/// Options and status of ports.
 pub mod options;

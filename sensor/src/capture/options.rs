@@ -1,34 +1,35 @@
-//! How ports are opened, and what is told of them.
+//! Options with which ports are opened, and the status of open ports.
 
-use crate::capture::port_life::Hearing;
+use crate::capture::port_life::CaptureState;
 use sensor_core::types::Iface;
 use sensor_ebpf::abi::{Class, Counters};
 use std::time::Duration;
 
-/// What a port is for.
+/// The role of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The box lives on it: frames always pass.
+pub enum PortRole {
+    /// The machine itself uses the port: frames always pass.
     Host,
-    /// It only receives copies: XDP drops frames after the harvest, and the port is promiscuous.
+    /// The port only receives copies of frames: XDP drops them after the harvest, and the port is promiscuous.
     Mirror,
 }
 
-/// How the user asked to capture.
+/// The capture method that the user chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Method {
-    /// The best that works: driver, then generic, then packet.
+    /// The first that works of driver, generic and packet.
     #[default]
     Auto,
     /// XDP in the driver, or an error.
     Driver,
-    /// XDP in the network stack, or an error. It does not touch the driver, some of which reset on an attach.
+    /// XDP in the network stack (generic), or an error. The driver is not involved: some reset when a program is
+    /// attached.
     Generic,
     /// A packet socket.
     Packet,
 }
 
-/// How a port is captured.
+/// The mode in which a port captures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// XDP in the driver.
@@ -40,7 +41,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The mode in notes and status lines.
+    /// The mode's name in messages and status output.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Driver => "driver",
@@ -55,25 +56,25 @@ impl Mode {
 pub struct Port {
     /// Its interface.
     pub iface: Iface,
-    /// What it is for.
-    pub role: Role,
+    /// Its role.
+    pub role: PortRole,
 }
 
-/// How to capture.
+/// Options of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Which mode.
+    /// The capture method.
     pub method: Method,
-    /// Size of the ring buffer, bytes; rounded up to a power of two of at least a page. A packet socket's receive
+    /// Size of the ring buffer in bytes, rounded up to a power of two of at least a page. A packet socket's receive
     /// buffer has the same size.
     pub ring_bytes: u32,
-    /// How often the kernel tells an unchanged claim again; rounded to seconds, zero tells every frame.
-    /// Packet sockets do so every ten seconds at the latest.
+    /// Interval after which a repeated claim is reported again, in whole seconds; zero reports every frame. For packet
+    /// sockets it is ten seconds at most.
     pub refresh: Duration,
-    /// Whether a station that says too much loses its surplus. Not where so much was asked for: one proxy may answer a
-    /// sweep for everybody.
+    /// Whether the frames of each station are rate-limited. Off for a scan: a single proxy may answer for all
+    /// addresses.
     pub policing: bool,
-    /// Whether offloads that change what is heard are switched off for as long as the capture lives.
+    /// Whether offloads that change captured frames are switched off while the capture runs.
     pub fix_nic: bool,
 }
 
@@ -84,32 +85,32 @@ impl Default for Options {
     }
 }
 
-/// A port as it is captured.
+/// Status of a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortStatus {
     /// Its interface.
     pub iface: Iface,
-    /// What it is for.
-    pub role: Role,
-    /// How its frames are read.
+    /// Its role.
+    pub role: PortRole,
+    /// The mode in which it captures.
     pub mode: Mode,
     /// Whether this capture holds it in promiscuous mode.
     pub promiscuous: bool,
-    /// Whether it hears.
-    pub hearing: Hearing,
-    /// Frames that its packet socket had no room for since it was attached last.
+    /// Whether it receives frames.
+    pub state: CaptureState,
+    /// Frames that its full packet socket dropped since it was last attached.
     pub socket_full: u64,
 }
 
-/// What was counted, to the last frame and by who counted it.
+/// Counters of a capture, by where they were counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
-    /// Over everything: see [`Live::counters`].
+    /// The sum of all: see [`crate::capture::live::Live::counters`].
     pub total: Counters,
     /// The XDP program's counters of each CPU, in the order of their numbers; empty without XDP.
     pub cpus: Vec<Counters>,
-    /// Records of the ring that could not be delivered, by class: counted as lost in `total`, and as passed in `cpus`.
+    /// Ring records that could not be delivered, by class; counted as lost in `total` and as passed in `cpus`.
     pub undeliverable: [u64; Class::COUNT],
-    /// Frames that packet sockets had no room for, of those that were closed as well.
+    /// Frames that full packet sockets dropped, including closed sockets.
     pub socket_full: u64,
 }

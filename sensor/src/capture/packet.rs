@@ -1,7 +1,7 @@
-//! Capture by a packet socket (packet(7)): for kernels whose XDP cannot be used, and when asked for.
+//! Capture by a packet socket (packet(7)), on request and where XDP cannot be used.
 //!
-//! The kernel takes the outer VLAN tag out of the frame and tells it beside it; it is put back, so that the
-//! classifier sees the frame as it was on the wire.
+//! The kernel removes the outer VLAN tag and passes it as auxiliary data. The tag is put back, so that the classifier
+//! reads the frame as it was on the wire.
 
 use std::io;
 use std::mem;
@@ -16,7 +16,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::capture::error::{Capability, CaptureError};
 use crate::capture::harvest::harvest;
-use crate::capture::options::{Options, Port, Role};
+use crate::capture::options::{Options, Port, PortRole};
 use crate::capture::sieve::Sieve;
 use crate::capture::watched::Watched;
 use crate::capture::xdp::seed;
@@ -24,13 +24,13 @@ use crate::clock::Clock;
 use crate::system::socket::{set_option, socket};
 use sensor_core::types::{Frame, Iface, Segment, Timestamp};
 
-/// One port's socket.
+/// The packet socket of a port.
 pub(super) struct PacketSocket {
     iface: Iface,
     socket: AsyncFd<OwnedFd>,
-    batch: Box<Batch>,
+    batch: Box<ReceiveBatch>,
     sieve: Sieve,
-    /// Frames that the kernel dropped for want of room: asking for them sets its count back.
+    /// Frames that the kernel dropped because the buffer was full. Reading the kernel's counter resets it.
     dropped: AtomicU64,
 }
 
@@ -39,15 +39,15 @@ impl PacketSocket {
         let Port { iface, role } = port;
         CaptureError::require("a packet socket", &Capability::PACKET)?;
         let fail = |call| move |source| CaptureError::of_call(iface.as_str(), call, &Capability::PACKET, source);
-        // Protocol 0 first: nothing of another interface comes in before the bind.
+        // Protocol 0 first, so that no frame of another interface is received before the bind.
         let socket =
             socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0).map_err(fail("a packet socket"))?;
         set_option(&socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, &1_i32).map_err(fail("PACKET_AUXDATA"))?;
         set_option(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32).map_err(fail("SO_TIMESTAMPNS"))?;
-        // Linux 4.20; before it every outgoing frame is looked at and left out here.
+        // Since Linux 4.20; before, outgoing frames are received and ignored here.
         drop(set_option(&socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32));
         let buffer = i32::try_from(options.ring_bytes).unwrap_or(i32::MAX);
-        // Beyond the system's limit (net.core.rmem_max) only with CAP_NET_ADMIN; else as large as is allowed.
+        // More than net.core.rmem_max needs CAP_NET_ADMIN; without it the buffer is as large as allowed.
         if set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &buffer).is_err() {
             drop(set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, &buffer));
         }
@@ -60,29 +60,29 @@ impl PacketSocket {
                 source: io::Error::other(error.to_string()),
             }
         })?;
-        let sieve = Sieve::of_port(role == Role::Mirror, seed(), options);
-        Ok(Self { iface, socket, batch: Batch::new(), sieve, dropped: AtomicU64::new(0) })
+        let sieve = Sieve::of_port(role == PortRole::Mirror, seed(), options);
+        Ok(Self { iface, socket, batch: ReceiveBatch::new(), sieve, dropped: AtomicU64::new(0) })
     }
 
-    /// Whom to hear besides the senders of harvested protocols.
+    /// Sets the watched prefixes and the sensor's own addresses.
     pub(super) fn watch(&mut self, watched: &[Watched], own: &[[u64; 2]]) {
         self.sieve.watch(self.iface, watched, own);
     }
 
-    /// An address is about to be asked: see [`Sieve::forget`].
+    /// To be called before an address is probed: see [`Sieve::forget`].
     pub(super) fn forget(&mut self, segment: Segment, ip: IpAddr) {
         self.sieve.forget(segment, ip);
     }
 
-    /// Ready when frames are waiting. The readiness is taken: the caller drains.
+    /// Ready when frames are waiting. Clears the readiness, so the caller must drain the socket.
     pub(super) fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
     }
 
-    /// Hands up to `frames_max` frames to the classifier, and what is harvested on; answers how many it took.
+    /// Classifies up to `frames_max` frames and passes the harvested ones to `sink`. Returns how many were received.
     pub(super) fn drain(&mut self, frames_max: usize, sink: &mut dyn FnMut(Frame<'_>)) -> Result<usize, CaptureError> {
         let Self { iface, socket, batch, sieve, .. } = self;
-        // One reading for all that waited, as the program reads its clock once a jiffy.
+        // One clock reading for the whole batch: the XDP program's clock advances once a jiffy.
         sieve.set_boot_ns(Clock::new().boot_ns());
         receive(*iface, socket.get_ref(), batch, frames_max, &mut |received| {
             let Received { bytes, wire_len, at } = received;
@@ -90,7 +90,7 @@ impl PacketSocket {
         })
     }
 
-    /// Hands up to `frames_max` frames on as they were received; answers how many it took.
+    /// Passes up to `frames_max` frames to `sink` unfiltered. Returns how many were received.
     pub(super) fn drain_raw(
         &mut self,
         frames_max: usize,
@@ -99,7 +99,7 @@ impl PacketSocket {
         receive(self.iface, self.socket.get_ref(), &mut self.batch, frames_max, sink)
     }
 
-    /// Whether its interface is still there. Removal is told by no error: the socket only loses its binding.
+    /// Whether its interface still exists. On removal the socket reports no error, but loses its binding.
     pub(super) fn is_bound(&self) -> bool {
         // SAFETY: the struct is made of integers, for which zeros are a value.
         let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
@@ -109,13 +109,13 @@ impl PacketSocket {
         result == 0 && address.sll_ifindex > 0
     }
 
-    /// Frames that the kernel dropped for want of room.
+    /// Frames that the kernel dropped because the buffer was full.
     pub(super) fn dropped(&self) -> u64 {
         self.counters().lost[Class::Other as usize] - self.sieve.counters.lost[Class::Other as usize]
     }
 
-    /// Counters of this socket. What the kernel dropped for want of room is lost before it had a class, and counted
-    /// under `Other`.
+    /// Counters of this socket. Frames dropped by the kernel were never classified; they count as lost of class
+    /// `Other`.
     pub(super) fn counters(&self) -> Counters {
         let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
         let mut len = mem::size_of_val(&statistics) as libc::socklen_t;
@@ -129,7 +129,7 @@ impl PacketSocket {
                 &raw mut len,
             )
         };
-        // The kernel starts again at zero with each answer.
+        // Reading the statistics resets the kernel's counter.
         let new = if result == 0 { u64::from(statistics.tp_drops) } else { 0 };
         let mut counters = self.sieve.counters;
         counters.lost[Class::Other as usize] += self.dropped.fetch_add(new, Ordering::Relaxed) + new;
@@ -137,11 +137,11 @@ impl PacketSocket {
     }
 }
 
-/// Hands up to `frames_max` frames on; answers how many it took, those that this box sent among them.
+/// Passes up to `frames_max` frames to `sink`. Returns how many were received, including those that this machine sent.
 fn receive(
     iface: Iface,
     socket: &OwnedFd,
-    batch: &mut Batch,
+    batch: &mut ReceiveBatch,
     frames_max: usize,
     sink: &mut dyn FnMut(Received<'_>),
 ) -> Result<usize, CaptureError> {
@@ -151,7 +151,7 @@ fn receive(
             Ok(got) => got,
             Err(error) => match error.raw_os_error() {
                 Some(libc::EINTR) => continue,
-                // Told once when the interface goes down; it may come up again, and the socket with it.
+                // Reported once when the interface goes down; the socket works again when it is up.
                 Some(libc::ENETDOWN) => continue,
                 Some(libc::EAGAIN) => break,
                 _ => {
@@ -189,17 +189,17 @@ fn bind(socket: &OwnedFd, index: u32) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Frames taken by one system call.
+/// Maximum number of frames received by one system call.
 const SLOTS: usize = 64;
-/// Room for a VLAN tag to be put back.
+/// Space in bytes for the VLAN tag that is put back.
 const TAG: usize = 4;
-/// More of a frame than is ever harvested is not copied.
+/// Bytes of a frame that are copied; the classifier needs no more.
 const SNAP: usize = FRAME_MAX;
-/// Room for a `timespec` and a `tpacket_auxdata` with their heads.
+/// Space in bytes for a `timespec` and a `tpacket_auxdata` with their headers.
 const CONTROL: usize = 128;
 
 /// The buffers of one `recvmmsg`.
-struct Batch {
+struct ReceiveBatch {
     frames: [[u8; TAG + SNAP]; SLOTS],
     controls: [Control; SLOTS],
     addresses: [libc::sockaddr_ll; SLOTS],
@@ -210,20 +210,20 @@ struct Batch {
 #[repr(C, align(16))]
 struct Control([u8; CONTROL]);
 
-/// A frame as it was on the wire, as far as it was copied.
+/// A frame as it was on the wire, truncated to [`SNAP`].
 pub(super) struct Received<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) wire_len: usize,
     pub(super) at: Timestamp,
 }
 
-impl Batch {
+impl ReceiveBatch {
     fn new() -> Box<Self> {
         // SAFETY: every field is made of integers, for which zeros are a value.
         unsafe { Box::<Self>::new_zeroed().assume_init() }
     }
 
-    /// Receives up to `frames_max` frames; answers how many.
+    /// Receives up to `frames_max` frames. Returns how many.
     fn receive(&mut self, socket: &OwnedFd, frames_max: usize) -> io::Result<usize> {
         // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
         let (mut messages, mut parts): ([libc::mmsghdr; SLOTS], [libc::iovec; SLOTS]) = unsafe { mem::zeroed() };
@@ -240,7 +240,7 @@ impl Batch {
             head.msg_controllen = CONTROL as _;
         }
         let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
-        // SAFETY: the first `slots` heads point to buffers of the lengths they state, all of which outlive the call.
+        // SAFETY: the first `slots` headers point to buffers of the stated lengths, all of which outlive the call.
         let got = unsafe {
             libc::recvmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), slots as _, flags as _, std::ptr::null_mut())
         };
@@ -253,17 +253,17 @@ impl Batch {
         Ok(got)
     }
 
-    /// A received frame as it was on the wire; `None` for one that this box sent.
+    /// A received frame as it was on the wire; `None` when this machine sent it.
     fn frame(&mut self, slot: usize) -> Option<Received<'_>> {
         if self.addresses[slot].sll_pkttype == libc::PACKET_OUTGOING {
             return None;
         }
         let (wire_len, control_len) = self.lens[slot];
-        let beside = Beside::parse(&self.controls[slot].0[..control_len]);
-        let at = beside.at.unwrap_or_else(|| Clock::new().now());
+        let aux = AuxData::parse(&self.controls[slot].0[..control_len]);
+        let at = aux.at.unwrap_or_else(|| Clock::new().now());
         let frame = &mut self.frames[slot];
         let end = TAG + wire_len.min(SNAP);
-        match beside.tag {
+        match aux.tag {
             Some(tag) if wire_len >= 12 => {
                 frame.copy_within(TAG..TAG + 12, 0);
                 frame[12..16].copy_from_slice(&tag);
@@ -274,20 +274,20 @@ impl Batch {
     }
 }
 
-/// What the kernel tells beside a frame.
+/// Auxiliary data of a frame: receive time and VLAN tag.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Beside {
+struct AuxData {
     at: Option<Timestamp>,
-    /// The tag that was taken out, as it stood in the frame.
+    /// The removed VLAN tag, in wire format.
     tag: Option<[u8; 4]>,
 }
 
-/// A control message's head: length, level, type.
+/// Size of a control message header: length, level, type.
 const HEAD: usize = mem::size_of::<libc::cmsghdr>();
 
-impl Beside {
+impl AuxData {
     fn parse(mut control: &[u8]) -> Self {
-        let mut beside = Self::default();
+        let mut aux = Self::default();
         while let Some(head) = control.get(..HEAD) {
             let len = usize::from_ne_bytes(take(head, 0));
             let (level, kind) = (i32::from_ne_bytes(take(head, HEAD - 8)), i32::from_ne_bytes(take(head, HEAD - 4)));
@@ -295,14 +295,14 @@ impl Beside {
             match (level, kind) {
                 (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) if data.len() == 16 => {
                     let (s, ns) = (i64::from_ne_bytes(take(data, 0)), i64::from_ne_bytes(take(data, 8)));
-                    beside.at = Some(Timestamp::from_nanos(s.saturating_mul(1_000_000_000).saturating_add(ns)));
+                    aux.at = Some(Timestamp::from_nanos(s.saturating_mul(1_000_000_000).saturating_add(ns)));
                 }
-                (libc::SOL_PACKET, libc::PACKET_AUXDATA) => beside.tag = tag(data),
+                (libc::SOL_PACKET, libc::PACKET_AUXDATA) => aux.tag = tag(data),
                 _ => {}
             }
             control = control.get(len.next_multiple_of(mem::align_of::<usize>())..).unwrap_or_default();
         }
-        beside
+        aux
     }
 }
 
@@ -340,16 +340,16 @@ mod tests {
     }
 
     #[test]
-    fn a_stripped_tag_is_told_beside_the_frame() {
+    fn a_stripped_tag_is_read_from_the_auxiliary_data() {
         check(0, None);
         check(libc::TP_STATUS_VLAN_VALID, Some([0x81, 0, 0, 100]));
         check(libc::TP_STATUS_VLAN_VALID | libc::TP_STATUS_VLAN_TPID_VALID, Some([0x88, 0xa8, 0, 100]));
     }
 
     #[test]
-    fn control_messages_that_make_no_sense_say_nothing() {
-        assert_eq!(Beside::parse(&[0; 64]), Beside::default());
-        assert_eq!(Beside::parse(&[0xff; 64]), Beside::default());
-        assert_eq!(Beside::parse(&[1, 2, 3]), Beside::default());
+    fn malformed_control_messages_are_ignored() {
+        assert_eq!(AuxData::parse(&[0; 64]), AuxData::default());
+        assert_eq!(AuxData::parse(&[0xff; 64]), AuxData::default());
+        assert_eq!(AuxData::parse(&[1, 2, 3]), AuxData::default());
     }
 }

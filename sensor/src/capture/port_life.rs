@@ -1,10 +1,11 @@
-//! The life of one port: when its interface goes, comes back, changes its name or falls silent, what is to be done about
-//! it and what is said. Pure: time and the look of the world are arguments, the deeds are [`crate::capture::live`]'s.
+//! State machine of one port: decides what to do and what to report when its interface is removed, comes back, is
+//! renamed or goes down. Pure: time and the interfaces' states are arguments, and [`crate::capture::live`] acts on the
+//! decisions.
 //!
-//! **The rule of names.** A port is the interface that bears its configured name. Renamed, the interface stays the port
-//! and is heard under the configured name, until another interface bears that name: then that one is the port.
+//! **Names.** A port is the interface with the configured name. When that interface is renamed, it stays the port, and
+//! its frames keep the configured name, until another interface gets that name: then that one is the port.
 
-use crate::capture::port_lines::{Kind, Lines};
+use crate::capture::port_lines::{LineKind, LineLimiter};
 use std::fmt;
 use std::time::Duration;
 
@@ -12,27 +13,27 @@ use tokio::time::Instant;
 
 use sensor_core::types::Iface;
 
-/// A port that hears nothing for so long is blind, and the sensor says so.
+/// A port that is inactive for so long is reported as blind.
 pub const BLIND_AFTER: Duration = Duration::from_secs(60);
-/// The first pause after an attach that failed; each further one is twice as long.
+/// Pause after the first failed attempt to attach; each further one is twice as long.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 /// The longest pause.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
-/// Why a port is deaf.
+/// Why a port is inactive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum InactiveReason {
     /// The interface is administratively down.
     Down,
     /// The interface has no carrier.
     NoCarrier,
-    /// The interface is there, but cannot be attached to: the error.
+    /// The interface exists but cannot be attached to; the error.
     NotAttached(String),
-    /// There is no interface of that name.
+    /// There is no interface with the port's name.
     Removed,
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for InactiveReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Down => f.write_str("down"),
@@ -43,48 +44,48 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Whether a port hears.
+/// Whether a port receives frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hearing {
-    /// It hears nothing.
-    Deaf {
-        /// Since then.
+pub enum CaptureState {
+    /// It receives no frames.
+    Inactive {
+        /// Since when.
         since: Instant,
         /// Why.
-        reason: Reason,
+        reason: InactiveReason,
     },
-    /// It hears.
-    Hears {
-        /// Since then.
+    /// It receives frames.
+    Active {
+        /// Since when.
         since: Instant,
     },
 }
 
-/// What a port has to say.
+/// A change that a port reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
-    /// An interface of this box has other addresses.
+pub enum PortChange {
+    /// The addresses of this machine's interfaces changed.
     Addresses,
-    /// It has been deaf for [`BLIND_AFTER`]; told once for each time it is.
+    /// The port has been inactive for [`BLIND_AFTER`]; reported once per outage.
     Blind {
         /// The port.
         iface: Iface,
-        /// Deaf since then.
+        /// Since when it is inactive.
         since: Instant,
         /// Why.
-        reason: Reason,
+        reason: InactiveReason,
     },
-    /// For the operator: a change for the better, or a harmless one.
+    /// Message for the operator: an improvement or a harmless change.
     Info(String),
-    /// The port was attached anew: stations of this box may have changed with it.
+    /// The port was attached again: MACs of this machine may have changed.
     Renewed(Iface),
-    /// For the operator: a change for the worse.
+    /// Message for the operator: a change for the worse.
     Warning(String),
 }
 
-/// An interface as it looks now.
+/// Current state of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Link {
+pub(super) struct LinkState {
     /// The kernel's number for it.
     pub(super) index: u32,
     /// Its name.
@@ -95,64 +96,64 @@ pub(super) struct Link {
     pub(super) has_carrier: bool,
 }
 
-/// What a port sees of the world.
+/// The interfaces that matter to a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct View {
-    /// The interface that bears the port's name.
-    pub(super) named: Option<Link>,
-    /// The interface that the port is attached to, if it is still there and the attachment with it.
-    pub(super) held: Option<Link>,
+pub(super) struct PortView {
+    /// The interface with the port's name.
+    pub(super) named: Option<LinkState>,
+    /// The interface that the port is attached to, if interface and attachment still exist.
+    pub(super) held: Option<LinkState>,
 }
 
-/// What is to be done.
+/// What the caller must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Attach to the interface that bears the name, and say how it went.
+pub(super) enum PortAction {
+    /// Attach to the interface with the port's name, and report the result by `attached` or `failed`.
     Attach,
-    /// Let go of what is held.
+    /// Detach.
     Detach,
     /// Nothing.
     Stay,
 }
 
-/// One port's life.
+/// State machine of one port.
 #[derive(Debug)]
-pub(super) struct Life {
+pub(super) struct PortLife {
     name: Iface,
     /// The interface that it is attached to.
     held: Option<u32>,
-    /// The name of what it is attached to, as last said.
+    /// The last reported name of that interface.
     called: Iface,
-    hearing: Hearing,
-    is_blind_told: bool,
+    state: CaptureState,
+    is_blind_reported: bool,
     pause: Duration,
     try_at: Instant,
-    /// What the interface looked like when an attach failed last: only a change of that is worth hurrying for.
-    failed_on: Option<Link>,
-    lines: Lines,
-    news: Vec<News>,
+    /// State of the interface at the last failed attempt to attach; a change of it triggers the next attempt at once.
+    failed_on: Option<LinkState>,
+    limiter: LineLimiter,
+    changes: Vec<PortChange>,
 }
 
-impl Life {
-    /// A port that was just attached to the interface of this number.
+impl PortLife {
+    /// A port that was just attached to the interface with this number.
     pub(super) fn new(name: Iface, index: u32, now: Instant) -> Self {
         Self {
             name,
             held: Some(index),
             called: name,
-            hearing: Hearing::Hears { since: now },
-            is_blind_told: false,
+            state: CaptureState::Active { since: now },
+            is_blind_reported: false,
             pause: BACKOFF_MIN,
             try_at: now,
             failed_on: None,
-            lines: Lines::default(),
-            news: Vec::new(),
+            limiter: LineLimiter::default(),
+            changes: Vec::new(),
         }
     }
 
-    /// Whether it hears.
-    pub(super) fn hearing(&self) -> &Hearing {
-        &self.hearing
+    /// Whether it receives frames.
+    pub(super) fn state(&self) -> &CaptureState {
+        &self.state
     }
 
     /// The interface that it is attached to.
@@ -160,15 +161,15 @@ impl Life {
         self.held
     }
 
-    /// Weighs what it sees, and what is to be done about it. Whoever obeys `Detach` or `Attach` looks again.
-    pub(super) fn look(&mut self, view: View, now: Instant) -> Order {
+    /// Processes the interfaces' states and decides what to do. After `Detach` or `Attach` it is to be called again.
+    pub(super) fn look(&mut self, view: PortView, now: Instant) -> PortAction {
         let Some(index) = self.held else { return self.look_for(view.named, now) };
         let taken = view.named.is_some_and(|named| named.index != index);
         match view.held {
             Some(held) if !taken => {
                 self.note_name(held.name, now);
                 self.note_state(held, now);
-                Order::Stay
+                PortAction::Stay
             }
             _ => {
                 self.held = None;
@@ -176,57 +177,58 @@ impl Life {
                 self.try_at = now;
                 self.pause = BACKOFF_MIN;
                 self.failed_on = None;
-                Order::Detach
+                PortAction::Detach
             }
         }
     }
 
-    /// It was attached.
+    /// Notes that the port was attached.
     pub(super) fn attached(&mut self, index: u32) {
         self.held = Some(index);
         self.pause = BACKOFF_MIN;
         self.failed_on = None;
-        self.news.push(News::Renewed(self.name));
+        self.changes.push(PortChange::Renewed(self.name));
     }
 
-    /// It could not be attached to what looked so.
-    pub(super) fn failed(&mut self, on: Link, error: String, now: Instant) {
+    /// Notes that attaching to the interface in this state failed.
+    pub(super) fn failed(&mut self, on: LinkState, error: String, now: Instant) {
         self.failed_on = Some(on);
         self.try_at = now + self.pause;
         self.pause = (self.pause * 2).min(BACKOFF_MAX);
-        self.deafen(Reason::NotAttached(error), now);
+        self.set_inactive(InactiveReason::NotAttached(error), now);
     }
 
-    /// What there is to say since the last call.
-    pub(super) fn take_news(&mut self, now: Instant, out: &mut Vec<News>) {
-        if let Hearing::Deaf { since, reason } = &self.hearing
-            && !self.is_blind_told
+    /// Appends the changes since the last call.
+    pub(super) fn take_changes(&mut self, now: Instant, out: &mut Vec<PortChange>) {
+        if let CaptureState::Inactive { since, reason } = &self.state
+            && !self.is_blind_reported
             && now.duration_since(*since) >= BLIND_AFTER
         {
-            self.is_blind_told = true;
-            self.news.push(News::Blind { iface: self.name, since: *since, reason: reason.clone() });
+            self.is_blind_reported = true;
+            self.changes.push(PortChange::Blind { iface: self.name, since: *since, reason: reason.clone() });
         }
-        if let Some(more) = self.lines.held_back(now) {
-            let state = match &self.hearing {
-                Hearing::Deaf { reason, .. } => format!("deaf ({reason})"),
-                Hearing::Hears { .. } => "hearing".to_owned(),
+        if let Some(more) = self.limiter.held_back(now) {
+            let state = match &self.state {
+                CaptureState::Inactive { reason, .. } => format!("deaf ({reason})"),
+                CaptureState::Active { .. } => "hearing".to_owned(),
             };
-            self.news.push(News::Info(format!("{}: {more} more changes; it is {state} now", self.name)));
+            self.changes.push(PortChange::Info(format!("{}: {more} more changes; it is {state} now", self.name)));
         }
-        out.append(&mut self.news);
+        out.append(&mut self.changes);
     }
 
-    fn look_for(&mut self, named: Option<Link>, now: Instant) -> Order {
+    fn look_for(&mut self, named: Option<LinkState>, now: Instant) -> PortAction {
         match named {
-            None => self.deafen(Reason::Removed, now),
-            Some(link) if !link.is_up => self.deafen(Reason::Down, now),
-            // An attach changes flags itself, so that a message about the link alone is no reason to hurry.
+            None => self.set_inactive(InactiveReason::Removed, now),
+            Some(link) if !link.is_up => self.set_inactive(InactiveReason::Down, now),
+            // An attempt to attach changes the link itself and causes a notification, which must not trigger the next
+            // attempt.
             Some(link) if now >= self.try_at || self.failed_on.is_none_or(|failed| failed != link) => {
-                return Order::Attach;
+                return PortAction::Attach;
             }
             Some(_) => {}
         }
-        Order::Stay
+        PortAction::Stay
     }
 
     fn note_name(&mut self, name: Iface, now: Instant) {
@@ -238,47 +240,47 @@ impl Life {
         } else {
             format!("{} is called {name} now; it is still heard as {}", self.name, self.name)
         };
-        self.say(Kind::Name, News::Info(text), now);
+        self.report(LineKind::Name, PortChange::Info(text), now);
     }
 
-    fn note_state(&mut self, held: Link, now: Instant) {
+    fn note_state(&mut self, held: LinkState, now: Instant) {
         match held {
-            Link { is_up: false, .. } => self.deafen(Reason::Down, now),
-            Link { has_carrier: false, .. } => self.deafen(Reason::NoCarrier, now),
-            _ => self.hear(now),
+            LinkState { is_up: false, .. } => self.set_inactive(InactiveReason::Down, now),
+            LinkState { has_carrier: false, .. } => self.set_inactive(InactiveReason::NoCarrier, now),
+            _ => self.set_active(now),
         }
     }
 
-    fn hear(&mut self, now: Instant) {
-        let Hearing::Deaf { since, .. } = self.hearing else { return };
-        self.hearing = Hearing::Hears { since: now };
+    fn set_active(&mut self, now: Instant) {
+        let CaptureState::Inactive { since, .. } = self.state else { return };
+        self.state = CaptureState::Active { since: now };
         let deaf_s = now.duration_since(since).as_secs();
-        let news = News::Info(format!("{} hears again; it was deaf for {deaf_s} s", self.name));
-        // Whoever was told that the port is blind is told of the end.
-        let kind = if std::mem::take(&mut self.is_blind_told) { Kind::Sight } else { Kind::Hear };
-        self.say(kind, news, now);
+        let change = PortChange::Info(format!("{} hears again; it was deaf for {deaf_s} s", self.name));
+        // The end of a reported outage has a rate limit of its own, so that it is not held back.
+        let kind = if std::mem::take(&mut self.is_blind_reported) { LineKind::AfterBlind } else { LineKind::Active };
+        self.report(kind, change, now);
     }
 
-    fn deafen(&mut self, reason: Reason, now: Instant) {
-        let since = match &self.hearing {
-            Hearing::Deaf { reason: known, .. } if *known == reason => return,
-            Hearing::Deaf { since, .. } => *since,
-            Hearing::Hears { .. } => now,
+    fn set_inactive(&mut self, reason: InactiveReason, now: Instant) {
+        let since = match &self.state {
+            CaptureState::Inactive { reason: known, .. } if *known == reason => return,
+            CaptureState::Inactive { since, .. } => *since,
+            CaptureState::Active { .. } => now,
         };
         let name = self.name;
         let (kind, text) = match &reason {
-            Reason::Down => (Kind::Down, format!("{name} is down: nothing is heard there until it is up")),
-            Reason::NoCarrier => (Kind::Carrier, format!("{name} has no carrier: nothing is heard there")),
-            Reason::NotAttached(error) => (Kind::Attach, format!("{error}; tried again within a minute")),
-            Reason::Removed => (Kind::Removed, format!("{name} was removed: waiting for it to come back")),
+            InactiveReason::Down => (LineKind::Down, format!("{name} is down: nothing is heard there until it is up")),
+            InactiveReason::NoCarrier => (LineKind::Carrier, format!("{name} has no carrier: nothing is heard there")),
+            InactiveReason::NotAttached(error) => (LineKind::Attach, format!("{error}; tried again within a minute")),
+            InactiveReason::Removed => (LineKind::Removed, format!("{name} was removed: waiting for it to come back")),
         };
-        self.hearing = Hearing::Deaf { since, reason };
-        self.say(kind, News::Warning(text), now);
+        self.state = CaptureState::Inactive { since, reason };
+        self.report(kind, PortChange::Warning(text), now);
     }
 
-    fn say(&mut self, kind: Kind, news: News, now: Instant) {
-        if self.lines.may_say(kind, now) {
-            self.news.push(news);
+    fn report(&mut self, kind: LineKind, change: PortChange, now: Instant) {
+        if self.limiter.may_log(kind, now) {
+            self.changes.push(change);
         }
     }
 }
@@ -291,20 +293,20 @@ mod tests {
         Iface::new(text).expect("a name")
     }
 
-    fn link(index: u32, text: &str) -> Link {
-        Link { index, name: name(text), is_up: true, has_carrier: true }
+    fn link(index: u32, text: &str) -> LinkState {
+        LinkState { index, name: name(text), is_up: true, has_carrier: true }
     }
 
-    /// A port `eth1` on interface 3, and the clock.
-    struct Story {
-        life: Life,
+    /// A port `eth1` on interface 3, and its clock.
+    struct PortHarness {
+        life: PortLife,
         now: Instant,
     }
 
-    impl Story {
+    impl PortHarness {
         fn new() -> Self {
             let now = Instant::now();
-            Self { life: Life::new(name("eth1"), 3, now), now }
+            Self { life: PortLife::new(name("eth1"), 3, now), now }
         }
 
         fn after(&mut self, s: u64) -> &mut Self {
@@ -313,22 +315,22 @@ mod tests {
         }
 
         #[track_caller]
-        fn sees(&mut self, named: Option<Link>, held: Option<Link>, order: Order) -> &mut Self {
-            assert_eq!(self.life.look(View { named, held }, self.now), order);
+        fn sees(&mut self, named: Option<LinkState>, held: Option<LinkState>, order: PortAction) -> &mut Self {
+            assert_eq!(self.life.look(PortView { named, held }, self.now), order);
             self
         }
 
         #[track_caller]
         fn says(&mut self, expected: &[&str]) -> &mut Self {
-            let mut news = Vec::new();
-            self.life.take_news(self.now, &mut news);
-            let words = news.into_iter().map(|news| match news {
-                News::Blind { reason, since, .. } => {
+            let mut change = Vec::new();
+            self.life.take_changes(self.now, &mut change);
+            let words = change.into_iter().map(|change| match change {
+                PortChange::Blind { reason, since, .. } => {
                     format!("blind for {} s: {reason}", self.now.duration_since(since).as_secs())
                 }
-                News::Info(text) | News::Warning(text) => text,
-                News::Renewed(iface) => format!("{iface} renewed"),
-                News::Addresses => "other addresses".to_owned(),
+                PortChange::Info(text) | PortChange::Warning(text) => text,
+                PortChange::Renewed(iface) => format!("{iface} renewed"),
+                PortChange::Addresses => "other addresses".to_owned(),
             });
             assert_eq!(words.collect::<Vec<_>>(), expected);
             self
@@ -339,77 +341,77 @@ mod tests {
             self
         }
 
-        fn failed(&mut self, on: Link) -> &mut Self {
+        fn failed(&mut self, on: LinkState) -> &mut Self {
             self.life.failed(on, "eth1: no".to_owned(), self.now);
             self
         }
     }
 
     #[test]
-    fn removed_and_created_anew() {
+    fn a_removed_interface_is_attached_again_when_it_is_back() {
         let new = link(4, "eth1");
-        Story::new()
-            .sees(Some(link(3, "eth1")), Some(link(3, "eth1")), Order::Stay)
+        PortHarness::new()
+            .sees(Some(link(3, "eth1")), Some(link(3, "eth1")), PortAction::Stay)
             .says(&[])
-            .sees(None, None, Order::Detach)
-            .sees(None, None, Order::Stay)
+            .sees(None, None, PortAction::Detach)
+            .sees(None, None, PortAction::Stay)
             .says(&["eth1 was removed: waiting for it to come back"])
             .after(5)
-            .sees(Some(new), None, Order::Attach)
+            .sees(Some(new), None, PortAction::Attach)
             .attached(4)
-            .sees(Some(new), Some(new), Order::Stay)
+            .sees(Some(new), Some(new), PortAction::Stay)
             .says(&["eth1 renewed", "eth1 hears again; it was deaf for 5 s"]);
     }
 
     #[test]
-    fn a_port_that_comes_back_at_once_under_another_number() {
+    fn an_interface_that_is_replaced_at_once_is_attached_again() {
         let new = link(4, "eth1");
-        Story::new()
-            .sees(Some(new), None, Order::Detach)
-            .sees(Some(new), None, Order::Attach)
+        PortHarness::new()
+            .sees(Some(new), None, PortAction::Detach)
+            .sees(Some(new), None, PortAction::Attach)
             .attached(4)
-            .sees(Some(new), Some(new), Order::Stay)
+            .sees(Some(new), Some(new), PortAction::Stay)
             .says(&["eth1 renewed"]);
     }
 
     #[test]
-    fn renamed_it_is_held_until_another_bears_its_name() {
-        Story::new()
-            .sees(None, Some(link(3, "eth9")), Order::Stay)
+    fn a_renamed_interface_stays_the_port_until_another_gets_its_name() {
+        PortHarness::new()
+            .sees(None, Some(link(3, "eth9")), PortAction::Stay)
             .says(&["eth1 is called eth9 now; it is still heard as eth1"])
             .after(61)
-            .sees(Some(link(3, "eth1")), Some(link(3, "eth1")), Order::Stay)
+            .sees(Some(link(3, "eth1")), Some(link(3, "eth1")), PortAction::Stay)
             .says(&["eth1 has its name back"])
             .after(61)
-            .sees(None, Some(link(3, "eth9")), Order::Stay)
+            .sees(None, Some(link(3, "eth9")), PortAction::Stay)
             .says(&["eth1 is called eth9 now; it is still heard as eth1"])
-            .sees(Some(link(7, "eth1")), Some(link(3, "eth9")), Order::Detach)
-            .sees(Some(link(7, "eth1")), None, Order::Attach);
+            .sees(Some(link(7, "eth1")), Some(link(3, "eth9")), PortAction::Detach)
+            .sees(Some(link(7, "eth1")), None, PortAction::Attach);
     }
 
     #[test]
-    fn down_and_without_a_carrier_are_told_apart() {
-        let down = Link { is_up: false, has_carrier: false, ..link(3, "eth1") };
-        let dark = Link { has_carrier: false, ..link(3, "eth1") };
+    fn down_and_no_carrier_are_distinguished() {
+        let down = LinkState { is_up: false, has_carrier: false, ..link(3, "eth1") };
+        let dark = LinkState { has_carrier: false, ..link(3, "eth1") };
         let up = link(3, "eth1");
-        Story::new()
-            .sees(Some(down), Some(down), Order::Stay)
-            .sees(Some(down), Some(down), Order::Stay)
+        PortHarness::new()
+            .sees(Some(down), Some(down), PortAction::Stay)
+            .sees(Some(down), Some(down), PortAction::Stay)
             .says(&["eth1 is down: nothing is heard there until it is up"])
             .after(1)
-            .sees(Some(dark), Some(dark), Order::Stay)
+            .sees(Some(dark), Some(dark), PortAction::Stay)
             .says(&["eth1 has no carrier: nothing is heard there"])
             .after(1)
-            .sees(Some(up), Some(up), Order::Stay)
+            .sees(Some(up), Some(up), PortAction::Stay)
             .says(&["eth1 hears again; it was deaf for 2 s"]);
     }
 
     #[test]
-    fn blind_once_with_the_reason_and_since_when() {
-        let dark = Link { has_carrier: false, ..link(3, "eth1") };
+    fn an_outage_is_reported_as_blind_once() {
+        let dark = LinkState { has_carrier: false, ..link(3, "eth1") };
         let up = link(3, "eth1");
-        Story::new()
-            .sees(Some(dark), Some(dark), Order::Stay)
+        PortHarness::new()
+            .sees(Some(dark), Some(dark), PortAction::Stay)
             .says(&["eth1 has no carrier: nothing is heard there"])
             .after(59)
             .says(&[])
@@ -417,22 +419,22 @@ mod tests {
             .says(&["blind for 60 s: no carrier"])
             .after(600)
             .says(&[])
-            .sees(Some(up), Some(up), Order::Stay)
+            .sees(Some(up), Some(up), PortAction::Stay)
             .says(&["eth1 hears again; it was deaf for 660 s"])
-            .sees(Some(dark), Some(dark), Order::Stay)
+            .sees(Some(dark), Some(dark), PortAction::Stay)
             .after(60)
             .says(&["eth1 has no carrier: nothing is heard there", "blind for 60 s: no carrier"]);
     }
 
     #[test]
-    fn a_deafness_that_changes_its_reason_is_one() {
-        let down = Link { is_up: false, has_carrier: false, ..link(3, "eth1") };
-        Story::new()
-            .sees(Some(down), Some(down), Order::Stay)
+    fn an_outage_whose_reason_changes_is_one_outage() {
+        let down = LinkState { is_up: false, has_carrier: false, ..link(3, "eth1") };
+        PortHarness::new()
+            .sees(Some(down), Some(down), PortAction::Stay)
             .says(&["eth1 is down: nothing is heard there until it is up"])
             .after(40)
-            .sees(None, None, Order::Detach)
-            .sees(None, None, Order::Stay)
+            .sees(None, None, PortAction::Detach)
+            .sees(None, None, PortAction::Stay)
             .says(&["eth1 was removed: waiting for it to come back"])
             .after(20)
             .says(&["blind for 60 s: removed"]);
@@ -441,24 +443,24 @@ mod tests {
     #[test]
     fn the_pauses_between_attempts_double_up_to_a_minute() {
         let there = link(4, "eth1");
-        let mut story = Story::new();
-        story.sees(Some(there), None, Order::Detach).sees(Some(there), None, Order::Attach).failed(there);
+        let mut harness = PortHarness::new();
+        harness.sees(Some(there), None, PortAction::Detach).sees(Some(there), None, PortAction::Attach).failed(there);
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
-            story.after(pause - 1).sees(Some(there), None, Order::Stay);
-            story.after(1).sees(Some(there), None, Order::Attach).failed(there);
+            harness.after(pause - 1).sees(Some(there), None, PortAction::Stay);
+            harness.after(1).sees(Some(there), None, PortAction::Attach).failed(there);
         }
-        // It changed: at once.
-        story.sees(Some(link(5, "eth1")), None, Order::Attach);
+        // Its state changed: it is tried at once.
+        harness.sees(Some(link(5, "eth1")), None, PortAction::Attach);
     }
 
     #[test]
-    fn a_flapping_port_says_little_and_then_how_often() {
-        let (down, up) = (Link { is_up: false, has_carrier: false, ..link(3, "eth1") }, link(3, "eth1"));
-        let mut story = Story::new();
+    fn messages_about_a_flapping_port_are_limited_and_counted() {
+        let (down, up) = (LinkState { is_up: false, has_carrier: false, ..link(3, "eth1") }, link(3, "eth1"));
+        let mut harness = PortHarness::new();
         for _ in 0..100 {
-            story.sees(Some(down), Some(down), Order::Stay).sees(Some(up), Some(up), Order::Stay);
+            harness.sees(Some(down), Some(down), PortAction::Stay).sees(Some(up), Some(up), PortAction::Stay);
         }
-        story
+        harness
             .says(&["eth1 is down: nothing is heard there until it is up", "eth1 hears again; it was deaf for 0 s"])
             .after(60)
             .says(&["eth1: 198 more changes; it is hearing now"])

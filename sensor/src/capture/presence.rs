@@ -1,5 +1,6 @@
-//! Reads the kernel's presence tables, one a CPU: who sent anything since the last reading. They hold hashes; whose they
-//! are was told when each was news.
+//! Reads the XDP program's presence tables, one for each CPU: which stations sent frames since the last reading. The
+//! tables hold hashes; the stations they belong to are known from the frame that was delivered when each entry was
+//! made.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,29 +18,29 @@ use sensor_core::types::{Frame, Mac, Segment, Timestamp, is_forwarded};
 /// A station that sent frames of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// When it sent the last of them, to a tick of the table (32 ms to a third of a second).
+    /// When it sent the last of them, to a tick of the table (32 ms to 1/3 s).
     pub at: Timestamp,
-    /// Where.
+    /// Its segment.
     pub segment: Segment,
-    /// Who.
+    /// Its MAC.
     pub mac: Mac,
-    /// From which address.
+    /// The address that it sent from.
     pub ip: IpAddr,
-    /// How many since the reading before, at least.
+    /// Number of frames since the previous reading, at least.
     pub frames: u64,
-    /// Their bytes, at least.
+    /// Their length in bytes, at least.
     pub bytes: u64,
 }
 
-/// The tables, and whose their entries are.
-pub(super) struct Reader {
+/// The tables, and the stations that their entries belong to.
+pub(super) struct PresenceReader {
     table: MapData,
     clock: PerCpuArray<MapData, [u64; 2]>,
     keys: Keys,
     tick: Duration,
-    /// By bucket and fingerprint.
+    /// Stations by bucket and fingerprint.
     known: HashMap<(u32, u64), Known, foldhash::fast::RandomState>,
-    /// What was read last, and the time before: of each part, that of each CPU.
+    /// The tables as last read, and as read before that: for each part, the values of each CPU.
     values: Vec<Bucket>,
     before: Vec<Bucket>,
     cpus: usize,
@@ -49,22 +50,22 @@ struct Known {
     segment: Segment,
     mac: Mac,
     ip: IpAddr,
-    /// Of this reading.
+    /// Frames in the last reading.
     frames: u64,
     bytes: u64,
-    /// Ticks since the clock was read.
+    /// When it sent the last frame, in ticks relative to the reading of the clock.
     last: i64,
-    /// The reading in which its entry was there.
+    /// Number of the last reading in which it had an entry.
     reading: u64,
 }
 
-/// Names that are kept: as many as the table has entries, and those that were told since the last reading.
+/// Maximum number of known stations: those with an entry, and as many that were delivered since the last reading.
 const KNOWN_MAX: usize = 2 * BUCKETS * SLOTS;
-/// Parts in one call to the kernel.
+/// Parts read by one system call.
 const BATCH: usize = 4;
 
-impl Reader {
-    /// Fails where the system does not say how many CPUs it may have.
+impl PresenceReader {
+    /// Fails when the number of possible CPUs cannot be read.
     pub(super) fn new(
         table: MapData,
         clock: PerCpuArray<MapData, [u64; 2]>,
@@ -77,7 +78,7 @@ impl Reader {
         Ok(Self { table, clock, keys, tick, known: HashMap::default(), before: values.clone(), values, cpus })
     }
 
-    /// A frame was told: its sender is known from now on.
+    /// Learns the sender of a delivered frame.
     pub(super) fn learn(&mut self, frame: &Frame<'_>, ifindex: u32) {
         let Some(ip) = sender(frame) else { return };
         let mac = frame.source_mac.0.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
@@ -96,7 +97,7 @@ impl Reader {
         }
     }
 
-    /// Tells everybody who sent something since the last reading, the `reading`-th being this one.
+    /// Passes the stations that sent frames since the last reading to `out`; `reading` is the number of this reading.
     pub(super) fn read(
         &mut self,
         reading: u64,
@@ -132,12 +133,12 @@ impl Reader {
             let Known { segment, mac, ip, frames, bytes, .. } = *known;
             out(Seen { at, segment, mac, ip, frames, bytes });
         }
-        // Whoever lost its entry is told again before it is read again.
+        // A station that lost its entry is delivered again before it gets another one.
         self.known.retain(|_, known| known.reading + 1 >= reading || known.reading == 0 && reading < 2);
         read
     }
 
-    /// The latest moment at which a CPU read both its clocks: jiffies, and nanoseconds since boot.
+    /// The latest pair of clock values that a CPU stored: jiffies, and nanoseconds since boot.
     fn newest_clock(&self) -> Option<(u32, i64)> {
         let cpus = self.clock.get(&0, 0).ok()?;
         let [jiffy, boot_ns] = *cpus.iter().max_by_key(|[_, boot_ns]| *boot_ns)?;
@@ -145,13 +146,13 @@ impl Reader {
     }
 }
 
-/// How many ticks `then` is after `now`, where both are counted up to [`LAST_MASK`].
+/// How many ticks `then` is after `now`; both wrap around at [`LAST_MASK`].
 fn ticks_between(now: u32, then: u32) -> i64 {
     let after = i64::from(then.wrapping_sub(now) & LAST_MASK as u32);
     if after <= LAST_MASK as i64 / 2 { after } else { after - LAST_MASK as i64 - 1 }
 }
 
-/// Whose presence a frame shows: the same word as the classifier's. What a router sent on shows nobody's.
+/// The address whose presence a frame shows, as the classifier takes it; `None` for a frame that a router forwarded.
 fn sender(frame: &Frame<'_>) -> Option<IpAddr> {
     if frame.class != Class::Arp {
         return frame.packet.filter(|packet| !is_forwarded(packet.hop_limit)).map(|packet| packet.source);
@@ -161,16 +162,16 @@ fn sender(frame: &Frame<'_>) -> Option<IpAddr> {
     (mac == frame.source_mac.0 && !ip.is_unspecified()).then_some(ip.into())
 }
 
-/// How long a tick of the kernel's counter is.
+/// Length of a tick of the kernel's counter.
 pub(super) fn tick() -> Duration {
     let resolution = rustix::time::clock_getres(rustix::time::ClockId::MonotonicCoarse);
     let ns = u64::try_from(resolution.tv_nsec).unwrap_or(0);
     Duration::from_nanos(if ns > 0 { ns } else { 4_000_000 })
 }
 
-/// All values of the tables of so many CPUs, in few calls (`BPF_MAP_LOOKUP_BATCH`, for such maps since Linux 5.13).
+/// Reads the tables of all CPUs in few system calls (`BPF_MAP_LOOKUP_BATCH`, for per-CPU arrays since Linux 5.13).
 fn read_all(map: BorrowedFd<'_>, values: &mut [Bucket], cpus: usize) -> io::Result<()> {
-    /// The part of `union bpf_attr` for batches.
+    /// The part of `union bpf_attr` for batch operations.
     #[repr(C)]
     struct Attributes {
         in_batch: u64,
@@ -205,7 +206,7 @@ fn read_all(map: BorrowedFd<'_>, values: &mut [Bucket], cpus: usize) -> io::Resu
         from = to;
         match error.raw_os_error() {
             _ if result == 0 && attributes.count > 0 => {}
-            // There are no more.
+            // The end of the map.
             Some(libc::ENOENT) => break,
             _ => return Err(error),
         }
@@ -218,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_go_round() {
+    fn ticks_wrap_around() {
         let end = LAST_MASK as u32;
         let cases = [(10, 10, 0), (10, 7, -3), (10, 11, 1), (2, end - 1, -4), (end, 1, 2), (end + 3, 2, 0)];
         for (now, then, ticks) in cases {

@@ -1,4 +1,4 @@
-//! Promiscuous mode for as long as a capture lives: the kernel ends a socket's membership when the process does.
+//! Promiscuous mode while a capture runs. It is bound to a socket, so the kernel ends it when the process exits.
 
 use std::os::fd::OwnedFd;
 
@@ -6,7 +6,7 @@ use crate::capture::error::{Capability, CaptureError};
 use crate::system::socket::{set_option, socket};
 use sensor_core::types::Iface;
 
-/// Holds an interface in promiscuous mode.
+/// Keeps an interface in promiscuous mode until it is dropped.
 pub(super) struct Promiscuous {
     _socket: OwnedFd,
 }
@@ -15,7 +15,7 @@ impl Promiscuous {
     pub(super) fn hold(iface: Iface, index: u32) -> Result<Self, CaptureError> {
         CaptureError::require("promiscuous mode", &Capability::PACKET)?;
         let fail = |call| move |source| CaptureError::of_call(iface.as_str(), call, &Capability::PACKET, source);
-        // Protocol 0: this socket receives nothing.
+        // Protocol 0: the socket receives no frames.
         let socket = socket(libc::AF_PACKET, libc::SOCK_RAW, 0).map_err(fail("a packet socket"))?;
         let request = libc::packet_mreq {
             mr_ifindex: index.cast_signed(),

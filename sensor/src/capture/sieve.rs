@@ -1,5 +1,6 @@
-//! The native sieve: what the XDP program decides beside the class of a frame, for packet sockets and capture files. The
-//! same tables, but a known sender is told again at each interval, because nobody reads them from outside.
+//! Filter for packet sockets and capture files, with the same tables as the XDP program: which frames are delivered.
+//! Unlike there, a known sender is delivered again at each interval, because its presence table is not read from
+//! outside.
 
 use std::net::IpAddr;
 
@@ -25,54 +26,53 @@ pub(super) struct Sieve {
     opens_all: bool,
     seed: u64,
     keys: presence::Keys,
-    live: Option<Live>,
-    /// What was seen, told and held back.
+    limits: Option<LiveLimits>,
+    /// Frames that were seen, delivered and suppressed.
     pub(super) counters: Counters,
 }
 
-/// What bounds a live source. A capture file has none of it and is told whole: whoever floods in it takes no turn from
-/// anybody, what a reading tells must not depend on how fast it is read, and the differential test asks for no policing (it
-/// holds the program, with policing off, against the shared functions themselves).
-struct Live {
+/// Limits on a live source. A capture file has none: a flood in it delays nobody, and the result must not depend on how
+/// fast it is read.
+struct LiveLimits {
     police: Option<Vec<police::Bucket>>,
-    /// The refresh interval of claims and messages, ticks of the gate; `None`: every one is told.
+    /// Refresh interval of claims and messages, in ticks of the gate; `None` delivers all of them.
     refresh: Option<u64>,
-    /// Nanoseconds of the boot-time clock, which no step of the wall clock makes a sender pay for.
+    /// Boot-time clock in nanoseconds: a step of the wall clock must not change a sender's allowance.
     now_ns: u64,
 }
 
-/// A slot of the presence table that was just renewed: to be forgotten when its frame is not told.
-type News = (u32, usize);
+/// Bucket and slot of a presence entry that was just renewed; to be forgotten when its frame is not delivered.
+type PresenceSlot = (u32, usize);
 
-/// A sender of any frame is told this often, milliseconds; and in ticks of the presence table.
+/// Interval at which a known sender is delivered again, in milliseconds and in ticks of the presence table.
 const INTERVAL_MS: u32 = 10_000;
 const INTERVAL: u32 = INTERVAL_MS >> presence::TICK_BITS;
-/// Services and fingerprints are told again after this, ticks of the gate.
+/// Interval at which services and fingerprints are delivered again, in ticks of the gate.
 const REFRESH: u64 = gate::ticks(60);
-/// For files, which are read alike each time.
+/// Seed for files: the result must be the same each time.
 const SEED: u64 = 0x5e45;
 
-/// The interface's number in the tables of a sieve, which has one only.
+/// The interface's number in the tables: a sieve has only one interface.
 const PLACE: u32 = 1;
 
 impl Sieve {
-    /// Hears everybody, and looks into every tunnel.
+    /// For a capture file: watches every address and decapsulates every tunnel.
     pub(super) fn of_file() -> Self {
         Self::new(Box::new(table(&watched::EVERYTHING, &[])), true, SEED, None)
     }
 
-    /// Hears nobody until [`Sieve::watch`] says whom; `is_mirror`: looks into every tunnel. `seed` is a secret, and a
-    /// refresh interval of zero tells every claim.
+    /// For a port: watches no prefix before [`Sieve::watch`]; on a mirror port it decapsulates every tunnel. `seed` is
+    /// a secret. A refresh interval of zero delivers every claim.
     pub(super) fn of_port(is_mirror: bool, seed: u64, options: &Options) -> Self {
-        // Senders of claims are heard to be there by being told again, as those of any other frame are.
+        // A repeated claim is also a sign of life, so it passes at least as often as a known sender's other frames.
         let refresh = options.refresh.as_secs().min(u64::from(INTERVAL_MS / 1000));
         let refresh = (refresh > 0).then(|| gate::ticks(refresh));
         let police = options.policing.then(|| vec![[0; _]; police::BUCKETS]);
-        let live = Live { police, refresh, now_ns: 0 };
-        Self::new(Box::new(table(&[], &[])), is_mirror, seed, Some(live))
+        let limits = LiveLimits { police, refresh, now_ns: 0 };
+        Self::new(Box::new(table(&[], &[])), is_mirror, seed, Some(limits))
     }
 
-    fn new(watch: Box<Table>, opens_all: bool, seed: u64, live: Option<Live>) -> Self {
+    fn new(watch: Box<Table>, opens_all: bool, seed: u64, limits: Option<LiveLimits>) -> Self {
         Self {
             presence: vec![[0; _]; presence::BUCKETS],
             gate: vec![[0; _]; gate::BUCKETS],
@@ -81,30 +81,30 @@ impl Sieve {
             opens_all,
             seed,
             keys: presence::keys(seed),
-            live,
+            limits,
             counters: Counters::default(),
         }
     }
 
-    /// Whom to hear on the interface of this name.
+    /// Sets the watched prefixes and the sensor's own addresses; those of other interfaces are ignored.
     pub(super) fn watch(&mut self, iface: Iface, watched: &[Watched], own: &[[u64; 2]]) {
         let number = |name| (name == iface).then_some(PLACE);
         *self.watch = watched::table(watched, own, &number);
     }
 
-    /// Which tunnels are looked into.
+    /// Which tunnels are decapsulated.
     pub(super) fn opens(&self) -> Opens<'_> {
         if self.opens_all { Opens::All } else { Opens::Own(&self.watch) }
     }
 
-    /// The boot-time clock says this now, nanoseconds.
+    /// Sets the boot-time clock, in nanoseconds.
     pub(super) fn set_boot_ns(&mut self, now_ns: u64) {
-        if let Some(live) = &mut self.live {
-            live.now_ns = now_ns;
+        if let Some(limits) = &mut self.limits {
+            limits.now_ns = now_ns;
         }
     }
 
-    /// Lets the gate forget an address, so that an answer to a question about it is told though it is a repeat.
+    /// Makes the gate forget an address, so that the answer to a probe of it is delivered even if it is a repeat.
     pub(super) fn forget(&mut self, segment: Segment, ip: IpAddr) {
         let kind = if ip.is_ipv4() { kind::ARP_REPLY } else { kind::NEIGHBOR_ADVERTISEMENT };
         let claim = Claim { kind, address: words(ip), mac: 0, frame_mac: 0 };
@@ -112,8 +112,9 @@ impl Sieve {
         self.gate[mark.bucket as usize] = [0; _];
     }
 
-    /// Counts a frame, whose bytes from its body on are `rest`, and marks one that makes a scan; whether it is to be told.
-    pub(super) fn hear(&mut self, harvest: &mut Harvest, rest: &[u8], at: Timestamp) -> bool {
+    /// Counts a frame, and sets its flag when it completes a scan. `rest` is the frame from its body on. Returns
+    /// whether it is to be delivered.
+    pub(super) fn admit(&mut self, harvest: &mut Harvest, rest: &[u8], at: Timestamp) -> bool {
         let class = harvest.class as usize;
         let place = harvest.place(PLACE);
         if !harvest.class.is_watched() {
@@ -122,48 +123,48 @@ impl Sieve {
             if !harvest.class.is_harvested() {
                 return false;
             }
-            let refresh = self.live.as_ref().and_then(|live| live.refresh);
+            let refresh = self.limits.as_ref().and_then(|limits| limits.refresh);
             let is_repeat = refresh.is_some_and(|refresh| {
                 let body = rest.get(..usize::from(harvest.header.body_len)).unwrap_or(rest);
                 let claim = harvest.claim.or_else(|| message::repeated(self.seed, harvest, body));
                 claim.is_some_and(|claim| self.is_repeat(place, &claim, at, refresh))
             });
-            return self.weigh(harvest, !is_repeat, is_scan, None);
+            return self.decide(harvest, !is_repeat, is_scan, None);
         }
         let Some(address) = harvest.sender.filter(|address| is_watched(&self.watch, place, *address)) else {
             self.counters.seen[Class::Other as usize] += 1;
             return false;
         };
         self.counters.seen[class] += 1;
-        let (is_news, news) = match &harvest.claim {
+        let (is_news, slot) = match &harvest.claim {
             Some(claim) => (!self.is_repeat(place, claim, at, REFRESH), None),
             None => {
-                let news = self.is_new(place, address, harvest.frame_mac, at);
-                (news.is_some(), news.flatten())
+                let slot = self.is_new(place, address, harvest.frame_mac, at);
+                (slot.is_some(), slot.flatten())
             }
         };
         let is_scan = self.mark_scan(harvest, at);
-        self.weigh(harvest, is_news, is_scan, news)
+        self.decide(harvest, is_news, is_scan, slot)
     }
 
-    /// Whether the gate was told the claim lately.
+    /// Whether the claim is a repeat within the refresh interval.
     fn is_repeat(&mut self, place: u64, claim: &Claim, at: Timestamp, refresh: u64) -> bool {
         let mark = gate::mark(self.seed, place, claim);
         let now = at.as_nanos() as u64 >> gate::TICK_BITS;
         let decision = gate::decide(&mut self.gate[mark.bucket as usize], &mark, now, refresh);
-        self.counters.gate_evictions += u64::from(self.live.is_some() && decision == Decision::PassEvicting);
+        self.counters.gate_evictions += u64::from(self.limits.is_some() && decision == Decision::PassEvicting);
         decision == Decision::Gated
     }
 
-    /// The last word, in the kernel's order: a scan is told in any case, a repeat is held back, and of what is news its sender
-    /// has a share only.
-    fn weigh(&mut self, harvest: &mut Harvest, is_news: bool, is_scan: bool, news: Option<News>) -> bool {
+    /// The final decision, in the order of the XDP program: a scan is always delivered, a repeat is suppressed, and
+    /// anything new is subject to the sender's rate limit.
+    fn decide(&mut self, harvest: &mut Harvest, is_news: bool, is_scan: bool, refreshed: Option<PresenceSlot>) -> bool {
         let class = harvest.class as usize;
         if !is_news && !is_scan {
             self.counters.gated[class] += 1;
             return false;
         }
-        let Some(Live { police: Some(police), now_ns, .. }) = &mut self.live else { return true };
+        let Some(LiveLimits { police: Some(police), now_ns, .. }) = &mut self.limits else { return true };
         let mark = police::mark(self.seed, PLACE, harvest.frame_mac, harvest.class);
         match police::decide(&mut police[mark.bucket as usize], &mark, *now_ns) {
             police::Decision::Pass => true,
@@ -174,7 +175,7 @@ impl Sieve {
             police::Decision::Over if is_scan => true,
             police::Decision::Over => {
                 self.counters.policed[class] += 1;
-                if let Some((bucket, slot)) = news {
+                if let Some((bucket, slot)) = refreshed {
                     presence::forget(&mut self.presence[bucket as usize], slot);
                 }
                 false
@@ -192,8 +193,9 @@ impl Sieve {
         is_scan
     }
 
-    /// Whether the sender is new or was silent, and where that is noted, if it found room.
-    fn is_new(&mut self, place: u64, address: [u64; 2], mac: u64, at: Timestamp) -> Option<Option<News>> {
+    /// `Some` when the sender is new or was silent for an interval, with its presence entry unless the table had no
+    /// room.
+    fn is_new(&mut self, place: u64, address: [u64; 2], mac: u64, at: Timestamp) -> Option<Option<PresenceSlot>> {
         let mark = presence::mark(&self.keys, place, address, mac);
         let bucket = &mut self.presence[mark.bucket as usize];
         let now = ((at.as_nanos() / 1_000_000) >> presence::TICK_BITS) as u32;
@@ -224,22 +226,22 @@ mod tests {
     const LOUD: [u8; 6] = [2, 0, 0, 0, 0, 1];
     const QUIET: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
-    /// A sieve, the clocks, and what became of the last frame.
-    struct Story {
+    /// A sieve with its clocks.
+    struct SieveHarness {
         sieve: Sieve,
         wall: Timestamp,
         boot_ns: u64,
     }
 
     #[derive(Debug, PartialEq, Eq)]
-    enum Said {
+    enum Delivery {
         Flood,
-        Nothing,
-        Told,
+        HeldBack,
+        Passed,
     }
-    use Said::{Flood, Nothing, Told};
+    use Delivery::{Flood, HeldBack, Passed};
 
-    impl Story {
+    impl SieveHarness {
         fn of(sieve: Sieve) -> Self {
             Self { sieve, wall: Timestamp::from_secs(1_000_000), boot_ns: 1 << 50 }
         }
@@ -259,24 +261,24 @@ mod tests {
             self.boot_ns += s * 1_000_000_000;
         }
 
-        fn hear(&mut self, bytes: &[u8]) -> Said {
+        fn receive(&mut self, bytes: &[u8]) -> Delivery {
             self.sieve.set_boot_ns(self.boot_ns);
             let mut harvest = classify(&Captured { bytes, wire_len: bytes.len() }, self.sieve.opens());
             let rest = &bytes[harvest.body_at..];
-            match (self.sieve.hear(&mut harvest, rest, self.wall), harvest.header.flags & FLAG_FLOOD) {
-                (false, _) => Nothing,
-                (true, 0) => Told,
+            match (self.sieve.admit(&mut harvest, rest, self.wall), harvest.header.flags & FLAG_FLOOD) {
+                (false, _) => HeldBack,
+                (true, 0) => Passed,
                 (true, _) => Flood,
             }
         }
 
-        /// Frames of a class that were gated, and policed; all others were told.
+        /// Numbers of gated and of policed frames of a class; all others were delivered.
         fn held_back(&self, class: Class) -> (u64, u64) {
             (self.sieve.counters.gated[class as usize], self.sieve.counters.policed[class as usize])
         }
     }
 
-    /// Somebody's claim of one of 2^24 addresses.
+    /// A station's ARP announcement of one of 2^24 addresses.
     fn arp(from: [u8; 6], address: u32) -> Vec<u8> {
         let [_, a, b, c] = address.to_be_bytes();
         let mut frame = [&[0xff; 6][..], &from, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &from, &[10, a, b, c]].concat();
@@ -285,7 +287,7 @@ mod tests {
         frame
     }
 
-    /// A datagram that means nothing.
+    /// A UDP datagram without a payload.
     fn datagram(from: [u8; 6], address: u16) -> Vec<u8> {
         let [a, b] = address.to_be_bytes();
         let mut frame = [&[2, 0, 0, 0, 0, 9][..], &from, &[8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]].concat();
@@ -295,87 +297,87 @@ mod tests {
     }
 
     #[test]
-    fn a_flooder_loses_its_surplus_and_nobody_else() {
-        let mut story = Story::live();
+    fn only_the_flooding_sender_is_limited() {
+        let mut harness = SieveHarness::live();
         let burst = u32::try_from(police::BURST_NEIGHBOR).expect("a small number");
         for n in 0..burst {
-            assert_eq!(story.hear(&arp(LOUD, n)), Told, "{n}");
+            assert_eq!(harness.receive(&arp(LOUD, n)), Passed, "{n}");
         }
-        assert_eq!(story.hear(&arp(LOUD, burst)), Flood, "it is told once");
-        assert!((1..=1000).all(|n| story.hear(&arp(LOUD, burst + n)) == Nothing));
-        assert_eq!(story.hear(&arp(QUIET, 1 << 20)), Told);
-        assert_eq!(story.held_back(Class::Arp), (0, 1000));
-        assert_eq!(story.sieve.counters.seen[Class::Arp as usize], u64::from(burst) + 1002);
-        story.after(1);
-        let passed = (0..1000).filter(|n| story.hear(&arp(LOUD, (1 << 21) + n)) == Told).count();
+        assert_eq!(harness.receive(&arp(LOUD, burst)), Flood, "the flood is reported once");
+        assert!((1..=1000).all(|n| harness.receive(&arp(LOUD, burst + n)) == HeldBack));
+        assert_eq!(harness.receive(&arp(QUIET, 1 << 20)), Passed);
+        assert_eq!(harness.held_back(Class::Arp), (0, 1000));
+        assert_eq!(harness.sieve.counters.seen[Class::Arp as usize], u64::from(burst) + 1002);
+        harness.after(1);
+        let passed = (0..1000).filter(|n| harness.receive(&arp(LOUD, (1 << 21) + n)) == Passed).count();
         assert_eq!(passed as u64, police::RATE);
     }
 
     #[test]
-    fn where_so_much_was_asked_for_nobody_says_too_much() {
-        let mut story = Story::of_port(&Options { policing: false, ..Options::default() });
-        assert!((0..20_000).all(|n| story.hear(&arp(LOUD, n)) == Told));
+    fn without_policing_no_sender_is_limited() {
+        let mut harness = SieveHarness::of_port(&Options { policing: false, ..Options::default() });
+        assert!((0..20_000).all(|n| harness.receive(&arp(LOUD, n)) == Passed));
     }
 
     #[test]
-    fn repeats_do_not_eat_the_share_of_news() {
-        let mut story = Story::live();
-        assert_eq!(story.hear(&arp(LOUD, 1)), Told);
-        assert!((0..20_000).all(|_| story.hear(&arp(LOUD, 1)) == Nothing));
-        assert_eq!(story.held_back(Class::Arp), (20_000, 0));
-        assert_eq!(story.hear(&arp(LOUD, 2)), Told);
-        assert_eq!(story.hear(&arp(QUIET, 1)), Told, "another station is a change");
-        assert_eq!(story.hear(&arp(LOUD, 1)), Told);
+    fn repeats_do_not_use_up_the_senders_rate_limit() {
+        let mut harness = SieveHarness::live();
+        assert_eq!(harness.receive(&arp(LOUD, 1)), Passed);
+        assert!((0..20_000).all(|_| harness.receive(&arp(LOUD, 1)) == HeldBack));
+        assert_eq!(harness.held_back(Class::Arp), (20_000, 0));
+        assert_eq!(harness.receive(&arp(LOUD, 2)), Passed);
+        assert_eq!(harness.receive(&arp(QUIET, 1)), Passed, "another station is a change");
+        assert_eq!(harness.receive(&arp(LOUD, 1)), Passed);
         let segment = Segment::untagged(Iface::new("eth1").expect("a name"));
-        story.sieve.forget(segment, IpAddr::from([10, 0, 0, 1]));
-        assert_eq!(story.hear(&arp(LOUD, 1)), Told, "it was asked");
-        assert_eq!(story.hear(&arp(LOUD, 1)), Nothing);
-        story.after(11);
-        assert_eq!(story.hear(&arp(LOUD, 1)), Told, "it is still there");
+        harness.sieve.forget(segment, IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(harness.receive(&arp(LOUD, 1)), Passed, "it was probed");
+        assert_eq!(harness.receive(&arp(LOUD, 1)), HeldBack);
+        harness.after(11);
+        assert_eq!(harness.receive(&arp(LOUD, 1)), Passed, "it is still there");
     }
 
     #[test]
-    fn a_message_said_again_is_held_back() {
+    fn a_repeated_message_is_suppressed() {
         let lldp = |name: u8| [&[1, 0x80, 0xc2, 0, 0, 0xe][..], &LOUD, &[0x88, 0xcc, 2, 2, 7, name, 0, 0]].concat();
-        let mut story = Story::live();
-        assert_eq!(story.hear(&lldp(1)), Told);
-        assert_eq!(story.hear(&lldp(1)), Nothing);
-        assert_eq!(story.hear(&lldp(2)), Told);
-        assert_eq!(story.hear(&lldp(1)), Told, "it changed back");
-        story.after(11);
-        assert_eq!(story.hear(&lldp(1)), Told, "it is still there");
-        let mut file = Story::of(Sieve::of_file());
-        assert!((0..9).all(|_| file.hear(&lldp(1)) == Told));
+        let mut harness = SieveHarness::live();
+        assert_eq!(harness.receive(&lldp(1)), Passed);
+        assert_eq!(harness.receive(&lldp(1)), HeldBack);
+        assert_eq!(harness.receive(&lldp(2)), Passed);
+        assert_eq!(harness.receive(&lldp(1)), Passed, "it changed back");
+        harness.after(11);
+        assert_eq!(harness.receive(&lldp(1)), Passed, "it is still there");
+        let mut file = SieveHarness::of(Sieve::of_file());
+        assert!((0..9).all(|_| file.receive(&lldp(1)) == Passed));
     }
 
     #[test]
-    fn whoever_was_held_back_is_news_the_next_time() {
-        let mut story = Story::live();
+    fn a_policed_new_sender_is_new_again_the_next_time() {
+        let mut harness = SieveHarness::live();
         let burst = u16::try_from(police::BURST).expect("a small number");
-        assert!((0..burst).all(|n| story.hear(&datagram(LOUD, n)) == Told));
-        assert_eq!(story.hear(&datagram(LOUD, burst)), Flood);
-        assert_eq!(story.hear(&datagram(LOUD, burst + 1)), Nothing);
-        assert_eq!(story.held_back(Class::Traffic), (0, 1));
-        story.after(1);
-        assert_eq!(story.hear(&datagram(LOUD, burst)), Nothing);
-        assert_eq!(story.hear(&datagram(LOUD, burst + 1)), Told);
-        assert_eq!(story.held_back(Class::Traffic), (1, 1));
+        assert!((0..burst).all(|n| harness.receive(&datagram(LOUD, n)) == Passed));
+        assert_eq!(harness.receive(&datagram(LOUD, burst)), Flood);
+        assert_eq!(harness.receive(&datagram(LOUD, burst + 1)), HeldBack);
+        assert_eq!(harness.held_back(Class::Traffic), (0, 1));
+        harness.after(1);
+        assert_eq!(harness.receive(&datagram(LOUD, burst)), HeldBack);
+        assert_eq!(harness.receive(&datagram(LOUD, burst + 1)), Passed);
+        assert_eq!(harness.held_back(Class::Traffic), (1, 1));
     }
 
     #[test]
-    fn a_wall_clock_that_is_set_back_makes_nobody_pay() {
-        let mut story = Story::live();
-        assert!((0..1000).all(|n| story.hear(&arp(LOUD, n)) == Told));
-        story.after(3600);
-        story.wall = Timestamp::from_secs(1000);
-        assert!((0..8000).all(|n| story.hear(&arp(LOUD, (1 << 20) + n)) == Told));
+    fn setting_the_wall_clock_back_does_not_limit_senders() {
+        let mut harness = SieveHarness::live();
+        assert!((0..1000).all(|n| harness.receive(&arp(LOUD, n)) == Passed));
+        harness.after(3600);
+        harness.wall = Timestamp::from_secs(1000);
+        assert!((0..8000).all(|n| harness.receive(&arp(LOUD, (1 << 20) + n)) == Passed));
     }
 
     #[test]
-    fn of_a_file_every_claim_is_told() {
-        let mut story = Story::of(Sieve::of_file());
-        assert!((0..20_000).all(|n| story.hear(&arp(LOUD, n % 10_000)) == Told));
-        assert!((0..2_000).all(|n| story.hear(&datagram(LOUD, n)) == Told));
-        assert_eq!((story.held_back(Class::Arp), story.held_back(Class::Traffic)), ((0, 0), (0, 0)));
+    fn every_claim_of_a_file_is_delivered() {
+        let mut harness = SieveHarness::of(Sieve::of_file());
+        assert!((0..20_000).all(|n| harness.receive(&arp(LOUD, n % 10_000)) == Passed));
+        assert!((0..2_000).all(|n| harness.receive(&datagram(LOUD, n)) == Passed));
+        assert_eq!((harness.held_back(Class::Arp), harness.held_back(Class::Traffic)), ((0, 0), (0, 0)));
     }
 }

@@ -1,4 +1,4 @@
-//! Watched prefixes, from the words of user space to those of the kernel's table.
+//! Watched prefixes, and their conversion to the XDP program's table.
 
 use std::net::IpAddr;
 
@@ -9,19 +9,20 @@ use sensor_ebpf::{abi::TunnelKind, gate};
 
 use sensor_core::types::{Iface, Segment};
 
-/// A prefix whose addresses are of interest, on a segment or on every one.
+/// A prefix in which frames of any protocol are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Watched {
-    /// Where; `None`: on every segment of every port.
+    /// The segment; `None`: every segment of every port.
     pub segment: Option<Segment>,
-    /// Which.
+    /// The prefix.
     pub prefix: IpNet,
 }
 
-/// How many are watched at most; what is over is heard by its own protocols only.
+/// Maximum number of watched prefixes; in further ones only harvested protocols are reported.
 pub const WATCHED_MAX: usize = WATCHES_MAX;
 
-/// The table for these; `ifindex` tells an interface's number, and those of interfaces without one are left out.
+/// The table for these prefixes. `ifindex` gives an interface's number; prefixes of interfaces without one are left
+/// out.
 pub(super) fn table(watched: &[Watched], own: &[[u64; 2]], ifindex: &dyn Fn(Iface) -> Option<u32>) -> Table {
     let watches: Vec<Watch> = watched
         .iter()
@@ -37,14 +38,14 @@ pub(super) fn table(watched: &[Watched], own: &[[u64; 2]], ifindex: &dyn Fn(Ifac
     watched::table(&watches, own)
 }
 
-/// Every address: IPv4, and the two halves of IPv6, because a mask that is empty is IPv4's.
+/// Every address: IPv4, and IPv6 in two halves, because an empty mask matches IPv4 only.
 pub(super) const EVERYTHING: [Watch; 3] = [
     Watch { place: 0, address: [0; 2], mask: [0; 2] },
     Watch { place: 0, address: [0; 2], mask: [1 << 63, 0] },
     Watch { place: 0, address: [1 << 63, 0], mask: [1 << 63, 0] },
 ];
 
-/// A segment as the kernel's tables know it.
+/// The key of a segment in the XDP program's tables.
 pub(super) fn place(segment: Segment, ifindex: u32) -> u64 {
     let ids = segment.vlans.ids();
     let vlans = [0, 1].map(|at| ids.get(at).copied().unwrap_or(0));
@@ -54,7 +55,7 @@ pub(super) fn place(segment: Segment, ifindex: u32) -> u64 {
     gate::place(ifindex, vlans, tunnel)
 }
 
-/// An address as two words in network order, an IPv4 address the first word.
+/// An address as two 64-bit words, the more significant first; an IPv4 address is the first word.
 pub(super) fn words(ip: IpAddr) -> [u64; 2] {
     match ip {
         IpAddr::V4(ip) => [u64::from(u32::from(ip)), 0],

@@ -1,4 +1,4 @@
-//! Capture by the XDP programs of `sensor-ebpf`: loaded once, attached to each port, one ring for all.
+//! Capture by the XDP programs of `sensor-ebpf`: loaded once, attached to each port, with one ring for all ports.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
@@ -21,48 +21,48 @@ use tokio::io::unix::AsyncFd;
 use crate::capture::error::{Capability, CaptureError};
 use crate::capture::harvest::frame;
 use crate::capture::iface::link::xdp_owner;
-use crate::capture::options::{Mode, Options, Port, Role};
+use crate::capture::options::{Mode, Options, Port, PortRole};
 use crate::capture::presence;
-use crate::capture::presence::{Reader, Seen};
+use crate::capture::presence::{PresenceReader, Seen};
 use crate::capture::watched;
 use crate::capture::watched::{Watched, place, words};
 use sensor_core::types::{Frame, Iface, Segment, Timestamp};
 
-/// Programs, ring and counters.
+/// The loaded programs with their ring and maps.
 pub(super) struct Xdp {
-    /// Holds the links: dropping it detaches everything. `None` once that is done.
+    /// Owns the programs and links: dropping it detaches everything. `None` after that.
     ebpf: Option<Ebpf>,
     ring: AsyncFd<RingBuf<MapData>>,
     counters: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
     gate: Array<MapData, Bucket>,
     watch: Array<MapData, Table>,
-    presence: Reader,
+    presence: PresenceReader,
     readings: u64,
-    /// The gate's secret.
+    /// Secret seed of the gate's hash.
     seed: u64,
-    /// Whose records are whose: also of interfaces that are gone, since the ring may still have some.
+    /// Ports by interface number; including removed interfaces, whose records may still be in the ring.
     ifaces: BTreeMap<u32, Iface>,
-    links: BTreeMap<u32, (Role, XdpLinkId)>,
-    /// Numbers of interfaces that are gone, the oldest first.
+    links: BTreeMap<u32, (PortRole, XdpLinkId)>,
+    /// Numbers of detached interfaces, the oldest first.
     retired: VecDeque<u32>,
-    /// Records that could not be delivered, by class: of an interface that is not ours, or not understood.
+    /// Records that could not be delivered, by class: of an unknown interface, or malformed.
     skipped: [u64; Class::COUNT],
     #[cfg(feature = "bpflog")]
     log: Option<aya_log::EbpfLogger<crate::capture::bpflog::Stderr>>,
 }
 
-/// Whether a port was attached, or why XDP is not for it.
+/// Result of attaching a port.
 pub(super) enum Attached {
-    /// In this mode; the other mode failed first where an error is given.
+    /// Attached in this mode, with the error of the mode that was tried before, if any.
     Yes(Mode, Option<io::Error>),
-    /// In no mode that was allowed.
+    /// Not attached in any allowed mode; the last mode and the first error.
     No(Mode, io::Error),
 }
 
-/// Interfaces that are gone and whose records may still wait in the ring; each takes a turn of the loop at least.
+/// Maximum number of detached interfaces that are remembered because their records may still be in the ring.
 const RETIRED_MAX: usize = 64;
 
-/// What the object calls itself unless a test or a developer names another.
+/// The built-in BPF object; `SENSOR_BPF_OBJECT` names another one for tests and development.
 const OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sensor-ebpf/prebuilt/sensor.bpfel.o"));
 
@@ -91,7 +91,7 @@ impl Xdp {
             .map_max_entries("RING", ring_bytes)
             .load(&bytes)
             .map_err(|error| refused(&error, &path))?;
-        for role in [Role::Host, Role::Mirror] {
+        for role in [PortRole::Host, PortRole::Mirror] {
             if ports.iter().any(|port| port.role == role) {
                 program(&mut ebpf, role).map_err(unusable)?.load().map_err(|error| refused(&error.into(), &path))?;
             }
@@ -127,7 +127,7 @@ impl Xdp {
             counters,
             gate,
             watch,
-            presence: Reader::new(table, clock, keys, tick).map_err(|error| unusable(error.to_string()))?,
+            presence: PresenceReader::new(table, clock, keys, tick).map_err(|error| unusable(error.to_string()))?,
             readings: 0,
             seed,
             ifaces: BTreeMap::new(),
@@ -137,7 +137,7 @@ impl Xdp {
         })
     }
 
-    /// Attaches a port's program in the first of `modes` that the interface takes.
+    /// Attaches a port's program in the first of `modes` that the interface supports.
     pub(super) fn attach(&mut self, port: Port, index: u32, modes: &[Mode]) -> Result<Attached, CaptureError> {
         let ebpf = self.ebpf.as_mut().expect("ports are attached before anything is detached");
         let program = program(ebpf, port.role).expect("found when it was loaded");
@@ -155,7 +155,7 @@ impl Xdp {
                 Err(error) => os_error(error),
             };
             match error.raw_os_error() {
-                // The same mode is taken, or the other one.
+                // A program is attached already, in this mode or in the other one.
                 Some(libc::EBUSY | libc::EEXIST) => {
                     return Err(CaptureError::Busy { iface: name(), owner: xdp_owner(index) });
                 }
@@ -163,7 +163,7 @@ impl Xdp {
                     return Err(CaptureError::forbidden("attaching XDP", &Capability::XDP));
                 }
                 Some(libc::ENODEV) => return Err(CaptureError::Vanished { iface: name() }),
-                // No support in the driver, a frame size it cannot do, an offload that is in the way, too few queues.
+                // No driver support, an unsupported frame size, a conflicting offload, or too few queues.
                 Some(libc::EOPNOTSUPP | libc::ERANGE | libc::EINVAL | libc::ENOMEM) => {
                     first.get_or_insert(error);
                 }
@@ -174,17 +174,17 @@ impl Xdp {
         Ok(Attached::No(mode, first.unwrap_or_else(|| io::ErrorKind::Unsupported.into())))
     }
 
-    /// Lets go of what a port is attached to.
+    /// Detaches a port.
     pub(super) fn release(&mut self, iface: Iface) {
         let held = self.links.keys().copied().filter(|index| self.ifaces.get(index) == Some(&iface));
         held.collect::<Vec<_>>().into_iter().for_each(|index| self.detach(index));
     }
 
-    /// Lets go of an interface, which may be gone. What it told before is still delivered.
+    /// Detaches from an interface, which may be removed already. Its records in the ring are still delivered.
     pub(super) fn detach(&mut self, index: u32) {
         let (Some(ebpf), Some((role, link))) = (self.ebpf.as_mut(), self.links.remove(&index)) else { return };
         let program = program(ebpf, role).expect("found when it was loaded");
-        // The interface may have taken the link with it: then only our descriptor is closed.
+        // When the interface was removed, its link is gone too, and this only closes the descriptor.
         drop(program.detach(link));
         self.retired.push_back(index);
         if self.retired.len() > RETIRED_MAX {
@@ -198,12 +198,12 @@ impl Xdp {
         !self.links.is_empty()
     }
 
-    /// Ready when the program woke the reader. The wake-up is taken: the caller drains.
+    /// Ready when the program woke the reader. Clears the wake-up, so the caller must drain the ring.
     pub(super) fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.ring.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
     }
 
-    /// Hands up to `records_max` records on; answers how many it took.
+    /// Passes up to `records_max` records to `sink`. Returns how many were read.
     pub(super) fn drain(&mut self, boot_to_wall_ns: i64, records_max: usize, sink: &mut dyn FnMut(Frame<'_>)) -> usize {
         #[cfg(feature = "bpflog")]
         self.log.as_mut().map(aya_log::EbpfLogger::flush);
@@ -226,7 +226,7 @@ impl Xdp {
         records_max
     }
 
-    /// Whom to hear besides the senders of harvested protocols, and which addresses are the sensor's own.
+    /// Sets the watched prefixes and the sensor's own addresses.
     pub(super) fn watch(&mut self, watched: &[Watched], own: &[[u64; 2]]) -> io::Result<()> {
         let (links, ifaces) = (&self.links, &self.ifaces);
         let number = |name| links.keys().copied().find(|index| ifaces.get(index) == Some(&name));
@@ -236,7 +236,7 @@ impl Xdp {
             .map_err(|error| io_error(&error).unwrap_or_else(|| io::Error::other(error.to_string())))
     }
 
-    /// Tells everybody who sent frames of any kind since the last call.
+    /// Reports the stations that sent frames of any kind since the last call.
     pub(super) fn presence(
         &mut self,
         now: Timestamp,
@@ -247,19 +247,19 @@ impl Xdp {
         self.presence.read(self.readings, now, boot_to_wall_ns, out)
     }
 
-    /// Lets the gate forget an address, so that an answer to a question about it is told though it is a repeat. Its
-    /// neighbours in the bucket are forgotten with it, and told once more than they had to be.
+    /// Makes the gate forget an address, so that the answer to a probe of it is delivered even if it is a repeat. The
+    /// other addresses of its bucket are forgotten too, which costs one repeat of each.
     pub(super) fn forget(&mut self, segment: Segment, ip: IpAddr) {
         let is_it = |index: &&u32| self.ifaces.get(index) == Some(&segment.iface);
         let Some(&ifindex) = self.links.keys().find(is_it) else { return };
         let kind = if ip.is_ipv4() { kind::ARP_REPLY } else { kind::NEIGHBOR_ADVERTISEMENT };
         let claim = Claim { kind, address: words(ip), mac: 0, frame_mac: 0 };
         let bucket = gate::mark(self.seed, place(segment, ifindex), &claim).bucket;
-        // At worst the answer is held back, which is one missed reply.
+        // On an error one reply may be suppressed.
         drop(self.gate.set(bucket, [0_u64; 8], 0));
     }
 
-    /// The program's counters of each CPU, in the order of their numbers.
+    /// The program's counters of each CPU, in the order of CPU numbers.
     pub(super) fn cpus(&self) -> Result<Vec<Counters>, CaptureError> {
         let words = self.counters.get(&0, 0).map_err(|error| CaptureError::Socket {
             iface: "XDP counters".into(),
@@ -274,7 +274,7 @@ impl Xdp {
         self.skipped
     }
 
-    /// The program's counters, over all CPUs. What was skipped counts as lost, not as passed.
+    /// The program's counters, summed over CPUs. Undeliverable records count as lost, not as passed.
     pub(super) fn counters(&self) -> Result<Counters, CaptureError> {
         let mut sum = Counters::default();
         for cpu in self.cpus()? {
@@ -287,7 +287,7 @@ impl Xdp {
         Ok(sum)
     }
 
-    /// Detaches from every port, and counts what nobody drained as lost.
+    /// Detaches from every port and counts the records left in the ring as lost.
     pub(super) fn close(mut self) -> Result<Counters, CaptureError> {
         self.ebpf = None;
         self.ifaces.clear();
@@ -306,25 +306,25 @@ fn object() -> Result<(String, std::borrow::Cow<'static, [u8]>), CaptureError> {
     }
 }
 
-fn program(ebpf: &mut Ebpf, role: Role) -> Result<&mut Program, String> {
+fn program(ebpf: &mut Ebpf, role: PortRole) -> Result<&mut Program, String> {
     let name = match role {
-        Role::Host => "sensor_host",
-        Role::Mirror => "sensor_mirror",
+        PortRole::Host => "sensor_host",
+        PortRole::Mirror => "sensor_mirror",
     };
     let program = ebpf.program_mut(name).ok_or_else(|| format!("it has no program {name}"))?;
     program.try_into().map_err(|error: ProgramError| error.to_string())
 }
 
-/// The gate's secret, so that nobody can choose addresses that share a bucket.
+/// A secret seed for the gate's hash, so that nobody can choose addresses that share a bucket.
 pub(super) fn seed() -> u64 {
     let mut seed = [0; 8];
-    // Up to 256 bytes are never cut short (getrandom(2)); a kernel without the call has no XDP either.
+    // Reads of up to 256 bytes are never partial (getrandom(2)), and any kernel with XDP has the call.
     let got = rustix::rand::getrandom(&mut seed[..], rustix::rand::GetRandomFlags::empty());
     assert_eq!(got, Ok(8), "the kernel gives random bytes");
     u64::from_ne_bytes(seed)
 }
 
-/// Why the kernel or aya does not take the object.
+/// Why the kernel or aya rejected the object.
 fn refused(error: &EbpfError, path: &str) -> CaptureError {
     if let EbpfError::ParseError(_) | EbpfError::RelocationError(_) | EbpfError::BtfRelocationError(_) = error {
         return CaptureError::Object { path: path.to_owned(), reason: one_line(&error.to_string()) };
@@ -343,7 +343,7 @@ fn refused(error: &EbpfError, path: &str) -> CaptureError {
     CaptureError::Refused { reason: one_line(&reason) }
 }
 
-/// The verifier's last word: the last line of its log before its statistics.
+/// The verifier's reason: the last line of its log before the statistics.
 fn verdict(log: &str) -> &str {
     let is_statistics = |line: &&str| {
         line.trim().is_empty()
@@ -362,7 +362,7 @@ fn os_error(error: ProgramError) -> io::Error {
     io_error(&error).unwrap_or_else(|| io::Error::other(error.to_string()))
 }
 
-/// The system's error below any other.
+/// The system's error in a chain of errors.
 fn io_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -379,7 +379,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_verifiers_last_word_stands_before_its_statistics() {
+    fn the_verifiers_reason_is_the_line_before_the_statistics() {
         let log =
             "0: R1=ctx()\nR4 invalid zero-sized read\nverification time 5 usec\nstack depth 8\nprocessed 9 insns\n";
         assert_eq!(verdict(log), "R4 invalid zero-sized read");

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::cli::db::DbArg;
+use crate::export::{EXPORT_FORMATS, ExportFormat};
 
 /// `sensor export`
 #[derive(Debug, Args)]
@@ -14,7 +16,7 @@ pub struct ExportArgs {
     pub db: DbArg,
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
-    pub format: ExportFormat,
+    pub form: ExportForm,
     /// Write to FILE, which is replaced as a whole when all is written [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -26,20 +28,42 @@ pub struct ExportArgs {
     pub oui: Option<PathBuf>,
 }
 
-/// The form of an export.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub struct ExportFormat {
-    /// A JSON array
-    #[arg(long)]
-    pub json: bool,
-    /// JSON Lines: one record a line
-    #[arg(long)]
-    pub jsonl: bool,
-    /// CSV with a heading line
-    #[arg(long)]
-    pub csv: bool,
-    /// The JSON Schema that every record obeys
-    #[arg(long)]
-    pub schema: bool,
+/// The form of an export: an option a format, and one for the schema.
+#[derive(Clone, Copy, Debug)]
+pub enum ExportForm {
+    /// The records in a format.
+    Records(ExportFormat),
+    /// The JSON Schema that every record obeys.
+    Schema,
+}
+
+const SCHEMA: &str = "schema";
+
+impl Args for ExportForm {
+    fn augment_args(command: Command) -> Command {
+        let flag =
+            |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
+        let schema = flag(SCHEMA, "The JSON Schema that every record obeys");
+        let flags: Vec<Arg> =
+            EXPORT_FORMATS.iter().map(|format| flag(format.name, format.help)).chain([schema]).collect();
+        let group = ArgGroup::new("form").args(flags.iter().map(Arg::get_id)).required(true);
+        command.args(flags).group(group)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ExportForm {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let format = EXPORT_FORMATS.into_iter().find(|format| matches.get_flag(format.name));
+        let schema = matches.get_flag(SCHEMA).then_some(Self::Schema);
+        format.map(Self::Records).or(schema).ok_or_else(|| Error::new(ErrorKind::MissingRequiredArgument))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }

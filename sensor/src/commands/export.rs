@@ -3,24 +3,22 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::export::ExportArgs;
+use crate::cli::export::{ExportArgs, ExportForm};
 use crate::clock::Clock;
-use crate::export::{self, csv, json};
+use crate::export;
 use crate::pipeline::records::records;
 use crate::terminal::failure::Failure;
 use crate::terminal::screen;
 
 /// `sensor export`
 pub fn export(args: &ExportArgs, clock: &Clock) -> Result<(), Failure> {
-    let records = match args.format.schema {
-        true => Vec::new(),
-        false => records(args.db.path.as_deref(), args.oui.as_deref(), args.since.as_deref(), clock)?,
+    let records = match args.form {
+        ExportForm::Schema => Vec::new(),
+        ExportForm::Records(_) => records(args.db.path.as_deref(), args.oui.as_deref(), args.since.as_deref(), clock)?,
     };
-    let write = |mut out: &mut dyn Write| match &args.format {
-        format if format.schema => out.write_all(export::ADDRESS_SCHEMA.as_bytes()),
-        format if format.csv => csv::write_csv(&records, &mut out),
-        format if format.jsonl => json::write_lines(&records, &mut out),
-        _ => json::write_array(&records, &mut out),
+    let write = |out: &mut dyn Write| match args.form {
+        ExportForm::Schema => out.write_all(export::ADDRESS_SCHEMA.as_bytes()),
+        ExportForm::Records(format) => (format.write)(&records, out),
     };
     match &args.output {
         None => screen::print(write),

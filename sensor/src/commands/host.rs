@@ -12,7 +12,7 @@ use crate::config::error::ConfigError;
 use crate::config::machine::default_db;
 use crate::control::exchange;
 use crate::control::host::{apply, id_text, parse_id};
-use crate::control::request::{Answer, Request};
+use crate::control::request::{Request, Response};
 use crate::export::escape::escape;
 use crate::export::record::text::rfc3339;
 use crate::store::batch::Batch;
@@ -53,8 +53,8 @@ pub fn host(args: &HostArgs, clock: &Clock) -> Result<(), Failure> {
         None => write(&db, &request, clock)?,
     };
     match answer {
-        Answer::Refused { why } => Err(Failure::Refused(why)),
-        Answer::Host { id } => screen::print(|out| match &request {
+        Response::Refused { why } => Err(Failure::Refused(why)),
+        Response::Host { id } => screen::print(|out| match &request {
             Request::Split { mac, .. } => writeln!(out, "{mac} is host {id} from now on; `sensor host join` undoes it"),
             _ => writeln!(out, "one host from now on: {id}; `sensor host split {id} MAC` undoes it"),
         }),
@@ -63,7 +63,7 @@ pub fn host(args: &HostArgs, clock: &Clock) -> Result<(), Failure> {
 }
 
 /// Carries out the request where no sensor runs.
-fn write(db: &Path, request: &Request, clock: &Clock) -> Result<Answer, Failure> {
+fn write(db: &Path, request: &Request, clock: &Clock) -> Result<Response, Failure> {
     let (mut writer, saved) = Writer::open(db, clock.now())?;
     let mut correlator = Correlator::new(Settings::default(), Limits::default(), saved.rows, saved.next_event_id);
     let answer = apply(&mut correlator, request);

@@ -10,7 +10,7 @@ use crate::config::machine::default_db;
 use crate::config::parse::{no_target, parse_span, parse_target};
 use crate::control::exchange;
 use crate::control::mute::apply;
-use crate::control::request::{Answer, Request};
+use crate::control::request::{Request, Response};
 use crate::export::escape::escape;
 use crate::export::record::text::rfc3339;
 use crate::pipeline::policy;
@@ -39,22 +39,22 @@ pub fn mute(args: &MuteArgs, clock: &Clock) -> Result<(), Failure> {
         None => write(&db, &request, clock.now())?,
     };
     let text = match answer {
-        Answer::Refused { why } => return Err(Failure::Refused(why)),
-        Answer::Host { id } => format!("host {id}"),
-        Answer::Ended { id } => format!("mute {id} has ended"),
-        Answer::Muted { id, until } => format!("mute {id} until {until}; `sensor mute --end {id}` ends it earlier"),
+        Response::Refused { why } => return Err(Failure::Refused(why)),
+        Response::Host { id } => format!("host {id}"),
+        Response::Ended { id } => format!("mute {id} has ended"),
+        Response::Muted { id, until } => format!("mute {id} until {until}; `sensor mute --end {id}` ends it earlier"),
     };
     screen::print(|out| writeln!(out, "{text}"))
 }
 
 /// Carries out the request where no sensor runs.
-fn write(db: &Path, request: &Request, now: Timestamp) -> Result<Answer, Failure> {
+fn write(db: &Path, request: &Request, now: Timestamp) -> Result<Response, Failure> {
     // A database that is missing is an error: it is not created for this.
     Reader::open(db)?;
     let (mut writer, saved) = Writer::open(db, now)?;
     let mut mutes = policy::mutes(&saved.mutes);
     let answer = apply(&mut mutes, request.clone(), now);
-    if !matches!(answer, Answer::Refused { .. }) {
+    if !matches!(answer, Response::Refused { .. }) {
         writer.set_mutes(&policy::stored_mutes(&mutes))?;
     }
     writer.close()?;

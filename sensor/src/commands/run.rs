@@ -12,10 +12,9 @@ use crate::config::output::Screen;
 use crate::config::run::Run;
 use crate::control::exchange::ControlSocket;
 use crate::control::status::StatusSocket;
-use crate::export::journal;
+use crate::export::contract::EventSink;
+use crate::export::journal::{self, Journal};
 use crate::export::lines::Lines;
-use crate::export::sink::Sink;
-use crate::export::syslog::Syslog;
 use crate::pipeline::intake::{EXPLAIN, Intake, SETTLE};
 use crate::pipeline::open::{open_fingerprints, open_lines, open_vendors, runtime, secret};
 use crate::pipeline::speakers::{ProbeSetup, capture_ports, set_up};
@@ -43,17 +42,18 @@ pub fn run(config: Run, clock: Clock) -> Result<(), Failure> {
 }
 
 fn open(config: Run, clock: Clock) -> Result<World, Failure> {
+    let output = config.output;
     let vendors = open_vendors(config.inventory.oui.as_deref())?;
     let (rules, _) = open_fingerprints(&config.inventory)?;
-    let log = open_lines(config.sightings.as_ref())?.map(Lines::hasty);
-    let lines = open_lines(config.events.as_ref())?;
+    let log = open_lines(output.sightings.as_ref())?.map(Lines::hasty);
+    let lines = open_lines(output.events.as_ref())?;
     let here = addresses().map_err(Failure::system("interfaces cannot be listed"))?;
     let setup = set_up(&config.ports, &config.probing, &config.named_interfaces, &here)?;
     let (ports, alias) = capture_ports(&config.ports, setup.is_some().then_some(config.probing.interface).flatten());
     // The capture comes before the database: a mistyped interface is not to leave an empty database behind.
     let capture = Live::open(&ports, &config.capture)?;
-    make_default_folder(&config.db)?;
-    let (mut writer, saved) = Writer::open(&config.db, clock.now())?;
+    make_default_folder(&output.db)?;
+    let (mut writer, saved) = Writer::open(&output.db, clock.now())?;
     writer.set_rules(&rules)?;
     let local = LocalPrefixes::new(&ports, &config.inventory.networks, &here);
     let settings = Settings {
@@ -66,30 +66,32 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         history: false,
     };
     let (marks, published_to, newest) = (saved.marks.clone(), saved.published_to, saved.next_event_id - 1);
-    let mut sinks: Vec<Sink> = lines.into_iter().map(Sink::Lines).collect();
-    sinks.extend(config.syslog.map(|(address, format)| syslog(Syslog::new(address, format))));
-    sinks.extend(journal(&writer, &marks, published_to, saved.created_at)?);
-    writer.retain_sinks(&sinks.iter().map(Sink::name).collect::<Vec<_>>())?;
-    let screen = match config.screen {
-        Screen::Json => Some(Sink::Lines(Lines::stdout())),
-        Screen::Text => Some(Sink::Screen(screen::paint())),
+    let mut sinks: Vec<Box<dyn EventSink>> = Vec::new();
+    sinks.extend(lines.map(boxed));
+    output.sinks.iter().for_each(|sink| check(sink.as_ref()));
+    sinks.extend(output.sinks);
+    sinks.extend(journal(&writer, &marks, published_to, saved.created_at)?.map(boxed));
+    writer.retain_sinks(&sinks.iter().map(|sink| sink.name()).collect::<Vec<_>>())?;
+    let screen = match output.screen {
+        Screen::Json => Some(boxed(Lines::stdout())),
+        Screen::Text => Some(boxed(screen::paint())),
         Screen::Csv | Screen::Quiet => None,
     };
-    let outbox = Outbox::open(sinks, screen, &marks, published_to, newest, &config.db, clock)
+    let outbox = Outbox::open(sinks, screen, &marks, published_to, newest, &output.db, clock)
         .map_err(Failure::system("a sink's thread cannot start"))?;
     let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
     intake.judge.set_policy(config.policy);
     let (speakers, prober) = match setup {
-        Some(ProbeSetup { policy, equipment }) => {
-            let (now, speakers) = (clock.now(), equipment.speakers.clone());
+        Some(ProbeSetup { policy, prober_config }) => {
+            let (now, speakers) = (clock.now(), prober_config.speakers.clone());
             intake.set_planner(Planner::new(policy, secret(), now), now);
-            let prober = Prober::spawn(equipment).map_err(Failure::system("the prober's thread cannot start"))?;
+            let prober = Prober::spawn(prober_config).map_err(Failure::system("the prober's thread cannot start"))?;
             (speakers, Some(prober))
         }
         None => (Vec::new(), None),
     };
-    let status = socket(StatusSocket::open(&config.db), "`sensor status` cannot ask this sensor");
-    let control = socket(ControlSocket::open(&config.db), "`sensor mute` and `sensor host` cannot reach this sensor");
+    let status = socket(StatusSocket::open(&output.db), "`sensor status` cannot ask this sensor");
+    let control = socket(ControlSocket::open(&output.db), "`sensor mute` and `sensor host` cannot reach this sensor");
     let store = WriterThread::spawn(writer).map_err(Failure::system("the database's thread cannot start"))?;
     Ok(World {
         clock,
@@ -102,20 +104,22 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         local,
         alias,
         outbox,
-        screen: config.screen,
+        screen: output.screen,
         status,
         control,
         file: config.file,
     })
 }
 
-/// The syslog server as a sink. One that does not answer now may do so later.
-fn syslog(syslog: Syslog) -> Sink {
-    let sink = Sink::Syslog(syslog);
+fn boxed(sink: impl EventSink + 'static) -> Box<dyn EventSink> {
+    Box::new(sink)
+}
+
+/// Warns of a sink that does not answer now. It may do so later.
+fn check(sink: &dyn EventSink) {
     if let Err(error) = sink.check() {
         notice::warning(&format!("{}: {error}; events wait in the database until it listens", sink.name()));
     }
-    sink
 }
 
 /// The systemd journal as a sink; `None` where there is none.
@@ -124,12 +128,11 @@ fn journal(
     marks: &BTreeMap<String, u64>,
     published_to: u64,
     created_at: Timestamp,
-) -> Result<Option<Sink>, Failure> {
+) -> Result<Option<Journal>, Failure> {
     let mark = marks.get(journal::NAME).copied().unwrap_or(published_to);
     let last = writer.last_unmuted(mark)?;
-    let sink = journal::Journal::new(Path::new(journal::SOCKET), created_at, last)
-        .map(Sink::Journal)
-        .map_err(Failure::system("no socket can be made"))?;
+    let sink =
+        Journal::new(Path::new(journal::SOCKET), created_at, last).map_err(Failure::system("no socket can be made"))?;
     match sink.check() {
         Ok(()) => Ok(Some(sink)),
         // It took events before: journald is being restarted, say.

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Deserializer};
 
 use crate::capture::iface;
-use crate::capture::options::{Method, Options, Port, Role};
+use crate::capture::options::{Method, Options, Port, PortRole};
 use crate::config::choice;
 use crate::config::error::ConfigError;
 use crate::config::keys::{Value, keys};
@@ -95,8 +95,8 @@ impl CaptureKeys {
     /// The ports to listen on: those that were named, else the interface of the default route.
     pub(super) fn ports(&self) -> Result<Vec<Port>, ConfigError> {
         let mut ports: Vec<Port> = Vec::new();
-        let hosts = self.interface.iter().flatten().map(|name| (name, Role::Host));
-        let mirrors = self.mirror.iter().flatten().map(|name| (name, Role::Mirror));
+        let hosts = self.interface.iter().flatten().map(|name| (name, PortRole::Host));
+        let mirrors = self.mirror.iter().flatten().map(|name| (name, PortRole::Mirror));
         for (name, role) in hosts.chain(mirrors) {
             let iface = parse_iface(name)?;
             match ports.iter().find(|port| port.iface == iface) {
@@ -107,7 +107,7 @@ impl CaptureKeys {
         }
         if ports.is_empty() {
             let iface = iface::proc::default_route_iface().ok_or(ConfigError::NoInterface)?;
-            ports.push(Port { iface, role: Role::Host });
+            ports.push(Port { iface, role: PortRole::Host });
         }
         Ok(ports)
     }

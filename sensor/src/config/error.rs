@@ -167,11 +167,16 @@ pub enum ConfigError {
         /// The value as written.
         value: String,
     },
-    /// The value is not the address of a syslog server.
-    #[error(
-        "syslog: '{0}' is not an address; write it like unix:/dev/log, udp:192.168.1.9:514 or tcp:[2001:db8::1]:601"
-    )]
-    Syslog(String),
+    /// The value is not the address of a server that events are sent to.
+    #[error("{setting}: '{value}' is not an address; write it like {example}")]
+    Peer {
+        /// The key or flag.
+        setting: &'static str,
+        /// The value as written.
+        value: String,
+        /// What is right.
+        example: &'static str,
+    },
     /// There is no such probe technique.
     #[error("techniques: '{value}' is none of {known}{suggestion}")]
     Technique {

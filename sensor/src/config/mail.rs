@@ -1,5 +1,7 @@
 //! Where an alert's mail goes, and how.
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "the text of a key is its help, where brackets are no links")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -9,7 +9,10 @@ use serde::{Deserialize, Deserializer};
 use crate::config::choice;
 use crate::config::error::ConfigError;
 use crate::config::keys::{Value, keys};
-use crate::export::syslog;
+use crate::config::machine::default_db;
+use crate::export::contract::EventSink;
+use crate::export::syslog::form::Format;
+use crate::export::syslog::{self, Syslog};
 
 keys! {
     flags
@@ -66,20 +69,51 @@ pub enum Screen {
     Text,
 }
 
+/// Where `sensor run` writes.
+#[derive(Debug)]
+pub struct Output {
+    /// The database.
+    pub db: PathBuf,
+    /// Where to write events besides the journal.
+    pub events: Option<Target>,
+    /// Where to write sightings.
+    pub sightings: Option<Target>,
+    /// Where to send events besides.
+    pub sinks: Vec<Box<dyn EventSink>>,
+    /// What is printed on standard output.
+    pub screen: Screen,
+}
+
+impl Output {
+    /// From its keys; `wanted`: what was asked for on standard output.
+    pub(super) fn new(keys: OutputKeys, wanted: Option<Screen>) -> Result<Self, ConfigError> {
+        let sinks = keys.sinks()?;
+        let (events, sightings) = (keys.events.map(Target::new), keys.sightings.map(Target::new));
+        let screen = Screen::beside([&events, &sightings], wanted)?;
+        Ok(Self { db: keys.db.unwrap_or_else(default_db), events, sightings, sinks, screen })
+    }
+}
+
 impl OutputKeys {
-    /// The syslog server to send events to, and their form there.
-    pub(super) fn syslog_server(&self) -> Result<Option<(syslog::Address, syslog::form::Format)>, ConfigError> {
-        let format = match self.syslog_format() {
-            SyslogArg::Rfc5424 => syslog::form::Format::Rfc5424,
-            SyslogArg::Arpwatch => syslog::form::Format::Arpwatch,
-        };
+    /// The sinks that keys turn on, besides `events`: a line each. None of them opens anything before it is asked to.
+    pub(super) fn sinks(&self) -> Result<Vec<Box<dyn EventSink>>, ConfigError> {
+        let mut sinks: Vec<Box<dyn EventSink>> = Vec::new();
+        if let Some(address) = self.syslog_server()? {
+            sinks.push(Box::new(Syslog::new(address, self.syslog_format().format())));
+        }
+        Ok(sinks)
+    }
+
+    /// The syslog server to send events to.
+    fn syslog_server(&self) -> Result<Option<syslog::Address>, ConfigError> {
         // An empty variable or key switches off what the file has.
         let address = self.syslog.as_deref().filter(|address| !address.is_empty());
-        let parse = |text: &str| match text.parse() {
-            Ok(address) => Ok((address, format)),
-            Err(()) => Err(ConfigError::Syslog(text.escape_debug().to_string())),
+        let wrong = |text: &str| ConfigError::Peer {
+            setting: "syslog",
+            value: text.escape_debug().to_string(),
+            example: "unix:/dev/log, udp:192.168.1.9:514 or tcp:[2001:db8::1]:601",
         };
-        address.map(parse).transpose()
+        address.map(|text| text.parse().map_err(|()| wrong(text))).transpose()
     }
 }
 
@@ -101,6 +135,15 @@ impl Screen {
             // Under systemd standard output is the journal, which has the events already, with their fields.
             _ if std::env::var_os("JOURNAL_STREAM").is_some() => Ok(Self::Quiet),
             (_, wanted) => Ok(wanted.unwrap_or(Self::Text)),
+        }
+    }
+}
+
+impl SyslogArg {
+    fn format(self) -> Format {
+        match self {
+            Self::Rfc5424 => Format::Rfc5424,
+            Self::Arpwatch => Format::Arpwatch,
         }
     }
 }
@@ -130,13 +173,17 @@ mod tests {
     #[track_caller]
     fn check_syslog(text: &str, expected: &str) {
         let keys = OutputKeys { syslog: Some(text.to_owned()), ..OutputKeys::default() };
-        let address = keys.syslog_server().map(|to| to.map(|(address, _)| address));
-        assert_eq!(address.map_or_else(|error| error.to_string(), |to| format!("{to:?}")), expected);
+        assert_eq!(keys.syslog_server().map_or_else(|error| error.to_string(), |to| format!("{to:?}")), expected);
     }
 
     #[test]
     fn syslog_servers() {
-        let not = |text: &str| ConfigError::Syslog(text.to_owned()).to_string();
+        let not = |text: &str| {
+            format!(
+                "syslog: '{text}' is not an address; write it like unix:/dev/log, udp:192.168.1.9:514 or \
+                 tcp:[2001:db8::1]:601"
+            )
+        };
         check_syslog("", "None");
         check_syslog("unix:/dev/log", "Some(Unix(\"/dev/log\"))");
         check_syslog("/dev/log", "Some(Unix(\"/dev/log\"))");

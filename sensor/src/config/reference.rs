@@ -201,7 +201,7 @@ mod tests {
     fn every_default_is_a_value_of_its_type() {
         let general = crate::config::general::General::default();
         assert_eq!(general.capture.options().unwrap().ring_bytes, 4_194_304);
-        assert_eq!(general.output.syslog_server().unwrap(), None);
+        assert!(general.output.sinks().unwrap().is_empty());
         assert_eq!(general.inventory.learning_s(), 600);
         assert_eq!(general.probing.rate(), 20);
         assert!(general.settings.resolve());

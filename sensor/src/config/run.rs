@@ -10,13 +10,11 @@ use crate::config::error::ConfigError;
 use crate::config::file::File;
 use crate::config::general::General;
 use crate::config::inventory::Inventory;
-use crate::config::machine::default_db;
 use crate::config::network::{Named, NetworkKeys, SettingsKeys};
-use crate::config::output::{Screen, Target};
+use crate::config::output::{Output, Screen};
 use crate::config::parse::parse_prefix;
 use crate::config::policy::policy;
 use crate::config::probing::{Probing, ProbingKeys};
-use crate::export::syslog;
 use sensor_core::inventory::correlator::settings::Allow;
 use sensor_core::inventory::judge::policy::EventPolicy;
 use sensor_core::types::Iface;
@@ -45,16 +43,8 @@ pub struct Run {
     pub ports: Vec<Port>,
     /// How to capture.
     pub capture: Options,
-    /// The database.
-    pub db: PathBuf,
-    /// Where to write events besides the journal.
-    pub events: Option<Target>,
-    /// Where to write sightings.
-    pub sightings: Option<Target>,
-    /// The syslog server to send events to, and their form there.
-    pub syslog: Option<(syslog::Address, syslog::form::Format)>,
-    /// What is printed on standard output.
-    pub screen: Screen,
+    /// Where to write.
+    pub output: Output,
     /// What the events and the inventory depend on.
     pub inventory: Inventory,
     /// What may be probed.
@@ -84,16 +74,10 @@ impl Run {
         let mut networks = named_by_flag(&args.network)?;
         networks.extend(file.networks);
         let probing = Probing::new(probing, settings, networks)?;
-        let syslog = output.syslog_server()?;
-        let (events, sightings) = (output.events.map(Target::new), output.sightings.map(Target::new));
         Ok(Self {
             ports: capture.ports()?,
             capture: capture.options()?,
-            db: output.db.unwrap_or_else(default_db),
-            screen: Screen::beside([&events, &sightings], args.json.then_some(Screen::Json))?,
-            events,
-            sightings,
-            syslog,
+            output: Output::new(output, args.json.then_some(Screen::Json))?,
             inventory: Inventory::new(inventory, homes(&probing.networks)),
             named_interfaces: capture.named()?.into_iter().chain(probing.interface).collect(),
             policy: policy(&file.policy, &probing.networks)?,
@@ -135,7 +119,9 @@ mod tests {
     /// What follows from flags, with the file `text` behind them; without the environment.
     #[track_caller]
     fn check(flags: &[&str], text: &str, expected: impl FnOnce(&Run) -> bool) {
-        let path = std::env::temp_dir().join(format!("sensor-run-{}-{:p}.toml", std::process::id(), text));
+        // Each test has a thread of its own.
+        let thread = std::thread::current().id();
+        let path = std::env::temp_dir().join(format!("sensor-run-{}-{thread:?}.toml", std::process::id()));
         std::fs::write(&path, text).expect("a file");
         let command = RunArgs::augment_args(Command::new("run").mut_args(|arg| arg.env(None::<&str>)));
         let command = command.mut_args(|arg| arg.env(None::<&str>));

@@ -1,5 +1,7 @@
 //! The configuration of `sensor watch`.
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "the text of a key is its help, where brackets are no links")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

@@ -1,5 +1,5 @@
 //! The control socket, which only the sensor's user and root may open. The caller writes one line of JSON, a [`Request`],
-//! and reads one line, an [`Answer`].
+//! and reads one line, a [`Response`].
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::Sleep;
 
-use crate::control::request::{Answer, Request};
+use crate::control::request::{Request, Response};
 use crate::control::socket::{self, Socket};
 use crate::terminal::failure::Failure;
 
@@ -79,13 +79,13 @@ impl Caller {
 }
 
 /// Answers a request. A caller that has gone meanwhile gets no answer, which is no error.
-pub fn answer(stream: UnixStream, answer: &Answer) {
+pub fn answer(stream: UnixStream, answer: &Response) {
     let Ok(json) = serde_json::to_string(answer) else { return };
     drop(stream.into_std().and_then(|mut stream| stream.write_all(format!("{json}\n").as_bytes())));
 }
 
 /// Sends a request to the running sensor of the database at `db`, and waits for the answer; `None` when none runs.
-pub fn ask(db: &Path, request: &Request) -> Result<Option<Answer>, Failure> {
+pub fn ask(db: &Path, request: &Request) -> Result<Option<Response>, Failure> {
     let Some(mut stream) = socket::connect(db, SUFFIX)? else { return Ok(None) };
     let mut exchange = || {
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;

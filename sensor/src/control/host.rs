@@ -1,12 +1,12 @@
 //! Which stations belong to one host, as the owner says: `sensor host join` and `split`, applied to the inventory.
 
-use crate::control::request::{Answer, Request};
+use crate::control::request::{Request, Response};
 use sensor_core::inventory::correlator::state::Correlator;
 use sensor_core::inventory::model::host::HostId;
 use sensor_core::types::Mac;
 
 /// Carries out a request about hosts. The answer may be given once the change is saved.
-pub fn apply(correlator: &mut Correlator, request: &Request) -> Answer {
+pub fn apply(correlator: &mut Correlator, request: &Request) -> Response {
     let done = match request {
         Request::Join { host, other } => match (parse_id(host), parse_id(other)) {
             (Some(host), Some(other)) => correlator.join(host, other),
@@ -19,8 +19,8 @@ pub fn apply(correlator: &mut Correlator, request: &Request) -> Answer {
         Request::End { .. } | Request::Mute { .. } => Err("this request is not about hosts"),
     };
     match done {
-        Ok(id) => Answer::Host { id: id_text(id) },
-        Err(why) => Answer::Refused { why: format!("{why}; `sensor host show` shows a host and its stations") },
+        Ok(id) => Response::Host { id: id_text(id) },
+        Err(why) => Response::Refused { why: format!("{why}; `sensor host show` shows a host and its stations") },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::parse::parse_target;
-use crate::control::request::{Answer, Request};
+use crate::control::request::{Request, Response};
 use crate::export::escape::escape;
 use crate::export::record::text::rfc3339;
 use sensor_core::inventory::judge::mute::{MUTES_MAX, Mute, add, end};
@@ -13,22 +13,24 @@ use sensor_core::types::Timestamp;
 const REASON_MAX: usize = 200;
 
 /// Carries out a request about mutes. The answer may be given once the change is saved.
-pub fn apply(mutes: &mut Vec<Mute>, request: Request, now: Timestamp) -> Answer {
+pub fn apply(mutes: &mut Vec<Mute>, request: Request, now: Timestamp) -> Response {
     match request {
         Request::Join { .. } | Request::Split { .. } => {
-            Answer::Refused { why: "this request is not about mutes".to_owned() }
+            Response::Refused { why: "this request is not about mutes".to_owned() }
         }
-        Request::End { id } if end(mutes, id, now) => Answer::Ended { id },
-        Request::End { id } => Answer::Refused { why: format!("no mute {id} lasts; `sensor mute --list` shows them") },
+        Request::End { id } if end(mutes, id, now) => Response::Ended { id },
+        Request::End { id } => {
+            Response::Refused { why: format!("no mute {id} lasts; `sensor mute --list` shows them") }
+        }
         Request::Mute { target, for_s, reason } => {
             let target = match parse_target(&target) {
                 Ok(target) => target,
-                Err(error) => return Answer::Refused { why: error.to_string() },
+                Err(error) => return Response::Refused { why: error.to_string() },
             };
             let reason = reason.map(|text| escape(&text.chars().take(REASON_MAX).collect::<String>()).into_owned());
             match add(mutes, target, now, Duration::from_secs(for_s), reason) {
-                Some(mute) => Answer::Muted { id: mute.id, until: rfc3339(mute.until) },
-                None => Answer::Refused {
+                Some(mute) => Response::Muted { id: mute.id, until: rfc3339(mute.until) },
+                None => Response::Refused {
                     why: format!("{MUTES_MAX} mutes last already; end one with `sensor mute --end ID`"),
                 },
             }

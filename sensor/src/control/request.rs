@@ -39,7 +39,7 @@ pub enum Request {
 /// The answer. All but a refusal are given when the change is in the database.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum Response {
     /// The mute has ended.
     Ended {
         /// The mute's number.

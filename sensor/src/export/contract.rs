@@ -1,15 +1,17 @@
-//! The contract of a sink.
+//! The contract of a sink. A new one is a file with an `impl EventSink` and its module; `OutputKeys::sinks` makes it when its
+//! configuration key is given.
 //!
 //! A sink opens nothing that it was not given the name of. Each has a thread of its own, so it may block, but only for
 //! seconds: then it returns an error and is tried again. So an event may come twice, with the same id. Every text of a
 //! record may come from an attacker.
 
+use std::fmt::Debug;
 use std::io;
 
 use crate::export::record::event::EventRecord;
 
 /// Somewhere that events are sent to.
-pub trait EventSink {
+pub trait EventSink: Debug + Send {
     /// What it is called in messages to the operator, and in the database, which remembers how far it has come.
     fn name(&self) -> String;
 

@@ -51,7 +51,7 @@ impl Journal {
     }
 
     /// Sends one event; `json` is the record's line, so that programs that read the journal get all of it. `WouldBlock`:
-    /// journald did not read for [`PATIENCE`], try again later.
+    /// journald did not read for five seconds, try again later.
     pub fn publish(&mut self, record: &EventRecord, json: &str) -> io::Result<()> {
         let mut datagram = datagram(record, &self.database, json);
         append(&mut datagram, "SENSOR_PREVIOUS_ID", &self.previous.to_string());

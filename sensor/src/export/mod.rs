@@ -1,4 +1,11 @@
 //! What leaves the sensor: records, sinks for events, formats for the inventory, the sightings log.
+//!
+//! A new format of `sensor export` is a file, its module, and a line in [`EXPORT_FORMATS`]; a new sink is told of in
+//! `contract.rs`.
+
+use std::io::{self, Write};
+
+use crate::export::record::address::AddressRecord;
 
 /// The journal's catalog.
 pub mod catalog;
@@ -8,8 +15,6 @@ pub mod contract;
 pub mod csv;
 /// Unsafe characters are written as their numbers.
 pub mod escape;
-/// The formats of `sensor export`.
-pub mod exporter;
 /// Each host's guess.
 mod guess;
 /// Hash tables of this room.
@@ -31,8 +36,6 @@ pub mod record;
 mod screen;
 /// The sightings log.
 pub mod sightings;
-/// The sinks.
-pub mod sink;
 /// Events to syslog servers.
 pub mod syslog;
 /// Tables for a person.
@@ -41,6 +44,28 @@ pub mod table;
 /// The kinds of events in the manual.
 #[cfg(test)]
 mod taxonomy;
+
+/// A format of `sensor export`.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportFormat {
+    /// The name of its option, without dashes.
+    pub name: &'static str,
+    /// What its option says in the help.
+    pub help: &'static str,
+    /// Writes the records. Fails when the output does.
+    pub write: fn(&[AddressRecord], &mut dyn Write) -> io::Result<()>,
+}
+
+/// Every format, in the order of the help.
+pub const EXPORT_FORMATS: [ExportFormat; 3] = [
+    ExportFormat { name: "json", help: "A JSON array", write: |records, out| json::write_array(records, out) },
+    ExportFormat {
+        name: "jsonl",
+        help: "JSON Lines: one record a line",
+        write: |records, out| json::write_lines(records, out),
+    },
+    ExportFormat { name: "csv", help: "CSV with a heading line", write: |records, out| csv::write_csv(records, out) },
+];
 
 /// The JSON Schema (draft 2020-12) of an [`record::address::AddressRecord`].
 pub const ADDRESS_SCHEMA: &str = include_str!("schema/address.schema.json");

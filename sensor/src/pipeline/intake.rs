@@ -1,5 +1,5 @@
-//! From a frame to events: parser, core (correlator and planner), judge, sightings log. The same for live frames and for
-//! capture files.
+//! From a frame to events: parser, core (correlator and planner), judge, sightings log. The same for live frames and
+//! for capture files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -27,39 +27,39 @@ use sensor_core::inventory::sighting::{Sighting, sightings};
 use sensor_core::types::{Class, Frame, Iface, Mac, Segment, Timestamp};
 use sensor_core::wire;
 
-/// Frames in, events out.
+/// Turns frames into events.
 pub struct Intake {
-    /// What is known, and what is asked.
+    /// Correlator and planner.
     pub core: Core,
-    /// Which events are told.
+    /// Decides which events are reported, and how severe they are.
     pub judge: Judge,
     /// Vendors by MAC, for event records.
     pub vendors: Vendors,
-    /// The rules by which systems and kinds of hosts are guessed, for address records.
+    /// Rules that guess operating systems and kinds of hosts, for address records.
     pub fingerprints: Fingerprints,
-    /// Messages that their parser refused, since the start.
+    /// Number of malformed messages since the start.
     pub malformed_total: u64,
     /// This machine's name, for event records.
     sensor: String,
-    /// The sightings log, where one is wanted.
+    /// The sightings log, if one is configured.
     log: Option<Lines>,
-    /// Room for the sightings of one frame.
+    /// Reused buffer for the sightings of one frame.
     sightings: Vec<Sighting>,
-    /// Events that were not judged yet.
+    /// Events that are not judged yet.
     events: Vec<Event>,
     /// Events that happened again since the last call of [`Intake::take_folds`], by the first one's id.
     folds: BTreeMap<u64, Fold>,
 }
 
-/// How long an address's change to another MAC waits for both stations to be asked, before it is told.
+/// How long an address's change to another MAC is held back while both stations are probed.
 pub const EXPLAIN: Duration = Duration::from_secs(3);
 
-/// How long a new host may wait for an IPv4 address before it is told without one: a DHCP exchange with a server
-/// that checks an address by ping first takes up to three seconds.
+/// How long a new host waits for an IPv4 address before it is reported without one: a DHCP server that first checks the
+/// address by ping takes up to three seconds.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
 impl Intake {
-    /// Starts from what the database holds. Nothing is asked before [`Intake::set_planner`].
+    /// Starts from the database's contents. Nothing is probed before [`Intake::set_planner`].
     pub fn new(
         settings: Settings,
         saved: Saved,
@@ -83,12 +83,12 @@ impl Intake {
         }
     }
 
-    /// Questions are planned from now on. Hosts that are known are asked as if they were heard at `now`.
+    /// Starts to plan probes. Known hosts are probed as if they were last seen at `now`.
     pub fn set_planner(&mut self, planner: Planner, now: Timestamp) {
         self.core.set_planner(planner, now);
     }
 
-    /// Takes in one frame at `now`.
+    /// Processes one frame at `now`.
     pub fn take(&mut self, frame: &Frame<'_>, now: Timestamp) {
         if frame.flood {
             let (segment, mac, class) = (frame.segment, frame.source_mac, frame.class);
@@ -109,7 +109,7 @@ impl Intake {
                 }
             }
         }
-        // After the frame's sightings: they may be the first of the station, and say whether it is a router.
+        // After the frame's sightings, which may be the first of the station and show whether it is a router.
         if frame.scan {
             let (segment, mac) = (frame.segment, frame.source_mac);
             let (reason, target) = match frame.class {
@@ -120,8 +120,8 @@ impl Intake {
         }
     }
 
-    /// As [`Intake::take`], for a scan, which asks without a planner: `answers` says whether a sighting of another station
-    /// answers one of its questions.
+    /// Like [`Intake::take`], for a scan, which probes without a planner: `answers` decides whether a sighting of
+    /// another station answers one of its probes.
     pub fn take_with(&mut self, frame: &Frame<'_>, now: Timestamp, answers: &mut dyn FnMut(&Sighting) -> bool) {
         if let Ok(Some(message)) = wire::dissect(frame) {
             let mut found = Vec::new();
@@ -136,7 +136,7 @@ impl Intake {
         }
     }
 
-    /// Takes in one sighting, of a frame or of an answer.
+    /// Processes one sighting, of a frame or of an answer.
     pub fn observe(&mut self, mut sighting: Sighting, now: Timestamp) {
         // Frames sent by the sensor itself are ignored.
         if self.core.is_own(&sighting) {
@@ -153,7 +153,7 @@ impl Intake {
         self.core.handle_timeout(now, &mut self.events);
     }
 
-    /// Appends at most `room` questions that are due, and takes note of those that stayed unanswered.
+    /// Appends at most `room` probes that are due to `out`, and processes those that were not answered.
     pub fn plan(&mut self, now: Timestamp, room: usize, out: &mut Vec<Probe>) {
         self.core.plan(now, room, out, &mut self.events);
     }
@@ -163,23 +163,23 @@ impl Intake {
         self.core.poll_timeout(now)
     }
 
-    /// Frames may have been missed until `at`: hosts that were silent before then do not count as gone.
+    /// Notes that frames may have been missed until `at`: silence before then does not make a host gone.
     pub fn set_deaf(&mut self, at: Timestamp) {
         self.core.set_deaf(at);
     }
 
-    /// Local time for quiet hours, seconds east of UTC.
+    /// Sets the local time for quiet hours, in seconds east of UTC.
     pub fn set_utc_offset_s(&mut self, seconds: i32) {
         self.judge.set_utc_offset_s(seconds);
         self.core.set_utc_offset_s(seconds);
     }
 
-    /// Answers that came as frames, counted; `None` when nothing is asked.
+    /// Counters of answers received as frames; `None` without a planner.
     pub fn answers(&self) -> Option<AnswerCounts> {
         self.core.answers()
     }
 
-    /// The input has ended: events that still wait for something are told now.
+    /// Ends the input: events that were held back are emitted now.
     pub fn finish(&mut self, now: Timestamp) {
         self.core.correlator.finish(now, &mut self.events);
     }
@@ -216,13 +216,13 @@ impl Intake {
         all
     }
 
-    /// Earlier events that happened again since the last call. To be called after [`Intake::take_prepared`], so that no
-    /// repetition comes before its event.
+    /// Repetitions of earlier events since the last call. To be called after [`Intake::take_prepared`], so that no
+    /// repetition precedes its event.
     pub fn take_folds(&mut self) -> Vec<Fold> {
         std::mem::take(&mut self.folds).into_values().collect()
     }
 
-    /// Adds events about unknown hosts that are due to be told again.
+    /// Adds the due reminders of unknown hosts.
     pub fn renotify(&mut self, now: Timestamp) {
         let Self { core, judge, events, .. } = self;
         for again in judge.renotify(now, || core.correlator.snapshot()) {
@@ -241,7 +241,7 @@ impl Intake {
         !self.events.is_empty()
     }
 
-    /// Writes what the sightings log has buffered. A log whose reader closed the pipe is given up, which is no error.
+    /// Writes the sightings log's buffer. When its reader has closed the pipe, the log is closed; that is no error.
     pub fn flush_log(&mut self) -> io::Result<()> {
         match self.log.as_mut().map_or(Ok(()), Lines::flush) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -252,12 +252,12 @@ impl Intake {
         }
     }
 
-    /// Sightings that are missing in the log because it could not be written.
+    /// Number of sightings that could not be written to the log.
     pub fn sightings_dropped_total(&self) -> u64 {
         self.log.as_ref().map_or(0, Lines::dropped_total)
     }
 
-    /// Opens the sightings log anew, after a log rotation.
+    /// Reopens the sightings log after a log rotation.
     pub fn reopen_log(&mut self) -> io::Result<()> {
         self.log.as_mut().map_or(Ok(()), Lines::reopen)
     }
@@ -277,7 +277,7 @@ mod tests {
     use sensor_core::inventory::model::rows::Rows;
 
     #[test]
-    fn an_unknown_host_is_told_again_with_all_that_is_known_of_it() {
+    fn a_reminder_of_an_unknown_host_has_all_its_fields() {
         let segment = Segment::untagged(Iface::new("eth1").unwrap());
         let (first_seen, last_seen) = (Timestamp::from_secs(0), Timestamp::from_secs(7190));
         let mac = Mac([2, 0, 0, 0, 0, 1]);

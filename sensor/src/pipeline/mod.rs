@@ -1,14 +1,14 @@
-//! From a frame to events, for `sensor run`, `scan` and `replay` alike, and what that needs from configuration and database.
+//! From frames to events, shared by `sensor run`, `scan` and `replay`, with the setup from configuration and database.
 
-/// From a frame to events.
+/// Turns frames into events.
 pub mod intake;
-/// Opens what the pipeline needs besides the database: vendors, rules, files for lines.
+/// Opens vendor lists, rules and output files.
 pub mod open;
-/// Which events are told: what the judge is restored from, and what is stored of mutes.
+/// Restores the judge from the database, and converts mutes.
 pub mod policy;
-/// An event as it leaves: for the database and for the sinks.
+/// An event in the forms for the database and for the sinks.
 pub mod prepared;
 /// Records of the addresses that a database holds.
 pub mod records;
-/// The interfaces that send questions, and the rules for what they may ask.
+/// The interfaces that send probes, and the rules for what they may probe.
 pub mod speakers;

@@ -1,4 +1,4 @@
-//! Opens what the pipeline needs besides the database: vendors, rules for guesses, files for lines.
+//! Opens what the pipeline needs besides the database: vendor lists, fingerprint rules, output files.
 
 use crate::config;
 use crate::config::error::ConfigError;
@@ -13,18 +13,19 @@ use sensor_core::inventory::fingerprint::mistake::Mistake;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A random number that others cannot guess: it decides the order in which addresses are asked.
+/// An unpredictable number, which decides the order in which addresses are probed.
 pub fn secret() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     RandomState::new().hash_one(std::process::id())
 }
 
-/// The runtime of a command: one thread, because one core keeps up with a mirror port; the database has a thread of its own.
+/// The runtime of a command, with one thread: one core keeps up with a mirror port, and the database has its own
+/// thread.
 pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// Opens a file or standard output for lines, if one is wanted.
+/// Opens a file or standard output for lines; `None` when none is configured.
 pub fn open_lines(target: Option<&Target>) -> Result<Option<Lines>, Failure> {
     match target {
         None => Ok(None),
@@ -36,7 +37,8 @@ pub fn open_lines(target: Option<&Target>) -> Result<Option<Lines>, Failure> {
     }
 }
 
-/// The owner's files of rules and p0f signatures, as texts for the database, and with the built-in rules for guesses.
+/// Reads the configured files of fingerprint rules and p0f signatures: their texts for the database, and the rules
+/// together with the built-in ones.
 pub fn open_fingerprints(
     inventory: &config::inventory::Inventory,
 ) -> Result<(store::batch::Rules, Fingerprints), ConfigError> {
@@ -65,8 +67,8 @@ pub fn open_fingerprints(
     Ok((rules, fingerprints))
 }
 
-/// The rules for guesses: built-in ones and those of the owner's files as the database has them. Stored rules that this
-/// version does not understand are left out with a warning.
+/// The fingerprint rules: the built-in ones and those stored in the database. Stored rules that this version does not
+/// understand are left out with a warning.
 pub fn stored_fingerprints(rules: &store::batch::Rules) -> Fingerprints {
     let mut fingerprints = Fingerprints::builtin();
     let own = rules.fingerprints.iter().map(|text| fingerprints.add_rules(text)).collect::<Result<Vec<()>, _>>();
@@ -79,7 +81,7 @@ pub fn stored_fingerprints(rules: &store::batch::Rules) -> Fingerprints {
     fingerprints
 }
 
-/// The built-in list of vendors; entries of the file, where one is named, come before it.
+/// The built-in list of vendors; entries of the file `oui`, if given, override it.
 pub fn open_vendors(oui: Option<&Path>) -> Result<Vendors, VendorError> {
     oui.map_or_else(|| Ok(Vendors::builtin()), Vendors::with_csv)
 }

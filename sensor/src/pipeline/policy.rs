@@ -1,4 +1,4 @@
-//! Between the judge and the database: what the judge is restored from after a start, and how mutes are stored.
+//! Conversion between the judge and the database: past events and mutes.
 
 use crate::config::parse::parse_target;
 use crate::store::batch::{Saved, StoredEvent, StoredMute};
@@ -7,13 +7,13 @@ use sensor_core::inventory::judge::Judge;
 use sensor_core::inventory::judge::fold::Past;
 use sensor_core::inventory::judge::mute::Mute;
 
-/// Gives the judge the past events and mutes that the database holds.
+/// Restores the judge's past events and mutes from the database.
 pub fn restore(judge: &mut Judge, saved: &Saved) {
     let past = saved.repeatable.iter().filter_map(past).collect();
     judge.restore(past, mutes(&saved.mutes), saved.last_event_at);
 }
 
-/// Mutes from the database; one whose target this version does not understand is left out.
+/// Mutes from the database, without those whose target this version does not understand.
 pub fn mutes(stored: &[StoredMute]) -> Vec<Mute> {
     let mute = |stored: &StoredMute| {
         let StoredMute { id, target, from, until, reason } = stored.clone();
@@ -22,7 +22,7 @@ pub fn mutes(stored: &[StoredMute]) -> Vec<Mute> {
     stored.iter().filter_map(mute).collect()
 }
 
-/// Mutes as the database stores them.
+/// Mutes in the form that the database stores.
 pub fn stored_mutes(mutes: &[Mute]) -> Vec<StoredMute> {
     let stored = |mute: &Mute| {
         let Mute { id, target, from, until, reason } = mute.clone();

@@ -1,4 +1,4 @@
-//! An event as it leaves the sensor: for the database and for the sinks.
+//! An event in the forms for the database and for the sinks.
 
 use crate::export::record;
 use crate::export::record::event::EventRecord;
@@ -6,18 +6,18 @@ use crate::store::batch::StoredEvent;
 use crate::vendor::Vendors;
 use sensor_core::inventory::event::Event;
 
-/// An event in both forms in which it leaves.
+/// An event in the forms for the database and for the sinks.
 #[derive(Clone, Debug)]
 pub struct PreparedEvent {
-    /// For the sinks.
+    /// The record for the sinks.
     pub record: EventRecord,
-    /// For the database; its `record` is the JSON that line sinks write.
+    /// The row for the database; its `record` is the JSON that line sinks write.
     pub stored: StoredEvent,
 }
 
 impl PreparedEvent {
-    /// An event that was judged: `muted` names the mute that keeps it from the sinks, `cause` is what repetitions of it are
-    /// recognised by. `sensor` is this machine's name.
+    /// A judged event. `muted` names the mute that keeps it from the sinks, `cause` is the key that its repetitions
+    /// share, and `sensor` is this machine's name.
     pub(super) fn new(
         event: &Event,
         muted: Option<String>,
@@ -43,8 +43,7 @@ impl PreparedEvent {
         Self { record, stored }
     }
 
-    /// From the database; how often it happened is put into the record. Fails when the stored record was not written by a
-    /// sensor.
+    /// From the database, with the number of repetitions added to the record. Fails when the stored record is invalid.
     pub fn from_store(mut stored: StoredEvent) -> serde_json::Result<Self> {
         let mut record: EventRecord = serde_json::from_str(&stored.record)?;
         if stored.count > 1 {
@@ -55,7 +54,7 @@ impl PreparedEvent {
         Ok(Self { record, stored })
     }
 
-    /// Whether it is kept in the database only.
+    /// Whether it is muted: stored, but not passed to the sinks.
     pub fn is_muted(&self) -> bool {
         self.stored.muted.is_some()
     }

@@ -12,8 +12,8 @@ use crate::store::reader::Reader;
 use crate::terminal::failure::Failure;
 use sensor_core::types::Timestamp;
 
-/// The records of the database at `db` (the default one where none is named), with the vendors of the file `oui` where one
-/// is named; those seen at or after `since`, a time or a span before now.
+/// The records of the database at `db` (by default the standard path), with vendors of the file `oui` if given, seen at
+/// or after `since`: a time, or a span before now.
 pub fn records(
     db: Option<&Path>,
     oui: Option<&Path>,

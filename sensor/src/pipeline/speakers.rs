@@ -1,4 +1,4 @@
-//! Who may ask whom: the interfaces that send questions, the networks that they reach, and what the owner set for each.
+//! Which interfaces may probe which networks: speakers, attached and configured networks, and their settings.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use ipnet::IpNet;
 
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::link::Link;
-use crate::capture::options::{Port, Role};
+use crate::capture::options::{Port, PortRole};
 use crate::config::{network::NetworkSettings, probing::Probing};
-use crate::probe::prober::{Equipment, Scope, SegmentSpeaker};
+use crate::probe::prober::{ProberConfig, Scope, SegmentSpeaker};
 use crate::probe::raw::Speaker;
 use crate::probe::snmp::Credentials;
 use crate::terminal::failure::Failure;
@@ -17,29 +17,29 @@ use crate::terminal::notice;
 use sensor_core::inventory::planner::policy::{Network, Policy};
 use sensor_core::types::{Iface, Segment};
 
-/// What asking needs: the rules for the planner, and the prober's equipment.
+/// Setup for probing: the planner's policy and the prober's configuration.
 #[derive(Debug)]
 pub struct ProbeSetup {
-    /// What may be asked.
+    /// What may be probed.
     pub policy: Policy,
-    /// What the prober asks with.
-    pub equipment: Equipment,
+    /// The prober's configuration.
+    pub prober_config: ProberConfig,
 }
 
-/// An interface that asks for a mirror port, which cannot send by itself. Answers arrive at the interface, and its
-/// neighbours are filed under the mirror port's segments.
+/// An interface that sends probes on behalf of a mirror port, which cannot send. Answers arrive at the interface, and
+/// its neighbours are recorded on the mirror port's segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alias {
-    /// The interface that asks.
+    /// The interface that sends.
     pub speaker: Iface,
-    /// The mirror port that it asks for; the first one where there are several.
+    /// The mirror port that it sends for; the first of several.
     pub mirror: Iface,
 }
 
-/// Hosts are described anew (ports, names) this often.
+/// Interval at which ports and names of a host are probed again.
 const DESCRIBE_EVERY: Duration = Duration::from_secs(6 * 3600);
 
-/// What asking needs on these ports; `None` when nothing may be asked.
+/// The setup for probing on these ports; `None` when nothing may be probed.
 pub fn set_up(
     ports: &[Port],
     asking: &Probing,
@@ -51,12 +51,12 @@ pub fn set_up(
         return Ok(None);
     }
     let policy = policy(&speakers, asking);
-    let equipment = equipment(speakers, scopes(asking)?, asking);
-    Ok(Some(ProbeSetup { policy, equipment }))
+    let prober_config = prober_config(speakers, scopes(asking)?, asking);
+    Ok(Some(ProbeSetup { policy, prober_config }))
 }
 
-/// The speakers of the ports: each host port asks for itself, and `probe_interface` for mirror ports and for itself.
-/// Interfaces that software makes ask only when they were named. None when the owner wants to listen only.
+/// The speakers of the ports: each host port for itself, and `probe_interface` for mirror ports and for itself. Virtual
+/// interfaces are included only when they are named. Empty in passive mode.
 pub fn speakers(
     ports: &[Port],
     asking: &Probing,
@@ -67,39 +67,39 @@ pub fn speakers(
     if asking.passive {
         return Ok(speakers);
     }
-    for port in ports.iter().filter(|port| port.role == Role::Host) {
-        // The capture reports an interface that is not there.
+    for port in ports.iter().filter(|port| port.role == PortRole::Host) {
+        // The capture reports a missing interface.
         let Ok(link) = Link::of(port.iface, here) else { continue };
         if link.is_virtual() && !named.contains(&port.iface) {
             let kind = link.kind.unwrap_or_default();
-            notice::info(&format!("{0}: a {kind} link is not asked unless it is named: -i {0}", port.iface));
+            notice::info(&format!("{0}: a {kind} link is not probed unless it is named: -i {0}", port.iface));
             continue;
         }
         speakers.extend(speaker(port.iface, link).map(|speaker| SegmentSpeaker { iface: port.iface, speaker }));
     }
     if let Some(iface) = asking.interface {
-        let what = || format!("{iface} cannot ask; name an Ethernet interface with --probe-interface");
+        let what = || format!("{iface} cannot send probes; name an Ethernet interface with --probe-interface");
         let link = Link::of(iface, here).map_err(Failure::system(what()))?;
         let unfit = || Failure::system(what())(std::io::ErrorKind::Unsupported.into());
         let speaker = speaker(iface, link).ok_or_else(unfit)?;
-        for port in ports.iter().filter(|port| port.role == Role::Mirror) {
+        for port in ports.iter().filter(|port| port.role == PortRole::Mirror) {
             speakers.push(SegmentSpeaker { iface: port.iface, speaker: speaker.clone() });
         }
-        if ports.iter().all(|port| port.iface != iface && port.role == Role::Host) {
+        if ports.iter().all(|port| port.iface != iface && port.role == PortRole::Host) {
             speakers.push(SegmentSpeaker { iface, speaker });
         }
     }
     Ok(speakers)
 }
 
-/// The ports to listen on. An interface that asks for mirror ports is one of them, for the answers.
+/// The ports to capture on, including an interface that sends for mirror ports: it receives the answers.
 pub fn capture_ports(ports: &[Port], speaker: Option<Iface>) -> (Vec<Port>, Option<Alias>) {
     let mut all = ports.to_vec();
-    let mirror = ports.iter().find(|port| port.role == Role::Mirror);
+    let mirror = ports.iter().find(|port| port.role == PortRole::Mirror);
     let Some(speaker) = speaker.filter(|iface| ports.iter().all(|port| port.iface != *iface)) else {
         return (all, None);
     };
-    all.push(Port { iface: speaker, role: Role::Host });
+    all.push(Port { iface: speaker, role: PortRole::Host });
     (all, mirror.map(|mirror| Alias { speaker, mirror: mirror.iface }))
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn speaker(iface: Iface, link: Link) -> Option<Speaker> {
     Some(Speaker { iface, index: link.index, mac: link.mac?, addresses: link.addresses })
 }
 
-/// What may be asked: attached networks with the general settings, and named networks with theirs.
+/// What may be probed: attached networks with the general settings, and configured networks with their own.
 pub fn policy(speakers: &[SegmentSpeaker], asking: &Probing) -> Policy {
     let mut networks: Vec<Network> = Vec::new();
     for speaker in speakers {
@@ -127,7 +127,7 @@ pub fn policy(speakers: &[SegmentSpeaker], asking: &Probing) -> Policy {
         };
         let mut here = speakers.iter().filter(is_here);
         let near = here.clone().find(attached);
-        // A network that no speaker is attached to is asked through a router, and filed under the segment that was named.
+        // A network without an attached speaker is probed through a router, and recorded on the configured segment.
         let Some(speaker) = near.or_else(|| here.next()) else { continue };
         let segment = named.segment.unwrap_or_else(|| Segment::untagged(speaker.iface));
         let new = network(named.prefix, segment, near.is_some(), true, &named.settings, asking);
@@ -147,12 +147,12 @@ pub fn policy(speakers: &[SegmentSpeaker], asking: &Probing) -> Policy {
     }
 }
 
-/// Whether hosts may be asked there: not on loopback, and not where the prefix is a single address without neighbours.
+/// Whether hosts of a prefix may be probed: not on loopback, and not if the prefix is a single address.
 fn is_askable(prefix: IpNet) -> bool {
     !prefix.addr().is_loopback() && prefix.prefix_len() < prefix.max_prefix_len()
 }
 
-/// One network as the planner knows it; `named`: the owner named it, so that it is swept even when it is large.
+/// A network for the planner; `named`: it is configured explicitly, so it is swept even if it is large.
 pub fn network(
     prefix: IpNet,
     segment: Segment,
@@ -177,13 +177,13 @@ pub fn network(
     }
 }
 
-/// What the prober asks with.
-pub fn equipment(speakers: Vec<SegmentSpeaker>, scopes: Vec<Scope>, asking: &Probing) -> Equipment {
+/// The prober's configuration.
+pub fn prober_config(speakers: Vec<SegmentSpeaker>, scopes: Vec<Scope>, asking: &Probing) -> ProberConfig {
     let Probing { timeout, concurrency, rate_per_s, .. } = *asking;
-    Equipment { speakers, timeout, concurrency, rate_per_s, scopes }
+    ProberConfig { speakers, timeout, concurrency, rate_per_s, scopes }
 }
 
-/// Name servers and SNMP credentials of each named network, and those for all others.
+/// Name servers and SNMP credentials of each configured network, and those for all other networks.
 pub fn scopes(asking: &Probing) -> Result<Vec<Scope>, Failure> {
     let mut scopes = Vec::new();
     let everywhere = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|text| text.parse::<IpNet>().ok());

@@ -1,8 +1,8 @@
-//! Keyed cookies: how an answer is known to belong to a question of ours without a table of everything that was asked.
+//! Keyed cookies: they match replies to requests without a table of sent requests.
 //!
-//! A cookie travels in the question and comes back in the answer: a magic, the time of sending, and a seal over both
-//! the time and the target under a key that never leaves the process. Only answers that came are remembered, so that
-//! a second one is told from the first.
+//! A cookie is sent in the request and returned in the reply: a magic number, the time of sending, and a keyed hash
+//! over time and target, whose key never leaves the process. Only received replies are remembered, to detect
+//! duplicates.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -12,77 +12,77 @@ use std::time::Duration;
 use foldhash::quality;
 use tokio::time::Instant;
 
-/// Length of a cookie in bytes: magic 8, time of sending 8, seal 8.
+/// Length of a cookie in bytes: magic 8, time of sending 8, hash 8.
 pub const COOKIE_LEN: usize = 24;
 
-/// What every cookie starts with, for those who read a capture.
+/// The first bytes of every cookie, by which requests of a sensor are recognised in a capture.
 pub const MAGIC: [u8; 8] = *b"sensor?\n";
 
-/// An answer older than this is a replay: no path keeps a packet for longer (RFC 793, section 3.3: two minutes).
+/// A reply older than this is a replay: it exceeds the maximum segment lifetime (RFC 793, section 3.3: two minutes).
 const AGE_MAX: Duration = Duration::from_secs(120);
 
-/// How many answers are remembered twice over before the oldest are forgotten: a /16 of them.
+/// Number of replies in one generation of the duplicate table, of which two are kept: as many as a /16 has addresses.
 const ANSWERS_MAX: usize = 65_536;
 
-/// What an answer is worth.
+/// How a reply matches a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The first one to its question, in time.
+pub enum ReplyVerdict {
+    /// The first reply to its request, in time.
     Answer {
         /// Round-trip time.
         rtt: Duration,
     },
-    /// One more to a question that was answered.
+    /// A further reply to a request.
     Duplicate,
-    /// Not to any question that we sent to that target.
+    /// Not a reply to any request that was sent to that target.
     Forged,
-    /// The first one to its question, after the time that was given to it.
+    /// The first reply to its request, after the timeout.
     Late {
         /// Round-trip time.
         rtt: Duration,
     },
 }
 
-/// Answers that were worth nothing or little, since the start.
+/// Replies that were duplicate, forged or late, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Doubts {
-    /// Second and further answers to one question.
+pub struct RejectedReplies {
+    /// Second and further replies to one request.
     pub duplicate_total: u64,
-    /// Answers with a wrong seal, from another address than was asked, or far too old.
+    /// Replies with a wrong hash, from another address than the target, or older than two minutes.
     pub forged_total: u64,
-    /// Answers after the time that was given to them.
+    /// Replies after the timeout.
     pub late_total: u64,
 }
 
-/// Makes cookies and judges those that come back.
+/// Makes cookies and verifies returned ones.
 #[derive(Debug)]
 pub struct Cookies {
     key: RandomState,
     origin: Instant,
     patience: Duration,
-    /// Who answered which question, in two generations: the older one is forgotten when the younger one is full.
+    /// Replies by sender and request, in two generations: the older one is dropped when the newer one is full.
     answered: [HashSet<(IpAddr, u64), quality::RandomState>; 2],
-    doubts: Doubts,
+    rejected: RejectedReplies,
 }
 
 impl Cookies {
-    /// A new key. An answer that takes longer than `patience` is late.
+    /// Makes a new key. A reply that takes longer than `patience` is late.
     pub fn new(patience: Duration) -> Self {
         Self {
             key: RandomState::new(),
             origin: Instant::now(),
             patience,
             answered: Default::default(),
-            doubts: Doubts::default(),
+            rejected: RejectedReplies::default(),
         }
     }
 
-    /// The time to seal questions with and to judge answers by; read once for a batch.
+    /// The clock for [`Cookies::seal`] and [`Cookies::judge`]; to be read once for a batch.
     pub fn now(&self) -> Duration {
         self.origin.elapsed()
     }
 
-    /// The cookie of a question that goes to `target` now.
+    /// The cookie of a request that is sent to `target` now.
     pub fn seal(&self, target: IpAddr, now: Duration) -> [u8; COOKIE_LEN] {
         let sent_ns = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let mut cookie = [0; COOKIE_LEN];
@@ -92,26 +92,27 @@ impl Cookies {
         cookie
     }
 
-    /// Judges what `from` sent back of a question that went to `target`; the two differ for a group address only.
-    pub fn judge(&mut self, target: IpAddr, from: IpAddr, payload: &[u8], now: Duration) -> Verdict {
+    /// Verifies the payload of a reply from `from` to a request to `target`; the two differ only for a multicast
+    /// target.
+    pub fn judge(&mut self, target: IpAddr, from: IpAddr, payload: &[u8], now: Duration) -> ReplyVerdict {
         let Some((sent_ns, rtt)) = self.open(target, payload, now) else {
-            self.doubts.forged_total += 1;
-            return Verdict::Forged;
+            self.rejected.forged_total += 1;
+            return ReplyVerdict::Forged;
         };
         if self.is_known((from, sent_ns)) {
-            self.doubts.duplicate_total += 1;
-            return Verdict::Duplicate;
+            self.rejected.duplicate_total += 1;
+            return ReplyVerdict::Duplicate;
         }
         if rtt > self.patience {
-            self.doubts.late_total += 1;
-            return Verdict::Late { rtt };
+            self.rejected.late_total += 1;
+            return ReplyVerdict::Late { rtt };
         }
-        Verdict::Answer { rtt }
+        ReplyVerdict::Answer { rtt }
     }
 
-    /// Answers that were worth nothing or little, since the start.
-    pub fn doubts(&self) -> Doubts {
-        self.doubts
+    /// Replies that were duplicate, forged or late, since the start.
+    pub fn rejected(&self) -> RejectedReplies {
+        self.rejected
     }
 
     fn open(&self, target: IpAddr, payload: &[u8], now: Duration) -> Option<(u64, Duration)> {
@@ -121,7 +122,7 @@ impl Cookies {
         (*cookie == self.seal(target, Duration::from_nanos(sent))).then_some((sent, rtt))
     }
 
-    /// Whether that one answered that question before; from now on it did.
+    /// Whether this reply was received before; remembers it.
     fn is_known(&mut self, answer: (IpAddr, u64)) -> bool {
         let [young, old] = &mut self.answered;
         if old.contains(&answer) || !young.insert(answer) {
@@ -134,7 +135,7 @@ impl Cookies {
     }
 }
 
-/// A number for one exchange that a stranger cannot guess; not zero, which is nobody's.
+/// An unpredictable identifier for one exchange; never zero.
 pub fn random_id() -> u16 {
     let [high, low, ..] = RandomState::new().hash_one(0).to_be_bytes();
     u16::from_be_bytes([high, low]).max(1)
@@ -160,12 +161,12 @@ mod tests {
     fn an_answer_in_time_late_and_again() {
         let mut cookies = cookies();
         let cookie = cookies.seal(TARGET, SENT);
-        assert_eq!(cookies.judge(TARGET, TARGET, &cookie, at(7)), Verdict::Answer { rtt: at(7) - SENT });
-        assert_eq!(cookies.judge(TARGET, TARGET, &cookie, at(8)), Verdict::Duplicate);
+        assert_eq!(cookies.judge(TARGET, TARGET, &cookie, at(7)), ReplyVerdict::Answer { rtt: at(7) - SENT });
+        assert_eq!(cookies.judge(TARGET, TARGET, &cookie, at(8)), ReplyVerdict::Duplicate);
         let slow = cookies.seal(OTHER, SENT);
-        assert_eq!(cookies.judge(OTHER, OTHER, &slow, at(101)), Verdict::Late { rtt: at(101) - SENT });
-        assert_eq!(cookies.judge(OTHER, OTHER, &slow, at(102)), Verdict::Duplicate);
-        assert_eq!(cookies.doubts(), Doubts { duplicate_total: 2, forged_total: 0, late_total: 1 });
+        assert_eq!(cookies.judge(OTHER, OTHER, &slow, at(101)), ReplyVerdict::Late { rtt: at(101) - SENT });
+        assert_eq!(cookies.judge(OTHER, OTHER, &slow, at(102)), ReplyVerdict::Duplicate);
+        assert_eq!(cookies.rejected(), RejectedReplies { duplicate_total: 2, forged_total: 0, late_total: 1 });
     }
 
     #[test]
@@ -174,18 +175,18 @@ mod tests {
         let group = "ff02::1".parse().expect("an address");
         let cookie = cookies.seal(group, SENT);
         for from in [TARGET, OTHER] {
-            assert_eq!(cookies.judge(group, from, &cookie, at(1)), Verdict::Answer { rtt: at(1) - SENT });
-            assert_eq!(cookies.judge(group, from, &cookie, at(2)), Verdict::Duplicate);
+            assert_eq!(cookies.judge(group, from, &cookie, at(1)), ReplyVerdict::Answer { rtt: at(1) - SENT });
+            assert_eq!(cookies.judge(group, from, &cookie, at(2)), ReplyVerdict::Duplicate);
         }
     }
 
-    /// Judges what is left of a good cookie after `change`, at `at_ms` after sending.
+    /// Checks that a valid cookie is rejected as forged after `change`, from `target` at `now`.
     fn check_forged(change: impl Fn(&mut Vec<u8>), target: IpAddr, now: Duration) {
         let mut cookies = cookies();
         let mut cookie = cookies.seal(TARGET, SENT).to_vec();
         change(&mut cookie);
-        assert_eq!(cookies.judge(target, target, &cookie, now), Verdict::Forged);
-        assert_eq!(cookies.doubts().forged_total, 1);
+        assert_eq!(cookies.judge(target, target, &cookie, now), ReplyVerdict::Forged);
+        assert_eq!(cookies.rejected().forged_total, 1);
     }
 
     #[test]

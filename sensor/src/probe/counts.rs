@@ -1,36 +1,36 @@
-//! How many packets each technique sent.
+//! Counters of probes and their answers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What became of questions.
+/// Counters of a prober since its start.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// Questions that were sent.
+    /// Probes that were sent.
     pub asked_total: AtomicU64,
-    /// Answers that came through sockets.
+    /// Answers received through the prober's sockets.
     pub answered_total: AtomicU64,
-    /// Questions that were taken and are not done with.
+    /// Probes that are queued or in progress.
     pub open: AtomicU64,
-    /// Questions that could not be sent: no voice there, or the system refused.
+    /// Probes that could not be sent: no speaker on the segment, or a system error.
     pub failed_total: AtomicU64,
 }
 
-/// [`Counts`] at one moment.
+/// Snapshot of [`Counts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// Questions that were sent.
+pub struct CountsSnapshot {
+    /// Probes that were sent.
     pub asked_total: u64,
-    /// Answers that came through sockets.
+    /// Answers received through the prober's sockets.
     pub answered_total: u64,
-    /// Questions that could not be sent.
+    /// Probes that could not be sent.
     pub failed_total: u64,
 }
 
 impl Counts {
-    /// The counts as they are now.
-    pub fn read(&self) -> Counted {
+    /// The current values.
+    pub fn read(&self) -> CountsSnapshot {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Counted {
+        CountsSnapshot {
             asked_total: read(&self.asked_total),
             answered_total: read(&self.answered_total),
             failed_total: read(&self.failed_total),

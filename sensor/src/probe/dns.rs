@@ -1,5 +1,5 @@
-//! Reverse DNS and forward confirmation by the network's own name servers. A dead server costs its own questions two
-//! seconds each, a few of them, and then nothing for a while.
+//! Reverse DNS with forward confirmation by the network's own name servers. When the servers do not answer a few
+//! look-ups, of two seconds each, no further ones are sent for a minute.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -16,46 +16,46 @@ use tokio::time::{Instant, timeout};
 
 use sensor_core::types::Text;
 
-/// The name servers of one network, with a cache of what they said.
+/// Resolver for one network's name servers, with a cache.
 pub struct Names {
-    /// Absent when no server is known: `/etc/resolv.conf` is missing or empty.
+    /// `None` when no server is known: `/etc/resolv.conf` is missing or empty.
     resolver: Option<TokioResolver>,
     slots: Semaphore,
     breaker: Breaker,
-    /// Questions that were not asked because the servers did not answer others.
+    /// Look-ups that were skipped because the servers did not answer.
     pub skipped_total: AtomicU64,
 }
 
-/// What reverse DNS says.
+/// Result of a reverse look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameAnswer {
     /// A name.
     Name {
-        /// Labels joined by `.`, without the final dot.
+        /// The labels joined by `.`, without the final dot.
         name: Text,
-        /// A forward look-up of the name gives the address back.
+        /// Whether a forward look-up of the name gives the address.
         confirmed: bool,
     },
-    /// The server says that there is none.
+    /// The server says that the address has no name.
     None,
-    /// No server answered, or none could: that is not "no name".
+    /// No server gave an answer, so the address may have a name.
     Silent,
 }
 
-/// Both look-ups together.
+/// Time limit for the reverse and the forward look-up together.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// How long one question may take.
+/// Time limit for one query.
 const PATIENCE: Duration = Duration::from_millis(1800);
-/// Questions at a time to one network's servers.
+/// Concurrent look-ups for one network.
 const SLOTS: usize = 8;
-/// Servers that are asked at the same time.
+/// Maximum number of servers that are queried at the same time.
 const SERVERS_MAX: usize = 3;
 const CACHE: u64 = 16_384;
 const POSITIVE_MIN: Duration = Duration::from_secs(60);
 const KEPT_MAX: Duration = Duration::from_secs(3600);
 
 impl Names {
-    /// These servers; the system's when there are none.
+    /// A resolver for these servers, or for the system's when the list is empty.
     pub fn new(servers: &[SocketAddr]) -> Self {
         if servers.is_empty() {
             return Self::system();
@@ -68,10 +68,10 @@ impl Names {
         Self::with(Some(ResolverConfig::from_parts(None, Vec::new(), servers.collect())))
     }
 
-    /// The servers of `/etc/resolv.conf`.
+    /// A resolver for the servers of `/etc/resolv.conf`.
     pub fn system() -> Self {
         let known = hickory_resolver::system_conf::read_system_conf().ok();
-        // Search domains would ask for names that nobody meant.
+        // Search domains are left out: they would cause queries for other names.
         let config =
             known.map(|(config, _)| ResolverConfig::from_parts(None, Vec::new(), config.name_servers().to_vec()));
         Self::with(config.filter(|config| !config.name_servers().is_empty()))
@@ -82,7 +82,7 @@ impl Names {
             let servers = config.name_servers().len();
             let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
             let options = builder.options_mut();
-            // The library repeats a datagram by itself, twice at most: a second attempt would double that.
+            // The library already retransmits a datagram up to twice; a second attempt would double that.
             options.attempts = 0;
             options.timeout = PATIENCE;
             options.cache_size = CACHE;
@@ -91,7 +91,7 @@ impl Names {
             options.negative_min_ttl = Some(KEPT_MAX);
             options.negative_max_ttl = Some(KEPT_MAX);
             options.use_hosts_file = ResolveHosts::Never;
-            // A dead server beside a living one costs nothing.
+            // Servers are queried in parallel, so that one that is down causes no delay.
             options.num_concurrent_reqs = servers.clamp(1, SERVERS_MAX);
             builder.build().ok()
         };
@@ -103,7 +103,7 @@ impl Names {
         }
     }
 
-    /// The address's name.
+    /// Looks up the name of an address.
     pub async fn name(&self, ip: IpAddr) -> NameAnswer {
         let Some(resolver) = &self.resolver else { return NameAnswer::Silent };
         // The semaphore is never closed.
@@ -113,8 +113,8 @@ impl Names {
             return NameAnswer::Silent;
         }
         let looked_up = timeout(DEADLINE, look_up(resolver, ip)).await;
-        let (answer, heard) = looked_up.unwrap_or((NameAnswer::Silent, false));
-        self.breaker.note(heard, Instant::now());
+        let (answer, responded) = looked_up.unwrap_or((NameAnswer::Silent, false));
+        self.breaker.note(responded, Instant::now());
         answer
     }
 }
@@ -125,7 +125,7 @@ impl std::fmt::Debug for Names {
     }
 }
 
-/// What came back, and whether a server spoke at all: one that refuses is alive.
+/// The result, and whether any server responded, if only with a refusal.
 async fn look_up(resolver: &TokioResolver, ip: IpAddr) -> (NameAnswer, bool) {
     let lookup = match resolver.reverse_lookup(ip).await {
         Ok(lookup) => lookup,
@@ -136,7 +136,7 @@ async fn look_up(resolver: &TokioResolver, ip: IpAddr) -> (NameAnswer, bool) {
         RData::PTR(name) => Some(name.0.clone()),
         _ => None,
     });
-    // Several names are in no order; the first by alphabet is the same every time.
+    // The order of several names is random; the first in alphabetical order is always the same.
     let Some(name) = names.filter(|name| !name.is_root()).min() else { return (NameAnswer::None, true) };
     let text = text(&name);
     let confirmed = match ip {
@@ -148,24 +148,26 @@ async fn look_up(resolver: &TokioResolver, ip: IpAddr) -> (NameAnswer, bool) {
     (NameAnswer::Name { name: text, confirmed }, true)
 }
 
-/// The labels as they are, joined by dots.
+/// The labels, unescaped and joined by dots.
 fn text(name: &Name) -> Text {
     let labels: Vec<&[u8]> = name.iter().collect();
     Text::new(&labels.join(&b'.'))
 }
 
-/// Leaves servers alone that did not answer several times in a row.
+/// Circuit breaker: pauses look-ups after several consecutive ones without a response.
 #[derive(Debug, Default)]
 struct Breaker {
     failures: AtomicU32,
     rest_until: Mutex<Option<Instant>>,
 }
 
+/// Consecutive failures after which look-ups pause.
 const FAILURES_MAX: u32 = 5;
+/// Length of the pause.
 const REST: Duration = Duration::from_secs(60);
 
 impl Breaker {
-    /// After the rest one question tries again, and those behind it wait for what it brings.
+    /// Whether a look-up may be sent. After the pause one is let through, and the others wait for its result.
     fn may_ask(&self, now: Instant) -> bool {
         let mut rest = self.rest_until.lock().unwrap_or_else(PoisonError::into_inner);
         match *rest {
@@ -200,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    /// A name server on loopback that answers each question by `answer`: its type and the data of the one record, if any.
+    /// A name server on loopback. `answer` gives the data of the one record in the answer to a query of type `kind`.
     async fn server(answer: fn(kind: u16) -> Option<Vec<u8>>) -> (SocketAddr, Arc<AtomicUsize>) {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
@@ -216,7 +218,7 @@ mod tests {
                 let mut reply = buffer[..end].to_vec();
                 reply[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0]);
                 match answer(kind) {
-                    // No such name; refused.
+                    // Response codes: no such name; refused.
                     Some(data) if data.is_empty() => reply[3] |= 3,
                     Some(data) if data == [0xff] => reply[3] |= 5,
                     Some(data) => {
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_is_asked_for_once() {
+    async fn answers_are_cached() {
         let (address, asked) = server(|_| Some(Vec::new())).await;
         let names = Names::new(&[address]);
         for _ in 0..3 {
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_refuses_is_alive() {
+    async fn a_refusal_does_not_trip_the_breaker() {
         let (address, _) = server(|_| Some(vec![0xff])).await;
         let names = Names::new(&[address]);
         for last in 1..20 {
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dead_server_is_left_alone() {
+    async fn a_server_that_does_not_answer_is_paused() {
         let (address, asked) = server(|_| None).await;
         let names = Names::new(&[address]);
         for last in 1..20 {
@@ -285,7 +287,7 @@ mod tests {
         }
         assert_eq!(names.skipped_total.load(Ordering::Relaxed), 19 - u64::from(FAILURES_MAX));
         let before = asked.load(Ordering::Relaxed);
-        assert!(before <= 3 * FAILURES_MAX as usize, "a question is repeated twice: {before}");
+        assert!(before <= 3 * FAILURES_MAX as usize, "each query is retransmitted twice at most: {before}");
         tokio::time::advance(REST).await;
         assert_eq!(names.name(IP).await, NameAnswer::Silent);
         assert!(asked.load(Ordering::Relaxed) >= before, "it is tried again");

@@ -1,4 +1,4 @@
-//! mDNS questions to one host: a legacy unicast query (RFC 6762, section 6.7), so that the whole network need not listen.
+//! mDNS queries to one host by legacy unicast (RFC 6762, section 6.7), which does not load the whole network.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
@@ -14,20 +14,20 @@ use sensor_core::types::Text;
 use sensor_core::wire::dns;
 
 const PORT: u16 = 5353;
-/// Answers that are read in one round; a host sends one or two.
+/// Maximum number of responses read in one round; a host sends one or two.
 const DATAGRAMS_MAX: usize = 16;
-/// Service types that are asked about, and facts that are kept.
+/// Maximum number of service types that are queried, and of claims that are kept.
 const TYPES_MAX: usize = 8;
 const CLAIMS_MAX: usize = 128;
 
-/// What `ip` says: its name, the types of its services and, in a second round, the services. `scope` is the interface's index
-/// for a link-local address. Empty: no answer within `patience`.
+/// Queries `ip` for its name and service types and, in a second round, for its services. `scope` is the interface's
+/// index, for a link-local address. Empty when there is no response within `patience`.
 pub async fn ask(ip: IpAddr, scope: Option<u32>, patience: Duration) -> Vec<MdnsClaim> {
     let host = match ip {
         IpAddr::V4(_) => SocketAddr::new(ip, PORT),
         IpAddr::V6(ip) => SocketAddrV6::new(ip, PORT, 0, scope.unwrap_or(0)).into(),
     };
-    // No answer and an answer that cannot be had are the same.
+    // An error is treated like no response.
     ask_at(host, ip, patience).await.unwrap_or_default()
 }
 
@@ -58,11 +58,11 @@ async fn round(socket: &UdpSocket, questions: &[dns::Question<'_>], patience: Du
     for _ in 0..DATAGRAMS_MAX {
         let Ok(got) = timeout_at(until, socket.recv(&mut buffer)).await else { break };
         let datagram = &buffer[..got?];
-        // A legacy answer repeats the id; some responders leave it zero.
+        // A legacy response repeats the query's id; some responders set it to zero.
         let is_ours = datagram.first_chunk::<2>().is_some_and(|head| *head == id.to_be_bytes() || *head == [0, 0]);
         if let Some(message) = dns::parse(datagram).ok().filter(|message| is_ours && message.is_response) {
             claims.extend(live_claims(&message));
-            // One host answers in one message, as a rule: what follows at once is read, and nothing is waited out for it.
+            // A host usually responds in one message; further ones are awaited for 50 ms only.
             if !claims.is_empty() && claims.len() >= questions.len() {
                 let soon = until.min(Instant::now() + Duration::from_millis(50));
                 while let Ok(got) = timeout_at(soon, socket.recv(&mut buffer)).await {
@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// A responder that answers the first question of each query by these bytes behind the question's name.
+    /// Checks the claims read from a responder that answers each query with the first question's name and these bytes.
     async fn check(replies: &'static [&'static [u8]], expected: &[&str]) {
         let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = server.local_addr().unwrap();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_host_names_itself() {
+    async fn a_response_gives_the_hosts_name() {
         let record: &[u8] = b"\0\x0c\0\x01\0\0\0\x78\0\x0b\x03nas\x05local\0";
         check(Box::leak(Box::new([record])), &[r#"Reverse { name: "5.0.0.10.in-addr.arpa", target: "nas.local" }"#])
             .await;

@@ -1,32 +1,32 @@
-//! The sensor's voice: one file a technique. A prober asks one question and waits for its own answer for a bounded
-//! time; whether, whom and when to ask is the planner's business (`inventory/planner.rs`).
+//! Active probes, one file for each technique. A technique sends one probe and waits for its answer for a bounded time;
+//! the planner (`sensor_core::inventory::planner`) decides whether, when and whom to ask.
 
-/// What a service greets with.
+/// Banners of services.
 pub mod banner;
-/// Keyed cookies.
+/// Keyed cookies, which match replies to requests.
 pub mod cookie;
 /// Reverse DNS.
 pub mod dns;
 /// ICMP and ICMPv6 echo.
 pub mod icmp;
-/// mDNS questions to one host.
+/// mDNS queries to one host.
 pub mod mdns;
 /// NetBIOS node status.
 pub mod nbns;
-/// When packets leave.
+/// Rate limits on sent packets.
 pub mod pace;
-/// All of them on a thread.
+/// Runs the techniques, on a thread or as a task.
 pub mod prober;
-/// Frames of our own making.
+/// ARP and NDP requests as raw frames.
 pub mod raw;
 /// SNMP's system group.
 pub mod snmp;
 /// TCP connect.
 pub mod tcp;
 
-/// How many packets each technique sent.
+/// Counters of probes and answers.
 pub mod counts;
-/// Reading and writing on a connection, with limits.
+/// Reading and writing on a TCP connection until a deadline.
 pub mod stream;
 /// The sockets and resolvers that techniques share.
 pub mod tools;

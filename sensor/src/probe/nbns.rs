@@ -11,22 +11,22 @@ use crate::probe::cookie::random_id;
 use sensor_core::types::{Mac, Text};
 use sensor_core::wire::nbns::{node_status_request, parse_node_status};
 
-/// What a host says of itself.
+/// Node status of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nbns {
     /// The computer's name.
     pub name: Option<Text>,
     /// Its domain or workgroup.
     pub group: Option<Text>,
-    /// Its adapter's MAC, where it tells it.
+    /// Its adapter's MAC, if it is given.
     pub mac: Option<Mac>,
 }
 
 const PORT: u16 = 137;
-/// The question is put again half-way.
+/// Number of requests; the second is sent after half the time.
 const TRIES: u32 = 2;
 
-/// Asks `ip`; `None`: no answer within `patience`.
+/// Asks `ip` for its node status; `None` when there is no answer within `patience`.
 pub async fn status(ip: Ipv4Addr, patience: Duration) -> Option<Nbns> {
     status_at(SocketAddr::new(ip.into(), PORT), patience).await.ok().flatten()
 }
@@ -41,7 +41,7 @@ async fn status_at(server: SocketAddr, patience: Duration) -> io::Result<Option<
         socket.send(&node_status_request(id)).await?;
         let until = begun + patience * turn / TRIES;
         while let Ok(got) = timeout_at(until, socket.recv(&mut buffer)).await {
-            // A port that is closed says so here (ECONNREFUSED).
+            // A closed port is reported here (ECONNREFUSED).
             if let Ok(Some(status)) = parse_node_status(id, &buffer[..got?]) {
                 let (name, group) = (status.computer().cloned(), status.group().cloned());
                 return Ok(Some(Nbns { name, group, mac: status.unit_id }));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_host_tells_its_name() {
+    async fn a_node_status_gives_the_hosts_name() {
         check(|request| vec![answer(request)], Some(b"NAS")).await;
         check(|request| vec![vec![1, 2, 3], answer(&[&[0, 0], &request[2..]].concat()), answer(request)], Some(b"NAS"))
             .await;

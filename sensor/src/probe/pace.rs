@@ -1,8 +1,8 @@
-//! When packets leave, by the planner's token bucket.
+//! Rate limits on sent packets, by the planner's token bucket.
 //!
-//! [`Pace`] is for questions of several packets. Whoever asks pays for a whole question before it begins, but its ports are
-//! tried one after the other, and a silent one keeps those behind it waiting: without a pace, the late ports of many
-//! questions would leave together. [`Allowance`] is for a scan, which sends as many packets at once as it may.
+//! `Pace` is for probes of several packets. The planner accounts for a whole probe before it begins, but its ports are
+//! tried one after the other, and a silent one delays the rest: without a pace, the delayed packets of many probes
+//! would be sent together. `Allowance` is for a scan, which sends as many packets at once as it may.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep_until};
 use sensor_core::inventory::planner::bucket::Bucket;
 use sensor_core::types::Timestamp;
 
-/// In any second at most so many packets and a burst ([`Bucket::per_second`]).
+/// Rate limit by waiting: in any second at most the rate and a burst ([`Bucket::per_second`]).
 #[derive(Debug)]
 pub struct Pace {
-    /// Where the bucket's time begins: one that no step of the wall clock fills or empties.
+    /// Zero of the bucket's time, which is monotonic so that steps of the wall clock do not matter.
     begun: Instant,
     bucket: Mutex<Bucket>,
 }
@@ -26,13 +26,13 @@ impl Pace {
         Self { begun: Instant::now(), bucket: Mutex::new(Bucket::per_second(rate_per_s)) }
     }
 
-    /// Packets leave now, whatever left before.
+    /// Accounts for packets that are sent without waiting.
     pub fn note(&self, packets: u32) {
         self.take(packets);
     }
 
-    /// Waits until these packets may leave. Turns are given in the order of the calls.
-    pub async fn turn(&self, packets: u32) {
+    /// Waits until these packets may be sent, in the order of the calls.
+    pub async fn wait(&self, packets: u32) {
         let ready_ns = u64::try_from(self.take(packets).as_nanos()).unwrap_or(0);
         let at = self.begun + Duration::from_nanos(ready_ns);
         if at > Instant::now() {
@@ -40,7 +40,7 @@ impl Pace {
         }
     }
 
-    /// Takes packets out; from when on the bucket has them.
+    /// Takes tokens for the packets and returns when they are available.
     fn take(&self, packets: u32) -> Timestamp {
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let now = i64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(i64::MAX);
@@ -50,7 +50,7 @@ impl Pace {
     }
 }
 
-/// Packets that a scan may send now. A burst holds a hundredth of a second's packets, so that answers come evenly.
+/// Packets that a scan may send now. A burst is limited to 1/100 of a second's packets, to spread the answers evenly.
 #[derive(Debug)]
 pub struct Allowance {
     begun: Instant,
@@ -66,7 +66,7 @@ impl Allowance {
         Self { begun: Instant::now(), bucket, now: Timestamp::EPOCH, sent_total: 0 }
     }
 
-    /// Adds the packets of the time since the last call.
+    /// Adds the packets for the time since the last call.
     pub fn refill(&mut self) {
         self.now = Timestamp::from_nanos(i64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
     }
@@ -81,13 +81,14 @@ impl Allowance {
         usize::try_from(self.bucket.left(self.now)).unwrap_or(usize::MAX).min(max)
     }
 
-    /// Packets were sent. A question of several may take more than is left, and the next one waits for that.
+    /// Accounts for sent packets. A probe of several packets may take more than is left; the next one then waits
+    /// longer.
     pub fn take(&mut self, packets: usize) {
         self.bucket.take(u32::try_from(packets).unwrap_or(u32::MAX), self.now);
         self.sent_total += packets as u64;
     }
 
-    /// Packets that were sent so far.
+    /// Number of packets sent since the start.
     pub fn sent_total(&self) -> u64 {
         self.sent_total
     }
@@ -125,21 +126,21 @@ mod tests {
         assert!(allowance.is_left());
     }
 
-    /// Turns of four packets each, at 100 a second with a burst of 25, and when they come, in milliseconds.
+    /// Ten waits for four packets each, at 100 packets a second with a burst of 25; times in milliseconds.
     #[tokio::test(start_paused = true)]
-    async fn a_burst_leaves_at_once_and_the_rest_at_the_rate() {
+    async fn a_burst_is_sent_at_once_and_the_rest_at_the_rate() {
         let pace = Pace::new(100);
         let begun = Instant::now();
         let mut turns = Vec::new();
         for _ in 0..10 {
-            pace.turn(4).await;
+            pace.wait(4).await;
             turns.push(begun.elapsed().as_millis());
         }
         assert_eq!(turns, [0, 0, 0, 0, 0, 0, 30, 70, 110, 150]);
         tokio::time::sleep(Duration::from_secs(10)).await;
         let rested = Instant::now();
         pace.note(40);
-        pace.turn(1).await;
-        assert_eq!(rested.elapsed().as_millis(), 160, "what left without waiting counts");
+        pace.wait(1).await;
+        assert_eq!(rested.elapsed().as_millis(), 160, "packets sent without waiting count");
     }
 }

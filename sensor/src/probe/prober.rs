@@ -1,7 +1,7 @@
-//! The probers together. Where somebody listens they have a thread of their own: what asks must never keep the passive path
-//! from draining its ring. A scan has nothing else to do and runs them beside itself, which saves a wake-up per answer.
-//! Questions come in through a bounded queue, answers leave through another; at most so many questions through sockets
-//! are open at a time, and when that many are, the queue fills and the planner waits.
+//! The prober, which runs all techniques. `sensor run` gives it a thread of its own, so that probing never delays the
+//! capture. A scan runs it as a task on its own runtime, which saves a wake-up for each answer.
+//! Probes arrive in a bounded queue and answers leave by another. The number of concurrent probes through sockets is
+//! limited; at the limit the queue fills and the planner waits.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,36 +23,37 @@ use crate::probe::pace::Pace;
 use crate::probe::raw::{BATCH, Raw, Speaker};
 use crate::probe::snmp::Credentials;
 use crate::probe::tcp::permits::Permits;
-use crate::probe::tools::{Ready, Tools};
+use crate::probe::tools::{NetworkTools, Tools};
 use sensor_core::inventory::planner::probe::Probe;
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::types::Iface;
 
-/// How to ask.
+/// Configuration of a prober.
 #[derive(Debug)]
-pub struct Equipment {
-    /// Who asks on the segments of each interface.
+pub struct ProberConfig {
+    /// The speakers on the segments of each interface.
     pub speakers: Vec<SegmentSpeaker>,
-    /// How long an answer is waited for.
+    /// How long to wait for an answer.
     pub timeout: Duration,
-    /// Questions through sockets at the same time.
+    /// Maximum number of concurrent probes through sockets.
     pub concurrency: usize,
-    /// Packets a second.
+    /// Maximum number of packets a second.
     pub rate_per_s: u32,
-    /// Name servers and credentials by network; the longest prefix counts, and the system's name servers elsewhere.
+    /// Name servers and credentials by network; the longest matching prefix is used. Elsewhere the system's name
+    /// servers are.
     pub scopes: Vec<Scope>,
 }
 
-/// Who asks on the segments of an interface.
+/// The speaker on the segments of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentSpeaker {
-    /// The interface as segments name it: a mirror port, or the speaker's own.
+    /// The interface of the segments: a mirror port, or the speaker's own.
     pub iface: Iface,
-    /// Who speaks.
+    /// The interface that sends.
     pub speaker: Speaker,
 }
 
-/// What a network has of its own.
+/// Settings of a network.
 #[derive(Debug)]
 pub struct Scope {
     /// The network.
@@ -63,72 +64,72 @@ pub struct Scope {
     pub credentials: Vec<Credentials>,
 }
 
-/// The handle of the probers. Dropping it ends what is being asked.
+/// Handle of the prober. Dropping it cancels all probes.
 #[derive(Debug)]
 pub struct Prober {
     asks: Option<Sender<Probe>>,
-    voices: watch::Sender<Vec<SegmentSpeaker>>,
+    speakers: watch::Sender<Vec<SegmentSpeaker>>,
     answers: Receiver<Sighting>,
     counts: Arc<Counts>,
-    worker: Worker,
+    worker: WorkerHandle,
 }
 
-/// Where the probers run.
+/// Where the worker runs.
 #[derive(Debug)]
-enum Worker {
-    /// Beside their owner, on its runtime.
+enum WorkerHandle {
+    /// On the runtime of the handle's owner.
     Task(tokio::task::JoinHandle<()>),
-    /// On a thread of their own.
+    /// On a thread of its own.
     Thread(Option<JoinHandle<()>>),
 }
 
-/// Questions and answers that wait.
+/// Capacity of the queues of probes and of answers.
 const QUEUE: usize = 1024;
-/// A device whose queue is full is tried again after this.
+/// Pause before sending again to an interface whose queue is full.
 const BUSY: Duration = Duration::from_millis(1);
 
 impl Prober {
-    /// Starts the thread, in the network namespace of the caller. Raw sockets that cannot be opened (no `CAP_NET_RAW`) leave
-    /// their questions unasked.
-    pub fn spawn(equipment: Equipment) -> io::Result<Self> {
+    /// Starts a thread, in the network namespace of the caller. Where a raw socket cannot be opened (no `CAP_NET_RAW`),
+    /// ARP and NDP probes are counted as failed.
+    pub fn spawn(prober_config: ProberConfig) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Self::begin(equipment, |work| {
+        Self::begin(prober_config, |work| {
             let thread = std::thread::Builder::new().name("prober".to_owned()).spawn(move || runtime.block_on(work))?;
-            Ok(Worker::Thread(Some(thread)))
+            Ok(WorkerHandle::Thread(Some(thread)))
         })
     }
 
-    /// Starts as a task of the caller's runtime; otherwise as [`Prober::spawn`].
-    pub fn spawn_here(equipment: Equipment) -> io::Result<Self> {
-        Self::begin(equipment, |work| Ok(Worker::Task(tokio::spawn(work))))
+    /// Like [`Prober::spawn`], but as a task of the caller's runtime.
+    pub fn spawn_here(prober_config: ProberConfig) -> io::Result<Self> {
+        Self::begin(prober_config, |work| Ok(WorkerHandle::Task(tokio::spawn(work))))
     }
 
     fn begin(
-        equipment: Equipment,
-        start: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> io::Result<Worker>,
+        prober_config: ProberConfig,
+        start: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> io::Result<WorkerHandle>,
     ) -> io::Result<Self> {
         let (asks, asked) = mpsc::channel(QUEUE);
         let (answer, answers) = mpsc::channel(QUEUE);
-        let (voices, renewed) = watch::channel(Vec::new());
+        let (speakers, speaker_updates) = watch::channel(Vec::new());
         let counts = Arc::new(Counts::default());
         let shared = Arc::clone(&counts);
-        // Sockets are opened inside the runtime that serves them.
-        let work = async { Desk::new(equipment, answer, shared).work(asked, renewed).await };
+        // The worker is made inside the runtime, because it opens sockets.
+        let work = async { Worker::new(prober_config, answer, shared).work(asked, speaker_updates).await };
         let worker = start(Box::pin(work))?;
-        Ok(Self { asks: Some(asks), voices, answers, counts, worker })
+        Ok(Self { asks: Some(asks), speakers, answers, counts, worker })
     }
 
-    /// Who speaks from now on. What is as it was goes on; a socket that has lost its interface is opened anew.
-    pub fn renew(&self, voices: Vec<SegmentSpeaker>) {
-        self.voices.send_replace(voices);
+    /// Replaces the speakers. Sockets of unchanged speakers stay open, unless they have lost their interface.
+    pub fn set_speakers(&self, speakers: Vec<SegmentSpeaker>) {
+        self.speakers.send_replace(speakers);
     }
 
-    /// How many questions can be taken now.
+    /// How many probes the queue can take now.
     pub fn room(&self) -> usize {
         self.asks.as_ref().map_or(0, Sender::capacity)
     }
 
-    /// Hands a question over; gives it back when there is no room.
+    /// Queues a probe; returns it when the queue is full.
     pub fn ask(&self, probe: Probe) -> Result<(), Probe> {
         self.counts.open.fetch_add(1, Ordering::Relaxed);
         match self.asks.as_ref().map(|asks| asks.try_send(probe)) {
@@ -140,12 +141,12 @@ impl Prober {
         }
     }
 
-    /// Whether every question is done with and every answer taken.
+    /// Whether all probes are done and all answers received.
     pub fn is_idle(&self) -> bool {
         self.counts.open.load(Ordering::Acquire) == 0 && self.answers.is_empty()
     }
 
-    /// The next answer; for ever pending when the thread is gone. Cancel-safe.
+    /// Waits for the next answer; pending forever when the worker has ended. Cancel-safe.
     pub async fn answer(&mut self) -> Sighting {
         match self.answers.recv().await {
             Some(sighting) => sighting,
@@ -153,12 +154,12 @@ impl Prober {
         }
     }
 
-    /// An answer that is here already.
+    /// The next answer, if one is waiting.
     pub fn try_answer(&mut self) -> Option<Sighting> {
         self.answers.try_recv().ok()
     }
 
-    /// What became of questions so far.
+    /// The counters of probes and answers.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
@@ -166,34 +167,34 @@ impl Prober {
 
 impl Drop for Prober {
     fn drop(&mut self) {
-        // The worker sees that nobody asks any more, drops what is open, and ends.
+        // The worker ends when the queue of probes is closed, and drops the open ones.
         self.asks = None;
         self.answers.close();
         match &mut self.worker {
-            Worker::Task(task) => task.abort(),
-            // It does not panic; if it did, there is nothing left to save.
-            Worker::Thread(thread) => drop(thread.take().map(JoinHandle::join)),
+            WorkerHandle::Task(task) => task.abort(),
+            // A panic of the thread is ignored: nothing is left to clean up.
+            WorkerHandle::Thread(thread) => drop(thread.take().map(JoinHandle::join)),
         }
     }
 }
 
-/// What the worker works with.
-struct Desk {
-    /// By the interface that segments name.
+/// The worker that sends probes, with its sockets.
+struct Worker {
+    /// Speakers by the interface of their segments.
     speakers: BTreeMap<Iface, Speaker>,
-    /// Opened when the first frame is to be sent.
+    /// Raw sockets, opened for the first frame.
     raws: BTreeMap<Iface, Raw>,
     tools: Arc<Tools>,
     open_max: usize,
     counts: Arc<Counts>,
 }
 
-impl Desk {
-    fn new(equipment: Equipment, answers: Sender<Sighting>, counts: Arc<Counts>) -> Self {
-        let Equipment { speakers: known, timeout, concurrency, rate_per_s, scopes } = equipment;
+impl Worker {
+    fn new(prober_config: ProberConfig, answers: Sender<Sighting>, counts: Arc<Counts>) -> Self {
+        let ProberConfig { speakers: known, timeout, concurrency, rate_per_s, scopes } = prober_config;
         let scopes = scopes.into_iter().map(|scope| {
             let names = (!scope.nameservers.is_empty()).then(|| Names::new(&scope.nameservers));
-            Ready { prefix: scope.prefix, names, credentials: scope.credentials.into() }
+            NetworkTools { prefix: scope.prefix, names, credentials: scope.credentials.into() }
         });
         let mut scopes: Vec<_> = scopes.collect();
         scopes.sort_by_key(|scope| std::cmp::Reverse(scope.prefix.prefix_len()));
@@ -208,20 +209,20 @@ impl Desk {
             counts: Arc::clone(&counts),
         };
         let (speakers, raws) = (BTreeMap::new(), BTreeMap::new());
-        let mut desk = Self { speakers, raws, tools: Arc::new(tools), open_max: concurrency.max(1), counts };
-        desk.renew(&known);
-        desk
+        let mut worker = Self { speakers, raws, tools: Arc::new(tools), open_max: concurrency.max(1), counts };
+        worker.set_speakers(&known);
+        worker
     }
 
-    /// What is new or has lost its interface is opened anew when it is needed.
-    fn renew(&mut self, voices: &[SegmentSpeaker]) {
-        for SegmentSpeaker { iface, speaker } in voices {
+    /// Takes over the speakers and closes sockets that no longer fit; they are opened again when needed.
+    fn set_speakers(&mut self, speakers: &[SegmentSpeaker]) {
+        for SegmentSpeaker { iface, speaker } in speakers {
             self.speakers.insert(*iface, speaker.clone());
             self.raws.retain(|known, raw| known != iface || (raw.speaker() == speaker && raw.is_bound()));
         }
     }
 
-    /// What cannot be opened leaves the questions there unasked.
+    /// Opens the raw sockets for these probes; where one cannot be opened, the probes fail when they are sent.
     fn open_raws(&mut self, frames: &[Probe]) {
         for iface in frames.iter().map(|probe| probe.segment.iface) {
             if !self.raws.contains_key(&iface)
@@ -233,7 +234,7 @@ impl Desk {
         }
     }
 
-    async fn work(mut self, mut asked: Receiver<Probe>, mut renewed: watch::Receiver<Vec<SegmentSpeaker>>) {
+    async fn work(mut self, mut asked: Receiver<Probe>, mut speaker_updates: watch::Receiver<Vec<SegmentSpeaker>>) {
         let mut open = JoinSet::new();
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -248,12 +249,12 @@ impl Desk {
                         return;
                     }
                 }
-                Ok(()) = renewed.changed() => {
-                    let voices = renewed.borrow_and_update().clone();
-                    self.renew(&voices);
+                Ok(()) = speaker_updates.changed() => {
+                    let speakers = speaker_updates.borrow_and_update().clone();
+                    self.set_speakers(&speakers);
                     continue;
                 }
-                // A question that ends makes room.
+                // A finished probe makes room for the next.
                 Some(_) = open.join_next(), if !open.is_empty() => continue,
             }
             self.send_frames(&mut batch).await;
@@ -268,14 +269,14 @@ impl Desk {
         }
     }
 
-    /// Sends the questions that are frames, and leaves the others.
+    /// Takes the probes that are frames out of `batch` and sends them.
     async fn send_frames(&mut self, batch: &mut Vec<Probe>) {
         let mut frames: Vec<Probe> = batch.extract_if(.., |probe| probe.question.is_frame()).collect();
         let count = frames.len() as u64;
         self.open_raws(&frames);
         let can_ask = |probe: &mut Probe| self.raws.get(&probe.segment.iface).is_none_or(|raw| raw.can_ask(probe));
-        let mute = frames.extract_if(.., |probe| !can_ask(probe)).count() as u64;
-        self.counts.failed_total.fetch_add(mute, Ordering::Relaxed);
+        let unsendable = frames.extract_if(.., |probe| !can_ask(probe)).count() as u64;
+        self.counts.failed_total.fetch_add(unsendable, Ordering::Relaxed);
         while let Some(iface) = frames.first().map(|probe| probe.segment.iface) {
             let run = frames.iter().take_while(|probe| probe.segment.iface == iface).count();
             let sent = match self.raws.get_mut(&iface) {

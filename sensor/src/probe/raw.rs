@@ -1,5 +1,5 @@
-//! Frames of our own making: ARP and NDP questions, built with pnet and sent many at a time (`sendmmsg(2)`). Nothing is
-//! received here: answers are frames like any other and are heard by the capture.
+//! ARP and NDP requests as raw frames, built with pnet and sent in batches (`sendmmsg(2)`). Nothing is received here:
+//! the capture receives the answers like all other frames.
 
 use std::io;
 use std::mem;
@@ -20,16 +20,16 @@ use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use sensor_core::inventory::planner::probe::{Probe, Question};
 use sensor_core::types::{Iface, Mac};
 
-/// Who we are on an interface.
+/// An interface that sends, with the addresses that it sends from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Speaker {
     /// The interface.
     pub iface: Iface,
     /// The kernel's number for it.
     pub index: u32,
-    /// Our station.
+    /// The interface's MAC.
     pub mac: Mac,
-    /// Our addresses, with their prefixes.
+    /// The interface's addresses, with their prefix lengths.
     pub addresses: Vec<IpNet>,
 }
 
@@ -38,18 +38,18 @@ pub struct Speaker {
 pub struct Raw {
     speaker: Speaker,
     socket: OwnedFd,
-    frames: Vec<Frame>,
+    frames: Vec<RawFrame>,
 }
 
-/// Frames that one system call hands over.
+/// Maximum number of frames sent by one system call.
 pub const BATCH: usize = 64;
-/// Two VLAN tags and a neighbour solicitation with its option.
+/// Maximum length of a frame in bytes: two VLAN tags and a neighbour solicitation with its option.
 const FRAME_MAX: usize = 14 + 8 + 40 + 32;
-/// Ethernet's least, without the checksum (IEEE 802.3, section 3.2.8).
+/// Minimum length of an Ethernet frame without the checksum, in bytes (IEEE 802.3, section 3.2.8).
 const FRAME_MIN: usize = 60;
 
 #[derive(Clone, Copy, Debug)]
-struct Frame {
+struct RawFrame {
     bytes: [u8; FRAME_MAX],
     len: usize,
 }
@@ -57,7 +57,7 @@ struct Frame {
 impl Raw {
     /// Opens the socket; needs `CAP_NET_RAW`.
     pub fn open(speaker: Speaker) -> io::Result<Self> {
-        // Protocol 0 receives nothing.
+        // With protocol 0 the socket receives nothing.
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
         let mut storage = SockAddrStorage::zeroed();
         // SAFETY: the storage is large enough for any address, and all zeros is a valid `sockaddr_ll`.
@@ -67,18 +67,18 @@ impl Raw {
         let len = mem::size_of::<libc::sockaddr_ll>() as libc::socklen_t;
         // SAFETY: the family and the length are those of the `sockaddr_ll` just written.
         socket.bind(&unsafe { SockAddr::new(storage, len) })?;
-        // A sweep hands over thousands of frames at once; without the privilege the system's limit has to do.
+        // A sweep queues thousands of frames at once. Without the privilege the system's limit applies.
         drop(socket.set_send_buffer_size(4 << 20));
         Ok(Self { speaker, socket: socket.into(), frames: Vec::with_capacity(BATCH) })
     }
 
-    /// Who speaks.
+    /// The interface that sends.
     pub fn speaker(&self) -> &Speaker {
         &self.speaker
     }
 
-    /// Whether its interface is still the one that it was opened on. One that is removed takes the binding with it, also
-    /// when another of the same name and number follows.
+    /// Whether the socket is still bound to its interface. The binding is lost when the interface is removed, even if
+    /// another one with the same name and number follows.
     pub fn is_bound(&self) -> bool {
         let mut storage = SockAddrStorage::zeroed();
         let mut len = storage.size_of();
@@ -89,13 +89,13 @@ impl Raw {
         result == 0 && index > 0
     }
 
-    /// Whether a question is a frame that this speaker can make: for NDP it needs an address of its own.
+    /// Whether a probe is a frame that this speaker can send: NDP needs an IPv6 address of its own.
     pub fn can_ask(&self, probe: &Probe) -> bool {
         frame(&self.speaker, probe).is_some()
     }
 
-    /// Sends the questions that are frames (ARP, conflict check, NDP), at most [`BATCH`] of them; others are passed over.
-    /// Answers how many of `probes`, from the first, need no more attention; fewer than all when the device is busy.
+    /// Sends the probes that are frames (ARP, conflict check, NDP), at most [`BATCH`] of them, and skips others.
+    /// Returns how many of `probes`, from the first, are done; fewer than all when the interface's queue is full.
     pub fn send<'a>(&mut self, probes: impl IntoIterator<Item = &'a Probe>) -> io::Result<usize> {
         self.frames.clear();
         let mut taken = 0;
@@ -114,7 +114,7 @@ impl Raw {
             Ok(sent) if sent == self.frames.len() => Ok(taken),
             Ok(0) => Ok(0),
             Ok(sent) => Ok(ends[sent - 1]),
-            // The device's queue is full for a moment.
+            // The interface's queue is full for the moment.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::EAGAIN | libc::EINTR)) => Ok(0),
             Err(error) => Err(error),
         }
@@ -130,15 +130,15 @@ impl Raw {
             messages[slot].msg_hdr.msg_iovlen = 1;
         }
         let (fd, count) = (self.socket.as_raw_fd(), self.frames.len());
-        // SAFETY: the first `count` heads point to buffers of the lengths they state, all of which outlive the call.
+        // SAFETY: the first `count` headers point to buffers of the stated lengths, all of which outlive the call.
         let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count as _, libc::MSG_DONTWAIT as _) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 }
 
-/// The frame that asks, where the question is one.
-fn frame(speaker: &Speaker, probe: &Probe) -> Option<Frame> {
-    let mut frame = Frame { bytes: [0; FRAME_MAX], len: FRAME_MIN };
+/// The frame of a probe; `None` when the probe is not sent as a frame.
+fn frame(speaker: &Speaker, probe: &Probe) -> Option<RawFrame> {
+    let mut frame = RawFrame { bytes: [0; FRAME_MAX], len: FRAME_MIN };
     match (&probe.question, probe.ip) {
         (Question::Arp { to }, IpAddr::V4(target)) => {
             let at = head(&mut frame, speaker, probe, *to, EtherTypes::Arp)?;
@@ -163,15 +163,15 @@ fn frame(speaker: &Speaker, probe: &Probe) -> Option<Frame> {
     Some(frame)
 }
 
-/// Writes the Ethernet header with the segment's tags; answers where the rest begins.
-fn head(frame: &mut Frame, speaker: &Speaker, probe: &Probe, to: Mac, kind: EtherType) -> Option<usize> {
+/// Writes the Ethernet header with the segment's VLAN tags. Returns the offset of the payload.
+fn head(frame: &mut RawFrame, speaker: &Speaker, probe: &Probe, to: Mac, kind: EtherType) -> Option<usize> {
     let mut ethernet = MutableEthernetPacket::new(&mut frame.bytes)?;
     ethernet.set_destination(mac_addr(to));
     ethernet.set_source(mac_addr(speaker.mac));
     let vlans = probe.segment.vlans.ids();
     let mut at = 12;
     for (place, vlan) in vlans.iter().enumerate() {
-        // The outer of two is the provider's (802.1ad).
+        // The outer of two tags is a provider's (802.1ad).
         let tag: u16 = if place + 1 < vlans.len() { 0x88a8 } else { 0x8100 };
         frame.bytes[at..at + 2].copy_from_slice(&tag.to_be_bytes());
         frame.bytes[at + 2..at + 4].copy_from_slice(&vlan.to_be_bytes());
@@ -201,7 +201,7 @@ fn ndp(bytes: &mut [u8], mac: Mac, source: Ipv6Addr, destination: Ipv6Addr, targ
     ip.set_version(6);
     ip.set_payload_length(32);
     ip.set_next_header(IpNextHeaderProtocols::Icmpv6);
-    // Receivers refuse anything less (RFC 4861, section 7.1.1).
+    // Receivers discard a lower hop limit (RFC 4861, section 7.1.1).
     ip.set_hop_limit(255);
     ip.set_source(source);
     ip.set_destination(destination);
@@ -219,8 +219,8 @@ fn ndp(bytes: &mut [u8], mac: Mac, source: Ipv6Addr, destination: Ipv6Addr, targ
     Some(())
 }
 
-/// Our address in the target's prefix, so that the answer needs no question back; else none, which is as good as a
-/// conflict check.
+/// The speaker's address in the target's prefix, so that the target need not resolve it; else 0.0.0.0, which makes the
+/// request a conflict check.
 fn own_ipv4(speaker: &Speaker, target: Ipv4Addr) -> Ipv4Addr {
     let own = speaker.addresses.iter().find_map(|net| match net {
         IpNet::V4(net) if net.contains(&target) => Some(net.addr()),
@@ -229,20 +229,20 @@ fn own_ipv4(speaker: &Speaker, target: Ipv4Addr) -> Ipv4Addr {
     own.unwrap_or(Ipv4Addr::UNSPECIFIED)
 }
 
-/// Our address in the target's prefix, else our link-local one.
+/// The speaker's address in the target's prefix, else its link-local one.
 fn own_ipv6(speaker: &Speaker, target: Ipv6Addr) -> Option<Ipv6Addr> {
     let six = || speaker.addresses.iter().filter_map(|net| if let IpNet::V6(net) = net { Some(net) } else { None });
     let near = six().find(|net| net.contains(&target));
     near.or_else(|| six().find(|net| net.addr().is_unicast_link_local())).map(|net| net.addr())
 }
 
-/// RFC 4291, section 2.7.1.
+/// The solicited-node multicast address (RFC 4291, section 2.7.1).
 fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
     let [.., a, b, c] = target.octets();
     Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
 }
 
-/// RFC 2464, section 7.
+/// The MAC of a solicited-node multicast address (RFC 2464, section 7).
 fn solicited_mac(target: Ipv6Addr) -> Mac {
     let [.., a, b, c] = target.octets();
     Mac([0x33, 0x33, 0xff, a, b, c])
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn arp_questions() {
+    fn arp_frames() {
         check(
             Question::Arp { to: Mac::BROADCAST },
             "192.168.1.77",
@@ -293,7 +293,7 @@ mod tests {
             [0, 0],
             "020000000002 020000000001 0806 0001 0800 06 04 0001 020000000001 00000000 000000000000 c0a8014d",
         );
-        // Nothing of ours is in the target's prefix.
+        // The speaker has no address in the target's prefix.
         check(
             Question::Arp { to: Mac::BROADCAST },
             "10.9.9.7",
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbour_questions() {
+    fn ndp_frames() {
         check(
             Question::Ndp { to: None },
             "fe80::aa:bbcc",
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn other_questions_are_no_frames() {
+    fn other_probes_are_not_frames() {
         assert_eq!(hex(Question::Echo, "192.168.1.77", [0, 0]), None);
         assert_eq!(hex(Question::Arp { to: OTHER }, "fe80::1", [0, 0]), None);
     }

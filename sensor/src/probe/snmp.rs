@@ -1,4 +1,4 @@
-//! SNMP's system group (RFC 3418): `sysName`, `sysDescr`, `sysObjectID`, with credentials that the owner gave.
+//! SNMP's system group (RFC 3418): `sysName`, `sysDescr`, `sysObjectID`, read with configured credentials.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,11 +11,11 @@ use tokio::time::timeout;
 
 use sensor_core::types::Text;
 
-/// Who we say that we are.
+/// SNMP credentials: a community (v2c) or a user (v3).
 #[derive(Clone)]
 pub struct Credentials(Auth);
 
-/// What an agent says of its system.
+/// The system group of an agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct System {
     /// `sysName`.
@@ -26,26 +26,26 @@ pub struct System {
     pub object_id: Option<Text>,
 }
 
-/// Why credentials cannot be used. Never shows a secret.
+/// Why credentials cannot be used. Messages never contain a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// Others may read it.
+    /// Other users may read the file.
     #[error("{0} holds secrets and others may read it; run chmod 600 {0}")]
     Open(PathBuf),
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{path}: {error}; name a TOML file with SNMP credentials, or leave snmp out")]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// It says something else.
+    /// The file's contents are invalid.
     #[error("{path}: {reason}")]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// What is wrong, without what was written.
+        /// What is wrong, without quoting the file.
         reason: String,
     },
 }
@@ -53,13 +53,13 @@ pub enum CredentialsError {
 /// The file: `[[snmp]]` entries, tried in their order.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    snmp: Vec<Entry>,
+struct SnmpFile {
+    snmp: Vec<SnmpEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct SnmpEntry {
     community: Option<String>,
     user: Option<String>,
     auth: Option<String>,
@@ -74,7 +74,7 @@ const SYS_NAME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 5, 0];
 const PORT: u16 = 161;
 
 impl Credentials {
-    /// Reads a file that only its owner may read, or one of systemd's credentials (below `$CREDENTIALS_DIRECTORY`, which
+    /// Reads a file that only its owner may read, or a systemd credential (below `$CREDENTIALS_DIRECTORY`, which
     /// systemd protects).
     pub fn load(path: &Path) -> Result<Vec<Self>, CredentialsError> {
         let read = |error| CredentialsError::Read { path: path.to_owned(), error };
@@ -87,7 +87,7 @@ impl Credentials {
         parse(&text).map_err(|reason| CredentialsError::Wrong { path: path.to_owned(), reason })
     }
 
-    /// The credential that systemd gave the service by the name `snmp`, where it did.
+    /// Path of the systemd credential with the name `snmp`, if there is one.
     pub fn of_systemd() -> Option<PathBuf> {
         let path = Path::new(&std::env::var_os("CREDENTIALS_DIRECTORY")?).join("snmp");
         path.is_file().then_some(path)
@@ -101,8 +101,8 @@ impl std::fmt::Debug for Credentials {
 }
 
 fn parse(text: &str) -> Result<Vec<Credentials>, String> {
-    // The parser's own message may quote a line, and with it a secret.
-    let file: File = toml::from_str(text).map_err(|error| {
+    // The parser's message may quote a line with a secret.
+    let file: SnmpFile = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         format!(
             "line {line} is wrong; write [[snmp]] with community, or with user, auth, auth_password, privacy, privacy_password"
@@ -115,7 +115,7 @@ fn parse(text: &str) -> Result<Vec<Credentials>, String> {
         .collect()
 }
 
-impl Entry {
+impl SnmpEntry {
     fn auth(&self) -> Result<Credentials, String> {
         let auth = match (&self.community, &self.user) {
             (Some(community), None) => Auth::v2c(community.as_str()),
@@ -156,10 +156,10 @@ impl Entry {
     }
 }
 
-/// Asks with each of the credentials until one is answered; `None`: none was, each within `patience`.
+/// Tries the credentials in order until one is answered; `None` when none is, each within `patience`.
 pub async fn system(credentials: &[Credentials], ip: IpAddr, patience: Duration) -> Option<System> {
     for credential in credentials {
-        // No answer and a refusal are the same: these are not the right ones.
+        // No answer and a refusal both mean that these credentials are not accepted.
         if let Ok(Some(system)) = timeout(patience, ask(credential, SocketAddr::new(ip, PORT), patience)).await {
             return Some(system);
         }
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_secret() {
+    fn errors_do_not_contain_secrets() {
         check("[[snmp]]\ncomunity = \"hunter2\"\n", Err("line "));
         check("[[snmp]]\ncommunity = \"hunter2\"\nuser = \"u\"\n", Err("either community"));
         check("[[snmp]]\nuser = \"u\"\nprivacy_password = \"hunter2\"\n", Err("needs auth_password"));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn others_may_not_read_the_file() {
+    fn a_file_that_others_may_read_is_rejected() {
         let path = std::env::temp_dir().join(format!("sensor-snmp-{}", std::process::id()));
         std::fs::write(&path, "[[snmp]]\ncommunity = \"hunter2\"\n").unwrap();
         let with_mode = |mode| {

@@ -1,13 +1,14 @@
-//! Reading and writing on a connection, with limits.
+//! Reading and writing on a TCP connection until a deadline.
 
 use std::io;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-/// What is read of a service that speaks first, in bytes.
+/// Maximum number of bytes read of a service that speaks first.
 pub(super) const GREETING_MAX: usize = 1024;
 
-/// Reads what comes first until the deadline: `Some(0)` is the end of the stream, `None` is nothing or an error.
+/// Reads available bytes; `Some(0)` at the end of the stream, `None` on an error or when nothing arrives until the
+/// deadline.
 pub(crate) async fn read(stream: &TcpStream, buffer: &mut [u8], deadline: Instant) -> Option<usize> {
     loop {
         match stream.try_read(buffer) {
@@ -20,7 +21,7 @@ pub(crate) async fn read(stream: &TcpStream, buffer: &mut [u8], deadline: Instan
     }
 }
 
-/// Writes all of it until the deadline; `None`: it could not.
+/// Writes all bytes; `None` on an error or at the deadline.
 pub(crate) async fn write(stream: &TcpStream, mut bytes: &[u8], deadline: Instant) -> Option<()> {
     while !bytes.is_empty() {
         match stream.try_write(bytes) {

@@ -1,4 +1,4 @@
-//! The sockets and resolvers that techniques share.
+//! Sockets and resolvers shared by the techniques, and the dispatch of a probe to its technique.
 
 use crate::clock::Clock;
 use crate::probe::counts::Counts;
@@ -10,7 +10,7 @@ use crate::probe::snmp;
 use crate::probe::snmp::Credentials;
 use crate::probe::tcp;
 use crate::probe::tcp::permits::Permits;
-use crate::probe::tcp::{PortAnswer, Target};
+use crate::probe::tcp::{PortAnswer, TcpTarget};
 use crate::probe::{mdns, nbns};
 use ipnet::IpNet;
 use sensor_core::inventory::planner::cost::CONNECT;
@@ -25,21 +25,21 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
-/// A network's own tools.
-pub(crate) struct Ready {
+/// Resolver and credentials of a network.
+pub(crate) struct NetworkTools {
     pub(crate) prefix: IpNet,
-    /// Absent where the system's servers serve.
+    /// `None`: the system's name servers are used.
     pub(crate) names: Option<Names>,
     pub(crate) credentials: Arc<[Credentials]>,
 }
 
-/// What questions through sockets need. What costs something to open is opened by the first who needs it.
+/// What probes through sockets need. Sockets and the system's resolver are opened when first used.
 pub(crate) struct Tools {
     pub(crate) icmp: OnceLock<Icmp>,
     pub(crate) permits: Permits,
     pub(crate) pace: Pace,
-    /// The longest prefix first.
-    pub(crate) scopes: Vec<Ready>,
+    /// Networks, the longest prefix first.
+    pub(crate) scopes: Vec<NetworkTools>,
     pub(crate) system: OnceLock<Names>,
     pub(crate) timeout: Duration,
     pub(crate) answers: Sender<Sighting>,
@@ -47,7 +47,7 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// `by`: the speaker's interface, by name and number.
+    /// Sends a probe and passes its answers on. `by` is the speaker's interface, by name and number.
     pub(crate) async fn ask(&self, probe: Probe, by: Option<(Iface, u32)>) {
         self.counts.asked_total.fetch_add(1, Ordering::Relaxed);
         let Probe { segment, ip, question } = probe;
@@ -60,53 +60,54 @@ impl Tools {
                 let Some((name, _)) = by else { return };
                 for reply in Box::pin(all_nodes(name.as_str(), self.timeout)).await.unwrap_or_default() {
                     let answer = Answer::Echo { rtt: reply.echo.rtt, hop_limit: reply.echo.hop_limit };
-                    self.tell(segment, reply.ip, Claim::Answer(Box::new(answer))).await;
+                    self.send_answer(segment, reply.ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
             Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. } => {}
             Question::Connect { ports } => {
                 for &port in &*ports {
-                    let target = Target { ip, port, scope };
-                    self.pace.turn(CONNECT).await;
-                    // Conversations are large, and most questions are none.
+                    let target = TcpTarget { ip, port, scope };
+                    self.pace.wait(CONNECT).await;
+                    // Boxed because the future is large and most probes are not of this kind.
                     let answer = Box::pin(tcp::connect(target, self.timeout, &self.permits)).await;
-                    self.tell_port(segment, target, answer).await;
+                    self.send_port_answer(segment, target, answer).await;
                 }
             }
             Question::Echo => {
                 let icmp = self.icmp.get_or_init(|| Icmp::open(None));
                 if let Some(echo) = Box::pin(icmp.echo(ip, scope, self.timeout)).await {
                     let answer = Answer::Echo { rtt: echo.rtt, hop_limit: echo.hop_limit };
-                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                    self.send_answer(segment, ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
             Question::Knock { ports } => {
                 for &port in &*ports {
-                    let target = Target { ip, port, scope };
-                    self.pace.turn(CONNECT).await;
-                    self.tell_port(segment, target, tcp::knock(target, self.timeout, &self.permits).await).await;
+                    let target = TcpTarget { ip, port, scope };
+                    self.pace.wait(CONNECT).await;
+                    self.send_port_answer(segment, target, tcp::check_port(target, self.timeout, &self.permits).await)
+                        .await;
                 }
             }
             Question::Mdns => {
                 for claim in Box::pin(mdns::ask(ip, scope, self.timeout)).await {
-                    self.tell(segment, ip, Claim::Mdns(claim)).await;
+                    self.send_answer(segment, ip, Claim::Mdns(claim)).await;
                 }
             }
             Question::Nbns => {
                 let IpAddr::V4(address) = ip else { return };
                 if let Some(status) = Box::pin(nbns::status(address, self.timeout)).await {
                     let answer = Answer::Nbns { name: status.name, group: status.group, mac: status.mac };
-                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                    self.send_answer(segment, ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
             Question::Ptr => {
                 let answer = match Box::pin(self.names(ip).name(ip)).await {
                     NameAnswer::Name { name, confirmed } => Answer::Ptr { name: Some(name), confirmed },
                     NameAnswer::None => Answer::Ptr { name: None, confirmed: false },
-                    // No answer is not "no name".
+                    // Without an answer the address may have a name.
                     NameAnswer::Silent => return,
                 };
-                self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                self.send_answer(segment, ip, Claim::Answer(Box::new(answer))).await;
             }
             Question::Snmp => {
                 let Some(credentials) = self.scope(ip).map(|scope| Arc::clone(&scope.credentials)) else { return };
@@ -116,18 +117,18 @@ impl Tools {
                         description: system.description,
                         object_id: system.object_id,
                     };
-                    self.tell(segment, ip, Claim::Answer(Box::new(answer))).await;
+                    self.send_answer(segment, ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
         }
     }
 
-    pub(crate) async fn tell_port(&self, segment: Segment, target: Target, answer: io::Result<PortAnswer>) {
+    pub(crate) async fn send_port_answer(&self, segment: Segment, target: TcpTarget, answer: io::Result<PortAnswer>) {
         match answer {
             Ok(answer) => {
                 let answer =
                     Answer::Port { port: target.port, state: answer.state, banner: answer.banner, rtt: answer.rtt };
-                self.tell(segment, target.ip, Claim::Answer(Box::new(answer))).await;
+                self.send_answer(segment, target.ip, Claim::Answer(Box::new(answer))).await;
             }
             Err(_) => {
                 self.counts.failed_total.fetch_add(1, Ordering::Relaxed);
@@ -135,7 +136,7 @@ impl Tools {
         }
     }
 
-    pub(crate) fn scope(&self, ip: IpAddr) -> Option<&Ready> {
+    pub(crate) fn scope(&self, ip: IpAddr) -> Option<&NetworkTools> {
         self.scopes.iter().find(|scope| scope.prefix.contains(&ip))
     }
 
@@ -144,11 +145,11 @@ impl Tools {
         own.unwrap_or_else(|| self.system.get_or_init(Names::system))
     }
 
-    pub(crate) async fn tell(&self, segment: Segment, ip: IpAddr, claim: Claim) {
+    pub(crate) async fn send_answer(&self, segment: Segment, ip: IpAddr, claim: Claim) {
         self.counts.answered_total.fetch_add(1, Ordering::Relaxed);
         let at = Clock::new().now();
         let sighting = Sighting { at, segment, frame_mac: Mac::ZERO, mac: Mac::ZERO, ip: Some(ip), claim };
-        // Nobody listens any more at the end.
+        // The receiver is closed when the prober is dropped.
         drop(self.answers.send(sighting).await);
     }
 }

@@ -44,7 +44,7 @@ impl Sensor {
 
     /// While a port is down or questions cannot be sent, no host counts as gone for having been silent.
     pub(super) fn check_hearing(&mut self, now: Timestamp) {
-        if !self.world.capture.hears_all() {
+        if !self.world.capture.all_active() {
             self.world.intake.set_deaf(now);
         }
         self.world.intake.set_utc_offset_s(self.world.clock.utc_offset_s());
@@ -76,7 +76,7 @@ impl Sensor {
     fn look_at_speakers(&mut self, here: Option<&Addresses>, now: Timestamp, is_failing: bool) {
         let World { intake, prober: Some(prober), speakers, asking, .. } = &mut self.world else { return };
         let is_changed = speakers.look(now, &mut |known| speakers::find(known, here));
-        ports::report(speakers.take_news(), intake, now);
+        ports::report(speakers.take_changes(), intake, now);
         if is_changed {
             // Before the new station's first frame, which is the sensor's own.
             if let Some(here) = here {
@@ -85,7 +85,7 @@ impl Sensor {
             intake.core.set_policy(pipeline::speakers::policy(&speakers.all(), asking), now);
         }
         if is_changed || is_failing {
-            prober.renew(speakers.all());
+            prober.set_speakers(speakers.all());
         }
     }
 

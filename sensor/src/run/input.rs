@@ -30,7 +30,7 @@ impl Sensor {
         let now = clock.now();
         let mut sink = |frame: Frame<'_>| intake.take(&filed(frame, *alias), now);
         capture.drain(clock.boot_to_wall_ns(), FRAMES_PER_TURN, &mut sink)?;
-        if ports::report(capture.take_news(), intake, now) {
+        if ports::report(capture.take_changes(), intake, now) {
             // Before the next frame: its sender may belong to a network that this machine is attached to only now.
             self.look_at_addresses(now, false);
         }

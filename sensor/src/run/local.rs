@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::capture::iface::addresses::Addresses;
-use crate::capture::options::{Port, Role};
+use crate::capture::options::{Port, PortRole};
 use crate::capture::watched::{WATCHED_MAX, Watched};
 use crate::pipeline::speakers::Alias;
 use sensor_core::types::{Iface, Segment};
@@ -100,7 +100,7 @@ impl LocalPrefixes {
         let attached = self.attached.iter().flat_map(|(&iface, attached)| {
             attached.prefixes.iter().map(move |&prefix| (at(Some(iface), prefix), Origin::Interface))
         });
-        let has_mirror = self.ports.iter().any(|port| port.role == Role::Mirror);
+        let has_mirror = self.ports.iter().any(|port| port.role == PortRole::Mirror);
         let local = LOCAL.iter().filter(|_| has_mirror).filter_map(|net| net.parse().ok());
         let local = local.map(|prefix| (at(None, prefix), Origin::Private));
         for (&iface, attached) in &self.attached {
@@ -124,7 +124,7 @@ impl LocalPrefixes {
         let mut homes = self.named.clone();
         let attached = |to: Iface| self.were_attached.iter().filter(move |(iface, _)| *iface == to);
         let is_speaker = |port: &&Port| alias.is_some_and(|alias| port.iface == alias.speaker);
-        for port in self.ports.iter().filter(|port| port.role == Role::Host && !is_speaker(port)) {
+        for port in self.ports.iter().filter(|port| port.role == PortRole::Host && !is_speaker(port)) {
             homes.extend(attached(port.iface).map(|&(iface, prefix)| (Some(iface), prefix)));
         }
         if let Some(Alias { speaker, mirror }) = alias {
@@ -186,7 +186,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn local(role: Role, named: Vec<(Option<Iface>, IpNet)>, attached: &[&str]) -> (Iface, LocalPrefixes) {
+    fn local(role: PortRole, named: Vec<(Option<Iface>, IpNet)>, attached: &[&str]) -> (Iface, LocalPrefixes) {
         let iface = Iface::new("eth1").unwrap();
         let prefixes = attached.iter().map(|prefix| net(prefix)).collect();
         let attached = BTreeMap::from([(iface, InterfacePrefixes { prefixes, own: Vec::new() })]);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(role: Role, learned: &[&str], expected: &[&str]) {
+    fn check(role: PortRole, learned: &[&str], expected: &[&str]) {
         let named = vec![(None, net("192.0.2.0/24")), (Iface::new("eth1"), net("198.51.100.0/24"))];
         let (iface, local) = local(role, named, &["10.1.0.0/16", "198.51.100.0/24"]);
         let learned = learned.iter().map(|prefix| (Segment::untagged(iface), net(prefix)));
@@ -216,14 +216,14 @@ mod tests {
 
     #[test]
     fn each_prefix_has_its_origin() {
-        check(Role::Host, &[], &OWN);
+        check(PortRole::Host, &[], &OWN);
         let [configured, attached, both] = OWN;
         let new = ["203.0.113.0/24 eth1 learned", "2001:db8::/64 eth1 learned"];
-        check(Role::Host, &["203.0.113.0/24", "2001:db8::/64"], &[configured, attached, both, new[0], new[1]]);
+        check(PortRole::Host, &["203.0.113.0/24", "2001:db8::/64"], &[configured, attached, both, new[0], new[1]]);
         // A learned prefix within another is listed, too; one that is the same as another is not.
         let within = "10.1.2.0/24 eth1 learned";
         check(
-            Role::Host,
+            PortRole::Host,
             &["10.1.0.0/16", "10.1.2.0/24", "2001:db8::/64"],
             &[configured, attached, both, new[1], within],
         );
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn networks_that_were_attached_stay_at_home() {
-        let (iface, mut local) = local(Role::Host, vec![(None, net("192.0.2.0/24"))], &["10.1.0.0/24"]);
+        let (iface, mut local) = local(PortRole::Host, vec![(None, net("192.0.2.0/24"))], &["10.1.0.0/24"]);
         attach(&mut local, iface, &["10.2.0.0/24", "fe80::/64"]);
         attach(&mut local, iface, &["10.2.0.0/24"]);
         let expected = ["10.1.0.0/24", "10.2.0.0/24", "fe80::/64"].map(|prefix| (Some(iface), net(prefix)));
@@ -251,9 +251,9 @@ mod tests {
 
     #[test]
     fn the_networks_of_a_speaker_are_at_home_where_others_are() {
-        let (mirror, mut local) = local(Role::Mirror, Vec::new(), &[]);
+        let (mirror, mut local) = local(PortRole::Mirror, Vec::new(), &[]);
         let speaker = Iface::new("eth0").unwrap();
-        local.ports.push(Port { iface: speaker, role: Role::Host });
+        local.ports.push(Port { iface: speaker, role: PortRole::Host });
         attach(&mut local, speaker, &["10.1.0.0/24", "2001:db8::/64"]);
         assert_eq!(local.homes(Some(Alias { speaker, mirror })), [], "the mirror port has no networks");
         local.named = vec![(Some(mirror), net("192.0.2.0/24"))];
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_mirror_port_watches_private_ranges_on_every_segment() {
-        let (_, local) = local(Role::Mirror, Vec::new(), &[]);
+        let (_, local) = local(PortRole::Mirror, Vec::new(), &[]);
         let origins = local.origins(std::iter::empty());
         assert_eq!(origins.len(), LOCAL.len());
         assert!(origins.iter().all(|(watched, origin)| watched.segment.is_none() && *origin == Origin::Private));
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_lists_are_bounded() {
-        let (iface, local) = local(Role::Host, Vec::new(), &["10.0.0.0/8"]);
+        let (iface, local) = local(PortRole::Host, Vec::new(), &["10.0.0.0/8"]);
         let learned = (0..=255).flat_map(|n| [format!("10.{n}.0.0/16"), format!("11.{n}.0.0/16")]);
         let learned: Vec<_> = learned.map(|prefix| (Segment::untagged(iface), net(&prefix))).collect();
         assert_eq!(local.prefixes(learned.iter().copied()).len(), WATCHED_MAX);

@@ -10,7 +10,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::export::sink::Sink;
+use crate::export::contract::EventSink;
 use crate::pipeline::prepared::PreparedEvent;
 use crate::store::batch::StoredEvent;
 use crate::store::error::StoreError;
@@ -58,13 +58,13 @@ struct SinkWorker {
     is_kept: bool,
     /// The mark as it was last saved.
     saved_to: u64,
-    shared: Arc<Shared>,
+    shared: Arc<SinkShared>,
     thread: JoinHandle<()>,
 }
 
 /// What the loop and a sink's thread share.
 #[derive(Default)]
-struct Shared {
+struct SinkShared {
     state: Mutex<SinkState>,
     changed: Condvar,
 }
@@ -93,8 +93,8 @@ impl Outbox {
     /// Starts the threads. `marks` says how far each sink had come when the sensor last ran; a new one begins after
     /// `published_to`. `screen` begins after `newest`, the last event that is on disk now.
     pub fn open(
-        sinks: Vec<Sink>,
-        screen: Option<Sink>,
+        sinks: Vec<Box<dyn EventSink>>,
+        screen: Option<Box<dyn EventSink>>,
         marks: &BTreeMap<String, u64>,
         published_to: u64,
         newest: u64,
@@ -176,9 +176,16 @@ impl Outbox {
 }
 
 impl SinkWorker {
-    fn spawn(sink: Sink, is_kept: bool, mark: u64, newest: u64, source: EventSource, clock: Clock) -> io::Result<Self> {
+    fn spawn(
+        sink: Box<dyn EventSink>,
+        is_kept: bool,
+        mark: u64,
+        newest: u64,
+        source: EventSource,
+        clock: Clock,
+    ) -> io::Result<Self> {
         let name = sink.name();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SinkShared::default());
         shared.change(|state| (state.newest, state.written_to) = (newest, mark));
         let thread = SinkThread { sink, shared: Arc::clone(&shared), source, clock, given_to: mark };
         let thread = Builder::new().name("sink".to_owned()).spawn(move || thread.work())?;
@@ -186,7 +193,7 @@ impl SinkWorker {
     }
 }
 
-impl Shared {
+impl SinkShared {
     /// Changes the state and wakes the thread.
     fn change(&self, change: impl FnOnce(&mut SinkState)) {
         change(&mut self.lock());
@@ -213,8 +220,8 @@ impl Shared {
 
 /// A sink's thread, from inside.
 struct SinkThread {
-    sink: Sink,
-    shared: Arc<Shared>,
+    sink: Box<dyn EventSink>,
+    shared: Arc<SinkShared>,
     source: EventSource,
     clock: Clock,
     /// The last event that the sink was given. It may have buffered it.
@@ -361,8 +368,8 @@ mod tests {
         })
     }
 
-    fn outbox(sink: Sink, mark: u64, last: u64) -> Outbox {
-        let worker = SinkWorker::spawn(sink, true, mark, last, events(last), Clock::new()).unwrap();
+    fn outbox(sink: impl EventSink + 'static, mark: u64, last: u64) -> Outbox {
+        let worker = SinkWorker::spawn(Box::new(sink), true, mark, last, events(last), Clock::new()).unwrap();
         Outbox { workers: vec![worker], newest: last }
     }
 
@@ -391,7 +398,7 @@ mod tests {
     #[test]
     fn a_sink_gets_what_it_lacks_and_an_unreadable_record_does_not_hold_it_up() {
         let path = fresh("lines");
-        let mut outbox = outbox(Sink::Lines(Lines::file(&path).unwrap()), 2, 1000);
+        let mut outbox = outbox(Lines::file(&path).unwrap(), 2, 1000);
         let status = until(&outbox, |status| status.waiting == 0);
         assert_eq!((status.written_to, status.missed, status.failing), (1000, 1, None));
         let marks = outbox.marks();
@@ -406,7 +413,7 @@ mod tests {
     #[test]
     fn a_rotated_file_loses_no_line() {
         let (path, rotated) = (fresh("rotate"), fresh("rotate.1"));
-        let mut outbox = outbox(Sink::Lines(Lines::file(&path).unwrap()), 4, 500);
+        let mut outbox = outbox(Lines::file(&path).unwrap(), 4, 500);
         until(&outbox, |status| status.written_to >= 300);
         fs::rename(&path, &rotated).unwrap();
         outbox.reopen();
@@ -420,8 +427,7 @@ mod tests {
     #[test]
     fn a_dead_sink_is_reported_and_gets_everything_when_it_is_back() {
         let path = fresh("dead");
-        let outbox =
-            outbox(Sink::Syslog(Syslog::new(path.display().to_string().parse().unwrap(), Format::Rfc5424)), 4, 30);
+        let outbox = outbox(Syslog::new(path.display().to_string().parse().unwrap(), Format::Rfc5424), 4, 30);
         let status = until(&outbox, |status| status.failing.is_some());
         assert_eq!((status.waiting, status.written_to, outbox.published_to()), (26, 4, 4));
         let server = UnixDatagram::bind(&path).unwrap();
@@ -439,7 +445,7 @@ mod tests {
     fn a_connection_that_breaks_is_made_anew_and_its_batch_sent_again() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("tcp:{}", server.local_addr().unwrap()).parse().unwrap();
-        let mut outbox = outbox(Sink::Syslog(Syslog::new(address, Format::Rfc5424)), 4, 2000);
+        let mut outbox = outbox(Syslog::new(address, Format::Rfc5424), 4, 2000);
         // Closes the first connection without reading.
         drop(server.accept().unwrap());
         let (mut stream, _) = server.accept().unwrap();
@@ -476,7 +482,7 @@ mod tests {
     fn a_peer_that_does_not_read_holds_up_nothing() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("tcp:{}", server.local_addr().unwrap()).parse().unwrap();
-        let mut outbox = outbox(Sink::Syslog(Syslog::new(address, Format::Rfc5424)), 4, 100_000);
+        let mut outbox = outbox(Syslog::new(address, Format::Rfc5424), 4, 100_000);
         let status = until(&outbox, |status| status.failing.is_some());
         assert_eq!((status.failing.unwrap().1.as_str(), status.missed), ("the peer does not read", 0));
         outbox.stored(100_001);

@@ -3,20 +3,20 @@
 use tokio::time::Instant;
 
 use crate::capture::iface;
-use crate::capture::port_life::News;
+use crate::capture::port_life::PortChange;
 use crate::export::record::text::rfc3339;
 use crate::pipeline::intake::Intake;
 use crate::terminal::notice;
 use sensor_core::inventory::event::{Detail, Kind};
 use sensor_core::types::Timestamp;
 
-/// Reports the news. Whether MACs or addresses of this machine may have changed.
-pub(super) fn report(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bool {
-    let is_renewed = news.iter().any(|news| matches!(news, News::Addresses | News::Renewed(_)));
-    for news in news {
-        match news {
-            News::Addresses => {}
-            News::Blind { iface, since, reason } => {
+/// Reports the changes. Whether MACs or addresses of this machine may have changed.
+pub(super) fn report(changes: Vec<PortChange>, intake: &mut Intake, now: Timestamp) -> bool {
+    let is_renewed = changes.iter().any(|change| matches!(change, PortChange::Addresses | PortChange::Renewed(_)));
+    for change in changes {
+        match change {
+            PortChange::Addresses => {}
+            PortChange::Blind { iface, since, reason } => {
                 let since = wall(since, now);
                 let details = vec![
                     ("port", Detail::Text(iface.as_str().to_owned())),
@@ -26,14 +26,14 @@ pub(super) fn report(news: Vec<News>, intake: &mut Intake, now: Timestamp) -> bo
                 ];
                 intake.emit_of(iface, Kind::SensorBlind, now, details);
             }
-            News::Info(text) => notice::info(&text),
-            News::Renewed(_) => {
+            PortChange::Info(text) => notice::info(&text),
+            PortChange::Renewed(_) => {
                 // An interface that was made anew mostly has another MAC, which is no new host but the sensor's own.
                 if let Ok(here) = iface::addresses::addresses() {
                     intake.set_own_macs(here.macs());
                 }
             }
-            News::Warning(text) => notice::warning(&text),
+            PortChange::Warning(text) => notice::warning(&text),
         }
     }
     is_renewed

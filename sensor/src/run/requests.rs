@@ -5,7 +5,7 @@ use tokio::net::UnixStream;
 use crate::config::run::Reloaded;
 use crate::control;
 use crate::control::exchange;
-use crate::control::request::{Answer, Request};
+use crate::control::request::{Request, Response};
 use crate::run::sensor::Sensor;
 use crate::run::status::{self, StatusFigures};
 use crate::terminal::notice;
@@ -39,11 +39,15 @@ impl Sensor {
                 control::host::apply(&mut intake.core.correlator, &request)
             }
             Ok(request) => control::mute::apply(intake.judge.mutes_mut(), request, now),
-            Err(error) => Answer::Refused { why: format!("not understood: {error}; is it another version of sensor?") },
+            Err(error) => {
+                Response::Refused { why: format!("not understood: {error}; is it another version of sensor?") }
+            }
         };
         match answer {
-            Answer::Refused { .. } => exchange::answer(stream, &answer),
-            Answer::Ended { .. } | Answer::Host { .. } | Answer::Muted { .. } => self.answers.push((stream, answer)),
+            Response::Refused { .. } => exchange::answer(stream, &answer),
+            Response::Ended { .. } | Response::Host { .. } | Response::Muted { .. } => {
+                self.answers.push((stream, answer));
+            }
         }
     }
 

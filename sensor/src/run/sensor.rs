@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 
 use crate::capture::watched::Watched;
 use crate::config::output::Screen;
-use crate::control::request::Answer;
+use crate::control::request::Response;
 use crate::pipeline::prepared::PreparedEvent;
 use crate::run::status;
 use crate::run::world::World;
@@ -48,9 +48,9 @@ pub(super) struct Sensor {
     /// Events of the batch that the database is writing.
     pub in_flight: Vec<PreparedEvent>,
     /// Callers whose change goes into the next batch, each with its answer.
-    pub answers: Vec<(UnixStream, Answer)>,
+    pub answers: Vec<(UnixStream, Response)>,
     /// Callers whose change is in the batch that the database is writing.
-    pub answers_in_flight: Vec<(UnixStream, Answer)>,
+    pub answers_in_flight: Vec<(UnixStream, Response)>,
     /// A batch that the database could not write, to be tried again.
     pub retry: Option<Batch>,
     /// The last batch failed: an error is reported once, not every second.

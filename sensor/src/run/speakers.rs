@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::capture::iface;
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::link::Link;
-use crate::capture::port_life::News;
+use crate::capture::port_life::PortChange;
 use crate::pipeline::speakers;
 use crate::probe::prober::SegmentSpeaker;
 use crate::probe::raw::Speaker;
@@ -19,7 +19,7 @@ pub struct Speakers {
     all: Vec<SegmentSpeaker>,
     /// By the interface that sends.
     states: BTreeMap<Iface, SpeakerState>,
-    news: Vec<News>,
+    changes: Vec<PortChange>,
 }
 
 /// Whether an interface that asks is there, and what was reported of that.
@@ -39,7 +39,7 @@ impl Speakers {
     /// The interfaces as they are at the start.
     pub fn new(speakers: Vec<SegmentSpeaker>) -> Self {
         let states = speakers.iter().map(|speaker| (speaker.speaker.iface, SpeakerState::default())).collect();
-        Self { all: speakers, states, news: Vec::new() }
+        Self { all: speakers, states, changes: Vec::new() }
     }
 
     /// Looks at every interface that asks. Whether one of them has changed. `find` gives the speaker that takes the place of
@@ -50,7 +50,7 @@ impl Speakers {
             let known = self.all.iter().find(|speaker| speaker.speaker.iface == *iface);
             let found = known.and_then(|known| find(&known.speaker));
             is_changed |= found.is_some() && state.is_lost;
-            self.news.extend(state.note(*iface, found.is_none(), now));
+            self.changes.extend(state.note(*iface, found.is_none(), now));
             let Some(found) = found else { continue };
             for speaker in self.all.iter_mut().filter(|speaker| speaker.speaker.iface == *iface) {
                 is_changed |= speaker.speaker != found;
@@ -74,13 +74,13 @@ impl Speakers {
     }
 
     /// What is to be reported since the last call: a loss once, and its end.
-    pub fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+    pub fn take_changes(&mut self) -> Vec<PortChange> {
+        std::mem::take(&mut self.changes)
     }
 }
 
 impl SpeakerState {
-    fn note(&mut self, iface: Iface, is_lost: bool, now: Timestamp) -> Option<News> {
+    fn note(&mut self, iface: Iface, is_lost: bool, now: Timestamp) -> Option<PortChange> {
         if std::mem::replace(&mut self.is_lost, is_lost) == is_lost {
             return None;
         }
@@ -90,11 +90,11 @@ impl SpeakerState {
             }
             self.reported_at = Some(now);
             self.is_loss_reported = true;
-            return Some(News::Warning(format!(
+            return Some(PortChange::Warning(format!(
                 "{iface} is gone: nothing is asked by ARP and NDP there until it is back"
             )));
         }
-        std::mem::take(&mut self.is_loss_reported).then(|| News::Info(format!("{iface} is back and asks again")))
+        std::mem::take(&mut self.is_loss_reported).then(|| PortChange::Info(format!("{iface} is back and asks again")))
     }
 }
 
@@ -139,11 +139,11 @@ mod tests {
     }
 
     fn said(speakers: &mut Speakers) -> Vec<String> {
-        let words = |news| match news {
-            News::Info(text) | News::Warning(text) => text,
+        let words = |change| match change {
+            PortChange::Info(text) | PortChange::Warning(text) => text,
             other => panic!("{other:?}"),
         };
-        speakers.take_news().into_iter().map(words).collect()
+        speakers.take_changes().into_iter().map(words).collect()
     }
 
     const GONE: &str = "eth1 is gone: nothing is asked by ARP and NDP there until it is back";

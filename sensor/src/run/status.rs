@@ -1,14 +1,17 @@
 //! The sensor's own figures (frames seen, passed, held back and lost; events; sinks), as event details and as a status line.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use sensor_ebpf::abi::Counters;
 use serde_json::{Map, Value, json};
 
-use crate::capture::options::{Accounts, Mode, PortStatus, Role};
-use crate::capture::port_life::Hearing;
+use crate::capture::options::{Accounts, Mode, PortRole, PortStatus};
+use crate::capture::port_life::CaptureState;
 use crate::capture::watched::Watched;
 use crate::export::escape::escape;
 use crate::export::record::text::rfc3339;
-use crate::probe::counts::Counted;
+use crate::probe::counts::CountsSnapshot;
 use crate::run::local::Origin;
 use crate::run::outbox::SinkStatus;
 use crate::run::ports;
@@ -61,7 +64,7 @@ pub(super) struct StatusFigures<'a> {
     /// How far each sink has come.
     pub sinks: &'a [SinkStatus],
     /// Counts of questions and answers; `None` when nothing may be asked.
-    pub asking: Option<(Counted, AnswerCounts)>,
+    pub asking: Option<(CountsSnapshot, AnswerCounts)>,
     /// The mutes, those that have ended lately among them.
     pub mutes: &'a [Mute],
     /// Sightings that are missing in their log because it could not be written.
@@ -138,9 +141,9 @@ fn watched((watched, origin): &(Watched, Origin)) -> Value {
 
 fn port(port: &PortStatus, now: Timestamp) -> Value {
     let mut value = json!({"iface": port.iface.as_str(), "role": role(port), "capture": mode(port), "promiscuous": port.promiscuous});
-    let (hears, since, reason) = match &port.hearing {
-        Hearing::Deaf { since, reason } => (false, since, Some(reason.to_string())),
-        Hearing::Hears { since } => (true, since, None),
+    let (hears, since, reason) = match &port.state {
+        CaptureState::Inactive { since, reason } => (false, since, Some(reason.to_string())),
+        CaptureState::Active { since } => (true, since, None),
     };
     value["hears"] = hears.into();
     value["since"] = rfc3339(ports::wall(*since, now)).into();
@@ -205,8 +208,8 @@ fn lost(status: &StatusFigures<'_>) -> Vec<Value> {
 
 fn role(port: &PortStatus) -> &'static str {
     match port.role {
-        Role::Host => "host",
-        Role::Mirror => "mirror",
+        PortRole::Host => "host",
+        PortRole::Mirror => "mirror",
     }
 }
 
@@ -230,38 +233,25 @@ fn outcomes(counters: &Counters) -> [(&'static str, &[u64; Class::COUNT]); 6] {
     ]
 }
 
-/// The name of a detail. Names of details are `&'static str`, hence a table.
+/// The names of details are `&'static str`, so they are put together once.
+static DETAIL_NAMES: LazyLock<HashMap<(&'static str, Class), String>> = LazyLock::new(|| {
+    let words = outcomes(&Counters::default()).map(|(outcome, _)| outcome);
+    let pairs = words.into_iter().flat_map(|outcome| Class::ALL.map(|class| (outcome, class)));
+    pairs.map(|(outcome, class)| ((outcome, class), format!("{outcome}_{}", class.name().replace('-', "_")))).collect()
+});
+
+/// The name of the detail that counts this outcome of frames of this class.
 fn detail_name(outcome: &'static str, class: Class) -> &'static str {
-    macro_rules! names {
-        ($($outcome:literal)*) => {
-            match outcome {
-                $($outcome => match class {
-                    Class::Other => concat!($outcome, "_other"),
-                    Class::Malformed => concat!($outcome, "_malformed"),
-                    Class::Fragment => concat!($outcome, "_fragment"),
-                    Class::Deep => concat!($outcome, "_deep"),
-                    Class::Arp => concat!($outcome, "_arp"),
-                    Class::Ndp => concat!($outcome, "_ndp"),
-                    Class::Dhcp => concat!($outcome, "_dhcp"),
-                    Class::Mdns => concat!($outcome, "_mdns"),
-                    Class::Dhcpv6 => concat!($outcome, "_dhcpv6"),
-                    Class::Llmnr => concat!($outcome, "_llmnr"),
-                    Class::Nbns => concat!($outcome, "_nbns"),
-                    Class::Ssdp => concat!($outcome, "_ssdp"),
-                    Class::Wsd => concat!($outcome, "_wsd"),
-                    Class::Lldp => concat!($outcome, "_lldp"),
-                    Class::Cdp => concat!($outcome, "_cdp"),
-                    Class::Stp => concat!($outcome, "_stp"),
-                    Class::Membership => concat!($outcome, "_membership"),
-                    Class::Redundancy => concat!($outcome, "_redundancy"),
-                    Class::Syn => concat!($outcome, "_syn"),
-                    Class::SynAck => concat!($outcome, "_syn_ack"),
-                    Class::Served => concat!($outcome, "_served"),
-                    Class::Traffic => concat!($outcome, "_traffic"),
-                },)*
-                _ => "frames",
-            }
-        };
+    DETAIL_NAMES.get(&(outcome, class)).map_or("frames", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_named_by_outcome_and_class() {
+        assert_eq!(detail_name("lost", Class::Arp), "lost_arp");
+        assert_eq!(detail_name("seen", Class::SynAck), "seen_syn_ack");
     }
-    names!("seen" "passed" "gated" "policed" "lost" "cut")
 }

@@ -26,18 +26,18 @@ pub(crate) fn name_of(index: u32) -> Option<Iface> {
 
 /// What the interface's frames begin with (`SIOCGIFHWADDR`), one of `ARPHRD_*`.
 pub(crate) fn link_type(iface: Iface) -> io::Result<u16> {
-    Request::new(iface).call(libc::SIOCGIFHWADDR as libc::Ioctl).map(|request| u16::from_ne_bytes(request.value()))
+    IfRequest::new(iface).call(libc::SIOCGIFHWADDR as libc::Ioctl).map(|request| u16::from_ne_bytes(request.value()))
 }
 
 /// The interface's flags (`SIOCGIFFLAGS`), of `IFF_*`.
 pub(crate) fn flags(iface: Iface) -> io::Result<i32> {
-    let request = Request::new(iface).call(libc::SIOCGIFFLAGS as libc::Ioctl)?;
+    let request = IfRequest::new(iface).call(libc::SIOCGIFFLAGS as libc::Ioctl)?;
     Ok(i32::from(i16::from_ne_bytes(request.value())))
 }
 
 /// Asks the card's driver (`linux/ethtool.h`): `words` begin with the command, and hold the answer afterwards.
 pub(crate) fn ethtool(iface: Iface, words: &mut [u32]) -> io::Result<()> {
-    let mut request = Request::new(iface);
+    let mut request = IfRequest::new(iface);
     let address = (words.as_mut_ptr() as usize).to_ne_bytes();
     request.0[16..16 + address.len()].copy_from_slice(&address);
     request.call(SIOCETHTOOL)?;
@@ -48,9 +48,9 @@ pub(crate) fn ethtool(iface: Iface, words: &mut [u32]) -> io::Result<()> {
 
 /// `struct ifreq` as bytes: a name and a union that each request reads its own way.
 #[repr(C, align(8))]
-struct Request([u8; 40]);
+struct IfRequest([u8; 40]);
 
-impl Request {
+impl IfRequest {
     fn new(iface: Iface) -> Self {
         let mut bytes = [0; 40];
         let name = iface.as_str().as_bytes();

@@ -11,14 +11,14 @@ use crate::clock::Clock;
 use crate::config::alert::Alert;
 use crate::config::filter::Filter;
 use crate::terminal::notice;
-use crate::watch::action::Actor;
+use crate::watch::Actor;
 use crate::watch::batch::{Batch, Outcome};
 use crate::watch::entry::Event;
 use crate::watch::filter::matches;
 use crate::watch::gate::{AlertLimits, Gate};
-use crate::watch::shared::Shared;
+use crate::watch::shared::SharedBoard;
 use crate::watch::spool::{Position, Tail};
-use crate::watch::state::Progress;
+use crate::watch::state::AlertProgress;
 use sensor_core::types::Timestamp;
 
 /// How long after the first failure it is tried again; doubled each time.
@@ -41,7 +41,7 @@ pub struct AlertWorker {
     limits: AlertLimits,
     gate: Gate,
     tail: Tail,
-    shared: Arc<Shared>,
+    shared: Arc<SharedBoard>,
     clock: Clock,
     batch: Batch,
     /// When the batch is to be sent.
@@ -56,7 +56,7 @@ impl AlertWorker {
         actor: Actor,
         tail: Tail,
         gate: Gate,
-        shared: Arc<Shared>,
+        shared: Arc<SharedBoard>,
         clock: Clock,
     ) -> Self {
         let limits = AlertLimits { dedupe: alert.dedupe, rate: alert.rate };
@@ -175,7 +175,7 @@ impl AlertWorker {
 
     /// Notes that all up to here is delivered, or counted in the gate.
     fn acknowledge(&self) {
-        let progress = Progress { position: self.tail.position(), gate: self.gate.clone() };
+        let progress = AlertProgress { position: self.tail.position(), gate: self.gate.clone() };
         let mut board = self.shared.board();
         board.alerts.insert(self.alert.name.clone(), progress);
         board.is_dirty = true;

@@ -5,11 +5,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::watch::spool::Position;
-use crate::watch::state::Progress;
+use crate::watch::state::AlertProgress;
 
 /// What the journal's thread and the alerts' threads know of each other.
 #[derive(Debug, Default)]
-pub struct Shared {
+pub struct SharedBoard {
     board: Mutex<Board>,
     changed: Condvar,
 }
@@ -22,14 +22,14 @@ pub struct Board {
     /// What lies before this was removed from the spool.
     pub floor: Position,
     /// How far each alert has come.
-    pub alerts: BTreeMap<String, Progress>,
+    pub alerts: BTreeMap<String, AlertProgress>,
     /// Some of the progress is not on disk.
     pub is_dirty: bool,
     /// No more events will come: workers end when all is delivered.
     pub is_closing: bool,
 }
 
-impl Shared {
+impl SharedBoard {
     /// Locks the board; to be held for as short a time as possible.
     pub fn board(&self) -> MutexGuard<'_, Board> {
         // Each change is a single assignment, so a thread that panicked left it whole.

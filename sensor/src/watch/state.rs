@@ -23,13 +23,13 @@ pub struct State {
     /// The ids that came, by database.
     pub sequences: Sequences,
     /// How far each alert has come, by its name.
-    pub alerts: BTreeMap<String, Progress>,
+    pub alerts: BTreeMap<String, AlertProgress>,
 }
 
 /// How far an alert has come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Progress {
+pub struct AlertProgress {
     /// Events before this are delivered, or counted in the gate.
     pub position: Position,
     /// What the alert held back.
@@ -157,9 +157,10 @@ mod tests {
         assert_eq!(state, None);
         let mut state = State { cursor: Some("s=1".to_owned()), since_us: 5, ..State::default() };
         state.sequences.take("d", crate::watch::entry::Rank { id: 3, previous: 2 });
-        state
-            .alerts
-            .insert("a".to_owned(), Progress { position: Position { segment: 2, offset: 9 }, ..Progress::default() });
+        state.alerts.insert(
+            "a".to_owned(),
+            AlertProgress { position: Position { segment: 2, offset: 9 }, ..AlertProgress::default() },
+        );
         store.save(&state).unwrap();
         let busy = StateFile::open(&path).unwrap_err().to_string();
         assert!(busy.contains("another `sensor watch`"), "{busy}");

@@ -16,17 +16,17 @@ use crate::export::record::event::EventRecord;
 use crate::export::table;
 use crate::terminal::failure::Failure;
 use crate::terminal::{notice, screen};
-use crate::watch::action::{Actor, describe};
 use crate::watch::alert_worker::AlertWorker;
 use crate::watch::batch::{Batch, Outcome};
 use crate::watch::entry;
 use crate::watch::entry::{Event, JournalItem};
 use crate::watch::filter::matches;
 use crate::watch::sequence::Arrival;
-use crate::watch::shared::Shared;
+use crate::watch::shared::SharedBoard;
 use crate::watch::source::{JournalLine, JournalLines, Start};
 use crate::watch::spool::Spool;
-use crate::watch::state::{Progress, State, StateFile};
+use crate::watch::state::{AlertProgress, State, StateFile};
+use crate::watch::{Actor, describe};
 
 /// `sensor watch`.
 pub fn watch(config: Watch, clock: Clock) -> Result<(), Failure> {
@@ -77,7 +77,7 @@ struct Watcher {
     store: Option<StateFile>,
     /// Where events wait for the workers, when there are any alerts.
     spool: Option<Spool>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedBoard>,
     workers: Vec<(String, JoinHandle<bool>)>,
     /// The entry that the journal must begin with; another one shows that it has lost entries.
     expected: Option<String>,
@@ -131,7 +131,7 @@ impl Watcher {
         // Alerts that the configuration no longer names hold back nothing.
         self.state.alerts.retain(|name, _| self.config.alerts.iter().any(|alert| alert.name == *name));
         for alert in &self.config.alerts {
-            let fresh = || Progress { position: spool.end(), ..Progress::default() };
+            let fresh = || AlertProgress { position: spool.end(), ..AlertProgress::default() };
             self.state.alerts.entry(alert.name.clone()).or_insert_with(fresh);
         }
         self.shared.change(|board| {

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use sensor::capture::error::CaptureError;
 use sensor::capture::live::Live;
-use sensor::capture::options::{Method, Mode, Options, Port, Role};
-use sensor::capture::port_life::Reason;
-use sensor::capture::port_life::{Hearing, News};
+use sensor::capture::options::{Method, Mode, Options, Port, PortRole};
+use sensor::capture::port_life::InactiveReason;
+use sensor::capture::port_life::{CaptureState, PortChange};
 use sensor::clock::Clock;
 use sensor_core::types::{Class, Frame, Iface};
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 
-fn check(method: Method, role: Role, mode: Mode) {
+fn check(method: Method, role: PortRole, mode: Mode) {
     with_runtime(async {
         let mut live = open(method, role).unwrap();
         let [status] = &live.ports()[..] else { panic!("one port") };
-        assert_eq!((status.mode, status.promiscuous), (mode, role == Role::Mirror));
-        assert_eq!(details().contains("promiscuity 1"), role == Role::Mirror, "{}", details());
+        assert_eq!((status.mode, status.promiscuous), (mode, role == PortRole::Mirror));
+        assert_eq!(details().contains("promiscuity 1"), role == PortRole::Mirror, "{}", details());
         assert_eq!(details().contains("prog/xdp"), mode != Mode::Packet, "{}", details());
 
         let other = [&[0xff; 12][..], &[0x12, 0x34], &[0; 46]].concat();
@@ -43,29 +43,29 @@ fn check(method: Method, role: Role, mode: Mode) {
 
 #[test]
 fn driver_mode() {
-    lab("driver", || check(Method::Driver, Role::Host, Mode::Driver));
+    lab("driver", || check(Method::Driver, PortRole::Host, Mode::Driver));
 }
 
 #[test]
 fn driver_mode_on_a_mirror() {
-    lab("mirror", || check(Method::Auto, Role::Mirror, Mode::Driver));
+    lab("mirror", || check(Method::Auto, PortRole::Mirror, Mode::Driver));
 }
 
 #[test]
 fn generic_mode() {
-    lab("generic", || check(Method::Generic, Role::Mirror, Mode::Generic));
+    lab("generic", || check(Method::Generic, PortRole::Mirror, Mode::Generic));
 }
 
 #[test]
 fn packet_mode() {
-    lab("packet", || check(Method::Packet, Role::Mirror, Mode::Packet));
+    lab("packet", || check(Method::Packet, PortRole::Mirror, Mode::Packet));
 }
 
 #[test]
 fn frames_that_were_not_drained_count_as_lost() {
     lab("undrained", || {
         with_runtime(async {
-            let live = open(Method::Driver, Role::Host).unwrap();
+            let live = open(Method::Driver, PortRole::Host).unwrap();
             send(&[arp(&[], 1), arp(&[], 2)]);
             let counters = live.close().unwrap();
             let arp = Class::Arp as usize;
@@ -79,7 +79,7 @@ fn a_driver_without_xdp_falls_back_with_a_note() {
     lab("fallback", || {
         ip("link set lo up");
         with_runtime(async {
-            let port = Port { iface: Iface::new("lo").unwrap(), role: Role::Host };
+            let port = Port { iface: Iface::new("lo").unwrap(), role: PortRole::Host };
             let live = Live::open(&[port], &Options::default()).unwrap();
             assert_eq!(live.ports()[0].mode, Mode::Generic);
             assert!(live.notes()[0].starts_with("lo: no XDP in the driver ("), "{:?}", live.notes());
@@ -94,10 +94,10 @@ fn a_driver_without_xdp_falls_back_with_a_note() {
 fn a_second_capture_names_the_first() {
     lab("busy", || {
         with_runtime(async {
-            let _first = open(Method::Auto, Role::Host).unwrap();
-            let error = open(Method::Auto, Role::Host).err().unwrap().to_string();
+            let _first = open(Method::Auto, PortRole::Host).unwrap();
+            let error = open(Method::Auto, PortRole::Host).err().unwrap().to_string();
             assert!(error.contains("in0: another XDP program ") && error.contains("(sensor_host)"), "{error}");
-            assert!(open(Method::Packet, Role::Host).is_ok());
+            assert!(open(Method::Packet, PortRole::Host).is_ok());
         });
     });
 }
@@ -107,7 +107,7 @@ fn an_interface_that_is_down_is_not_captured() {
     lab("down", || {
         ip("link set in0 down");
         with_runtime(async {
-            let error = open(Method::Auto, Role::Host).err().unwrap();
+            let error = open(Method::Auto, PortRole::Host).err().unwrap();
             assert_eq!(error.to_string(), "in0 is down; bring it up with `ip link set in0 up`");
         });
     });
@@ -117,18 +117,18 @@ fn an_interface_that_is_down_is_not_captured() {
 fn a_removed_interface_is_reported_once_and_causes_no_busy_loop() {
     lab("removed", || {
         with_runtime(async {
-            let mut live = open(Method::Packet, Role::Mirror).unwrap();
+            let mut live = open(Method::Packet, PortRole::Mirror).unwrap();
             send(&[arp(&[], 1)]);
             assert_eq!(hear(&mut live, 1).await.len(), 1);
             ip("link delete in0");
-            let mut news = Vec::new();
+            let mut changes = Vec::new();
             for _ in 0..4 {
                 live.readable().await.unwrap();
                 assert!(!live.drain(0, 64, &mut |_| ()).unwrap());
-                news.extend(live.take_news());
+                changes.extend(live.take_changes());
             }
-            assert_eq!(news, [News::Warning("in0 was removed: waiting for it to come back".to_owned())]);
-            assert!(!live.hears_all());
+            assert_eq!(changes, [PortChange::Warning("in0 was removed: waiting for it to come back".to_owned())]);
+            assert!(!live.all_active());
             let spinning = async {
                 for _ in 0..20 {
                     live.readable().await.unwrap();
@@ -146,7 +146,7 @@ fn a_port_that_comes_back_is_heard_again_in_every_mode() {
     lab("again", || {
         with_runtime(async {
             for method in [Method::Driver, Method::Generic, Method::Packet] {
-                let mut live = open(method, Role::Mirror).unwrap();
+                let mut live = open(method, PortRole::Mirror).unwrap();
                 let mut heard = 0;
                 for change in [
                     &["link delete in0", "link add in0 type veth peer name out0"][..],
@@ -178,7 +178,7 @@ fn a_port_that_comes_back_is_heard_again_in_every_mode() {
 fn another_interface_that_takes_the_name_becomes_the_port() {
     lab("taken", || {
         with_runtime(async {
-            let mut live = open(Method::Auto, Role::Host).unwrap();
+            let mut live = open(Method::Auto, PortRole::Host).unwrap();
             ip("link set in0 down");
             ip("link set in0 name in9");
             ip("link add in0 type veth peer name out9");
@@ -194,7 +194,7 @@ fn another_interface_that_takes_the_name_becomes_the_port() {
 fn an_interface_that_comes_back_down_is_attached_when_it_is_up() {
     lab("comes-down", || {
         with_runtime(async {
-            let mut live = open(Method::Packet, Role::Host).unwrap();
+            let mut live = open(Method::Packet, PortRole::Host).unwrap();
             ip("link delete in0");
             ip("link add in0 type veth peer name out0");
             // The interface exists but is down: nothing to attach to yet.
@@ -202,7 +202,7 @@ fn an_interface_that_comes_back_down_is_attached_when_it_is_up() {
                 live.readable().await.unwrap();
                 live.drain(0, 64, &mut |_| ()).unwrap();
             }
-            assert!(matches!(&live.ports()[0].hearing, Hearing::Deaf { reason: Reason::Down, .. }));
+            assert!(matches!(&live.ports()[0].state, CaptureState::Inactive { reason: InactiveReason::Down, .. }));
             ip("link set out0 up");
             ip("link set in0 up");
             until_hearing(&mut live).await;
@@ -221,11 +221,11 @@ fn offloads_are_switched_for_as_long_as_the_capture_lives() {
         };
         assert!(is_on(), "a veth has this offload");
         with_runtime(async {
-            let live = open(Method::Auto, Role::Host).unwrap();
+            let live = open(Method::Auto, PortRole::Host).unwrap();
             assert!(live.notes().iter().any(|note| note.contains("`ethtool -K in0 rxvlan off`")), "{:?}", live.notes());
             assert!(is_on(), "it is not touched without being asked");
             drop(live);
-            let port = Port { iface: Iface::new("in0").unwrap(), role: Role::Host };
+            let port = Port { iface: Iface::new("in0").unwrap(), role: PortRole::Host };
             let live = Live::open(&[port], &Options { fix_nic: true, ..Options::default() }).unwrap();
             assert!(!is_on(), "{:?}", live.notes());
             drop(live);
@@ -302,7 +302,7 @@ fn send(frames: &[Vec<u8>]) {
     }
 }
 
-fn open(method: Method, role: Role) -> Result<Live, CaptureError> {
+fn open(method: Method, role: PortRole) -> Result<Live, CaptureError> {
     let port = Port { iface: Iface::new("in0").unwrap(), role };
     Live::open(&[port], &Options { method, refresh: Duration::ZERO, ..Options::default() })
 }
@@ -316,7 +316,7 @@ async fn until_hearing(live: &mut Live) {
     let all = async {
         // The first turn finds what has just changed.
         live.drain(0, 64, &mut |_| ()).unwrap();
-        while !live.hears_all() {
+        while !live.all_active() {
             live.readable().await.unwrap();
             live.drain(0, 64, &mut |_| ()).unwrap();
         }

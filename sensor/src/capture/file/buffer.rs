@@ -1,11 +1,11 @@
-//! A source read in large steps into one buffer that is used again.
+//! Reads a source in large steps into one reused buffer.
 
 use std::io::{self, Read};
 
-/// One step of reading, bytes. Larger than a block may be, so that growing is never needed.
+/// Size of the buffer in bytes. It is larger than any block may be, so the buffer never grows.
 const CAPACITY: usize = 1 << 20;
 
-/// A window on a source.
+/// A buffered reader whose unread bytes can be peeked at.
 pub(super) struct Buffer<R> {
     source: R,
     bytes: Box<[u8]>,
@@ -20,17 +20,17 @@ impl<R: Read> Buffer<R> {
         Self { source, bytes: vec![0; CAPACITY].into_boxed_slice(), start: 0, end: 0, offset: 0, ended: false }
     }
 
-    /// Where the window starts, bytes from the start of the source.
+    /// Position of the first unread byte, in bytes from the start of the source.
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// How many bytes are at hand: after `peek` said `None`, all that is left of the source.
+    /// Number of buffered bytes: after `peek` returned `None`, all that is left of the source.
     pub(super) fn rest(&self) -> usize {
         self.end - self.start
     }
 
-    /// The next `len` bytes (at most [`CAPACITY`]), or `None` when the source ends before.
+    /// The next `len` bytes (at most [`CAPACITY`]); `None` when the source has fewer left.
     #[inline]
     pub(super) fn peek(&mut self, len: usize) -> io::Result<Option<&[u8]>> {
         if self.rest() < len {
@@ -39,14 +39,14 @@ impl<R: Read> Buffer<R> {
         Ok(self.bytes[self.start..self.end].get(..len))
     }
 
-    /// Moves past `len` bytes that were seen by `peek`.
+    /// Moves past `len` bytes that `peek` has returned.
     #[inline]
     pub(super) fn consume(&mut self, len: usize) {
         self.start += len;
         self.offset += len as u64;
     }
 
-    /// Moves past `len` bytes, seen or not; `false` when the source ends before.
+    /// Moves past `len` bytes, buffered or not; `false` when the source has fewer left.
     pub(super) fn skip(&mut self, mut len: u64) -> io::Result<bool> {
         while len > 0 {
             if self.rest() == 0 && self.peek(1)?.is_none() {
@@ -71,7 +71,7 @@ impl<R: Read> Buffer<R> {
                 Ok(read) => self.end += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    // What comes after an error is not asked for again: a gzip stream would start to lie.
+                    // No further reads after an error: a gzip decoder could return garbage.
                     self.ended = true;
                     return Err(error);
                 }
@@ -81,7 +81,7 @@ impl<R: Read> Buffer<R> {
     }
 }
 
-/// So that a decompressor can read on where the magic number was looked at.
+/// Lets a decompressor read from the start, after the magic number was peeked at.
 impl<R: Read> Read for Buffer<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.rest() == 0 {

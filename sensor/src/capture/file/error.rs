@@ -1,4 +1,4 @@
-//! Why a capture file cannot be read, or not to its end.
+//! Errors of reading a capture file.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::capture::file::link;
 
-/// Why a capture file cannot be read, or not to its end. Offsets are bytes of the uncompressed file.
+/// Why a capture file cannot be read, or only in part. Offsets are in bytes of the uncompressed file.
 #[derive(Debug, Error)]
 pub enum FileError {
     /// A block or packet breaks the format's rules.
@@ -17,24 +17,24 @@ pub enum FileError {
         path: String,
         /// Where the block or packet starts.
         offset: u64,
-        /// Which rule.
+        /// What is wrong.
         reason: Damage,
     },
-    /// It is a directory.
+    /// The path is a directory.
     #[error("{path} is a directory; name a capture file in it")]
     Directory {
         /// The directory.
         path: String,
     },
-    /// All of the file is of a link type that is not read.
+    /// All packets of the file have an unsupported link type.
     #[error("{path}: link type {link_type} is not read; capture on an Ethernet interface or on `any`")]
     LinkType {
         /// The file.
         path: String,
-        /// Its name, or its number.
+        /// The link type's number, with its name where it is known.
         link_type: String,
     },
-    /// It does not start like a capture file.
+    /// It does not start as a capture file does.
     #[error("{path} is not a capture file ({reason}); pcap and pcapng are read, plain or gzip")]
     NotCapture {
         /// The file.
@@ -42,12 +42,12 @@ pub enum FileError {
         /// What is wrong with its start.
         reason: Damage,
     },
-    /// It cannot be opened.
+    /// The file cannot be opened.
     #[error("{path} cannot be opened: {source}; check the name and its permissions")]
     Open {
         /// The file.
         path: String,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
     /// Reading failed.
@@ -55,9 +55,9 @@ pub enum FileError {
     Read {
         /// The file.
         path: String,
-        /// How far reading got.
+        /// Where reading failed.
         offset: u64,
-        /// The system's or the decompressor's answer.
+        /// The system's or the decompressor's error.
         source: io::Error,
     },
     /// The file ends inside a block or packet.
@@ -72,14 +72,14 @@ pub enum FileError {
     },
 }
 
-/// A broken rule of a capture format.
+/// What is wrong with a capture file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// A block is too short for its kind.
     BlockShort,
     /// A block's two lengths differ.
     BlockLengths,
-    /// The section's byte order mark is neither order.
+    /// The section's byte order mark is invalid.
     ByteOrder,
     /// The file is empty.
     Empty,
@@ -89,17 +89,17 @@ pub enum Damage {
     EndOfHeader,
     /// The end of a packet is missing.
     EndOfPacket,
-    /// A packet names an interface that was not described.
+    /// A packet refers to an interface that is not described; its number.
     Interface(u32),
-    /// More interfaces than [`pcapng::INTERFACES_MAX`].
+    /// A section has more than 4096 interfaces.
     Interfaces,
     /// No magic number of a capture format.
     Magic,
-    /// A packet larger than [`PACKET_MAX`].
+    /// A packet is larger than [`PACKET_MAX`]; its length in bytes.
     PacketLong(u32),
-    /// A packet reaches past its block.
+    /// A packet extends past the end of its block.
     PacketPastBlock,
-    /// A version of the format that is not known.
+    /// An unknown version of the format; its major number.
     Version(u16),
 }
 
@@ -123,22 +123,23 @@ impl fmt::Display for Damage {
     }
 }
 
-/// No packet is larger, bytes: what libpcap calls `MAXIMUM_SNAPLEN`.
+/// Maximum length of a packet in bytes (libpcap's `MAXIMUM_SNAPLEN`).
 pub const PACKET_MAX: u32 = 256 << 10;
 
-/// Why reading ended before the file's end.
+/// Why reading stopped before the end of the file.
 pub(super) enum Stop {
-    /// Nothing can be read.
-    Error(Refusal),
-    /// The block or packet at the source's offset breaks a rule.
+    /// No packet can be read.
+    Error(Unreadable),
+    /// The block or packet at the source's offset is invalid.
     Damaged(Damage),
-    /// It is not all there.
+    /// The block or packet at the source's offset is incomplete.
     Truncated(Damage),
-    /// The source failed.
+    /// Reading from the source failed.
     Read(io::Error),
 }
 
-pub(super) enum Refusal {
+/// Why no packet of a file can be read.
+pub(super) enum Unreadable {
     LinkType(u32),
     NotCapture(Damage),
 }
@@ -152,8 +153,8 @@ impl From<io::Error> for Stop {
 impl Stop {
     pub(super) fn warning(self, path: String, offset: u64) -> FileError {
         match self {
-            Self::Error(Refusal::LinkType(link)) => FileError::LinkType { path, link_type: link::name(link) },
-            Self::Error(Refusal::NotCapture(reason)) => FileError::NotCapture { path, reason },
+            Self::Error(Unreadable::LinkType(link)) => FileError::LinkType { path, link_type: link::name(link) },
+            Self::Error(Unreadable::NotCapture(reason)) => FileError::NotCapture { path, reason },
             Self::Damaged(reason) => FileError::Damaged { path, offset, reason },
             Self::Truncated(reason) => FileError::Truncated { path, offset, reason },
             Self::Read(source) => FileError::Read { path, offset, source },

@@ -1,22 +1,22 @@
-//! Link types (<https://www.tcpdump.org/linktypes.html>), and cooked frames turned into Ethernet.
+//! Link types (<https://www.tcpdump.org/linktypes.html>), and conversion of Linux cooked frames to Ethernet.
 
 use sensor_ebpf::abi::FRAME_MAX;
 
-/// What a packet of a file starts with.
+/// The link-layer header of a packet, by its link type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Link {
-    /// An Ethernet header.
+pub(super) enum LinkType {
+    /// Ethernet.
     Ethernet,
-    /// `LINKTYPE_LINUX_SLL`: captured on `any`.
+    /// `LINKTYPE_LINUX_SLL`: captured on the pseudo-interface `any`.
     CookedV1,
     /// `LINKTYPE_LINUX_SLL2`.
     CookedV2,
-    /// Something that is not read.
+    /// Not supported.
     Other(u32),
 }
 
-impl Link {
-    /// From the number in a file; flags in its upper bits (FCS length) are left out.
+impl LinkType {
+    /// From the number in a file. The flags in its upper bits (FCS length) are ignored.
     pub(super) fn of_number(number: u32) -> Self {
         match number & 0x03ff_ffff {
             1 => Self::Ethernet,
@@ -27,7 +27,7 @@ impl Link {
     }
 }
 
-/// A link type as an operator knows it.
+/// Number and name of a link type, for messages.
 pub(super) fn name(number: u32) -> String {
     let name = match number {
         0 => "BSD loopback",
@@ -60,7 +60,7 @@ pub(super) fn name(number: u32) -> String {
     format!("{number} ({name})")
 }
 
-/// Makes Ethernet frames of cooked ones, so that the one classifier reads them.
+/// Converts cooked frames to Ethernet frames for the classifier.
 #[derive(Default)]
 pub(super) struct Cooked {
     frame: Vec<u8>,
@@ -70,7 +70,7 @@ const ETHERNET: usize = 14;
 const BROADCAST: u16 = 1;
 
 impl Cooked {
-    /// Version 1: packet type, ARPHRD, address length, address (8), protocol. `None` when the header is not whole.
+    /// Version 1: packet type, ARPHRD, address length, address (8), protocol. `None` when the header is truncated.
     pub(super) fn v1(&mut self, packet: &[u8], wire_len: usize) -> Option<(&[u8], usize)> {
         let (head, payload) = packet.split_first_chunk::<16>()?;
         let kind = u16::from_be_bytes([head[0], head[1]]);
@@ -85,7 +85,7 @@ impl Cooked {
         Some(self.ethernet(kind, len, &head[12..18], [head[0], head[1]], payload, wire_len.saturating_sub(head.len())))
     }
 
-    /// The destination is not in a cooked header: only whether it was broadcast.
+    /// A cooked header has no destination address, only whether the frame was broadcast.
     fn ethernet(
         &mut self,
         kind: u16,
@@ -99,7 +99,7 @@ impl Cooked {
         self.frame.extend_from_slice(&[if kind == BROADCAST { 0xff } else { 0 }; 6]);
         self.frame.extend_from_slice(if address_len == 6 { address } else { &[0; 6] });
         self.frame.extend_from_slice(&protocol);
-        // Nothing past this is harvested.
+        // The classifier reads no further.
         self.frame.extend_from_slice(&payload[..payload.len().min(FRAME_MAX)]);
         (&self.frame, ETHERNET + payload_wire_len.max(payload.len()))
     }

@@ -1,14 +1,15 @@
 //! Capture files: pcap and pcapng, plain or gzip, of Ethernet and Linux cooked frames.
 //!
-//! Nothing in a file is trusted. What is whole is read; where it ends or breaks is a warning that names the place.
+//! Nothing in a file is trusted. Everything before the first damaged or truncated block is read; a warning gives the
+//! position of the damage.
 
-/// What was read and not used yet.
+/// Buffered reading with lookahead.
 pub mod buffer;
-/// Why a file cannot be read.
+/// Errors of reading a capture file.
 pub mod error;
 pub mod link;
 mod order;
-/// Where frames go.
+/// Destination of the frames, and the summary of a file.
 pub mod output;
 pub mod pcap;
 pub mod pcapng;
@@ -20,14 +21,15 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use crate::capture::file::buffer::Buffer;
-use crate::capture::file::error::{Damage, FileError, Refusal, Stop};
+use crate::capture::file::error::{Damage, FileError, Stop, Unreadable};
 use crate::capture::file::link::Cooked;
 use crate::capture::file::output::{Output, Summary};
 use crate::capture::sieve::Sieve;
 use sensor_core::types::Frame;
 
-/// Reads a capture file (`-` is standard input) and hands its harvested frames on, in the file's order and on its
-/// clock. An error means that no frame was delivered; damage further on is the summary's warning.
+/// Reads a capture file (`-` is standard input) and passes its harvested frames to `sink`, in the file's order and with
+/// its timestamps. On an error no frame was delivered; damage after the first frame is reported as the summary's
+/// warning.
 pub fn read<F: FnMut(Frame<'_>)>(path: &Path, sink: F) -> Result<Summary, FileError> {
     if path == Path::new("-") {
         return read_from("standard input", io::stdin().lock(), sink);
@@ -41,7 +43,7 @@ pub fn read<F: FnMut(Frame<'_>)>(path: &Path, sink: F) -> Result<Summary, FileEr
     read_from(&name, file, sink)
 }
 
-/// As [`read`], from anything that can be read; `path` is what errors call it.
+/// Like [`read`], from any source; `path` names it in errors.
 pub fn read_from<R: Read, F: FnMut(Frame<'_>)>(path: &str, source: R, sink: F) -> Result<Summary, FileError> {
     let fail = |source| FileError::Read { path: path.to_owned(), offset: 0, source };
     let mut plain = Buffer::new(source);
@@ -59,14 +61,14 @@ fn read_plain<R: Read, F: FnMut(Frame<'_>)>(path: &str, mut source: Buffer<R>, s
         cooked: Cooked::default(),
         sieve: Sieve::of_file(),
     };
-    let not_capture = |reason| Stop::Error(Refusal::NotCapture(reason));
+    let not_capture = |reason| Stop::Error(Unreadable::NotCapture(reason));
     let magic = source.peek(4).map(|magic| magic.and_then(|magic| magic.first_chunk::<4>().copied()));
     let end = match magic {
         Err(error) => Err(Stop::from(error)),
         Ok(None) if source.rest() == 0 => Err(not_capture(Damage::Empty)),
         Ok(None) => Err(not_capture(Damage::Magic)),
         Ok(Some(pcapng::MAGIC)) => pcapng::read(&mut source, &mut output),
-        Ok(Some(magic)) => match pcap::Format::of_magic(magic) {
+        Ok(Some(magic)) => match pcap::PcapFormat::of_magic(magic) {
             Some(format) => pcap::read(format, &mut source, &mut output),
             None => Err(not_capture(Damage::Magic)),
         },
@@ -74,8 +76,8 @@ fn read_plain<R: Read, F: FnMut(Frame<'_>)>(path: &str, mut source: Buffer<R>, s
     let path = path.to_owned();
     match end {
         Ok(()) => {}
-        Err(Stop::Error(Refusal::NotCapture(reason))) => return Err(FileError::NotCapture { path, reason }),
-        Err(Stop::Error(Refusal::LinkType(link))) => {
+        Err(Stop::Error(Unreadable::NotCapture(reason))) => return Err(FileError::NotCapture { path, reason }),
+        Err(Stop::Error(Unreadable::LinkType(link))) => {
             return Err(FileError::LinkType { path, link_type: link::name(link) });
         }
         Err(stop) => {

@@ -1,13 +1,13 @@
-//! The byte order of a capture file, or of a section of one.
+//! The byte order of a capture file or of a section of it.
 
 /// Byte order of a file or section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ByteOrder {
     Big,
     Little,
 }
 
-impl Order {
+impl ByteOrder {
     #[inline]
     pub(super) fn u16(self, bytes: &[u8], at: usize) -> u16 {
         let bytes = [bytes[at], bytes[at + 1]];

@@ -3,25 +3,25 @@
 use std::io::Read;
 
 use crate::capture::file::buffer::Buffer;
-use crate::capture::file::error::{Damage, PACKET_MAX, Refusal, Stop};
-use crate::capture::file::link::Link;
-use crate::capture::file::order::Order;
+use crate::capture::file::error::{Damage, PACKET_MAX, Stop, Unreadable};
+use crate::capture::file::link::LinkType;
+use crate::capture::file::order::ByteOrder;
 use crate::capture::file::output::{Output, iface};
 use sensor_core::types::{Frame, Timestamp};
 
-/// What the magic number says.
+/// Properties of the file that the magic number gives.
 #[derive(Clone, Copy)]
-pub(super) struct Format {
-    order: Order,
-    /// Nanoseconds of one unit of the fraction.
+pub(super) struct PcapFormat {
+    order: ByteOrder,
+    /// Nanoseconds in one unit of a timestamp's fraction.
     unit_ns: i64,
-    /// Length of a packet's header.
+    /// Length of a packet header in bytes.
     packet_header: usize,
 }
 
 const FILE_HEADER: usize = 24;
 
-impl Format {
+impl PcapFormat {
     pub(super) fn of_magic(magic: [u8; 4]) -> Option<Self> {
         let of = |order, number| match number {
             0xa1b2_c3d4_u32 => Some(Self { order, unit_ns: 1000, packet_header: 16 }),
@@ -29,26 +29,26 @@ impl Format {
             0xa1b2_cd34 => Some(Self { order, unit_ns: 1000, packet_header: 24 }),
             _ => None,
         };
-        of(Order::Big, u32::from_be_bytes(magic)).or_else(|| of(Order::Little, u32::from_le_bytes(magic)))
+        of(ByteOrder::Big, u32::from_be_bytes(magic)).or_else(|| of(ByteOrder::Little, u32::from_le_bytes(magic)))
     }
 }
 
 pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(
-    format: Format,
+    format: PcapFormat,
     source: &mut Buffer<R>,
     output: &mut Output<F>,
 ) -> Result<(), Stop> {
     let order = format.order;
     let Some(header) = source.peek(FILE_HEADER)? else {
-        return Err(Stop::Error(Refusal::NotCapture(Damage::EndOfHeader)));
+        return Err(Stop::Error(Unreadable::NotCapture(Damage::EndOfHeader)));
     };
     let (major, minor) = (order.u16(header, 4), order.u16(header, 6));
     if major != 2 {
-        return Err(Stop::Error(Refusal::NotCapture(Damage::Version(major))));
+        return Err(Stop::Error(Unreadable::NotCapture(Damage::Version(major))));
     }
-    let link = Link::of_number(order.u32(header, 20));
-    if let Link::Other(number) = link {
-        return Err(Stop::Error(Refusal::LinkType(number)));
+    let link = LinkType::of_number(order.u32(header, 20));
+    if let LinkType::Other(number) = link {
+        return Err(Stop::Error(Unreadable::LinkType(number)));
     }
     source.consume(FILE_HEADER);
     let iface = iface(0);
@@ -58,7 +58,7 @@ pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(
         };
         let (s, fraction) = (order.u32(header, 0), order.u32(header, 4));
         let (mut len, mut wire_len) = (order.u32(header, 8), order.u32(header, 12));
-        // Before version 2.3 the two lengths stood in the other order, and in 2.3 in either.
+        // Before version 2.3 the two lengths were in the opposite order, in 2.3 in either order.
         if minor < 3 || minor == 3 && len > wire_len {
             (len, wire_len) = (wire_len, len);
         }

@@ -1,19 +1,19 @@
-//! The pcapng format (draft-ietf-opsawg-pcapng). Blocks without packets are skipped, of any length.
+//! The pcapng format (draft-ietf-opsawg-pcapng). Blocks without packets are skipped, whatever their length.
 
 use std::io::Read;
 
 use crate::capture::file::buffer::Buffer;
-use crate::capture::file::error::{Damage, FileError, PACKET_MAX, Refusal, Stop};
-use crate::capture::file::link::Link;
-use crate::capture::file::order::Order;
+use crate::capture::file::error::{Damage, FileError, PACKET_MAX, Stop, Unreadable};
+use crate::capture::file::link::LinkType;
+use crate::capture::file::order::ByteOrder;
 use crate::capture::file::output::{Output, iface};
 use sensor_core::types::{Frame, Iface, Timestamp};
 
-/// A section header's block type; it reads the same in both byte orders.
+/// The block type of a section header; it is the same in both byte orders.
 pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
-/// A section's interfaces; a capture on every interface of a large machine has hundreds.
+/// Maximum number of interfaces in a section; a capture on all interfaces of a large machine has hundreds.
 pub(super) const INTERFACES_MAX: usize = 4096;
-/// A block with a packet: the packet, its header and as much again for options.
+/// Maximum length of a block with a packet, in bytes: the packet and as much again for headers and options.
 const BLOCK_MAX: u32 = 2 * PACKET_MAX;
 
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -26,42 +26,47 @@ const OPTION_END: u16 = 0;
 const OPTION_TSRESOL: u16 = 9;
 const OPTION_TSOFFSET: u16 = 14;
 
-struct Interface {
-    link: Link,
+struct FileInterface {
+    link: LinkType,
     name: Iface,
-    /// No packet of it was captured longer, bytes; 0 is no limit.
+    /// Maximum length of its captured packets in bytes; 0 means no limit.
     snap_len: u32,
-    clock: Clock,
+    clock: InterfaceClock,
 }
 
-/// How an interface's time is written.
-struct Clock {
+/// Unit and offset of an interface's timestamps.
+struct InterfaceClock {
     resolution: u8,
     offset_s: i64,
 }
 
 pub(super) fn read<R: Read, F: FnMut(Frame<'_>)>(source: &mut Buffer<R>, output: &mut Output<F>) -> Result<(), Stop> {
-    let mut reader =
-        Reader { order: Order::Little, interfaces: Vec::new(), last_at: Timestamp::EPOCH, refused: None, reads: false };
+    let mut reader = BlockReader {
+        order: ByteOrder::Little,
+        interfaces: Vec::new(),
+        last_at: Timestamp::EPOCH,
+        refused: None,
+        reads: false,
+    };
     let end = reader.blocks(source, output);
     match reader.refused {
-        // A damaged file whose packets could not have been read anyway is refused for the better reason.
-        Some(link) if !reader.reads && output.summary.unsupported > 0 => Err(Stop::Error(Refusal::LinkType(link))),
+        // For a damaged file with an unsupported link type, the link type is the more useful error.
+        Some(link) if !reader.reads && output.summary.unsupported > 0 => Err(Stop::Error(Unreadable::LinkType(link))),
         _ => end,
     }
 }
 
-struct Reader {
-    order: Order,
-    interfaces: Vec<Interface>,
+struct BlockReader {
+    order: ByteOrder,
+    interfaces: Vec<FileInterface>,
     last_at: Timestamp,
-    /// The first link type that is not read.
+    /// The first unsupported link type.
     refused: Option<u32>,
-    /// Whether there was an interface of a link type that is read.
+    /// Whether there was an interface of a supported link type.
     reads: bool,
 }
 
-impl Reader {
+impl BlockReader {
     fn blocks<R: Read, F: FnMut(Frame<'_>)>(
         &mut self,
         source: &mut Buffer<R>,
@@ -77,7 +82,8 @@ impl Reader {
                 self.section(source)?;
             }
             let Some(head) = source.peek(8)? else { return Err(Stop::Truncated(Damage::EndOfBlock)) };
-            // "Block Total Length MUST be a multiple of 4"; writers that forgot it padded all the same.
+            // "Block Total Length MUST be a multiple of 4": some writers give another length, but pad the block
+            // nevertheless.
             let len = self.order.u32(head, 4);
             let Some(len) = len.checked_next_multiple_of(4).filter(|&len| len >= 12) else {
                 return Err(Stop::Damaged(Damage::BlockShort));
@@ -102,7 +108,7 @@ impl Reader {
                 SIMPLE_PACKET => self.simple_packet(body, output),
                 _ => self.enhanced_packet(body, output),
             };
-            // The frame of the block is whole, so reading goes on behind it.
+            // The block's boundaries are valid, so reading continues after it.
             if let Err(reason) = done {
                 let path = output.path.clone();
                 output.summary.warning.get_or_insert(FileError::Damaged { path, offset, reason });
@@ -111,19 +117,19 @@ impl Reader {
         }
     }
 
-    /// Sets the byte order that a section's own length is read with. What stood before it is of another section.
+    /// Begins a section: sets its byte order and forgets the interfaces of the previous section.
     fn section<R: Read>(&mut self, source: &mut Buffer<R>) -> Result<(), Stop> {
         let first = source.offset() == 0;
         let stop = |reason| match first {
-            true => Stop::Error(Refusal::NotCapture(reason)),
+            true => Stop::Error(Unreadable::NotCapture(reason)),
             false => Stop::Damaged(reason),
         };
         let Some(head) = source.peek(16)? else {
             return Err(if first { stop(Damage::EndOfHeader) } else { Stop::Truncated(Damage::EndOfBlock) });
         };
         self.order = match head[8..12] {
-            [0x1a, 0x2b, 0x3c, 0x4d] => Order::Big,
-            [0x4d, 0x3c, 0x2b, 0x1a] => Order::Little,
+            [0x1a, 0x2b, 0x3c, 0x4d] => ByteOrder::Big,
+            [0x4d, 0x3c, 0x2b, 0x1a] => ByteOrder::Little,
             _ => return Err(stop(Damage::ByteOrder)),
         };
         let major = self.order.u16(head, 12);
@@ -139,14 +145,14 @@ impl Reader {
         if self.interfaces.len() == INTERFACES_MAX {
             return Err(Damage::Interfaces);
         }
-        let link = Link::of_number(u32::from(self.order.u16(head, 0)));
+        let link = LinkType::of_number(u32::from(self.order.u16(head, 0)));
         match link {
-            Link::Other(number) => self.refused = self.refused.or(Some(number)),
+            LinkType::Other(number) => self.refused = self.refused.or(Some(number)),
             _ => self.reads = true,
         }
         let name = iface(self.interfaces.len() as u32);
-        let clock = Clock::of_options(options, self.order);
-        self.interfaces.push(Interface { link, name, snap_len: self.order.u32(head, 4), clock });
+        let clock = InterfaceClock::of_options(options, self.order);
+        self.interfaces.push(FileInterface { link, name, snap_len: self.order.u32(head, 4), clock });
         Ok(())
     }
 
@@ -184,7 +190,8 @@ impl Reader {
         Ok(())
     }
 
-    /// A simple packet has no time of its own and is of the first interface; it gets the time of the packet before it.
+    /// A simple packet has no timestamp and belongs to the first interface; it gets the timestamp of the previous
+    /// packet.
     fn simple_packet<F: FnMut(Frame<'_>)>(&mut self, body: &[u8], output: &mut Output<F>) -> Result<(), Damage> {
         let Some((head, data)) = body.split_first_chunk::<4>() else { return Err(Damage::BlockShort) };
         let interface = self.interfaces.first().ok_or(Damage::Interface(0))?;
@@ -199,7 +206,7 @@ impl Reader {
     }
 }
 
-/// Moves past a block that is not read; its trailing length is not looked at when the block is larger than a window.
+/// Skips a block. Its trailing length is checked only when the block fits into the buffer.
 fn skip<R: Read>(source: &mut Buffer<R>, len: u32) -> Result<(), Stop> {
     if len <= BLOCK_MAX {
         let Some(block) = source.peek(len as usize)? else { return Err(Stop::Truncated(Damage::EndOfBlock)) };
@@ -212,9 +219,9 @@ fn skip<R: Read>(source: &mut Buffer<R>, len: u32) -> Result<(), Stop> {
     if source.skip(u64::from(len))? { Ok(()) } else { Err(Stop::Truncated(Damage::EndOfBlock)) }
 }
 
-impl Clock {
-    /// From an interface's options; options that are cut or of a wrong length are as good as absent.
-    fn of_options(mut options: &[u8], order: Order) -> Self {
+impl InterfaceClock {
+    /// From an interface's options. Truncated options and options of a wrong length are ignored.
+    fn of_options(mut options: &[u8], order: ByteOrder) -> Self {
         let mut clock = Self { resolution: 6, offset_s: 0 };
         while let Some((head, rest)) = options.split_first_chunk::<4>() {
             let (code, len) = (order.u16(head, 0), usize::from(order.u16(head, 2)));
@@ -224,7 +231,7 @@ impl Clock {
                 (OPTION_TSRESOL, &[resolution]) => clock.resolution = resolution,
                 (OPTION_TSOFFSET, value) if len == 8 => {
                     let (first, second) = (u64::from(order.u32(value, 0)), u64::from(order.u32(value, 4)));
-                    let (high, low) = if order == Order::Big { (first, second) } else { (second, first) };
+                    let (high, low) = if order == ByteOrder::Big { (first, second) } else { (second, first) };
                     clock.offset_s = (high << 32 | low).cast_signed();
                 }
                 _ => {}

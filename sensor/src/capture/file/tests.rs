@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::capture::file::order::Order;
+use crate::capture::file::order::ByteOrder;
 use crate::capture::file::*;
 
 /// An ARP request of 192.0.2.1 from 02:00:00:00:00:01, 42 bytes.
@@ -11,8 +11,8 @@ const ARP: [u8; 42] = [
     0, 0, 0, 0, 0, 0, 192, 0, 2, 9,
 ];
 
-/// What was read, in words: `segment@nanoseconds` of each frame, then what else the summary says.
-fn told(file: &[u8]) -> String {
+/// What was read, as text: `segment@nanoseconds` of each frame, then the rest of the summary.
+fn summary_of(file: &[u8]) -> String {
     let mut words = Vec::new();
     let summary = read_from("f", file, |frame| {
         assert_eq!(frame.source_mac.to_string(), "02:00:00:00:00:01");
@@ -33,23 +33,23 @@ fn told(file: &[u8]) -> String {
 }
 
 fn check(file: &[u8], expected: &str) {
-    assert_eq!(told(file), expected);
-    // Cut anywhere, a file is read without a panic, and never to more frames.
-    let whole = told(file).matches('@').count();
+    assert_eq!(summary_of(file), expected);
+    // A file truncated anywhere is read without a panic and never gives more frames.
+    let whole = summary_of(file).matches('@').count();
     for end in 0..file.len() {
-        assert!(told(&file[..end]).matches('@').count() <= whole);
+        assert!(summary_of(&file[..end]).matches('@').count() <= whole);
     }
 }
 
-fn numbers(order: Order, numbers: &[u32]) -> Vec<u8> {
-    let bytes = |n: &u32| if order == Order::Big { n.to_be_bytes() } else { n.to_le_bytes() };
+fn numbers(order: ByteOrder, numbers: &[u32]) -> Vec<u8> {
+    let bytes = |n: &u32| if order == ByteOrder::Big { n.to_be_bytes() } else { n.to_le_bytes() };
     numbers.iter().flat_map(bytes).collect()
 }
 
-/// A pcap file of version 2.4 with one packet at 5 s and 7 units.
-fn pcap(order: Order, magic: u32, link: u32, packet: &[u8]) -> Vec<u8> {
+/// A pcap file of version 2.4 with one packet at 5 s and 7 units of the fraction.
+fn pcap(order: ByteOrder, magic: u32, link: u32, packet: &[u8]) -> Vec<u8> {
     let (major, minor): (u32, u32) = (2, 4);
-    let version = if order == Order::Big { major << 16 | minor } else { minor << 16 | major };
+    let version = if order == ByteOrder::Big { major << 16 | minor } else { minor << 16 | major };
     let len = packet.len() as u32;
     let mut file = numbers(order, &[magic, version, 0, 0, 65535, link, 5, 7, len, len]);
     if magic == 0xa1b2_cd34 {
@@ -59,7 +59,7 @@ fn pcap(order: Order, magic: u32, link: u32, packet: &[u8]) -> Vec<u8> {
     file
 }
 
-fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
+fn block(order: ByteOrder, kind: u32, body: &[u8]) -> Vec<u8> {
     let padded = body.len().next_multiple_of(4);
     let len = padded as u32 + 12;
     let mut block = numbers(order, &[kind, len]);
@@ -69,25 +69,25 @@ fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
     block
 }
 
-fn section(order: Order) -> Vec<u8> {
-    let version = if order == Order::Big { 1 << 16 } else { 1 };
+fn section(order: ByteOrder) -> Vec<u8> {
+    let version = if order == ByteOrder::Big { 1 << 16 } else { 1 };
     block(order, 0x0a0d_0d0a, &numbers(order, &[0x1a2b_3c4d, version, u32::MAX, u32::MAX]))
 }
 
-fn interface(order: Order, link: u32, options: &[u8]) -> Vec<u8> {
-    let link = if order == Order::Big { link << 16 } else { link };
+fn interface(order: ByteOrder, link: u32, options: &[u8]) -> Vec<u8> {
+    let link = if order == ByteOrder::Big { link << 16 } else { link };
     block(order, 1, &[&numbers(order, &[link, 0])[..], options].concat())
 }
 
-fn enhanced(order: Order, interface: u32, ticks: u64, packet: &[u8]) -> Vec<u8> {
+fn enhanced(order: ByteOrder, interface: u32, ticks: u64, packet: &[u8]) -> Vec<u8> {
     let len = packet.len() as u32;
     let head = numbers(order, &[interface, (ticks >> 32) as u32, ticks as u32, len, len]);
     block(order, 6, &[&head[..], packet].concat())
 }
 
 #[test]
-fn pcap_in_every_order_and_unit() {
-    for order in [Order::Big, Order::Little] {
+fn pcap_in_each_byte_order_and_time_unit() {
+    for order in [ByteOrder::Big, ByteOrder::Little] {
         check(&pcap(order, 0xa1b2_c3d4, 1, &ARP), "file@5000007000; frames 1");
         check(&pcap(order, 0xa1b2_3c4d, 1, &ARP), "file@5000000007; frames 1");
         check(&pcap(order, 0xa1b2_cd34, 1, &ARP), "file@5000007000; frames 1");
@@ -96,7 +96,7 @@ fn pcap_in_every_order_and_unit() {
 
 #[test]
 fn a_compressed_file_is_read_like_a_plain_one() {
-    let plain = pcap(Order::Little, 0xa1b2_c3d4, 1, &ARP);
+    let plain = pcap(ByteOrder::Little, 0xa1b2_c3d4, 1, &ARP);
     // Two members, as `cat a.gz b.gz` makes them.
     let member = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -110,38 +110,38 @@ fn a_compressed_file_is_read_like_a_plain_one() {
 #[test]
 fn cooked_frames_become_ethernet() {
     let v1 = [&[0, 1, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 6][..], &ARP[14..]].concat();
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 113, &v1), "file@5000007000; frames 1");
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 113, &v1), "file@5000007000; frames 1");
     let v2 = [&[8, 6, 0, 0, 0, 0, 0, 3, 0, 1, 1, 6, 2, 0, 0, 0, 0, 1, 0, 0][..], &ARP[14..]].concat();
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 276, &v2), "file@5000007000; frames 1");
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 276, &v2[..9]), "frames 1");
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 276, &v2), "file@5000007000; frames 1");
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 276, &v2[..9]), "frames 1");
 }
 
 #[test]
-fn what_is_no_capture_is_refused() {
+fn a_file_of_another_format_is_refused() {
     let not = |why| format!("f is not a capture file ({why}); pcap and pcapng are read, plain or gzip");
     check(b"", &not("it is empty"));
     check(b"abc", &not("its first bytes are of no known format"));
     check(b"GIF89a, and more", &not("its first bytes are of no known format"));
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 1, &[])[..23], &not("its header's end is missing"));
-    check(&section(Order::Big)[..15], &not("its header's end is missing"));
-    let mut version = pcap(Order::Big, 0xa1b2_c3d4, 1, &[]);
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 1, &[])[..23], &not("its header's end is missing"));
+    check(&section(ByteOrder::Big)[..15], &not("its header's end is missing"));
+    let mut version = pcap(ByteOrder::Big, 0xa1b2_c3d4, 1, &[]);
     version[5] = 9;
     check(&version, &not("format version 9"));
     check(
-        &pcap(Order::Big, 0xa1b2_c3d4, 105, &ARP),
+        &pcap(ByteOrder::Big, 0xa1b2_c3d4, 105, &ARP),
         "f: link type 105 (IEEE 802.11) is not read; capture on an Ethernet interface or on `any`",
     );
 }
 
 #[test]
-fn a_header_alone_is_a_capture_of_nothing() {
-    check(&pcap(Order::Big, 0xa1b2_c3d4, 1, &[])[..24], "frames 0");
-    check(&section(Order::Big), "frames 0");
+fn a_file_with_only_a_header_has_no_frames() {
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 1, &[])[..24], "frames 0");
+    check(&section(ByteOrder::Big), "frames 0");
 }
 
 #[test]
-fn damage_is_a_warning_behind_what_was_whole() {
-    let file = pcap(Order::Little, 0xa1b2_c3d4, 1, &ARP);
+fn frames_before_the_damage_are_read_with_a_warning() {
+    let file = pcap(ByteOrder::Little, 0xa1b2_c3d4, 1, &ARP);
     let mut cut = [&file[..], &file[24..60]].concat();
     check(
         &cut,
@@ -163,7 +163,7 @@ fn pcapng_times() {
         option
     };
     let file = |options: &[u8], ticks| {
-        let order = Order::Big;
+        let order = ByteOrder::Big;
         [section(order), interface(order, 1, options), enhanced(order, 0, ticks, &ARP)].concat()
     };
     check(&file(&[], 5_000_007), "file@5000007000; frames 1");
@@ -181,21 +181,21 @@ fn pcapng_times() {
 
 #[test]
 fn pcapng_blocks() {
-    let (big, little) = (Order::Big, Order::Little);
+    let (big, little) = (ByteOrder::Big, ByteOrder::Little);
     let start = [section(little), interface(little, 1, &[]), enhanced(little, 0, 7, &ARP)].concat();
-    // A simple packet has the time of the one before it.
+    // A simple packet has the timestamp of the previous packet.
     let simple = block(little, 3, &[&numbers(little, &[42])[..], &ARP].concat());
     check(&[&start[..], &simple].concat(), "file@7000; file@7000; frames 2");
-    // The obsolete block counts drops beside a short interface number.
+    // The obsolete packet block has a 16-bit interface number and a drop count.
     let old = block(little, 2, &[&numbers(little, &[0x0005_0000, 0, 8, 42, 42])[..], &ARP].concat());
     check(&[&start[..], &old].concat(), "file@7000; file@8000; frames 2");
-    // A block that nobody knows, larger than any buffer.
+    // A block of an unknown type that is larger than the buffer.
     let large = block(little, 0x0bad, &vec![0; 3 << 20]);
-    assert_eq!(told(&[&start[..], &large, &simple].concat()), "file@7000; file@7000; frames 2");
-    // Another section, of another order, with two interfaces.
+    assert_eq!(summary_of(&[&start[..], &large, &simple].concat()), "file@7000; file@7000; frames 2");
+    // Another section, with the other byte order and two interfaces.
     let second = [section(big), interface(big, 1, &[]), interface(big, 1, &[]), enhanced(big, 1, 9, &ARP)].concat();
     check(&[&start[..], &second].concat(), "file@7000; file1@9000; frames 2");
-    // The interfaces of a section end with it.
+    // Interfaces are valid only in their own section.
     let none = [section(big), enhanced(big, 0, 9, &ARP)].concat();
     check(
         &[&start[..], &none].concat(),
@@ -205,19 +205,19 @@ fn pcapng_blocks() {
 
 #[test]
 fn link_types_that_are_not_read_are_counted_or_refused() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     let foreign = [section(order), interface(order, 105, &[]), enhanced(order, 0, 7, &ARP)].concat();
     assert_eq!(
-        told(&foreign),
+        summary_of(&foreign),
         "f: link type 105 (IEEE 802.11) is not read; capture on an Ethernet interface or on `any`"
     );
     let mixed = [&foreign[..], &interface(order, 1, &[]), &enhanced(order, 1, 8, &ARP)].concat();
-    assert_eq!(told(&mixed), "file1@8000; frames 1; unsupported 1");
+    assert_eq!(summary_of(&mixed), "file1@8000; frames 1; unsupported 1");
 }
 
 #[test]
 fn lengths_are_not_trusted() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     let start = [section(order), interface(order, 1, &[]), enhanced(order, 0, 7, &ARP)].concat();
     let at = start.len();
     let then = |block: &[u8], reason: &str| {

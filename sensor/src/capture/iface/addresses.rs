@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use crate::system::netlink::{Netlink, attribute, text};
 use sensor_core::types::{Iface, Mac};
 
-/// The addresses of all interfaces at one moment. To read them asks the kernel twice for everything it has: who wants to
-/// know several things reads once.
+/// Snapshot of the addresses of all interfaces. Reading it takes two netlink dumps, so one snapshot should answer
+/// several queries.
 #[derive(Debug, Default)]
 pub struct Addresses(Vec<Interface>);
 
@@ -18,7 +18,7 @@ pub struct Addresses(Vec<Interface>);
 #[derive(Debug)]
 struct Interface {
     name: String,
-    /// Its station, where its link has 48-bit addresses.
+    /// Its MAC; `None` when its link layer has no 48-bit addresses.
     mac: Option<Mac>,
     nets: Vec<IpNet>,
 }
@@ -29,17 +29,17 @@ impl Addresses {
         self.0.iter().filter_map(|interface| interface.mac).collect()
     }
 
-    /// The interfaces, by name.
+    /// The names of all interfaces.
     pub fn ifaces(&self) -> BTreeSet<Iface> {
         self.0.iter().filter_map(|interface| Iface::new(&interface.name)).collect()
     }
 
-    /// The names of all interfaces, also those that [`Iface`] does not take, in alphabetical order.
+    /// The names of all interfaces, including those that [`Iface`] does not accept, in alphabetical order.
     pub(super) fn names(&self) -> BTreeSet<&str> {
         self.0.iter().map(|interface| interface.name.as_str()).collect()
     }
 
-    /// The addresses of an interface, each with its prefix.
+    /// The addresses of an interface, each with its prefix length.
     pub fn of(&self, iface: Iface) -> BTreeSet<IpNet> {
         self.find(iface).into_iter().flat_map(|interface| interface.nets.iter().copied()).collect()
     }
@@ -49,17 +49,17 @@ impl Addresses {
         self.of(iface).iter().map(IpNet::trunc).collect()
     }
 
-    /// Interfaces with an address whose prefix contains the network.
+    /// The interfaces with an address whose prefix contains the network.
     pub fn around(&self, network: IpNet) -> BTreeSet<Iface> {
         let is_around = |interface: &&Interface| interface.nets.iter().any(|net| net.trunc().contains(&network));
         self.0.iter().filter(is_around).filter_map(|interface| Iface::new(&interface.name)).collect()
     }
 
-    /// The interface by which the kernel would send to an address; nothing is sent to find out.
+    /// The interface through which the kernel routes packets to an address. Nothing is sent.
     pub fn towards(&self, ip: IpAddr) -> Option<Iface> {
         let any: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
-        // A datagram socket that is connected has its route looked up, and its own address set to that of the way.
+        // Connecting a datagram socket looks up the route and sets the socket's source address accordingly.
         socket.connect((ip, 9)).ok()?;
         let own = socket.local_addr().ok()?.ip();
         let is_it = |interface: &&Interface| interface.nets.iter().any(|net| net.addr() == own);
@@ -102,7 +102,8 @@ fn interface(body: &[u8]) -> Option<(u32, Interface)> {
 /// An address of `RTM_NEWADDR`: `struct ifaddrmsg` (family, prefix length, flags, scope, index), then attributes.
 fn address(body: &[u8]) -> Option<(u32, IpNet)> {
     let (info, attributes) = body.split_first_chunk::<8>()?;
-    // Of a point-to-point link `IFA_ADDRESS` is the other end; its own is `IFA_LOCAL`, which IPv6 mostly leaves out.
+    // On a point-to-point link `IFA_ADDRESS` is the peer and `IFA_LOCAL` the own address; IPv6 mostly omits
+    // `IFA_LOCAL`.
     let own = attribute(attributes, libc::IFA_LOCAL).or_else(|| attribute(attributes, libc::IFA_ADDRESS))?;
     let ip: IpAddr = match libc::c_int::from(info[0]) {
         libc::AF_INET => <[u8; 4]>::try_from(own).ok()?.into(),
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn only_ethernet_addresses_are_stations() {
+    fn only_48_bit_addresses_are_macs() {
         let mac_of = |bytes: &[u8]| {
             let body = with(&link(3), &[(libc::IFLA_IFNAME, b"eth0\0"), (libc::IFLA_ADDRESS, bytes)]);
             let (index, interface) = interface(&body).expect("a link");
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_own_end_of_a_link_counts() {
+    fn a_point_to_point_link_has_its_local_address() {
         let v4 = [libc::AF_INET as u8, 24, 0, 0, 3, 0, 0, 0];
         let body = with(&v4, &[(libc::IFA_ADDRESS, &[10, 0, 0, 2]), (libc::IFA_LOCAL, &[10, 0, 0, 1])]);
         let index = u32::from_ne_bytes([3, 0, 0, 0]);

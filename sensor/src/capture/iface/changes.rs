@@ -1,5 +1,5 @@
-//! Messages of the kernel about interfaces that come, go and change, and about their addresses: rtnetlink(7). A message is
-//! only a reason to look: what is true is asked for anew, so that a message that was lost costs a second at most (ten, of
+//! Notifications of the kernel about changed interfaces and addresses (rtnetlink(7)). A notification only triggers a
+//! query of the current state, which is also polled: a lost notification delays a change by one second at most (ten for
 //! an address).
 
 use std::io;
@@ -10,20 +10,20 @@ use tokio::io::unix::AsyncFd;
 
 use crate::system::netlink::{Message, Netlink};
 
-/// A socket that receives such messages.
-pub(crate) struct Links {
+/// A netlink socket that receives notifications.
+pub(crate) struct LinkMonitor {
     socket: AsyncFd<Netlink>,
 }
 
-/// Interfaces that come, go and change.
+/// Notifications about added, removed and changed interfaces.
 pub(crate) const LINKS: libc::c_int = libc::RTMGRP_LINK;
-/// Addresses that are added, renewed and removed. Whoever may send router advertisements causes any number of them.
+/// Notifications about added, renewed and removed addresses. Router advertisements can cause any number of them.
 pub(crate) const ADDRESSES: libc::c_int = libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR;
 
-/// Datagrams taken before anything else is looked at.
+/// Maximum number of datagrams received in one call.
 const DATAGRAMS_MAX: usize = 256;
 
-impl Links {
+impl LinkMonitor {
     /// Subscribes to `groups`: [`LINKS`], [`ADDRESSES`] or both.
     pub(crate) fn open(groups: libc::c_int) -> io::Result<Self> {
         let socket = Netlink::open(libc::NETLINK_ROUTE, groups.cast_unsigned())?;
@@ -33,19 +33,19 @@ impl Links {
         Ok(Self { socket })
     }
 
-    /// Ready when there is something to take. The readiness is taken.
+    /// Ready when notifications are waiting; clears the readiness.
     pub(crate) fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_read_ready(cx).map_ok(|mut guard| guard.clear_ready())
     }
 
-    /// Takes what is waiting. The numbers of interfaces that are gone go to `gone`; answers whether there is a reason to
-    /// look.
+    /// Receives waiting notifications and appends the numbers of removed interfaces to `gone`. Returns whether anything
+    /// may have changed.
     pub(crate) fn take(&mut self, gone: &mut Vec<u32>) -> bool {
         let mut found = false;
         for _ in 0..DATAGRAMS_MAX {
             let taken = self.socket.get_ref().receive(|message| gone.extend(removed(message)));
             match taken.map_err(|error| error.raw_os_error()) {
-                // Too many at once: some are lost, and the look finds out.
+                // The buffer overflowed and notifications were lost: the query of the state finds the changes.
                 Ok(()) | Err(Some(libc::EINTR | libc::ENOBUFS)) => found = true,
                 Err(_) => return found,
             }
@@ -54,10 +54,10 @@ impl Links {
     }
 }
 
-/// The number of the interface that a message says is gone.
+/// The number of the interface that a notification reports as removed.
 fn removed(message: &Message<'_>) -> Option<u32> {
-    // `struct ifinfomsg`: family, padding, type, index, ... A bridge port that leaves its bridge is also told as removed, in
-    // the bridge's family.
+    // `struct ifinfomsg`: family, padding, type, index, ... A port that leaves a bridge is also reported as removed,
+    // but with the family `AF_BRIDGE`.
     let info = message.body.first_chunk::<16>()?;
     let is_removal = message.kind == libc::RTM_DELLINK && libc::c_int::from(info[0]) == libc::AF_UNSPEC;
     is_removal.then(|| u32::from_ne_bytes([info[4], info[5], info[6], info[7]]))

@@ -1,4 +1,4 @@
-//! One interface as rtnetlink tells of it: its number, station and addresses, what it is made of, its XDP program.
+//! Properties of one interface, read by rtnetlink: number, MAC, addresses, kind and XDP program.
 
 use std::io;
 
@@ -14,21 +14,21 @@ const IFLA_XDP_ATTACHED: u16 = 2;
 const IFLA_XDP_PROG_ID: u16 = 4;
 const IFLA_INFO_KIND: u16 = 1;
 
-/// What the kernel knows an interface by, and what it is made of.
+/// Properties of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Its number.
+    /// The kernel's number for it (interface index).
     pub index: u32,
-    /// Its station, where it has one.
+    /// Its MAC, if it has one.
     pub mac: Option<Mac>,
-    /// Its addresses, each with its prefix.
+    /// Its addresses, each with its prefix length.
     pub addresses: Vec<IpNet>,
-    /// The kind of a link that software makes: `veth`, `bridge`, `tun`, `wireguard`, `vlan`, ... Absent for hardware.
+    /// Kind of a software interface: `veth`, `bridge`, `tun`, `wireguard`, `vlan`, ... `None` for hardware.
     pub kind: Option<String>,
 }
 
 impl Link {
-    /// Reads it, but for what is among the addresses.
+    /// Reads the properties; MAC and addresses are taken from `addresses`.
     pub fn of(iface: Iface, addresses: &Addresses) -> io::Result<Self> {
         let index = number_of(iface.as_str())?;
         let attributes = link_attributes(index)?;
@@ -37,8 +37,8 @@ impl Link {
         Ok(Self { index, mac: addresses.mac_of(iface), addresses: addresses.of(iface).into_iter().collect(), kind })
     }
 
-    /// Whether it leads to other machines only by way of software: containers, virtual machines, tunnels. A VLAN, a bond
-    /// or a team is as real as what is below it.
+    /// Whether it connects only containers, virtual machines or tunnels. VLANs, bonds and similar interfaces on top of
+    /// another one do not count as virtual.
     pub fn is_virtual(&self) -> bool {
         self.kind.as_deref().is_some_and(|kind| !matches!(kind, "vlan" | "bond" | "team" | "macvlan" | "ipvlan"))
     }
@@ -51,7 +51,7 @@ pub(crate) fn has_xdp(index: u32) -> io::Result<bool> {
     Ok(attached.is_some_and(|attached| attached != [0]))
 }
 
-/// The XDP program attached to an interface: ` 12 (name)`, or nothing when the kernel does not tell.
+/// The XDP program attached to an interface: ` 12 (name)`; empty when the kernel does not report it.
 pub(crate) fn xdp_owner(index: u32) -> String {
     let Ok(Some(id)) = xdp_program(index) else { return String::new() };
     let name = aya::programs::loaded_programs()
@@ -61,7 +61,7 @@ pub(crate) fn xdp_owner(index: u32) -> String {
     name.filter(|name| !name.is_empty()).map_or_else(|| format!(" {id}"), |name| format!(" {id} ({name})"))
 }
 
-/// How many hold the interface in promiscuous mode (`IFLA_PROMISCUITY`).
+/// Number of holders that keep the interface in promiscuous mode (`IFLA_PROMISCUITY`).
 pub(crate) fn promiscuity(index: u32) -> io::Result<u32> {
     let attributes = link_attributes(index)?;
     let holders = attribute(&attributes, libc::IFLA_PROMISCUITY).and_then(|holders| holders.first_chunk());
@@ -75,7 +75,7 @@ fn xdp_program(index: u32) -> io::Result<Option<u32>> {
     Ok(xdp.and_then(|id| id.first_chunk()).copied().map(u32::from_ne_bytes))
 }
 
-/// An interface's attributes (rtnetlink(7), `RTM_GETLINK`): what stands behind `struct ifinfomsg`.
+/// An interface's attributes (rtnetlink(7), `RTM_GETLINK`): the bytes after `struct ifinfomsg`.
 fn link_attributes(index: u32) -> io::Result<Vec<u8>> {
     let mut question = [0_u8; 16];
     question[4..8].copy_from_slice(&index.to_ne_bytes());

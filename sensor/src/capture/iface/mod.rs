@@ -1,4 +1,4 @@
-//! Facts about this machine's interfaces, in the network namespace of the thread that asks.
+//! Properties of this machine's interfaces, in the network namespace of the calling thread.
 
 use std::io;
 
@@ -9,14 +9,14 @@ use sensor_core::types::Iface;
 
 /// The addresses of all interfaces.
 pub mod addresses;
-/// Messages of the kernel about interfaces that change.
+/// Notifications about changed interfaces and addresses.
 pub mod changes;
-/// One interface: its number, station, addresses, kind and XDP program.
+/// One interface: number, MAC, addresses, kind and XDP program.
 pub mod link;
-/// Neighbours and default routes, from /proc.
+/// Neighbours and default routes from /proc.
 pub mod proc;
 
-/// The number of an interface that can be captured, or why it cannot.
+/// The number of an interface, or why it cannot be captured on.
 pub(crate) fn index(iface: Iface) -> Result<u32, CaptureError> {
     let name = iface.as_str().to_owned();
     let fail = |call| {
@@ -37,24 +37,29 @@ pub(crate) fn index(iface: Iface) -> Result<u32, CaptureError> {
     Ok(index)
 }
 
-/// How an interface looks now; nothing when there is none of that name.
-pub(super) fn look(iface: Iface) -> Option<port_life::Link> {
+/// The current state of the interface with this name; `None` when there is none.
+pub(super) fn look(iface: Iface) -> Option<port_life::LinkState> {
     ifreq::number_of(iface.as_str()).ok().and_then(look_at)
 }
 
-/// How the interface of this number looks now; nothing when it is gone.
-pub(super) fn look_at(index: u32) -> Option<port_life::Link> {
+/// The current state of the interface with this number; `None` when there is none.
+pub(super) fn look_at(index: u32) -> Option<port_life::LinkState> {
     let name = ifreq::name_of(index)?;
     let flags = ifreq::flags(name).ok()?;
-    Some(port_life::Link { index, name, is_up: flags & libc::IFF_UP != 0, has_carrier: flags & libc::IFF_RUNNING != 0 })
+    Some(port_life::LinkState {
+        index,
+        name,
+        is_up: flags & libc::IFF_UP != 0,
+        has_carrier: flags & libc::IFF_RUNNING != 0,
+    })
 }
 
-/// Whether there is an interface of this number, under whatever name.
+/// Whether there is an interface with this number, whatever its name.
 pub fn is_there(index: u32) -> bool {
     ifreq::name_of(index).is_some()
 }
 
-/// The names of all interfaces, for a message.
+/// The names of all interfaces, for an error message.
 fn known() -> String {
     let here: io::Result<_> = addresses::addresses();
     let here = here.unwrap_or_default();
@@ -77,7 +82,7 @@ mod tests {
     const HEAD: &str = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n";
 
     #[test]
-    fn the_default_route_with_the_lowest_metric_counts() {
+    fn the_default_route_with_the_lowest_metric_is_used() {
         let slow = "wlan0 00000000 0102A8C0 0003 0 0 600 00000000 0 0 0\n";
         let fast = "eth0 00000000 0102A8C0 0003 0 0 100 00000000 0 0 0\n";
         let local = "eth1 0002A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0\n";
@@ -88,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn without_ipv4_the_route_of_ipv6_counts() {
+    fn without_an_ipv4_default_route_that_of_ipv6_is_used() {
         let zeros = "0".repeat(32);
         let unreachable = format!("{zeros} 00 {zeros} 00 {zeros} ffffffff 1 0 00200200 lo\n");
         let route = format!("{zeros} 00 {zeros} 00 fe80{} 00000400 1 0 00000003 eth2\n", "0".repeat(28));
@@ -97,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_that_answered() {
+    fn only_complete_neighbour_entries_are_read() {
         let table = "IP address       HW type     Flags       HW address            Mask     Device\n\
                      10.0.0.1         0x1         0x2         02:00:00:00:00:01     *        eth0\n\
                      10.0.0.2         0x1         0x0         00:00:00:00:00:00     *        eth0\n\
@@ -107,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_that_is_not_there_is_named_beside_those_that_are() {
+    fn an_unknown_interface_is_reported_with_the_known_names() {
         let error = index(Iface::new("nowhere0").expect("a name")).expect_err("not there");
         assert!(error.to_string().starts_with("no interface nowhere0; there are: "), "{error}");
     }

@@ -1,15 +1,15 @@
-//! What /proc tells: neighbours and default routes.
+//! Neighbours and default routes from /proc.
 
 use sensor_core::types::{Iface, Mac};
 use std::net::Ipv4Addr;
 
-/// The kernel's own table of IPv4 neighbours that answered: `/proc/net/arp`.
+/// IPv4 neighbours whose MAC the kernel knows, from `/proc/net/arp`.
 pub fn neighbours() -> Vec<(Iface, Ipv4Addr, Mac)> {
     let table = std::fs::read_to_string("/proc/thread-self/net/arp").unwrap_or_default();
     neighbours_in(&table)
 }
 
-/// IP address, HW type, Flags, HW address, Mask, Device.
+/// Columns: IP address, HW type, Flags, HW address, Mask, Device.
 pub(crate) fn neighbours_in(table: &str) -> Vec<(Iface, Ipv4Addr, Mac)> {
     const COMPLETE: u32 = 2;
     let rows = table.lines().skip(1).filter_map(|line| {
@@ -22,9 +22,9 @@ pub(crate) fn neighbours_in(table: &str) -> Vec<(Iface, Ipv4Addr, Mac)> {
     rows.collect()
 }
 
-/// The interface of the default route: of IPv4 with the lowest metric, else of IPv6.
+/// The interface of the IPv4 default route with the lowest metric, else that of the IPv6 default route.
 pub fn default_route_iface() -> Option<Iface> {
-    // Not /proc/net: that is the namespace of the process's first thread.
+    // Not /proc/net, which shows the namespace of the process's main thread.
     let read = |name| std::fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
     default_ipv4(&read("route")).or_else(|| default_ipv6(&read("ipv6_route")))
 }
@@ -48,7 +48,7 @@ pub(crate) fn default_ipv6(table: &str) -> Option<Iface> {
         let columns: Vec<_> = line.split_ascii_whitespace().collect();
         let metric = u32::from_str_radix(columns.get(5)?, 16).ok()?;
         let iface = *columns.get(9)?;
-        // The kernel's own "unreachable" route stands on lo.
+        // The kernel's default "unreachable" route is on lo.
         let is_default = columns[0].bytes().all(|b| b == b'0') && columns[1] == "00" && iface != "lo";
         is_default.then_some((metric, Iface::new(iface)?))
     });

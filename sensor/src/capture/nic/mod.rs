@@ -1,27 +1,29 @@
-//! Offloads of a network card that change what is heard: read, named with the command that mends them, and switched for
-//! as long as a capture lives where the owner asked for it (`linux/ethtool.h`, the ioctls of `ethtool -k` and `-K`).
+//! Offloads of a network card that change the captured frames: read, reported with the command that switches them off,
+//! and switched off while a capture runs if that is configured (`linux/ethtool.h`, the ioctls of `ethtool -k` and
+//! `-K`).
 
 use std::io;
 
+use crate::capture::options::{Mode, Options};
 use crate::system::ifreq::{ethtool, name_of};
 use sensor_core::types::Iface;
 
 pub(super) mod netdev;
 
-/// What the card does to frames before they are heard.
+/// An offload that changes frames before they are captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offload {
-    /// The kernel's name for it, which `ethtool -K` takes as well.
+    /// The kernel's name of the feature, which `ethtool -K` accepts too.
     feature: &'static str,
-    /// What `ethtool -K` calls it.
+    /// The usual name in `ethtool -K`.
     word: &'static str,
-    /// What it does.
+    /// What it does, for messages.
     pub effect: &'static str,
-    /// Packet sockets are told beside a frame what was taken off it.
+    /// Packet sockets are not affected: the kernel passes the removed tag as auxiliary data.
     spares_sockets: bool,
 }
 
-/// Offloads that change what is heard.
+/// The offloads that change captured frames.
 const OFFLOADS: [Offload; 4] = [
     Offload {
         feature: "rx-vlan-hw-parse",
@@ -46,32 +48,67 @@ const OFFLOADS: [Offload; 4] = [
 
 impl Offload {
     /// The command that switches it off.
-    pub fn mend(&self, iface: Iface) -> String {
+    pub fn fix_command(&self, iface: Iface) -> String {
         format!("ethtool -K {iface} {} off", self.word)
     }
 
-    /// Whether it changes what a packet socket hears.
+    /// Whether it changes the frames of a packet socket.
     pub fn matters_to_sockets(&self) -> bool {
         !self.spares_sockets
     }
 }
 
-/// The offloads that are on. A driver without ethtool has none.
+/// The offloads that are on; none when the driver does not support ethtool.
 pub fn active(iface: Iface) -> Vec<Offload> {
     let Ok(features) = Features::read(iface) else { return Vec::new() };
     OFFLOADS.into_iter().filter(|offload| features.is_active(offload.feature)).collect()
 }
 
-/// Offloads that are switched off; dropping it switches them on again.
+/// Finds the offloads that change the captured frames, and switches them off when `options.fix_nic` is set. `notes`
+/// gets a line for each.
+pub(super) fn offloads(
+    iface: Iface,
+    index: u32,
+    mode: Mode,
+    options: &Options,
+    notes: &mut Vec<String>,
+) -> Option<DisabledOffloads> {
+    let matters = |offload: &Offload| mode != Mode::Packet || offload.matters_to_sockets();
+    let mut active: Vec<_> = active(iface).into_iter().filter(matters).collect();
+    let mut disabled = None;
+    if options.fix_nic && !active.is_empty() {
+        match DisabledOffloads::new(iface, index, &active) {
+            Ok((fixed, stuck)) => {
+                let switched_off: Vec<_> = active.iter().filter(|offload| !stuck.contains(offload)).collect();
+                notes.extend(
+                    switched_off.iter().map(|offload| {
+                        format!("{iface}: done while the sensor runs: `{}`", offload.fix_command(iface))
+                    }),
+                );
+                disabled = Some(fixed);
+                active = stuck;
+            }
+            Err(error) => notes.push(format!("{iface}: offloads cannot be switched: {error}")),
+        }
+    }
+    notes.extend(
+        active
+            .iter()
+            .map(|offload| format!("{iface}: {}; `{}` switches that off", offload.effect, offload.fix_command(iface))),
+    );
+    disabled
+}
+
+/// Offloads that were switched off; dropping this switches them on again.
 #[derive(Debug)]
-pub(super) struct Fixed {
-    /// The interface may get another name meanwhile.
+pub(super) struct DisabledOffloads {
+    /// The interface's number: its name may change.
     index: u32,
     bits: Vec<usize>,
 }
 
-impl Fixed {
-    /// Switches those off that are on and can be; the others are answered beside it.
+impl DisabledOffloads {
+    /// Switches offloads off. Returns also those that could not be switched off.
     pub(super) fn new(iface: Iface, index: u32, offloads: &[Offload]) -> io::Result<(Self, Vec<Offload>)> {
         let features = Features::read(iface)?;
         let bits: Vec<_> = offloads.iter().filter_map(|offload| features.place(offload.feature)).collect();
@@ -84,9 +121,9 @@ impl Fixed {
     }
 }
 
-impl Drop for Fixed {
+impl Drop for DisabledOffloads {
     fn drop(&mut self) {
-        // An interface that is gone has nothing to restore.
+        // A removed interface has nothing to restore.
         let Some(iface) = name_of(self.index).filter(|_| !self.bits.is_empty()) else { return };
         drop(Features::read(iface).and_then(|features| features.set(iface, &self.bits, true)));
     }
@@ -98,14 +135,14 @@ const ETHTOOL_GFEATURES: u32 = 0x3a;
 const ETHTOOL_SFEATURES: u32 = 0x3b;
 const ETH_SS_FEATURES: u32 = 4;
 const NAME_LEN: usize = 32;
-/// Linux 6.18 has 63; a kernel that says so many more is not believed.
+/// Plausibility limit on the number of features; Linux 6.18 has 63.
 const FEATURES_MAX: usize = 1024;
 
 /// The features of an interface.
 struct Features {
     /// In the order of their bits.
     names: Vec<String>,
-    /// Which are on, 32 a word.
+    /// Bit set of the active features, 32 in a word.
     active: Vec<u32>,
 }
 
@@ -165,9 +202,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_offload_is_named_with_the_command_that_mends_it() {
+    fn each_offload_has_the_command_that_switches_it_off() {
         let iface = Iface::new("eth1").expect("a name");
-        let commands: Vec<_> = OFFLOADS.iter().map(|offload| offload.mend(iface)).collect();
+        let commands: Vec<_> = OFFLOADS.iter().map(|offload| offload.fix_command(iface)).collect();
         assert_eq!(
             commands,
             [

@@ -1,4 +1,4 @@
-//! Whether a driver has XDP: the generic netlink family `netdev` (Linux 6.3, `linux/netdev.h`).
+//! Whether a driver supports XDP, by the generic netlink family `netdev` (since Linux 6.3, `linux/netdev.h`).
 
 use std::io;
 
@@ -11,10 +11,10 @@ const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 const NETDEV_CMD_DEV_GET: u8 = 1;
 const NETDEV_A_DEV_IFINDEX: u16 = 1;
 const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
-/// `NETDEV_XDP_ACT_BASIC`: the driver runs XDP programs and knows pass, drop, abort and tx.
+/// `NETDEV_XDP_ACT_BASIC`: the driver runs XDP programs and supports pass, drop, abort and tx.
 const BASIC: u64 = 1;
 
-/// Whether the driver of the interface of this number runs XDP programs.
+/// Whether the driver of the interface with this number runs XDP programs.
 pub(in crate::capture) fn has_xdp(index: u32) -> io::Result<bool> {
     let netlink = Netlink::open(libc::NETLINK_GENERIC, 0)?;
     let family = ask(&netlink, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, b"netdev\0")?;
@@ -25,7 +25,7 @@ pub(in crate::capture) fn has_xdp(index: u32) -> io::Result<bool> {
     Ok(u64::from_ne_bytes(features.ok_or(io::ErrorKind::InvalidData)?) & BASIC != 0)
 }
 
-/// Asks with one attribute; gives the answer's attributes.
+/// Sends a request with one attribute and returns the attributes of the reply.
 fn ask(netlink: &Netlink, family: u16, command: u8, kind: u16, value: &[u8]) -> io::Result<Vec<u8>> {
     // `struct genlmsghdr` (command, version, two reserved bytes), then one attribute (length, type, value).
     let mut question = vec![command, 1, 0, 0];

@@ -164,7 +164,11 @@ fn interface(iface: Iface) -> Vec<DoctorCheck> {
         checks.push(DoctorCheck::ok(name("offloads"), "frames are seen as they were on the wire"));
     }
     checks.extend(offloads.iter().map(|offload| {
-        DoctorCheck::warn(name("offloads"), offload.effect, format!("`{}`, or run with --fix-nic", offload.mend(iface)))
+        DoctorCheck::warn(
+            name("offloads"),
+            offload.effect,
+            format!("`{}`, or run with --fix-nic", offload.fix_command(iface)),
+        )
     }));
     checks.push(match is_promiscuous {
         true => DoctorCheck::ok(name("promiscuous mode"), "on"),

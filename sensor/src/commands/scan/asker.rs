@@ -2,14 +2,14 @@
 
 use std::io;
 
-use crate::probe::prober::{Equipment, Prober};
+use crate::probe::prober::{Prober, ProberConfig};
 use sensor_core::inventory::planner::probe::Probe;
 use sensor_core::inventory::sighting::Sighting;
 
-/// The prober, or before it is started the equipment for it.
+/// The prober, or its configuration before it is started.
 #[derive(Debug)]
 pub(super) struct Asker {
-    equipment: Option<Equipment>,
+    prober_config: Option<ProberConfig>,
     prober: Option<Prober>,
 }
 
@@ -17,9 +17,9 @@ pub(super) struct Asker {
 const ROOM: usize = 64;
 
 impl Asker {
-    /// With the equipment for the prober.
-    pub fn new(equipment: Equipment) -> Self {
-        Self { equipment: Some(equipment), prober: None }
+    /// A prober that is started with this configuration at the first question.
+    pub fn new(prober_config: ProberConfig) -> Self {
+        Self { prober_config: Some(prober_config), prober: None }
     }
 
     /// How many questions the prober can take now.
@@ -29,8 +29,8 @@ impl Asker {
 
     /// Hands a question over. The caller has made sure that there is room.
     pub fn ask(&mut self, probe: Probe) -> io::Result<()> {
-        if let Some(equipment) = self.equipment.take() {
-            self.prober = Some(Prober::spawn_here(equipment)?);
+        if let Some(prober_config) = self.prober_config.take() {
+            self.prober = Some(Prober::spawn_here(prober_config)?);
         }
         drop(self.prober.as_ref().map(|prober| prober.ask(probe)));
         Ok(())

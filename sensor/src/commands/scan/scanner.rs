@@ -11,7 +11,7 @@ use crate::capture::error::CaptureError;
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::proc::neighbours;
 use crate::capture::live::Live;
-use crate::capture::options::{Method, Options, Port, Role};
+use crate::capture::options::{Method, Options, Port, PortRole};
 use crate::clock::Clock;
 use crate::commands::scan::asker::Asker;
 use crate::commands::scan::found::{FoundAddresses, ScanResult};
@@ -71,7 +71,7 @@ pub(super) struct Scanner {
     /// Addresses that answered or were heard, among those that are to be scanned.
     found: FoundAddresses,
     /// What was heard since the last call of [`Scanner::meet`].
-    heard: Vec<Heard>,
+    heard: Vec<HeardAddress>,
     /// Room for echo replies.
     replies: Vec<EchoReply>,
     progress: Progress,
@@ -79,7 +79,7 @@ pub(super) struct Scanner {
 
 /// An address that was heard.
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct HeardAddress {
     segment: Segment,
     ip: IpAddr,
     /// It might be asked before this was heard, so that a pass may be waiting for it.
@@ -97,7 +97,7 @@ impl Scanner {
         if passes.is_empty() {
             return Err(Failure::Config(ConfigError::NothingToScan));
         }
-        let equipment = speakers::equipment(plan.speakers.clone(), scopes, &config.probing);
+        let prober_config = speakers::prober_config(plan.speakers.clone(), scopes, &config.probing);
         let (writer, saved) = match &config.db {
             None => (None, Saved { next_event_id: 1, ..Saved::default() }),
             Some(path) => {
@@ -124,7 +124,7 @@ impl Scanner {
             capture,
             raws,
             echo,
-            asker: Asker::new(equipment),
+            asker: Asker::new(prober_config),
             allowance: Allowance::new(config.probing.rate_per_s),
             progress: Progress::new(config.probing.rate_per_s),
             clock,
@@ -258,7 +258,7 @@ impl Scanner {
             let sighting = Sighting::of_echo(segment, reply.ip, reply.echo.rtt, reply.echo.hop_limit, now);
             self.intake.observe(sighting, now);
             let was_allowed = self.plan.may_ask(segment, reply.ip, now);
-            self.heard.push(Heard { segment, ip: reply.ip, was_allowed });
+            self.heard.push(HeardAddress { segment, ip: reply.ip, was_allowed });
             for pass in self.passes.iter_mut().filter(|pass| pass.kind() == PassKind::Echo) {
                 pass.answered(reply.ip);
             }
@@ -279,14 +279,14 @@ impl Scanner {
     fn meet(&mut self) {
         let now = self.clock.now();
         let mut heard = std::mem::take(&mut self.heard);
-        let is_new = |heard: &Heard| {
+        let is_new = |heard: &HeardAddress| {
             self.plan.is_wanted(heard.segment, heard.ip) && !self.found.contains(&(heard.segment, heard.ip))
         };
         if self.plan.excepts_stations() && heard.iter().any(is_new) {
             // Before they are asked anything else: who answered an echo may have an excepted station.
             self.plan.look_at_neighbours(now);
         }
-        for Heard { segment, ip, was_allowed } in heard.drain(..) {
+        for HeardAddress { segment, ip, was_allowed } in heard.drain(..) {
             // An address that might not be asked is not among those that a pass waits for.
             for pass in self.passes.iter_mut().filter(|_| was_allowed) {
                 pass.answered(ip);
@@ -305,7 +305,7 @@ impl Scanner {
     pub fn finish(mut self) -> Result<ScanResult, Failure> {
         self.progress.clear();
         // Dropped here, so that there is room for the records.
-        let forged = self.echo.take().map_or(0, |echo| echo.doubts().forged_total);
+        let forged = self.echo.take().map_or(0, |echo| echo.rejected().forged_total);
         if forged > 0 {
             notice::warning(&format!("{forged} echo replies answered no question of ours and were not believed"));
         }
@@ -341,10 +341,10 @@ impl Scanner {
 }
 
 /// Takes in what a sighting says of who is there and of whom to leave alone.
-fn note(heard: &mut Vec<Heard>, plan: &mut ScanPlan, sighting: &Sighting, now: Timestamp) {
+fn note(heard: &mut Vec<HeardAddress>, plan: &mut ScanPlan, sighting: &Sighting, now: Timestamp) {
     if let Some(ip) = sighting.shows_life() {
         let segment = sighting.segment;
-        heard.push(Heard { segment, ip, was_allowed: plan.may_ask(segment, ip, now) });
+        heard.push(HeardAddress { segment, ip, was_allowed: plan.may_ask(segment, ip, now) });
     }
     plan.observe(sighting, now);
 }
@@ -362,7 +362,7 @@ fn open_echo(plan: &ScanPlan, config: &Scan) -> Option<EchoSweep> {
 fn listen(speakers: &[SegmentSpeaker], config: &Scan) -> Result<(Option<Live>, BTreeMap<Iface, Raw>), Failure> {
     let wants_frames =
         [Technique::Arp, Technique::Ndp].iter().any(|way| config.probing.defaults.techniques.contains(way));
-    let ports: Vec<Port> = speakers.iter().map(|speaker| Port { iface: speaker.iface, role: Role::Host }).collect();
+    let ports: Vec<Port> = speakers.iter().map(|speaker| Port { iface: speaker.iface, role: PortRole::Host }).collect();
     if ports.is_empty() || !wants_frames {
         return Ok((None, BTreeMap::new()));
     }

@@ -143,7 +143,7 @@ impl EventSink for Syslog {
         self.send(&message).map_err(|error| self.broken(error))
     }
 
-    /// Waits until the peer's kernel has all of the batch, for at most [`PATIENCE`].
+    /// Waits until the peer's kernel has all of the batch, for at most five seconds.
     fn flush(&mut self) -> io::Result<()> {
         let Some(Peer::Tcp(stream)) = &self.peer else { return Ok(()) };
         acknowledged(stream).map_err(|error| self.broken(error))

@@ -1,11 +1,11 @@
-//! `Server` and title of a web page (RFC 9112; the title as browsers find it). Tolerant: of what is cut, chunked or not
-//! HTTP at all, whatever can be read is used.
+//! `Server` header and title of a web page (RFC 9112; the title as browsers find it). Truncated, chunked and malformed
+//! responses are read as far as possible.
 
 use std::net::IpAddr;
 
 use sensor_core::types::Text;
 
-/// A request that any server answers, and that asks it to close afterwards (RFC 1945, section 5.1).
+/// A request that every server answers and after which it closes the connection (RFC 1945, section 5.1).
 pub(super) fn question(ip: IpAddr, port: u16) -> Vec<u8> {
     let host = match ip {
         IpAddr::V4(ip) => ip.to_string(),
@@ -15,21 +15,21 @@ pub(super) fn question(ip: IpAddr, port: u16) -> Vec<u8> {
     format!("GET / HTTP/1.0\r\nHost: {host}{port}\r\nUser-Agent: sensor\r\nAccept: */*\r\n\r\n").into_bytes()
 }
 
-/// Enough is heard once the title has ended.
-pub(super) fn is_complete(heard: &[u8]) -> bool {
-    title(heard).is_some()
+/// Whether enough was received: everything up to the end of the title.
+pub(super) fn is_complete(received: &[u8]) -> bool {
+    title(received).is_some()
 }
 
-/// `nginx/1.22.1; title: Welcome`, or what there is of it; else the status line. `None`: this is not HTTP.
-pub(super) fn summary(heard: &[u8]) -> Option<Text> {
-    let status = heard.split(|byte| *byte == b'\n').next().filter(|line| line.starts_with(b"HTTP/"))?;
-    let (head, body) = split(heard);
+/// `nginx/1.22.1; title: Welcome`, or the part that there is, else the status line. `None` when this is not HTTP.
+pub(super) fn summary(received: &[u8]) -> Option<Text> {
+    let status = received.split(|byte| *byte == b'\n').next().filter(|line| line.starts_with(b"HTTP/"))?;
+    let (head, body) = split(received);
     let server = header(head, b"server").filter(|value| !value.is_empty());
     let is_chunked =
         header(head, b"transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked"));
     let title = if is_chunked { title(&unchunked(body)) } else { title(body) }.filter(|title| !title.is_empty());
     let mut text = server.unwrap_or_default().to_vec();
-    // Both are told, however long the first one is.
+    // `Server` is truncated, so that the title fits too.
     text.truncate(SERVER_MAX);
     if let Some(title) = title {
         text.extend_from_slice(if text.is_empty() { b"title: " } else { b"; title: " });
@@ -38,19 +38,19 @@ pub(super) fn summary(heard: &[u8]) -> Option<Text> {
     Some(Text::new(if text.is_empty() { status.trim_ascii_end() } else { &text }))
 }
 
-/// What is told of `Server`, in bytes.
+/// Maximum length of `Server` in the summary, in bytes.
 const SERVER_MAX: usize = 120;
 
-/// Headers and body; without an empty line all of it is headers.
-fn split(heard: &[u8]) -> (&[u8], &[u8]) {
+/// Headers and body; without an empty line everything is headers.
+fn split(received: &[u8]) -> (&[u8], &[u8]) {
     let mut at = 0;
-    for line in heard.split_inclusive(|byte| *byte == b'\n') {
+    for line in received.split_inclusive(|byte| *byte == b'\n') {
         at += line.len();
         if line.trim_ascii().is_empty() {
-            return heard.split_at(at);
+            return received.split_at(at);
         }
     }
-    (heard, &[])
+    (received, &[])
 }
 
 fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
@@ -60,7 +60,7 @@ fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     })
 }
 
-/// The chunks without their sizes (RFC 9112, section 7.1), up to where they end or make no sense.
+/// The chunks without their sizes (RFC 9112, section 7.1), up to the end or the first malformed one.
 fn unchunked(mut body: &[u8]) -> Vec<u8> {
     let mut data = Vec::new();
     while let Some(end) = body.iter().position(|byte| *byte == b'\n') {
@@ -76,7 +76,7 @@ fn unchunked(mut body: &[u8]) -> Vec<u8> {
     data
 }
 
-/// What stands between the title's tags, each run of white space as one space.
+/// The text between the title's tags, each run of white space as one space.
 fn title(page: &[u8]) -> Option<Vec<u8>> {
     let open = find(page, b"<title")?;
     let rest = &page[open..];
@@ -87,7 +87,7 @@ fn title(page: &[u8]) -> Option<Vec<u8>> {
     Some(words.join(&b' '))
 }
 
-/// Where the lower-case `needle` first stands, in letters of any case.
+/// Position of the first match of the lower-case `needle`, ignoring case.
 fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
     hay.windows(needle.len()).position(|window| window.eq_ignore_ascii_case(needle))
 }
@@ -96,8 +96,8 @@ fn find(hay: &[u8], needle: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn check(heard: &[u8], expected: Option<&str>) {
-        assert_eq!(summary(heard).map(|text| text.escaped()).as_deref(), expected);
+    fn check(received: &[u8], expected: Option<&str>) {
+        assert_eq!(summary(received).map(|text| text.escaped()).as_deref(), expected);
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_no_http() {
+    fn truncated_responses_and_other_protocols() {
         check(b"HTTP/1.1 200 OK\r\nServer: ngi", Some("ngi"));
         check(b"HTTP/1.1 200 OK\r\n\r\n<title>never closed", Some("HTTP/1.1 200 OK"));
         check(b"HTTP/1.1 200 OK\r\n\r\n<title", Some("HTTP/1.1 200 OK"));

@@ -1,12 +1,13 @@
-//! What a service greets with: HTTP, TLS, SSH and any other text. One line of at most 255 bytes, kept as it came.
+//! Banners of services: HTTP, TLS, SSH and any other text, as one line of at most 255 bytes.
 //!
-//! Nothing is sent but where the client speaks first by the port's convention; everybody else gets time to speak.
+//! Data is sent only on ports where the client speaks first by convention; on all others the service's greeting is
+//! awaited.
 
-/// `Server` and title of a web page.
+/// `Server` header and title of a web page.
 pub mod http;
 /// The SSH identification line.
 pub mod ssh;
-/// Subject and names of a certificate.
+/// Subject and names of a TLS certificate.
 pub mod tls;
 
 use std::net::IpAddr;
@@ -18,12 +19,12 @@ use tokio::time::Instant;
 use crate::probe::stream::{GREETING_MAX, read, write};
 use sensor_core::types::Text;
 
-/// What is read of a web page: its title stands after its headers.
+/// Maximum number of bytes read of a web page: headers and title.
 const PAGE_MAX: usize = 4096;
-/// What has no end of line has ended when nothing has come for so long.
+/// A greeting without an end of line counts as complete when nothing was received for so long.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// Who speaks first on a port, by convention.
+/// Who speaks first on a port, by convention: an HTTP client, a TLS client or the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum First {
     Http,
@@ -31,7 +32,7 @@ enum First {
     Tls,
 }
 
-/// Every port that is not listed waits for the service.
+/// On every port that is not listed the service speaks first.
 const fn first(port: u16) -> First {
     match port {
         80 | 81 | 8000 | 8008 | 8080 | 8081 | 8088 | 8888 => First::Http,
@@ -40,7 +41,7 @@ const fn first(port: u16) -> First {
     }
 }
 
-/// What the service says until the deadline, in one line. The connection is left open.
+/// The service's banner, as far as received until the deadline. The connection stays open.
 pub(super) async fn greeting(stream: &TcpStream, ip: IpAddr, port: u16, deadline: Instant) -> Option<Text> {
     greeting_of(first(port), stream, ip, port, deadline).await
 }
@@ -57,45 +58,45 @@ async fn greeting_of(first: First, stream: &TcpStream, ip: IpAddr, port: u16, de
             line(&listen(stream, GREETING_MAX, deadline, is_complete).await)
         }
         First::Tls => match tls::ask(stream, ip, deadline).await {
-            tls::Answer::Certificate(certificate) => tls::summary(&certificate),
-            tls::Answer::Plain(bytes) => http::summary(&bytes).or_else(|| line(&bytes)),
-            tls::Answer::Nothing => None,
+            tls::TlsAnswer::Certificate(certificate) => tls::summary(&certificate),
+            tls::TlsAnswer::Plain(bytes) => http::summary(&bytes).or_else(|| line(&bytes)),
+            tls::TlsAnswer::Nothing => None,
         },
     }
 }
 
 const SSH: u16 = 22;
 
-/// Reads up to `len_max` bytes until the deadline, the end, or enough.
+/// Reads up to `len_max` bytes until the deadline, the end of the stream or `is_complete`.
 async fn listen(stream: &TcpStream, len_max: usize, deadline: Instant, is_complete: fn(&[u8]) -> bool) -> Vec<u8> {
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     let mut buffer = [0; GREETING_MAX];
-    while heard.len() < len_max && !is_complete(&heard) {
-        let room = (len_max - heard.len()).min(buffer.len());
-        // A page comes in pieces, at its server's pace; other greetings in one, often without an end of line.
+    while received.len() < len_max && !is_complete(&received) {
+        let room = (len_max - received.len()).min(buffer.len());
+        // A web page may arrive in pieces with pauses; other greetings arrive at once, often without an end of line.
         let wait =
-            if heard.is_empty() || len_max > GREETING_MAX { deadline } else { deadline.min(Instant::now() + PAUSE) };
+            if received.is_empty() || len_max > GREETING_MAX { deadline } else { deadline.min(Instant::now() + PAUSE) };
         match read(stream, &mut buffer[..room], wait).await {
-            Some(len) if len > 0 => heard.extend_from_slice(&buffer[..len]),
+            Some(len) if len > 0 => received.extend_from_slice(&buffer[..len]),
             _ => break,
         }
     }
-    heard
+    received
 }
 
-/// What each of the readers makes of any bytes: as HTTP, as SSH, as a certificate, as a line.
-pub fn readings(heard: &[u8]) -> [Option<Text>; 4] {
-    [http::summary(heard), ssh::identification(heard).map(Text::new), tls::summary(heard), line(heard)]
+/// The results of all parsers for the same bytes: HTTP, SSH, certificate, line. For fuzzing.
+pub fn readings(received: &[u8]) -> [Option<Text>; 4] {
+    [http::summary(received), ssh::identification(received).map(Text::new), tls::summary(received), line(received)]
 }
 
-fn has_line(heard: &[u8]) -> bool {
-    heard.trim_ascii_start().contains(&b'\n')
+fn has_line(received: &[u8]) -> bool {
+    received.trim_ascii_start().contains(&b'\n')
 }
 
-/// The line that says most: SSH's identification, else the first that is not empty.
-fn line(heard: &[u8]) -> Option<Text> {
-    let first = || heard.split(|byte| *byte == b'\n').map(trim).find(|line| !line.is_empty());
-    ssh::identification(heard).or_else(first).map(Text::new)
+/// The SSH identification line, else the first line that is not empty.
+fn line(received: &[u8]) -> Option<Text> {
+    let first = || received.split(|byte| *byte == b'\n').map(trim).find(|line| !line.is_empty());
+    ssh::identification(received).or_else(first).map(Text::new)
 }
 
 /// Without white space and zeros at either end.
@@ -129,8 +130,8 @@ mod tests {
 
     const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-    /// What a service on loopback is found to say; it ends with what `serve` says of its visitor.
-    async fn hear<T: Send + 'static>(
+    /// The banner of a service on loopback, and the service's thread, which returns the result of `serve`.
+    async fn banner_of<T: Send + 'static>(
         first: First,
         serve: impl FnOnce(std::net::TcpStream) -> T + Send + 'static,
     ) -> (Option<String>, JoinHandle<T>) {
@@ -143,8 +144,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_web_server_is_asked() {
-        let (text, service) = hear(First::Http, |mut stream| {
+    async fn a_web_server_is_sent_a_request() {
+        let (text, service) = banner_of(First::Http, |mut stream| {
             let mut question = [0; 512];
             let len = stream.read(&mut question).expect("a question");
             stream.write_all(b"HTTP/1.0 200 OK\r\nServer: tiny\r\n\r\n<title>It").expect("an answer");
@@ -157,9 +158,9 @@ mod tests {
         assert!(question.starts_with(b"GET / HTTP/1.0\r\nHost: 127.0.0.1:") && question.ends_with(b"\r\n\r\n"));
     }
 
-    /// The certificate of a server that speaks one version; and that it was told goodbye.
+    /// Checks the certificate of a server of one TLS version, and that the connection is closed by close_notify.
     async fn check_tls(version: &'static SupportedProtocolVersion) {
-        let (text, service) = hear(First::Tls, |mut stream| {
+        let (text, service) = banner_of(First::Tls, |mut stream| {
             let certificate = CertificateDer::from(include_bytes!("fixture/certificate.der").as_slice());
             let key = PrivatePkcs8KeyDer::from(include_bytes!("fixture/key.der").as_slice());
             let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -190,33 +191,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_speaks_no_tls_on_its_port() {
+    async fn a_service_without_tls_on_a_tls_port() {
         let say = |bytes: &'static [u8]| {
             move |mut stream: std::net::TcpStream| {
                 stream.write_all(bytes).expect("a greeting");
                 let _ = stream.read(&mut [0; 1024]);
             }
         };
-        assert_eq!(hear(First::Tls, say(b"220 plain\r\n")).await.0.as_deref(), Some("220 plain"));
+        assert_eq!(banner_of(First::Tls, say(b"220 plain\r\n")).await.0.as_deref(), Some("220 plain"));
         assert_eq!(
-            hear(First::Tls, say(b"HTTP/1.1 400 Bad\r\nServer: x\r\n\r\n<title>No</title>")).await.0.as_deref(),
+            banner_of(First::Tls, say(b"HTTP/1.1 400 Bad\r\nServer: x\r\n\r\n<title>No</title>")).await.0.as_deref(),
             Some("x; title: No")
         );
-        // A fatal alert (RFC 8446, section 6), and a handshake that makes no sense.
-        assert_eq!(hear(First::Tls, say(b"\x15\x03\x03\0\x02\x02\x28")).await.0, None);
-        assert_eq!(hear(First::Tls, say(b"\x16\x03\x03\0\x04\xff\xff\xff\xff")).await.0, None);
+        // A fatal alert (RFC 8446, section 6), and a malformed handshake.
+        assert_eq!(banner_of(First::Tls, say(b"\x15\x03\x03\0\x02\x02\x28")).await.0, None);
+        assert_eq!(banner_of(First::Tls, say(b"\x16\x03\x03\0\x04\xff\xff\xff\xff")).await.0, None);
     }
 
     #[tokio::test]
-    async fn a_web_or_tls_server_that_says_nothing() {
+    async fn a_silent_web_or_tls_server() {
         for first in [First::Http, First::Tls] {
             let silent = |mut stream: std::net::TcpStream| while stream.read(&mut [0; 64]).is_ok_and(|len| len > 0) {};
-            assert_eq!(hear(first, silent).await.0, None);
+            assert_eq!(banner_of(first, silent).await.0, None);
         }
     }
 
-    fn check(heard: &[u8], expected: Option<&str>) {
-        assert_eq!(line(heard).map(|text| text.escaped()).as_deref(), expected);
+    fn check(received: &[u8], expected: Option<&str>) {
+        assert_eq!(line(received).map(|text| text.escaped()).as_deref(), expected);
     }
 
     #[test]
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn printers_are_never_spoken_to() {
+    fn nothing_is_ever_sent_to_printers() {
         for port in (0..=u16::MAX).filter(|port| is_printer(*port)) {
             assert_eq!(first(port), First::Service, "{port}");
         }

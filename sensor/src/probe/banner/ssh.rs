@@ -1,21 +1,21 @@
 //! The SSH identification line (RFC 4253, section 4.2).
 
-/// Enough is heard once that line has ended.
-pub(super) fn is_complete(heard: &[u8]) -> bool {
-    heard.split_inclusive(|byte| *byte == b'\n').any(|line| line.starts_with(b"SSH-") && line.ends_with(b"\n"))
+/// Whether the identification line was received completely.
+pub(super) fn is_complete(received: &[u8]) -> bool {
+    received.split_inclusive(|byte| *byte == b'\n').any(|line| line.starts_with(b"SSH-") && line.ends_with(b"\n"))
 }
 
-/// The line, which others may precede: "The server MAY send other lines of data before sending the version string."
-pub(super) fn identification(heard: &[u8]) -> Option<&[u8]> {
-    heard.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-")).map(<[u8]>::trim_ascii_end)
+/// The identification line; the server may send other lines before it.
+pub(super) fn identification(received: &[u8]) -> Option<&[u8]> {
+    received.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-")).map(<[u8]>::trim_ascii_end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(heard: &[u8], expected: Option<&[u8]>, complete: bool) {
-        assert_eq!((identification(heard), is_complete(heard)), (expected, complete));
+    fn check(received: &[u8], expected: Option<&[u8]>, complete: bool) {
+        assert_eq!((identification(received), is_complete(received)), (expected, complete));
     }
 
     #[test]

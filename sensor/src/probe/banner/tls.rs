@@ -1,7 +1,7 @@
 //! Subject and names of a TLS server's certificate (RFC 5280, sections 4.1.2.6 and 4.2.1.6).
 //!
-//! It authenticates nothing: any certificate is accepted, its signature is not looked at, and nothing is told to the
-//! server afterwards. What the certificate says is what a stranger says of itself.
+//! Nothing is authenticated: any certificate is accepted without checking its signature, and no data is sent to the
+//! server after the handshake. What the certificate says is unverified.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
@@ -18,25 +18,27 @@ use x509_parser::parse_x509_certificate;
 use crate::probe::stream::{GREETING_MAX, read, write};
 use sensor_core::types::Text;
 
-/// What a TLS question brings.
+/// Result of a TLS handshake.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// The server's own certificate, as DER.
+pub(super) enum TlsAnswer {
+    /// The server's certificate, as DER.
     Certificate(Vec<u8>),
-    /// Nothing that could be read.
+    /// No certificate and no readable answer.
     Nothing,
-    /// It does not speak TLS, but this.
+    /// The service does not speak TLS; the bytes that it sent.
     Plain(Vec<u8>),
 }
 
-/// What is read of a handshake, in bytes: long chains are some ten thousand.
+/// Maximum number of bytes read of a handshake; long certificate chains take some ten thousand.
 const HANDSHAKE_MAX: usize = 64 << 10;
 
-/// Shakes hands until the deadline, for the certificate alone, and says goodbye (close_notify).
-pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> Answer {
-    let Some(config) = CONFIG.clone() else { return Answer::Nothing };
-    let Ok(mut tls) = ClientConnection::new(config, ServerName::IpAddress(ip.into())) else { return Answer::Nothing };
-    let mut heard = Vec::new();
+/// Performs the handshake until the certificate is received or the deadline passes, and sends close_notify.
+pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> TlsAnswer {
+    let Some(config) = CONFIG.clone() else { return TlsAnswer::Nothing };
+    let Ok(mut tls) = ClientConnection::new(config, ServerName::IpAddress(ip.into())) else {
+        return TlsAnswer::Nothing;
+    };
+    let mut received = Vec::new();
     let mut buffer = [0; 4096];
     let mut taken = 0;
     while tls.is_handshaking() && taken < HANDSHAKE_MAX {
@@ -45,27 +47,28 @@ pub(super) async fn ask(stream: &TcpStream, ip: IpAddr, deadline: Instant) -> An
         }
         let Some(len @ 1..) = read(stream, &mut buffer, deadline).await else { break };
         taken += len;
-        heard.extend_from_slice(&buffer[..len.min(GREETING_MAX.saturating_sub(heard.len()))]);
-        if heard.first().is_some_and(|kind| !is_record(*kind)) {
-            return Answer::Plain(heard);
+        received.extend_from_slice(&buffer[..len.min(GREETING_MAX.saturating_sub(received.len()))]);
+        if received.first().is_some_and(|kind| !is_record(*kind)) {
+            return TlsAnswer::Plain(received);
         }
         if feed(&mut tls, &buffer[..len]).is_none() {
             break;
         }
     }
     tls.send_close_notify();
-    // The server has told all that is of use, whether or not it hears the goodbye.
+    // The certificate is received; whether the server receives close_notify does not matter.
     let _ = flush(&mut tls, stream, deadline).await;
     let certificate = tls.peer_certificates().and_then(<[_]>::first);
-    certificate.map_or(Answer::Nothing, |certificate| Answer::Certificate(certificate.to_vec()))
+    certificate.map_or(TlsAnswer::Nothing, |certificate| TlsAnswer::Certificate(certificate.to_vec()))
 }
 
-/// Alert and handshake, the only kinds of record that a server starts with (RFC 8446, section 5.1).
+/// Whether this is the type of an alert or a handshake, the only records that a server starts with (RFC 8446, section
+/// 5.1).
 const fn is_record(kind: u8) -> bool {
     matches!(kind, 21 | 22)
 }
 
-/// Sends what the library has to say.
+/// Sends the library's pending records.
 async fn flush(tls: &mut ClientConnection, stream: &TcpStream, deadline: Instant) -> Option<()> {
     let mut bytes = Vec::new();
     while tls.wants_write() {
@@ -74,7 +77,7 @@ async fn flush(tls: &mut ClientConnection, stream: &TcpStream, deadline: Instant
     write(stream, &bytes, deadline).await
 }
 
-/// Tells the library what came; `None`: it makes no sense of it.
+/// Passes received bytes to the library; `None` when they are not valid TLS.
 fn feed(tls: &mut ClientConnection, mut bytes: &[u8]) -> Option<()> {
     while !bytes.is_empty() {
         tls.read_tls(&mut bytes).ok()?;
@@ -83,7 +86,7 @@ fn feed(tls: &mut ClientConnection, mut bytes: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// `subject: nas.example; names: nas.example, 192.0.2.1`, or what there is of it.
+/// `subject: nas.example; names: nas.example, 192.0.2.1`, or the part that there is.
 pub(super) fn summary(certificate: &[u8]) -> Option<Text> {
     let (_, certificate) = parse_x509_certificate(certificate).ok()?;
     let subject = certificate.subject().iter_common_name().next().map(|name| name.as_slice()).unwrap_or_default();
@@ -96,7 +99,7 @@ pub(super) fn summary(certificate: &[u8]) -> Option<Text> {
         .collect();
     let mut parts = Vec::new();
     if !subject.is_empty() {
-        // Both are told, however long the first one is.
+        // The subject is truncated, so that the names fit too.
         parts.push([b"subject: ", &subject[..subject.len().min(SUBJECT_MAX)]].concat());
     }
     if !names.is_empty() {
@@ -105,9 +108,9 @@ pub(super) fn summary(certificate: &[u8]) -> Option<Text> {
     (!parts.is_empty()).then(|| Text::new(&parts.join(&b"; "[..])))
 }
 
-/// What is told of the subject, in bytes: a common name's limit (RFC 5280, appendix A.1, ub-common-name).
+/// Maximum length of the subject in bytes: that of a common name (RFC 5280, appendix A.1, ub-common-name).
 const SUBJECT_MAX: usize = 64;
-/// Names that are looked at: more do not fit into the text.
+/// Maximum number of names: more do not fit into the text.
 const NAMES_MAX: usize = 64;
 
 fn alternative(name: &GeneralName<'_>) -> Option<Vec<u8>> {
@@ -124,19 +127,19 @@ fn alternative(name: &GeneralName<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// TLS 1.2 and 1.3. `None` cannot happen: the provider speaks both.
+/// Configuration for TLS 1.2 and 1.3. Never `None`: the provider supports both.
 static CONFIG: LazyLock<Option<Arc<ClientConfig>>> = LazyLock::new(|| {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().ok()?;
     let mut config =
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptsAnything)).with_no_client_auth();
-    // Each handshake is for the certificate, which a resumed one does not show.
+    // A resumed handshake has no certificate.
     config.resumption = rustls::client::Resumption::disabled();
     config.enable_sni = false;
     Some(Arc::new(config))
 });
 
-/// Accepts any certificate and any signature: the certificate is looked at, and nothing is entrusted to its holder.
+/// Accepts any certificate and any signature: the certificate is only read, and no data is sent to the server.
 #[derive(Debug)]
 struct AcceptsAnything;
 
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate() {
+    fn malformed_certificates_are_ignored() {
         assert_eq!(summary(b""), None);
         (0..CERTIFICATE.len()).for_each(|len| assert_eq!(summary(&CERTIFICATE[..len]), None, "{len}"));
         for (i, mask) in (0..CERTIFICATE.len()).flat_map(|i| [0x01, 0x10, 0x80, 0xff].map(|mask| (i, mask))) {

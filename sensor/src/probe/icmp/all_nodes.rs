@@ -1,4 +1,4 @@
-//! Everybody on an IPv6 segment, by one question to the group of all nodes (RFC 4291, section 2.7.1).
+//! Echo request to all nodes of an IPv6 segment by multicast (RFC 4291, section 2.7.1).
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::probe::icmp::socket::{destination, failed};
 use crate::probe::icmp::sweep::{EchoReply, EchoSweep};
 use crate::system::ifreq::number_of;
 
-/// All nodes of a link.
+/// The multicast address of all nodes on the link.
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
-/// Neighbours that are taken up from one question: more than a segment holds in sound health.
+/// Maximum number of neighbours taken from one request; more than any realistic segment has.
 const NEIGHBOURS_MAX: usize = 16_384;
 
-/// Asks all nodes of the interface's segment once and collects the link-local addresses that answer within `wait`,
-/// each once. This box does not answer itself.
+/// Sends one request to all nodes of the interface's segment, and returns the link-local addresses that answer within
+/// `wait`, each once. This machine itself is not among them.
 pub async fn all_nodes(iface: &str, wait: Duration) -> Result<Vec<EchoReply>, IcmpError> {
     let fail = |call| move |source| failed(Family::V6, call, source);
     let index = number_of(iface).map_err(|source| IcmpError::Iface { family: 6, iface: iface.to_owned(), source })?;

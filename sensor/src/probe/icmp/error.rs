@@ -1,10 +1,10 @@
-//! Why echo cannot be used, or no more.
+//! Errors of ICMP sockets.
 
 use std::io;
 
 use thiserror::Error;
 
-/// Why echo cannot be used, or no more.
+/// Why echo requests cannot be sent, or no longer.
 #[derive(Debug, Error)]
 pub enum IcmpError {
     /// A call on an open socket failed.
@@ -12,25 +12,25 @@ pub enum IcmpError {
     Call {
         /// 4 or 6.
         family: u8,
-        /// Which call.
+        /// The system call.
         call: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// There is no such interface, or sockets may not be bound to it.
+    /// The interface does not exist, or sockets may not be bound to it.
     #[error("ICMPv{family} socket: cannot be bound to interface {iface}: {source}")]
     Iface {
         /// 4 or 6.
         family: u8,
-        /// Its name.
+        /// The interface's name.
         iface: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Neither kind of socket may be opened.
+    /// Neither a raw nor a ping socket can be opened.
     #[error(
-        "no ICMPv{family} echo: a raw socket is refused ({raw}) and a ping socket too ({ping}): grant CAP_NET_RAW, or let \
-         the group in with sysctl net.ipv4.ping_group_range"
+        "no ICMPv{family} echo: neither a raw socket ({raw}) nor a ping socket ({ping}) can be opened; grant CAP_NET_RAW, \
+         or add the group to sysctl net.ipv4.ping_group_range"
     )]
     Refused {
         /// 4 or 6.

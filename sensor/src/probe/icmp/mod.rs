@@ -1,18 +1,18 @@
 //! ICMP and ICMPv6 echo (RFC 792; RFC 4443, section 4).
 //!
-//! Three voices, one kind of socket. [`Icmp`] asks one host and waits, by surge-ping. [`EchoSweep`] asks many and keeps
-//! nothing for each: a cookie in the payload comes back with the answer. [`all_nodes`] asks a whole IPv6 segment.
-//! Only an echo reply is an answer: an error message about a question is not, whoever sends it.
+//! `Icmp` sends a request to one host and waits for the reply, by surge-ping. `EchoSweep` sends requests to many hosts
+//! and keeps no state for each: a cookie in the payload is returned in the reply. `all_nodes` asks a whole IPv6
+//! segment. Only an echo reply counts as an answer; an ICMP error does not, whoever sends it.
 
-/// Why echo cannot be used.
+/// Errors of ICMP sockets.
 pub mod error;
 /// Address families.
 pub mod family;
 /// Raw and ping sockets.
 pub mod socket;
-/// Many hosts, without a table.
+/// Echo requests to many hosts, without state for each.
 pub mod sweep;
-/// Everybody on an IPv6 segment, by one question.
+/// Echo request to all nodes of an IPv6 segment.
 pub mod all_nodes;
 
 use std::hash::{BuildHasher, RandomState};
@@ -34,55 +34,56 @@ use crate::probe::cookie::Cookies;
 pub struct Echo {
     /// Round-trip time.
     pub rtt: Duration,
-    /// Time to live or hop limit, where the socket tells it.
+    /// Time to live or hop limit of the reply, where the socket reports it.
     pub hop_limit: Option<u8>,
 }
 
-/// Asks one host at a time, many at once, of either family.
+/// Sends echo requests to single hosts, of either family and concurrently.
 #[derive(Debug)]
 pub struct Icmp {
-    v4: Result<Voice, IcmpError>,
-    v6: Result<Voice, IcmpError>,
-    /// Makes sequence numbers that a stranger cannot guess: the library does not show the payload that came back.
+    v4: Result<PingClient, IcmpError>,
+    v6: Result<PingClient, IcmpError>,
+    /// For unpredictable sequence numbers: the library does not return the payload, so cookies cannot be verified.
     key: RandomState,
     asked: AtomicU64,
-    /// Seals payloads as a sweep does, so that our questions look the same in a capture.
+    /// Makes the same payloads as a sweep, so that all requests look the same in a capture.
     cookies: Cookies,
 }
 
 impl Icmp {
-    /// Opens a socket for each family, on one interface or on all. Within a tokio runtime only. A family without a
-    /// socket answers no question; [`Icmp::kind`] says why.
+    /// Opens a socket for each family, on one interface or on all. Within a tokio runtime only. When a socket cannot be
+    /// opened, [`Icmp::echo`] returns `None` for its family and [`Icmp::kind`] the error.
     pub fn open(iface: Option<&str>) -> Self {
         let key = RandomState::new();
         let [high, low, ..] = key.hash_one("identifier").to_be_bytes();
         let ident = u16::from_be_bytes([high, low]);
         Self {
-            v4: Voice::open(Family::V4, iface, ident),
-            v6: Voice::open(Family::V6, iface, ident),
+            v4: PingClient::open(Family::V4, iface, ident),
+            v6: PingClient::open(Family::V6, iface, ident),
             key,
             asked: AtomicU64::new(0),
             cookies: Cookies::new(Duration::MAX),
         }
     }
 
-    /// Which kind of socket speaks for the family, or why none does.
+    /// The kind of the family's socket, or why there is none.
     pub fn kind(&self, family: Family) -> Result<SocketKind, &IcmpError> {
-        self.voice(family).map(|voice| voice.kind)
+        self.ping_client(family).map(|ping_client| ping_client.kind)
     }
 
-    /// Asks once. `scope` is the interface's index, for a link-local address. `None`: no echo reply within `timeout`.
+    /// Sends one request. `scope` is the interface's index, for a link-local address. `None`: no echo reply within
+    /// `timeout`.
     pub async fn echo(&self, ip: IpAddr, scope: Option<u32>, timeout: Duration) -> Option<Echo> {
-        let voice = self.voice(Family::of(ip)).ok()?;
+        let ping_client = self.ping_client(Family::of(ip)).ok()?;
         let payload = self.cookies.seal(ip, self.cookies.now());
-        let mut pinger = voice.client.pinger(ip, PingIdentifier(voice.ident)).await;
+        let mut pinger = ping_client.client.pinger(ip, PingIdentifier(ping_client.ident)).await;
         pinger.timeout(timeout).scope_id(scope.unwrap_or(0));
         for _ in 0..COLLISIONS_MAX {
             let number = self.asked.fetch_add(1, Ordering::Relaxed);
             let [high, low, ..] = self.key.hash_one((ip, number)).to_be_bytes();
             match pinger.ping(PingSequence(u16::from_be_bytes([high, low])), &payload).await {
                 Ok((packet, rtt)) => return hop_limit_of(&packet).map(|hop_limit| Echo { rtt, hop_limit }),
-                // The same host is being asked with the same number.
+                // Another request to the same host has the same sequence number.
                 Err(SurgeError::IdenticalRequests { .. }) => {}
                 Err(_) => return None,
             }
@@ -90,7 +91,7 @@ impl Icmp {
         None
     }
 
-    fn voice(&self, family: Family) -> Result<&Voice, &IcmpError> {
+    fn ping_client(&self, family: Family) -> Result<&PingClient, &IcmpError> {
         match family {
             Family::V4 => self.v4.as_ref(),
             Family::V6 => self.v6.as_ref(),
@@ -98,25 +99,26 @@ impl Icmp {
     }
 }
 
-/// Questions to one host that may happen to have the same number before one more is given up.
+/// Attempts to find a sequence number that no other request to the same host uses.
 const COLLISIONS_MAX: usize = 4;
 
-/// surge-ping's socket of one family.
-struct Voice {
+/// surge-ping's client for one family.
+struct PingClient {
     client: Client,
     kind: SocketKind,
     ident: u16,
 }
 
-impl std::fmt::Debug for Voice {
+impl std::fmt::Debug for PingClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Voice({:?})", self.kind)
+        write!(f, "PingClient({:?})", self.kind)
     }
 }
 
-impl Voice {
+impl PingClient {
     fn open(family: Family, iface: Option<&str>, ident: u16) -> Result<Self, IcmpError> {
-        // The library falls back in silence and keeps only the first reason; this asks first, with both reasons.
+        // The library falls back silently and keeps only the first error; opening a socket here first gives both
+        // errors.
         let kind = socket::EchoSocket::open(family, iface)?.kind();
         let hint = match kind {
             SocketKind::Ping => socket2::Type::DGRAM,
@@ -140,14 +142,14 @@ impl Voice {
     }
 }
 
-/// The hop limit of an echo reply, where it is told; `None` for any other message: a router's "unreachable" comes back
-/// as an answer too.
+/// The hop limit of an echo reply, where it is reported; `None` for any other message: the library also returns ICMP
+/// errors such as "unreachable".
 fn hop_limit_of(packet: &IcmpPacket) -> Option<Option<u8>> {
     const ECHO_REPLY_V4: u8 = 0;
     const ECHO_REPLY_V6: u8 = 129;
     match packet {
         IcmpPacket::V4(packet) => (packet.get_icmp_type().0 == ECHO_REPLY_V4).then(|| packet.get_ttl()),
-        // Its hop limit is always zero: the library does not ask the system for it.
+        // The library does not read the hop limit and always gives zero.
         IcmpPacket::V6(packet) => (packet.get_icmpv6_type().0 == ECHO_REPLY_V6).then_some(None),
     }
 }
@@ -160,7 +162,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Echo of loopback, where this box lets us open a socket; else a reason that says what to do.
+    /// Checks the echo of loopback, or the error message where no socket may be opened.
     async fn check_loopback(ip: IpAddr) {
         let icmp = Icmp::open(None);
         match icmp.kind(Family::of(ip)) {
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_questions_to_one_host_at_once() {
+    async fn concurrent_requests_to_one_host() {
         let icmp = Icmp::open(None);
         if let Err(error) = icmp.kind(Family::V4) {
             return eprintln!("skipped: {error}");
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_interface_that_is_not_there_is_named() {
+    async fn an_unknown_interface_is_named() {
         let icmp = Icmp::open(Some("nowhere0"));
         let Err(error) = icmp.kind(Family::V4) else { panic!("there is no such interface") };
         assert!(matches!(error, IcmpError::Iface { .. } | IcmpError::Refused { .. }), "{error}");

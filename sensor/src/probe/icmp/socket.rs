@@ -1,5 +1,6 @@
-//! Raw and ping sockets, many messages a system call. A ping socket (Linux 3.0, IPv6 3.12) needs no privilege but the
-//! user's group in `net.ipv4.ping_group_range`; the kernel chooses its identifier and hands it its own replies only.
+//! Raw and ping sockets, with many messages for each system call. A ping socket (Linux 3.0, IPv6 3.12) needs no
+//! capability, only the user's group in `net.ipv4.ping_group_range`; the kernel chooses its identifier and filters its
+//! replies.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -17,35 +18,35 @@ use crate::probe::icmp::error::IcmpError;
 use crate::probe::icmp::family::Family;
 use crate::system::socket::set_option;
 
-/// How echo is sent.
+/// The kind of socket that sends echo requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketKind {
-    /// Without privilege, by `net.ipv4.ping_group_range`.
+    /// Ping socket: without privilege, allowed by `net.ipv4.ping_group_range`.
     Ping,
-    /// With `CAP_NET_RAW`.
+    /// Raw socket: needs `CAP_NET_RAW`.
     Raw,
 }
 
-/// Messages sent or received by one system call.
+/// Maximum number of messages sent or received by one system call.
 pub(super) const BATCH: usize = 64;
-/// Room for replies that come faster than they are read, in bytes: 16,384 small messages as the kernel counts them.
+/// Size of the send and receive buffers in bytes: 16,384 small messages as the kernel accounts for them.
 const BUFFER: i32 = 16 << 20;
 
 /// One family's socket.
 #[derive(Debug)]
 pub(super) struct EchoSocket {
-    /// Made when it is first waited for: until then the kernel wakes nobody up, which costs it something for each packet.
-    /// Before the socket, because it is to go first.
+    /// Registered at the first wait: wake-ups cost the kernel time for each packet. Declared before the socket, because
+    /// it must be dropped first.
     readiness: OnceLock<AsyncFd<RawFd>>,
     socket: Socket,
     family: Family,
     kind: SocketKind,
     ident: u16,
-    /// Done when the first reply to somebody else's question was heard: from then on the kernel keeps them out.
+    /// Runs at the first reply to another program's request: from then on a kernel filter drops such replies.
     strangers: Once,
 }
 
-/// A reply as it came.
+/// A received echo reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reply<'a> {
     pub from: IpAddr,
@@ -80,7 +81,7 @@ impl EchoSocket {
         let ident = identifier(&socket, family, kind).map_err(fail("bind"))?;
         match has_heads(family, kind) {
             true => set_option(&socket, libc::IPPROTO_IP, libc::IP_HDRINCL, &1_i32).map_err(fail("IP header"))?,
-            false => tell_hop_limit(&socket, family).map_err(fail("hop limit"))?,
+            false => request_hop_limit(&socket, family).map_err(fail("hop limit"))?,
         }
         socket.set_nonblocking(true).map_err(fail("non-blocking"))?;
         Ok(Self { readiness: OnceLock::new(), socket, family, kind, ident, strangers: Once::new() })
@@ -94,13 +95,13 @@ impl EchoSocket {
         &self.socket
     }
 
-    /// Ready when replies are waiting. The readiness is taken: the caller receives until there is nothing. Within a tokio
+    /// Ready when replies are waiting. Clears the readiness, so the caller must receive all of them. Within a tokio
     /// runtime only.
     pub(super) async fn readable(&self) -> io::Result<()> {
         self.readiness()?.readable().await.map(|mut guard| guard.clear_ready())
     }
 
-    /// Ready when the socket has room for questions again. Within a tokio runtime only.
+    /// Ready when the socket can send again. Within a tokio runtime only.
     pub(super) async fn writable(&self) -> io::Result<()> {
         self.readiness()?.writable().await.map(|mut guard| guard.clear_ready())
     }
@@ -116,8 +117,8 @@ impl EchoSocket {
         Ok(self.readiness.get_or_init(|| readiness))
     }
 
-    /// A question to `to` that carries the cookie.
-    pub(super) fn question(&self, to: IpAddr, sequence: u16, cookie: &[u8; COOKIE_LEN]) -> Packet {
+    /// A request to `to` with this cookie.
+    pub(super) fn question(&self, to: IpAddr, sequence: u16, cookie: &[u8; COOKIE_LEN]) -> EchoPacket {
         let mut packet = [0; PACKET_LEN];
         let (head, message) = packet.split_at_mut(IP_HEAD);
         if let IpAddr::V4(to) = to {
@@ -127,8 +128,8 @@ impl EchoSocket {
         packet
     }
 
-    /// Sends the first [`BATCH`] of the questions; answers how many went out. An error speaks of the first one.
-    pub(super) fn send(&self, questions: &[(Packet, SockAddr)]) -> io::Result<usize> {
+    /// Sends up to [`BATCH`] of the requests. Returns how many were sent; an error concerns the first one.
+    pub(super) fn send(&self, questions: &[(EchoPacket, SockAddr)]) -> io::Result<usize> {
         // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
         let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
         let count = questions.len().min(BATCH);
@@ -143,12 +144,14 @@ impl EchoSocket {
             message.msg_hdr.msg_namelen = to.len();
         }
         let fd = self.socket.as_raw_fd();
-        // SAFETY: the first `count` heads point to questions and addresses that outlive the call, which only reads them.
+        // SAFETY: the first `count` headers point to requests and addresses that outlive the call, which only reads
+        // them.
         let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count as _, libc::MSG_DONTWAIT as _) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 
-    /// Receives up to [`BATCH`] messages; answers how many, of which those to our questions go to `sink`.
+    /// Receives up to [`BATCH`] messages and passes the replies to this socket's requests to `sink`. Returns how many
+    /// were received.
     pub(super) fn receive(&self, inbox: &mut Inbox, mut sink: impl FnMut(Reply<'_>)) -> io::Result<usize> {
         let has_heads = has_heads(self.family, self.kind);
         let got = inbox.receive(&self.socket, !has_heads)?;
@@ -163,7 +166,7 @@ impl EchoSocket {
             if ident == self.ident {
                 sink(Reply { from, hop_limit, payload });
             } else {
-                // Where that fails, they go on being passed over here.
+                // If the filter cannot be set, such replies are ignored here.
                 self.strangers.call_once(|| drop(only_ours(&self.socket, self.family, self.kind, self.ident)));
             }
         }
@@ -171,7 +174,7 @@ impl EchoSocket {
     }
 }
 
-/// Where a question goes; `scope` is the interface's index, for a link-local address.
+/// The socket address of a request; `scope` is the interface's index, for a link-local address.
 pub(super) fn destination(ip: IpAddr, scope: Option<u32>) -> SockAddr {
     SockAddr::from(match ip {
         IpAddr::V4(_) => SocketAddr::new(ip, 0),
@@ -183,8 +186,8 @@ pub(super) fn failed(family: Family, call: &'static str, source: io::Error) -> I
     IcmpError::Call { family: family.number(), call, source }
 }
 
-/// As much room as is allowed: beyond the system's limit (net.core.rmem_max) with `CAP_NET_ADMIN` only. More than
-/// some hundred replies at once overflow what a socket has by default.
+/// Raises the buffers as far as allowed; beyond net.core.rmem_max and wmem_max it needs `CAP_NET_ADMIN`. The default
+/// receive buffer overflows after some hundred replies.
 pub(super) fn raise_buffers(socket: &impl AsFd) {
     let pairs = [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)];
     for (force, ask) in pairs {
@@ -194,13 +197,13 @@ pub(super) fn raise_buffers(socket: &impl AsFd) {
     }
 }
 
-/// A raw socket hears every ICMP message of the box (icmp(7), raw(7)); from now on echo replies only.
+/// Sets a filter for echo replies: a raw socket receives all ICMP messages of the machine (icmp(7), raw(7)).
 pub(super) fn only_replies(socket: &impl AsFd, family: Family, kind: SocketKind) -> io::Result<()> {
     const ICMP_FILTER: i32 = 1;
     const ICMPV6_FILTER: i32 = 1;
     match (kind, family) {
         (SocketKind::Ping, _) => Ok(()),
-        // A set bit is a type that is kept out.
+        // A set bit blocks a message type.
         (SocketKind::Raw, Family::V4) => set_option(socket, libc::SOL_RAW, ICMP_FILTER, &!(1_u32 << ECHO_REPLY_V4)),
         (SocketKind::Raw, Family::V6) => {
             let mut kept_out = [u32::MAX; 8];
@@ -210,14 +213,14 @@ pub(super) fn only_replies(socket: &impl AsFd, family: Family, kind: SocketKind)
     }
 }
 
-/// A raw socket hears the replies to everybody's questions; from now on those with our identifier only, so that no
-/// other program's can fill its buffer.
+/// Sets a filter for this socket's identifier: a raw socket receives the replies to all programs' requests, which could
+/// fill its buffer.
 pub(super) fn only_ours(socket: &impl AsFd, family: Family, kind: SocketKind, ident: u16) -> io::Result<()> {
     if kind == SocketKind::Ping {
         return Ok(());
     }
     let step = |code: u32, jt, jf, k| SockFilter::new(code as u16, jt, jf, k);
-    // The filter of IPv4 sees the IP header first; X becomes its length. That of IPv6 starts at the message.
+    // The IPv4 filter starts at the IP header, whose length it loads into X. The IPv6 filter starts at the message.
     let to_message = match family {
         Family::V4 => step(libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH, 0, 0, 0),
         Family::V6 => step(libc::BPF_LDX | libc::BPF_W | libc::BPF_IMM, 0, 0, 0),
@@ -232,15 +235,15 @@ pub(super) fn only_ours(socket: &impl AsFd, family: Family, kind: SocketKind, id
     SockRef::from(socket).attach_filter(&program)
 }
 
-/// IP_RECVTTL (ip(7)), IPV6_RECVHOPLIMIT (RFC 3542, section 6.3).
-fn tell_hop_limit(socket: &Socket, family: Family) -> io::Result<()> {
+/// Requests the hop limit as a control message: IP_RECVTTL (ip(7)), IPV6_RECVHOPLIMIT (RFC 3542, section 6.3).
+fn request_hop_limit(socket: &Socket, family: Family) -> io::Result<()> {
     match family {
         Family::V4 => set_option(socket, libc::IPPROTO_IP, libc::IP_RECVTTL, &1_i32),
         Family::V6 => set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, &1_i32),
     }
 }
 
-/// A ping socket's identifier is the port that the kernel gives it; a raw one's is ours to choose.
+/// The identifier: of a ping socket the port that the kernel assigned, of a raw socket a random number.
 fn identifier(socket: &Socket, family: Family, kind: SocketKind) -> io::Result<u16> {
     if kind == SocketKind::Raw {
         let [high, low, ..] = RandomState::new().hash_one("identifier").to_be_bytes();
@@ -260,30 +263,29 @@ const ECHO_REQUEST_V4: u8 = 8;
 const ECHO_REQUEST_V6: u8 = 128;
 const ECHO_REPLY_V6: u8 = 129;
 
-/// Type, code, checksum, identifier, sequence number.
+/// Length of an echo header in bytes: type, code, checksum, identifier, sequence number.
 const HEAD: usize = 8;
-/// A question's length in bytes.
+/// Length of a request in bytes.
 const QUESTION_LEN: usize = HEAD + COOKIE_LEN;
-/// An IPv4 header without options.
+/// Length of an IPv4 header without options, in bytes.
 const IP_HEAD: usize = 20;
-/// Both.
+/// Length of a request with its IPv4 header, in bytes.
 const PACKET_LEN: usize = IP_HEAD + QUESTION_LEN;
 
-/// A question, and before it the IPv4 header of a socket that has its own.
-pub(super) type Packet = [u8; PACKET_LEN];
+/// A request, preceded by the IPv4 header for sockets that send it themselves.
+pub(super) type EchoPacket = [u8; PACKET_LEN];
 
-/// A raw IPv4 socket is given whole packets (raw(7), `IP_HDRINCL`): the kernel then neither gathers a packet from parts nor
-/// looks for an identification that no fragment needs, a twentieth of what sending one costs. It hands out whole ones too:
-/// nothing about a reply needs to be told beside it.
+/// Whether packets include the IP header. A raw IPv4 socket sends them with it (raw(7), `IP_HDRINCL`), which saves the
+/// kernel about 5 % of the cost. Received packets include it too, so no control messages are needed.
 fn has_heads(family: Family, kind: SocketKind) -> bool {
     (family, kind) == (Family::V4, SocketKind::Raw)
 }
 
-/// What the kernel does not fill in itself: its length, the sender's address and the checksum it does.
+/// The IPv4 header. The kernel fills in total length, source address and checksum.
 fn ip_head(to: Ipv4Addr) -> [u8; IP_HEAD] {
     const VERSION_AND_LENGTH: u8 = 0x45;
     const DONT_FRAGMENT: u8 = 0x40;
-    /// RFC 1700's default, and Linux's.
+    /// The default of RFC 1700 and of Linux.
     const TTL: u8 = 64;
     let [a, b, c, d] = to.octets();
     let icmp = libc::IPPROTO_ICMP as u8;
@@ -307,14 +309,14 @@ fn question(family: Family, ident: u16, sequence: u16, cookie: &[u8; COOKIE_LEN]
     question
 }
 
-/// RFC 1071, over an even number of bytes.
+/// The Internet checksum (RFC 1071) over an even number of bytes.
 fn checksum(bytes: &[u8]) -> u16 {
     let sum: u32 = bytes.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     !((folded + (folded >> 16)) as u16)
 }
 
-/// A packet's sender, its time to live and what follows the IPv4 header (RFC 791, section 3.1).
+/// Source address, time to live and payload of an IPv4 packet (RFC 791, section 3.1).
 fn split_head(packet: &[u8]) -> Option<(IpAddr, Option<u8>, &[u8])> {
     let (head, _) = packet.split_first_chunk::<IP_HEAD>()?;
     let message = packet.get(usize::from(head[0] & 0xf) * 4..)?;
@@ -339,7 +341,7 @@ fn source(family: Family, name: &[u8; NAME]) -> IpAddr {
     }
 }
 
-/// The hop limit, the only thing that was asked to be told beside a message: length, level, type, a C `int`.
+/// The hop limit, the only control message that was requested: length, level, type, a C `int`.
 fn hop_limit(control: &[u8]) -> Option<u8> {
     const HEAD: usize = mem::size_of::<libc::cmsghdr>();
     let kind: [u8; 8] = control.get(HEAD - 8..HEAD)?.try_into().ok()?;
@@ -351,9 +353,9 @@ fn hop_limit(control: &[u8]) -> Option<u8> {
     }
 }
 
-/// A longest IPv4 header and our question; what follows is not looked at.
+/// Bytes received of a message: the longest IPv4 header and a request.
 const SNAP: usize = 60 + QUESTION_LEN;
-/// Room for one `int` with its head.
+/// Space in bytes for a control message with one `int`.
 const CONTROL: usize = 32;
 /// Size of a `sockaddr_in6`, the larger of the two.
 const NAME: usize = mem::size_of::<libc::sockaddr_in6>();
@@ -382,8 +384,8 @@ impl Inbox {
         unsafe { Box::<Self>::new_zeroed().assume_init() }
     }
 
-    /// Takes what is there, with the senders' addresses and the hop limits if that is wanted.
-    fn receive(&mut self, socket: &Socket, tell: bool) -> io::Result<usize> {
+    /// Receives waiting messages, with senders' addresses and hop limits if `with_names` is set.
+    fn receive(&mut self, socket: &Socket, with_names: bool) -> io::Result<usize> {
         // SAFETY: a `mmsghdr` and an `iovec` are integers and pointers, for which zeros are a value.
         let (mut messages, mut parts): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { mem::zeroed() };
         for slot in 0..BATCH {
@@ -392,7 +394,7 @@ impl Inbox {
             let head = &mut messages[slot].msg_hdr;
             head.msg_iov = &raw mut parts[slot];
             head.msg_iovlen = 1;
-            if tell {
+            if with_names {
                 head.msg_name = self.names[slot].as_mut_ptr().cast();
                 head.msg_namelen = NAME as libc::socklen_t;
                 head.msg_control = self.controls[slot].0.as_mut_ptr().cast();
@@ -400,7 +402,7 @@ impl Inbox {
             }
         }
         let (fd, flags) = (socket.as_raw_fd(), libc::MSG_DONTWAIT);
-        // SAFETY: the heads point to buffers of the lengths they state, all of which outlive the call.
+        // SAFETY: the headers point to buffers of the stated lengths, all of which outlive the call.
         let got = unsafe { libc::recvmmsg(fd, messages.as_mut_ptr(), BATCH as _, flags as _, std::ptr::null_mut()) };
         let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
         for (slot, message) in messages[..got].iter().enumerate() {
@@ -423,7 +425,7 @@ mod tests {
 
     const COOKIE: [u8; COOKIE_LEN] = [7; COOKIE_LEN];
 
-    /// The question as its target sends it back.
+    /// The reply to a request.
     fn echoed(family: Family) -> Vec<u8> {
         let mut message = question(family, 0x1234, 1, &COOKIE).to_vec();
         message[0] = match family {
@@ -434,21 +436,21 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_of_a_question_is_right() {
-        // Over a right checksum the sum is zero (RFC 1071, section 1).
+    fn the_checksum_of_a_request_is_right() {
+        // The sum over data with a correct checksum is zero (RFC 1071, section 1).
         assert_eq!(checksum(&question(Family::V4, 0xffff, 0xffff, &[0xff; COOKIE_LEN])), 0);
         assert_eq!(checksum(&question(Family::V4, 1, 2, &COOKIE)), 0);
     }
 
     #[test]
-    fn a_reply_carries_what_was_asked() {
+    fn a_reply_has_identifier_and_payload_of_the_request() {
         for family in [Family::V4, Family::V6] {
             assert_eq!(answer(family, &echoed(family)), Some((0x1234, &COOKIE[..])));
         }
     }
 
     #[test]
-    fn an_ip_header_of_any_length_tells_the_sender_and_the_time_to_live() {
+    fn ip_headers_of_any_length_are_read() {
         let from = Ipv4Addr::new(192, 0, 2, 7);
         for len in [20, 24, 60] {
             let mut packet = vec![0; len];
@@ -462,12 +464,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply() {
+    fn other_messages_are_no_replies() {
         for (family, message) in [(Family::V4, &[][..]), (Family::V6, &echoed(Family::V6)[..7])] {
             assert_eq!(answer(family, message), None);
         }
         assert_eq!(split_head(&[0x4f; 30]), None);
-        // Our own question on loopback, and "destination unreachable".
+        // The request itself on loopback, and "destination unreachable".
         assert_eq!(answer(Family::V4, &question(Family::V4, 1, 1, &COOKIE)), None);
         assert_eq!(answer(Family::V4, &[3, 1, 0, 0, 0, 0, 0, 0]), None);
         assert_eq!(answer(Family::V6, &[1, 0, 0, 0, 0, 0, 0, 0]), None);

@@ -1,17 +1,17 @@
-//! Many hosts, without a table: the question's cookie says of a reply to whom and when it was asked. The pace is the
-//! caller's.
+//! Echo requests to many hosts, without state for each: the cookie in a reply proves target and time of the request.
+//! The caller controls the rate.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::probe::cookie::{Cookies, Doubts, Verdict};
+use crate::probe::cookie::{Cookies, RejectedReplies, ReplyVerdict};
 use crate::probe::icmp::Echo;
 use crate::probe::icmp::error::IcmpError;
 use crate::probe::icmp::family::Family;
-use crate::probe::icmp::socket::{BATCH, EchoSocket, Inbox, Packet, SocketKind, destination};
+use crate::probe::icmp::socket::{BATCH, EchoPacket, EchoSocket, Inbox, SocketKind, destination};
 
-/// Asks many hosts of one family.
+/// Sends echo requests to many hosts of one family.
 #[derive(Debug)]
 pub struct EchoSweep {
     pub(super) socket: EchoSocket,
@@ -19,24 +19,24 @@ pub struct EchoSweep {
     pub(super) cookies: Cookies,
     sequence: u16,
     unsendable_total: u64,
-    /// The last drain stopped at its limit.
+    /// Whether the last drain stopped at its limit.
     has_more: bool,
 }
 
-/// Who answered.
+/// A host that answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EchoReply {
-    /// Who.
+    /// The host's address.
     pub ip: IpAddr,
-    /// What came back.
+    /// Its reply.
     pub echo: Echo,
 }
 
-/// Messages taken by one drain, so that a flood of them cannot hold the caller.
+/// Maximum number of messages in one drain, so that a flood of replies does not block the caller.
 const DRAIN_MAX: usize = 64 * BATCH;
 
 impl EchoSweep {
-    /// Opens a socket, on one interface or on all. An answer that takes longer than `patience` counts as late.
+    /// Opens a socket, on one interface or on all. A reply that takes longer than `patience` counts as late.
     pub fn open(family: Family, iface: Option<&str>, patience: Duration) -> Result<Self, IcmpError> {
         Ok(Self {
             socket: EchoSocket::open(family, iface)?,
@@ -48,14 +48,14 @@ impl EchoSweep {
         })
     }
 
-    /// Which kind of socket speaks.
+    /// The kind of the socket.
     pub fn kind(&self) -> SocketKind {
         self.socket.kind()
     }
 
-    /// Asks the targets, in their order; answers how many are done with, which is fewer than all when the system has
-    /// no room: then [`EchoSweep::writable`] is to be waited for. A target that the system refuses to send to (no
-    /// route, a firewall's rule, the other family) is done with, and counted.
+    /// Sends requests to the targets in order. Returns how many are done, which is fewer than all when the send buffer
+    /// is full: then wait for [`EchoSweep::writable`]. A target that the system cannot send to (no route, a firewall
+    /// rule, the other family) is done too, and counted.
     pub fn send(&mut self, targets: &[IpAddr]) -> io::Result<usize> {
         let mut done = 0;
         for batch in targets.chunks(BATCH) {
@@ -81,32 +81,32 @@ impl EchoSweep {
         Ok(done)
     }
 
-    /// Waits until replies are there; [`EchoSweep::drain`] takes them. Within a tokio runtime only.
+    /// Waits until replies can be received by [`EchoSweep::drain`]. Within a tokio runtime only.
     pub async fn readable(&self) -> io::Result<()> {
         if self.has_more { Ok(()) } else { self.socket.readable().await }
     }
 
-    /// Waits until there is room for questions again. Within a tokio runtime only.
+    /// Waits until requests can be sent again. Within a tokio runtime only.
     pub async fn writable(&self) -> io::Result<()> {
         self.socket.writable().await
     }
 
-    /// Takes the replies that are there. Late ones are handed out too, with their time: they prove as much.
+    /// Receives waiting replies. Late ones are included: they prove just as well that the host is alive.
     pub fn drain(&mut self, out: &mut Vec<EchoReply>) -> io::Result<()> {
         self.drain_of(None, out)
     }
 
-    /// Replies that were late, came again or were forged, since the start.
-    pub fn doubts(&self) -> Doubts {
-        self.cookies.doubts()
+    /// Replies that were duplicate, forged or late, since the start.
+    pub fn rejected(&self) -> RejectedReplies {
+        self.cookies.rejected()
     }
 
-    /// Targets that the system refused to send to, since the start.
+    /// Number of targets that the system could not send to, since the start.
     pub fn unsendable_total(&self) -> u64 {
         self.unsendable_total
     }
 
-    /// The replies to questions that went to their senders, or to a group.
+    /// Receives replies to requests that were sent to the replying host, or to the multicast address `group`.
     pub(super) fn drain_of(&mut self, group: Option<Ipv6Addr>, out: &mut Vec<EchoReply>) -> io::Result<()> {
         let mut taken = 0;
         self.has_more = false;
@@ -115,7 +115,7 @@ impl EchoSweep {
             let cookies = &mut self.cookies;
             let received = self.socket.receive(&mut self.inbox, |reply| {
                 let target = group.map_or(reply.from, IpAddr::V6);
-                if let Verdict::Answer { rtt } | Verdict::Late { rtt } =
+                if let ReplyVerdict::Answer { rtt } | ReplyVerdict::Late { rtt } =
                     cookies.judge(target, reply.from, reply.payload, now)
                 {
                     out.push(EchoReply { ip: reply.from, echo: Echo { rtt, hop_limit: reply.hop_limit } });
@@ -137,7 +137,7 @@ impl EchoSweep {
         }
     }
 
-    fn question(&mut self, ip: IpAddr, now: Duration) -> (Packet, socket2::SockAddr) {
+    fn question(&mut self, ip: IpAddr, now: Duration) -> (EchoPacket, socket2::SockAddr) {
         self.sequence = self.sequence.wrapping_add(1);
         (self.socket.question(ip, self.sequence, &self.cookies.seal(ip, now)), destination(ip, None))
     }
@@ -151,7 +151,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(1);
 
-    /// Sweeps the targets; `None` where this box lets us open no socket.
+    /// Sweeps the targets; `None` where no socket may be opened.
     async fn sweep(family: Family, targets: &[IpAddr]) -> Option<(EchoSweep, Vec<EchoReply>)> {
         let mut sweep = match EchoSweep::open(family, None, PATIENCE) {
             Ok(sweep) => sweep,
@@ -177,21 +177,21 @@ mod tests {
         let Some((sweep, replies)) = sweep(Family::V4, &targets).await else { return };
         assert_eq!(replies.iter().map(|reply| reply.ip).collect::<Vec<_>>(), targets);
         assert!(replies.iter().all(|reply| reply.echo.rtt < PATIENCE && reply.echo.hop_limit.is_some()));
-        assert_eq!((sweep.doubts(), sweep.unsendable_total()), (Doubts::default(), 0));
+        assert_eq!((sweep.rejected(), sweep.unsendable_total()), (RejectedReplies::default(), 0));
     }
 
     #[tokio::test]
     async fn loopback_answers_over_ipv6() {
         let Some((sweep, replies)) = sweep(Family::V6, &[Ipv6Addr::LOCALHOST.into()]).await else { return };
-        // A box without IPv6 cannot send, and says so.
+        // A machine without IPv6 cannot send and counts that.
         assert_eq!(replies.len() as u64 + sweep.unsendable_total(), 1);
     }
 
-    /// A target of the other family is counted and does not hold up those after it.
+    /// A target of the other family is counted and does not block those after it.
     #[tokio::test]
-    async fn what_cannot_be_asked_is_passed_over() {
+    async fn unsendable_targets_are_skipped() {
         let Ok(mut sweep) = EchoSweep::open(Family::V4, None, PATIENCE) else {
-            return eprintln!("skipped: this box lets us open no ICMP socket");
+            return eprintln!("skipped: no ICMP socket may be opened here");
         };
         let targets = [Ipv6Addr::LOCALHOST.into(), IpAddr::from([127, 0, 0, 1])];
         assert_eq!(sweep.send(&targets).expect("room"), 2);

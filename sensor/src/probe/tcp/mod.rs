@@ -1,7 +1,7 @@
-//! TCP connect: a full connection, a short tolerant look at what it greets with, and a clean close. Never a half-open
-//! connection, never a reset where it can be avoided: old controllers hang on either.
+//! TCP connect: a full connection, the service's banner, and a clean close. Half-open connections and resets are
+//! avoided, because old controllers hang on them.
 
-/// How many connections may be open at once.
+/// Limit on the number of open connections.
 pub mod permits;
 
 use std::io;
@@ -18,20 +18,20 @@ use crate::probe::banner;
 use sensor_core::inventory::sighting::answer::PortState;
 use sensor_core::types::Text;
 
-/// What came of connecting to a port.
+/// Result of connecting to a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortAnswer {
-    /// Whether it is open.
+    /// Whether the port is open.
     pub state: PortState,
-    /// What it greeted with.
+    /// The service's banner.
     pub banner: Option<Text>,
-    /// Time until the connection stood or was refused; of a silent port, how long was waited.
+    /// Time until the connection was established or refused; for a silent port, the time waited.
     pub rtt: Duration,
 }
 
-/// Which service is asked: an address, a port, and for a link-local address the interface's index.
+/// The service to connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct TcpTarget {
     /// The host.
     pub ip: IpAddr,
     /// The port.
@@ -40,18 +40,18 @@ pub struct Target {
     pub scope: Option<u32>,
 }
 
-/// Ports whose owners act on whatever they are sent: printers print it (LPD, IPP, JetDirect). They are connected to
-/// only when they were named, and nothing is ever sent to them.
+/// Ports of printers, which print whatever they receive (LPD, IPP, JetDirect). They are connected to only when they are
+/// configured explicitly, and nothing is ever sent to them.
 pub const fn is_printer(port: u16) -> bool {
     matches!(port, 515 | 631 | 9100..=9107)
 }
 
-/// How long a service may take to greet once the connection stands.
+/// How long to wait for a greeting on an established connection.
 pub const GREETING: Duration = Duration::from_millis(700);
 
-/// Connects, looks at what the service greets with, and closes. An error says that this box could not ask (no
-/// descriptor or port free, a local firewall's rule, no such family), which tells nothing of the host.
-pub async fn connect(target: Target, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
+/// Connects, reads the banner and closes. An error is local (no free descriptor or port, a firewall rule, no such
+/// family) and says nothing about the host.
+pub async fn connect(target: TcpTarget, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
     let _permit = permits.take().await;
     let (mut answer, stream) = open(target, patience, permits).await?;
     if let Some(stream) = stream {
@@ -63,8 +63,8 @@ pub async fn connect(target: Target, patience: Duration, permits: &Permits) -> i
     Ok(answer)
 }
 
-/// Connects and closes: whether the port is open, and nothing more. Errors as of [`connect`].
-pub async fn knock(target: Target, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
+/// Like [`connect`], but only checks whether the port is open.
+pub async fn check_port(target: TcpTarget, patience: Duration, permits: &Permits) -> io::Result<PortAnswer> {
     let _permit = permits.take().await;
     let (answer, stream) = open(target, patience, permits).await?;
     if let Some(stream) = stream {
@@ -73,15 +73,15 @@ pub async fn knock(target: Target, patience: Duration, permits: &Permits) -> io:
     Ok(answer)
 }
 
-/// Waits for a thing that this box is short of: at first so long, then twice as long each time, up to `SHORT_MAX`.
-const SHORT_MIN: Duration = Duration::from_millis(5);
-const SHORT_MAX: Duration = Duration::from_millis(320);
-/// How long a shortage is borne before the question is given up.
-const SHORTAGE: Duration = Duration::from_secs(5);
+/// Pause before the first retry when this machine is short of a resource; it doubles each time, up to `RETRY_MAX`.
+const RETRY_MIN: Duration = Duration::from_millis(5);
+const RETRY_MAX: Duration = Duration::from_millis(320);
+/// How long to retry during a shortage before giving up.
+const SHORTAGE_MAX: Duration = Duration::from_secs(5);
 
-async fn open(target: Target, patience: Duration, permits: &Permits) -> io::Result<(PortAnswer, Option<TcpStream>)> {
-    let give_up = Instant::now() + SHORTAGE;
-    let mut pause = SHORT_MIN;
+async fn open(target: TcpTarget, patience: Duration, permits: &Permits) -> io::Result<(PortAnswer, Option<TcpStream>)> {
+    let give_up = Instant::now() + SHORTAGE_MAX;
+    let mut pause = RETRY_MIN;
     loop {
         let begin = Instant::now();
         let result = match socket(target.ip) {
@@ -91,7 +91,7 @@ async fn open(target: Target, patience: Duration, permits: &Permits) -> io::Resu
         let rtt = begin.elapsed();
         let answer = |state| PortAnswer { state, banner: None, rtt };
         let error = match result {
-            // The port of ours that was chosen was the very port that was asked, and met itself (RFC 793, 3.4).
+            // The chosen local port is the target port, so the socket connected to itself (RFC 793, section 3.4).
             Ok(Ok(stream)) if is_self(&stream, target) => return Ok((answer(PortState::Closed), None)),
             Ok(Ok(stream)) => return Ok((answer(PortState::Open), Some(stream))),
             Err(_) => return Ok((answer(PortState::Silent), None)),
@@ -99,7 +99,7 @@ async fn open(target: Target, patience: Duration, permits: &Permits) -> io::Resu
         };
         match error.raw_os_error().unwrap_or_default() {
             libc::ECONNREFUSED => return Ok((answer(PortState::Closed), None)),
-            // It stood, and was reset before anything was said.
+            // The connection was established and reset at once.
             libc::ECONNRESET | libc::EPIPE => return Ok((answer(PortState::Open), None)),
             libc::ETIMEDOUT | libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN => {
                 return Ok((answer(PortState::Silent), None));
@@ -111,7 +111,7 @@ async fn open(target: Target, patience: Duration, permits: &Permits) -> io::Resu
                     return Err(error);
                 }
                 sleep(pause).await;
-                pause = (pause * 2).min(SHORT_MAX);
+                pause = (pause * 2).min(RETRY_MAX);
             }
             _ => return Err(error),
         }
@@ -123,35 +123,35 @@ fn socket(ip: IpAddr) -> io::Result<TcpSocket> {
         IpAddr::V4(_) => TcpSocket::new_v4(),
         IpAddr::V6(_) => TcpSocket::new_v6(),
     }?;
-    // A silent host gets two SYNs at most, and within the first second one (tcp(7)).
+    // A silent host gets at most two SYNs, the second after one second (tcp(7)).
     set_option(&socket, libc::IPPROTO_TCP, libc::TCP_SYNCNT, &1_i32)?;
     Ok(socket)
 }
 
-fn address(target: Target) -> SocketAddr {
+fn address(target: TcpTarget) -> SocketAddr {
     match target.ip {
         IpAddr::V4(_) => SocketAddr::new(target.ip, target.port),
         IpAddr::V6(ip) => SocketAddrV6::new(ip, target.port, 0, target.scope.unwrap_or(0)).into(),
     }
 }
 
-fn is_self(stream: &TcpStream, target: Target) -> bool {
+fn is_self(stream: &TcpStream, target: TcpTarget) -> bool {
     stream.local_addr().is_ok_and(|own| (own.ip(), own.port()) == (target.ip, target.port))
 }
 
-/// How long the other side may take to close too.
-const FAREWELL: Duration = Duration::from_millis(300);
-/// What is taken from a service that goes on talking, in bytes; past it a reset cannot be avoided.
-const FAREWELL_MAX: usize = 256 << 10;
+/// How long to wait for the peer to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(300);
+/// Maximum number of bytes read from a service that keeps sending; after them the close causes a reset.
+const DRAIN_MAX: usize = 256 << 10;
 
-/// Says goodbye and takes what is still under way: unread data would turn the close into a reset (RFC 2525, 2.17).
+/// Shuts the connection down and reads pending data: unread data would turn the close into a reset (RFC 2525, 2.17).
 async fn close(stream: TcpStream) {
     if socket2::SockRef::from(&stream).shutdown(std::net::Shutdown::Write).is_err() {
         return;
     }
-    let deadline = Instant::now() + FAREWELL;
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
     let mut taken = 0;
-    while taken < FAREWELL_MAX {
+    while taken < DRAIN_MAX {
         match discard(&stream) {
             Ok(0) => return,
             Ok(len) => taken += len,
@@ -164,7 +164,7 @@ async fn close(stream: TcpStream) {
     }
 }
 
-/// Takes what is there. The room for it is nobody's while a connection waits: thousands may.
+/// Reads and discards available data. The buffer is not kept while a connection waits, because thousands may.
 fn discard(stream: &TcpStream) -> io::Result<usize> {
     stream.try_read(&mut [0; 4096])
 }

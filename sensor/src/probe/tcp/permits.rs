@@ -1,16 +1,16 @@
-//! How many connections may be open at once: as many as are wanted, within the limit on descriptors.
+//! Limit on the number of open connections, within the limit on file descriptors.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Descriptors that are left to the rest of the process.
+/// Descriptors reserved for the rest of the process.
 const RESERVED: u64 = 64;
-/// Connections that are tried even under a very low limit; what then goes wrong is waited for.
+/// Minimum number of permits, even under a very low limit; connections then wait and retry.
 const PERMITS_MIN: usize = 8;
 
-/// Permission to open one connection each.
+/// Permits to open one connection each.
 #[derive(Debug)]
 pub struct Permits {
     semaphore: Semaphore,
@@ -19,8 +19,8 @@ pub struct Permits {
 }
 
 impl Permits {
-    /// For `wanted` connections at once, or fewer if the limit on descriptors (`RLIMIT_NOFILE`), which is raised as
-    /// far as that needs and the system allows, has no room for them; at least 8.
+    /// Permits for `wanted` connections, or for fewer if the limit on descriptors (`RLIMIT_NOFILE`) is too low, but for
+    /// at least 8. The limit is raised as far as needed and allowed.
     pub fn new(wanted: usize) -> Self {
         let needed = (wanted as u64).saturating_add(RESERVED);
         Self::within(wanted, raise_limit(needed).saturating_sub(RESERVED))
@@ -32,24 +32,24 @@ impl Permits {
         Self { semaphore: Semaphore::new(size), size, shortage_total: AtomicU64::new(0) }
     }
 
-    /// So many, whatever the limit is.
+    /// Permits for `size` connections, whatever the limit.
     #[cfg(test)]
     pub(super) fn for_test(size: usize) -> Self {
         Self::within(size, u64::MAX)
     }
 
-    /// How many there are.
+    /// Number of permits.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// How often a connection had to wait because this box was short of descriptors, ports or memory.
+    /// How often a connection had to wait because this machine was short of descriptors, ports or memory.
     pub fn shortage_total(&self) -> u64 {
         self.shortage_total.load(Ordering::Relaxed)
     }
 
     pub(super) async fn take(&self) -> Option<SemaphorePermit<'_>> {
-        // It is never closed, and without a permit nothing worse happens than a wait.
+        // The semaphore is never closed; a connection without a permit would only risk a retry.
         self.semaphore.acquire().await.ok()
     }
 
@@ -58,10 +58,10 @@ impl Permits {
     }
 }
 
-/// Raises the soft limit on descriptors to what is needed, within the hard one; answers what it is then.
+/// Raises the soft limit on descriptors to `needed`, within the hard limit. Returns the new limit.
 fn raise_limit(needed: u64) -> u64 {
     let limit = getrlimit(Resource::Nofile);
-    // No limit is told as none.
+    // `None` means unlimited.
     let current = limit.current.unwrap_or(u64::MAX);
     if current >= needed {
         return current;
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_granted_fits_the_limit() {
+    fn permits_fit_the_limit() {
         let permits = Permits::new(100);
         assert!(permits.size() as u64 + RESERVED <= raise_limit(0) || permits.size() == PERMITS_MIN);
     }

@@ -164,7 +164,7 @@ impl Correlator {
 
     /// The sender's host, if the sender is a neighbour: its frame was not forwarded and its address is not foreign, or it is
     /// known to hold the address.
-    fn neighbour(&mut self, s: &Sighting, is_near: bool, source: Source) -> Option<HostId> {
+    pub(super) fn neighbour(&mut self, s: &Sighting, is_near: bool, source: Source) -> Option<HostId> {
         if !s.mac.is_station() {
             return None;
         }
@@ -183,7 +183,14 @@ impl Correlator {
     }
 
     /// Takes in a name that a host gives itself. An alias, and a name that a probe learned as well, is not reported.
-    fn learn_own_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
+    pub(super) fn learn_own_name(
+        &mut self,
+        s: &Sighting,
+        id: HostId,
+        name: String,
+        source: Source,
+        events: &mut Vec<Event>,
+    ) {
         let front = |names: &[Name]| names.iter().find(|known| known.source == source).cloned();
         let before = self.memory.host(id).and_then(|host| front(&host.names));
         let is_alias = before.is_some_and(|before| s.at.since(before.last_seen) < ALIASES);

@@ -1,5 +1,5 @@
 //! What is said of a kind of event wherever kinds are explained: the manual, the journal's catalog, the record. Each
-//! kind has a file of its own beside this one with a value of [`Texts`] in it; `event/mod.rs` lists them.
+//! kind has a file of its own beside this one with a value of `Texts` in it; `event/mod.rs` lists them.
 
 use crate::inventory::event::sentence::Facts;
 

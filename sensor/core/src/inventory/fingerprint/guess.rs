@@ -23,7 +23,7 @@ pub struct Guess {
 pub struct Conclusion {
     /// The name of the system or kind.
     pub name: String,
-    /// How sure, percent, at least [`THRESHOLD`] and at most [`CONFIDENCE_MAX`].
+    /// Confidence in percent, from 50 to 95.
     pub confidence: u8,
     /// The clues that it rests on, the surest first: sort and text of each, escaped.
     pub evidence: Vec<String>,

@@ -9,7 +9,7 @@
 //!    names a severity decides.
 //! 3. *Muted*: by the first of the owner's rules that applies and mutes, else by the first mute in force. A muted event
 //!    is kept and marked, and not reported.
-//! 4. *Folded*: a repeat with the same [`fold_key`] within `EventPolicy::fold` of the last one, and within a day of the
+//! 4. *Folded*: a repeat with the same `fold_key` within `EventPolicy::fold` of the last one, and within a day of the
 //!    first, is counted and not reported, unless it is more severe than what was reported, or what it repeats was muted
 //!    and it is not.
 //!
@@ -63,7 +63,7 @@ pub enum Verdict {
     Kept {
         /// Why it is not reported, where it is not.
         muted: Option<Muted>,
-        /// Its [`fold_key`], by which repeats of it are recognised; absent where each repeat is an event of its own.
+        /// Its `fold_key`, by which repeats of it are recognised; absent where each repeat is an event of its own.
         cause: Option<String>,
     },
 }

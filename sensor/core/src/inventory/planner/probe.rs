@@ -185,7 +185,7 @@ techniques! {
 }
 
 /// What a description of a host asks, in order.
-pub(super) const DESCRIPTION: [Technique; count(&DESCRIBE_RANKS)] = ordered(&DESCRIBE_RANKS);
+pub const DESCRIPTION: [Technique; count(&DESCRIBE_RANKS)] = ordered(&DESCRIBE_RANKS);
 /// What shows whether an address is in use, in the order of trying.
 pub(super) const PRESENCE: [Technique; count(&PRESENCE_RANKS)] = ordered(&PRESENCE_RANKS);
 

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::iface::proc::neighbours;
-use crate::capture::options::{Port, Role};
+use crate::capture::options::{Port, PortRole};
 use crate::commands::scan::targets::{self, ScanTarget, is_swept};
 use crate::config::probing::Probing;
 use crate::config::scan::Scan;
@@ -23,7 +23,7 @@ use sensor_core::inventory::model::rows::Rows;
 use sensor_core::inventory::planner::address::SegmentAddress;
 use sensor_core::inventory::planner::permit::Permit;
 use sensor_core::inventory::planner::policy::{Network, Policy};
-use sensor_core::inventory::planner::probe::{Probe, Question, Technique};
+use sensor_core::inventory::planner::probe::{DESCRIPTION, Probe, Question, Technique};
 use sensor_core::inventory::planner::sweep::Sweep;
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::types::{Segment, Timestamp};
@@ -59,7 +59,7 @@ impl ScanPlan {
             Some(iface) => vec![iface],
             None => targets::interfaces(config, here)?,
         };
-        let ports: Vec<Port> = ifaces.into_iter().map(|iface| Port { iface, role: Role::Host }).collect();
+        let ports: Vec<Port> = ifaces.into_iter().map(|iface| Port { iface, role: PortRole::Host }).collect();
         // Naming an address names the interface that leads to it.
         if !config.targets.is_empty() {
             named.extend(ports.iter().map(|port| port.iface));
@@ -173,21 +173,16 @@ impl ScanPlan {
         if has(Technique::Ndp) && ip.is_ipv6() && network.attached {
             add(Question::Ndp { to: None });
         }
-        // Where echo is the only technique, the host was found by it.
-        if has(Technique::Icmp) && self.techniques.len() > 1 {
-            add(Question::Echo);
-        }
-        if has(Technique::Ptr) {
-            add(Question::Ptr);
-        }
-        if has(Technique::Mdns) && network.attached {
-            add(Question::Mdns);
-        }
-        if has(Technique::Nbns) && ip.is_ipv4() {
-            add(Question::Nbns);
-        }
-        if has(Technique::Snmp) {
-            add(Question::Snmp);
+        for technique in DESCRIPTION.into_iter().filter(|technique| has(*technique) && technique.info().family.has(ip))
+        {
+            let is_asked = match technique {
+                // Where echo is the only technique, the host was found by it.
+                Technique::Icmp => self.techniques.len() > 1,
+                Technique::Mdns => network.attached,
+                _ => true,
+            };
+            // TCP, which asks ports, has no question here.
+            technique.question(None).filter(|_| is_asked).into_iter().for_each(&mut add);
         }
         // One question for each port, so that a silent port does not delay the others.
         if has(Technique::Tcp) && self.wants_banners {

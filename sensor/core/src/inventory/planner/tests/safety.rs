@@ -11,7 +11,7 @@ fn no_probe_breaks_a_rule() {
     let mut questions = BTreeMap::new();
     let mut quiet = 0;
     for seed in 1..=WORLDS {
-        let mut world = World::new(seed);
+        let mut world = SimulatedNetwork::new(seed);
         world.run(1500);
         quiet += u64::from(world.sent.is_empty());
         for (_, probe) in &world.sent {
@@ -113,7 +113,7 @@ fn random_policy(chance: &mut Chance) -> Policy {
     }
 }
 
-struct World {
+struct SimulatedNetwork {
     seed: u64,
     chance: Chance,
     policy: Policy,
@@ -132,7 +132,7 @@ struct World {
     never: BTreeMap<(Segment, IpAddr), Timestamp>,
 }
 
-impl World {
+impl SimulatedNetwork {
     fn new(seed: u64) -> Self {
         let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let policy = random_policy(&mut chance);
