@@ -230,17 +230,18 @@ fn id(value: &[u8], of_mac: u8, of_network: u8) -> Result<Id, WireError> {
     if bytes.is_empty() || bytes.len() > 255 {
         return Err(WireError::BadValue);
     }
-    let as_mac = || bytes.try_into().ok().filter(|_| subtype == of_mac).map(|mac| Value::Mac(Mac(mac)));
+    // What a TLV has behind its fields is ignored (the rules for all TLVs); a MAC has six octets.
+    let as_mac = || bytes.first_chunk().filter(|_| subtype == of_mac).map(|mac| Value::Mac(Mac(*mac)));
     let as_ip = || network_address(bytes).filter(|_| subtype == of_network).map(Value::Ip);
     Ok(Id { subtype, value: as_mac().or_else(as_ip).unwrap_or_else(|| Value::Text(Text::new(bytes))) })
 }
 
-/// An address family number and an address; `None` for families that are not IP's.
+/// An address family number and an address, and whatever stands behind it; `None` for families that are not IP's.
 fn network_address(bytes: &[u8]) -> Option<IpAddr> {
     let (family, address) = bytes.split_first()?;
     match family {
-        1 => <[u8; 4]>::try_from(address).ok().map(IpAddr::from),
-        2 => <[u8; 16]>::try_from(address).ok().map(IpAddr::from),
+        1 => address.first_chunk::<4>().map(|octets| IpAddr::from(*octets)),
+        2 => address.first_chunk::<16>().map(|octets| IpAddr::from(*octets)),
         _ => None,
     }
 }
@@ -342,7 +343,11 @@ mod tests {
         let long = [7; 511];
         let message = parse(&unit(&[CHASSIS, PORT, TTL, (6, &long)])).expect("sound").expect("ours");
         assert_eq!(message.system_description, Some(Text::new(&long)));
-        // A MAC of another length is kept as a text.
+        // What follows the six octets of a MAC is ignored.
+        let long = [&[4, 2, 0, 0, 0, 0, 1][..], &[0x80; 21]].concat();
+        let message = parse(&unit(&[(1, &long), PORT, TTL])).expect("sound").expect("ours");
+        assert_eq!(message.chassis.value, Value::Mac(Mac([2, 0, 0, 0, 0, 1])));
+        // A shorter one is kept as a text.
         let message = parse(&unit(&[(1, &[4, 1, 2]), PORT, TTL])).expect("sound").expect("ours");
         assert_eq!(message.chassis.value, Value::Text(Text::new(&[1, 2])));
     }

@@ -117,6 +117,15 @@ fn cooked_frames_become_ethernet() {
 }
 
 #[test]
+fn protocol_4_of_a_cooked_frame_is_802_2() {
+    let message = [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 6][..], &ARP[14..]].concat();
+    let v1 = [&[0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0, 4][..], &message].concat();
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 113, &v1), "file@5000007000; frames 1");
+    let v2 = [&[0, 4, 0, 0, 0, 0, 0, 3, 0, 1, 2, 6, 2, 0, 0, 0, 0, 1, 0, 0][..], &message].concat();
+    check(&pcap(ByteOrder::Big, 0xa1b2_c3d4, 276, &v2), "file@5000007000; frames 1");
+}
+
+#[test]
 fn a_file_of_another_format_is_refused() {
     let not = |why| format!("f is not a capture file ({why}); pcap and pcapng are read, plain or gzip");
     check(b"", &not("it is empty"));
