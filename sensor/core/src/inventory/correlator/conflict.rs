@@ -91,7 +91,7 @@ impl Correlator {
         let Some(check) = self.conflicts.checks.iter().find(|check| !asked && is_answered(check)).cloned() else {
             return;
         };
-        if self.are_one(s, check.mac) || self.answers_for_others(s.segment, ip, s.mac) || self.only_asks(&check, ip) {
+        if self.are_one(s, check.mac) || self.answers_for_others(s.segment, ip, s.mac, s.at) || self.only_asks(&check, ip) {
             return;
         }
         let is_known = |(other, ..): &(Sighting, Mac, Timestamp)| {
@@ -129,6 +129,7 @@ impl Correlator {
     pub(super) fn emit_declined(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
         let Some(ip) = claim.requested_ip.filter(|ip| prefix::is_holdable(IpAddr::V4(*ip))) else { return };
         self.memory.release_lease(s.segment, ip, s.mac, s.at);
+        self.memory.drop_promise(s.segment, ip.into(), s.mac);
         let s = Sighting { ip: Some(ip.into()), ..s.clone() };
         let holder = self.memory.holder(s.segment, ip.into()).map(|holder| holder.mac).filter(|mac| *mac != s.mac);
         self.emit_conflict(&s, holder, Reason::Declined, of_server(claim.server), events);
@@ -161,8 +162,9 @@ impl Correlator {
             || !is_fresh
             || is_known_to_move
             || self.are_one(s, user)
-            || self.answers_for_others(s.segment, address, user)
+            || self.answers_for_others(s.segment, address, user, s.at)
             || self.may_have_lease(s, ip, user, last_seen)
+            || self.conflicts.bridged.contains(&(s.segment, s.mac, user))
         {
             return;
         }
@@ -191,6 +193,18 @@ impl Correlator {
         is_same || of_user.server.is_none()
     }
 
+    /// A client asks a DHCP server through another station's frames.
+    pub(super) fn note_bridged(&mut self, s: &Sighting) {
+        let key = (s.segment, s.mac, s.frame_mac);
+        let bridged = &mut self.conflicts.bridged;
+        if s.mac != s.frame_mac && !bridged.contains(&key) {
+            if bridged.len() >= KEPT_MAX {
+                bridged.pop_front();
+            }
+            bridged.push_back(key);
+        }
+    }
+
     /// Whether a station holds an address by nothing but a lease of the last minutes.
     pub(super) fn is_only_promised(&self, s: &Sighting, ip: IpAddr, holder: Mac) -> bool {
         let is_promise = |held: &Holder| {
@@ -210,8 +224,15 @@ impl Correlator {
         previous: &PreviousHolder,
         events: &mut Vec<Event>,
     ) -> bool {
+        let is_bridge = self.conflicts.bridged.contains(&(s.segment, previous.mac, s.mac));
         if self.memory.lease(s.segment, ip, s.mac, s.at).is_some() || !self.is_only_promised(s, ip, previous.mac) {
             return false;
+        }
+        // A client bridge speaks for the device behind it, for which it asked.
+        if is_bridge {
+            let event = Event { ip: Some(ip), ..self.about_host(Kind::NewAddress, s.at, s.segment, s.mac) };
+            self.push(event, events);
+            return true;
         }
         let given = Sighting { ip: Some(ip), mac: previous.mac, frame_mac: previous.mac, ..s.clone() };
         let lease = self.memory.lease(s.segment, ip, previous.mac, s.at);
@@ -233,7 +254,7 @@ impl Correlator {
         let Some(of_client) = lease(previous.mac).filter(|_| lease(s.mac).is_none()) else { return };
         let is_used = s.at.since(previous.last_seen) <= IN_USE && previous.last_seen >= of_client.at;
         let is_proxy = self.is_sleep_proxied(s, ip, previous.mac);
-        if !is_used || is_proxy || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac) {
+        if !is_used || is_proxy || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac, s.at) {
             return;
         }
         let details = of_server(of_client.server);
@@ -243,20 +264,23 @@ impl Correlator {
 
     /// Whether a station answers for others (proxy ARP, RFC 1027): one that holds many addresses, or forwards. Not where the
     /// address is a gateway's.
-    fn answers_for_others(&self, segment: Segment, ip: IpAddr, mac: Mac) -> bool {
+    fn answers_for_others(&self, segment: Segment, ip: IpAddr, mac: Mac, at: Timestamp) -> bool {
         let is_many = ip.is_ipv4() && self.memory.ipv4_count(segment, mac) >= MANY;
-        (is_many || self.forwards(segment, mac)) && !self.is_gateway(segment, ip)
+        (is_many || self.routes_for_others(segment, mac, at)) && !self.is_dear(segment, ip)
     }
 
     /// Whether the sender of a check does not want the address: a switch or an access point, a DHCP server before it leases the
-    /// address, a station that checks many; or one that held the address before, for which a proxy answered while it slept.
+    /// address, a station that checks many; one that held the address before, for which a proxy answered while it slept; one
+    /// that looks for its gateway, or has another lease, and asks from 0.0.0.0 because it does not use its own address yet.
     fn only_asks(&self, check: &Sighting, ip: IpAddr) -> bool {
         let checked = self.conflicts.checkers.get(&(check.segment, check.mac)).map_or(0, Vec::len);
         let tracked = if ip.is_ipv4() { TRACKED } else { TRACKED_SIX };
         let roles = self.memory.host_of(check.segment, check.mac).map(|host| &host.roles);
         let asks = [HostRole::AccessPoint, HostRole::DhcpServer, HostRole::Switch];
         let is_known = |held: &Holder| held.mac == check.mac && held.sources.iter().any(|by| by != Source::Dhcp);
+        let looks_for = ip.is_ipv4() && (self.is_gateway(check.segment, ip) || self.memory.has_lease(check.segment, check.mac, check.at, ip));
         checked >= tracked
+            || looks_for
             || asks.iter().any(|role| roles.is_some_and(|roles| roles.contains_key(role)))
             || self.memory.holders(check.segment, ip).iter().any(is_known)
     }

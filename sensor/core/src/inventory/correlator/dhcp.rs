@@ -21,10 +21,19 @@ impl Correlator {
             self.hear(s, s.frame_mac, Source::Dhcp);
             self.observe_server(s, claim, events);
         }
+        if !claim.from_server && claim.giaddr.is_none() && s.frame_mac.is_station() {
+            self.note_bridged(s);
+        }
         if !claim.client_is_here || !s.mac.is_station() {
             return;
         }
-        let id = self.memory.hear(s.segment, s.mac, Source::Dhcp, s.at);
+        // A server's answer, sent to everybody, proves no client: whoever asked may have made it up.
+        let known = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
+        let id = match (claim.from_server, claim.message, known) {
+            (true, DhcpMessage::Ack, _) | (false, ..) => self.memory.hear(s.segment, s.mac, Source::Dhcp, s.at),
+            (true, _, Some(id)) => id,
+            (true, _, None) => return,
+        };
         match (claim.from_server, claim.message) {
             (true, DhcpMessage::Ack) => {
                 self.learn_lease_paths(s, claim);

@@ -30,10 +30,12 @@ impl Correlator {
         let holder = self.memory.holder(segment, ip).map(|holder| holder.mac);
         let other = match event.kind {
             Kind::ChangedMac | Kind::FlipFlop | Kind::ReusedMac | Kind::IpConflict => event.old_mac,
-            // A frame from the gateway's own station, or one that names the gateway's MAC, takes nothing from it.
-            Kind::MacMismatch => text("frame_mac")
-                .and_then(Mac::parse)
-                .filter(|frame_mac| holder.is_none_or(|holder| holder != *frame_mac && holder != mac)),
+            // A frame that names the gateway's MAC takes nothing from it, nor does one of the gateway's own station that
+            // names a MAC of which nothing is known.
+            Kind::MacMismatch => text("frame_mac").and_then(Mac::parse).filter(|frame_mac| {
+                let is_another = !mac.is_station() || self.memory.ipv4_count(segment, mac) > 0;
+                holder.is_none_or(|holder| holder != mac && (holder != *frame_mac || is_another))
+            }),
             _ => return,
         };
         let is_explained = match event.reason {
@@ -43,7 +45,7 @@ impl Correlator {
         };
         let Some(other) = other.filter(|_| !is_explained && self.is_gateway(segment, ip)) else { return };
         let s = Sighting { at: event.at, segment, frame_mac: mac, mac, ip: Some(ip), claim: Claim::Ndp(NdpClaim::Dad) };
-        if self.are_one(&s, other) {
+        if event.kind != Kind::MacMismatch && self.are_one(&s, other) {
             return;
         }
         let is_anew =

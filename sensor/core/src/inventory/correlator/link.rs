@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::inventory::correlator::belief::is_established;
 use crate::inventory::correlator::related::{group_words, is_same_balancer};
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::Event;
@@ -178,7 +179,15 @@ impl Correlator {
 
     /// Gives an address's host the roles that others say the address has.
     pub(super) fn assign_roles(&mut self, segment: Segment, ip: IpAddr) {
-        let Some(mac) = self.memory.holder(segment, ip).map(|holder| holder.mac) else { return };
+        let Some((mac, since, last)) =
+            self.memory.holder(segment, ip).map(|holder| (holder.mac, holder.first_seen, holder.last_seen))
+        else {
+            return;
+        };
+        // Whoever took the address from another station a moment ago does not play its role.
+        if self.memory.holders(segment, ip).len() > 1 && !is_established(since, last) {
+            return;
+        }
         let Some(id) = self.memory.host_of(segment, mac).map(|host| host.id) else { return };
         let of_role = |role| self.memory.role(segment, role, ip).map(|holder| holder.mac);
         let serves = of_role(Role::DhcpServer).is_some();

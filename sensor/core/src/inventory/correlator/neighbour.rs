@@ -55,7 +55,14 @@ impl Correlator {
     /// ARP and NDP: arpwatch's order of checks (bogon, mismatch, binding); the first that fires ends it.
     fn observe_neighbour(&mut self, s: &Sighting, source: Source, meaning: Meaning, events: &mut Vec<Event>) {
         self.hear(s, s.frame_mac, source);
-        if !s.frame_mac.is_station() || !s.mac.is_station() {
+        if !s.frame_mac.is_station() {
+            return;
+        }
+        if !s.mac.is_station() {
+            // Hosts take such a MAC into their caches. A cluster answers so for an address that nobody else has.
+            if let Some(ip) = s.ip.filter(|_| meaning == Meaning::Claim) {
+                self.emit_oddity(s, ip, Oddity::MacMismatch, events);
+            }
             return;
         }
         self.watch_conflict(s, events);

@@ -48,6 +48,15 @@ impl Correlator {
     ) {
         let holder = holder_of(s, Role::DhcpServer, ip);
         let mac = Some(s.frame_mac).filter(|_| relay.is_none());
+        if relay.is_none()
+            && let Some(known) = self.server_named_by_another(s, ip)
+        {
+            if self.memory.is_new_oddity_after(oddity_of(s, Oddity::RogueDhcpServer, ip, s.frame_mac, known), OVER) {
+                let event = Event { kind: Kind::RogueDhcpServer, ..self.rogue(s, ip, Reason::Spoofed, details) };
+                self.push(Event { old_mac: Some(known), ..event }, events);
+            }
+            return;
+        }
         details.extend(relay.map(|relay| ("relay", Detail::Text(relay))));
         let is_new = self.memory.note_role(holder);
         self.assign_roles(s.segment, ip);
@@ -56,6 +65,15 @@ impl Correlator {
         } else if is_new {
             self.emit_new(s, ip, Kind::NewDhcpServer, details, events);
         }
+    }
+
+    /// The station of a known DHCP server, where another one answers in its name that does not hold its address either.
+    fn server_named_by_another(&self, s: &Sighting, ip: IpAddr) -> Option<Mac> {
+        let known = self.memory.role(s.segment, Role::DhcpServer, ip)?;
+        let holds = self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == s.frame_mac);
+        let server = Sighting { mac: s.frame_mac, ip: Some(ip), ..s.clone() };
+        let is_it = known.mac == s.frame_mac || holds || self.are_one(&server, known.mac);
+        (!is_it && self.memory.holder(s.segment, ip).is_some()).then_some(known.mac)
     }
 
     /// Whether a router advertisement comes from the address of another router that is alive: it is reported, and moves
@@ -167,7 +185,10 @@ impl Correlator {
             let is_announced = self.memory.find_router(s.segment, announces).is_some();
             let is_anew = self.memory.is_new_oddity(oddity_of(s, Oddity::NameServer, address, Mac::ZERO, Mac::ZERO));
             let held_by = self.memory.holder(s.segment, address).map(|holder| holder.mac);
-            let is_its_own = address == ip || held_by.is_some_and(|mac| mac == s.frame_mac || self.are_one(s, mac));
+            // Who is off the link is asked through the router, and is not the router, whatever one frame says.
+            let is_its_own = address == ip
+                || self.is_near(s.segment, address)
+                    && held_by.is_some_and(|mac| mac == s.frame_mac || self.are_one(s, mac));
             // A renumbered network keeps its name server's interface identifier, in the prefix that is announced with it.
             let is_renumbered = before.iter().any(|old| identifier(*old) == identifier(server))
                 && nets(advert).iter().any(|net| net.contains(&address));

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Reason};
-use crate::inventory::model::host::{Host, HostRole};
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::types::{Mac, Segment, Timestamp};
 
@@ -24,7 +23,7 @@ impl Correlator {
         at: Timestamp,
         events: &mut Vec<Event>,
     ) {
-        if self.settings.own_macs.contains(&mac) || !mac.is_station() || self.asks_for_others(segment, mac) {
+        if self.settings.own_macs.contains(&mac) || !mac.is_station() || self.routes_for_others(segment, mac, at) {
             return;
         }
         let oddity = if reason == Reason::PortScan { Oddity::PortScan } else { Oddity::ArpScan };
@@ -38,11 +37,5 @@ impl Correlator {
         event.reason = Some(reason);
         event.details.extend(target.map(|target| ("target", Detail::Text(target.to_string()))));
         self.push(event, events);
-    }
-
-    /// Whether a station may ask on behalf of others: a router or one that forwards.
-    fn asks_for_others(&self, segment: Segment, mac: Mac) -> bool {
-        let forwards = |host: &Host| host.roles.contains_key(&HostRole::Router);
-        self.forwards(segment, mac) || self.memory.host_of(segment, mac).is_some_and(forwards)
     }
 }

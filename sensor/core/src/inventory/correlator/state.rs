@@ -224,19 +224,30 @@ pub(super) struct Conflicts {
     /// Addresses that a DHCP server gave to a client although another station was heard with them shortly before: the
     /// lease, that other station, and the details of the event that may follow.
     pub(super) given: Vec<(Sighting, Mac, Details)>,
+    /// Clients that asked DHCP servers through another station's frames: segment, client and station.
+    pub(super) bridged: VecDeque<(Segment, Mac, Mac)>,
 }
 
 /// Which stations forward, and which prefixes are on a segment. After a restart the next frames show it again.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
-    /// Stations that forwarded what others sent.
-    pub(super) forwarders: BTreeSet<(Segment, Mac)>,
+    /// Stations that sent frames which look forwarded.
+    pub(super) forwarders: BTreeMap<(Segment, Mac), Forwarder>,
     /// Stations that advertise themselves as routers.
     pub(super) routers: BTreeSet<(Segment, Mac)>,
     /// Default routers by DHCP option 3.
     pub(super) gateways: BTreeSet<(Segment, IpAddr)>,
-    /// Prefixes that DHCP servers and routers announced as on the link.
-    pub(super) prefixes: BTreeSet<(Segment, IpNet)>,
+    /// Prefixes that DHCP servers and routers announced as on the link, and by which station first.
+    pub(super) prefixes: BTreeMap<(Segment, IpNet), Mac>,
+}
+
+/// What a station forwarded.
+#[derive(Debug)]
+pub(super) struct Forwarder {
+    /// Since when.
+    pub(super) since: Timestamp,
+    /// For whom; some of them.
+    pub(super) senders: BTreeSet<IpAddr>,
 }
 
 impl Paths {

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::inventory::correlator::state::{Correlator, Paths};
+use crate::inventory::correlator::belief::is_established;
+use crate::inventory::correlator::state::{Correlator, Forwarder, Paths};
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::memory::host;
 use crate::inventory::model::address::Holder;
 use crate::inventory::model::evidence::Evidence;
 use crate::inventory::model::prefix;
+use crate::inventory::model::role::{Role, RoleHolder};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::dhcp::DhcpClaim;
@@ -23,10 +25,17 @@ use crate::wire::syn::Syn;
 
 /// A flood is over when nothing more was held back for this long.
 const FLOOD_OVER: Duration = Duration::from_secs(600);
+/// Whoever forwarded frames of so many senders is a router; anybody can send one with a strange hop limit.
+const FORWARDED_MIN: usize = 4;
+/// Prefixes that are taken from one station.
+const PREFIXES_MAX: usize = 32;
+/// Only a router has addresses in so many IPv4 networks (/24) of one segment.
+const NETWORKS_MIN: usize = 4;
+
 impl Correlator {
     /// Prefixes that DHCP (option 1) and router advertisements say are on a segment, in order.
     pub fn learned_prefixes(&self) -> impl Iterator<Item = (Segment, IpNet)> + '_ {
-        self.paths.prefixes.iter().copied()
+        self.paths.prefixes.keys().copied()
     }
 
     /// A station sends so many frames of a class that the kernel holds the surplus back.
@@ -54,7 +63,7 @@ impl Correlator {
         if claim.is_forwarded() {
             // A scanner may send with any hop limit from its own address.
             if holder.is_none_or(|holder| holder.mac != s.mac) {
-                keep(&mut self.paths.forwarders, (s.segment, s.mac));
+                self.note_forwarded(s, ip);
             }
             return;
         }
@@ -93,7 +102,16 @@ impl Correlator {
         let net =
             claim.yiaddr.zip(claim.netmask).and_then(|(ip, mask)| IpNet::with_netmask(ip.into(), mask.into()).ok());
         if let Some(net) = net.filter(|net| (8..=30).contains(&net.prefix_len())) {
-            keep(&mut self.paths.prefixes, (s.segment, net.trunc()));
+            self.keep_prefix(s, net.trunc());
+        }
+    }
+
+    /// Notes a prefix of a segment. One station's made-up ones must not keep out another one's.
+    fn keep_prefix(&mut self, s: &Sighting, net: IpNet) {
+        let prefixes = &mut self.paths.prefixes;
+        let of_station = prefixes.values().filter(|mac| **mac == s.frame_mac).count();
+        if of_station < PREFIXES_MAX && prefixes.len() < Paths::MAX {
+            prefixes.entry((s.segment, net)).or_insert(s.frame_mac);
         }
     }
 
@@ -103,15 +121,15 @@ impl Correlator {
         for prefix in advert.prefixes.iter().filter(|prefix| prefix.on_link) {
             let len = prefix.length;
             if let Some(net) = IpNet::new(prefix.address.into(), len).ok().filter(|_| (32..=127).contains(&len)) {
-                keep(&mut self.paths.prefixes, (s.segment, net.trunc()));
+                self.keep_prefix(s, net.trunc());
             }
         }
     }
 
     /// Whether an address can be a neighbour's, by the prefixes that are configured or learned; without any, a private address
     /// can.
-    fn is_near(&self, segment: Segment, ip: IpAddr) -> bool {
-        let learned = self.paths.prefixes.iter().any(|(at, net)| *at == segment && net.contains(&ip));
+    pub(super) fn is_near(&self, segment: Segment, ip: IpAddr) -> bool {
+        let learned = self.paths.prefixes.keys().any(|(at, net)| *at == segment && net.contains(&ip));
         learned || prefix::is_local(ip) && !prefix::is_foreign(&self.settings.prefixes, segment, ip) || {
             let applies = |at: &Option<Iface>| at.is_none_or(|iface| Segment::untagged(iface) == segment);
             self.settings.prefixes.iter().any(|(at, net)| applies(at) && net.contains(&ip))
@@ -125,11 +143,39 @@ impl Correlator {
         s.ip.is_some_and(is_elses) && self.forwards(s.segment, s.mac)
     }
 
-    /// Whether a station forwards frames of others: then an address in its frames need not be its own.
+    /// A station sent a frame that a router had forwarded, or that looks so.
+    fn note_forwarded(&mut self, s: &Sighting, sender: IpAddr) {
+        let key = (s.segment, s.mac);
+        if self.paths.forwarders.len() >= Paths::MAX && !self.paths.forwarders.contains_key(&key) {
+            return;
+        }
+        let forwarder = self.paths.forwarders.entry(key).or_insert(Forwarder { since: s.at, senders: BTreeSet::new() });
+        if forwarder.senders.len() < FORWARDED_MIN {
+            forwarder.senders.insert(sender);
+        }
+    }
+
+    /// Whether a station asks, and answers, on behalf of others: one that is established as a router, by others' word or by what
+    /// it has forwarded for a while, or one with addresses in many networks. Its own word makes no router.
+    pub(super) fn routes_for_others(&self, segment: Segment, mac: Mac, at: Timestamp) -> bool {
+        let holds = |ip: IpAddr| self.memory.holder(segment, ip).is_some_and(|holder| holder.mac == mac);
+        let is_gateway = |known: &RoleHolder| is_established(known.first_seen, at) && holds(known.ip);
+        let advertises = |known: &RoleHolder| is_established(known.first_seen, at) && known.mac == mac;
+        let has_forwarded = |forwarder: &Forwarder| {
+            forwarder.senders.len() >= FORWARDED_MIN && is_established(forwarder.since, at)
+        };
+        self.memory.find_role(segment, Role::DhcpRouter, is_gateway).is_some()
+            || self.memory.find_role(segment, Role::Router, advertises).is_some()
+            || self.memory.find_role(segment, Role::VirtualRouter, advertises).is_some()
+            || self.paths.forwarders.get(&(segment, mac)).is_some_and(has_forwarded)
+            || self.memory.ipv4_networks(segment, mac) >= NETWORKS_MIN
+    }
+
+    /// Whether a station may forward frames of others: then an address in its frames need not be its own.
     pub(super) fn forwards(&self, segment: Segment, mac: Mac) -> bool {
         let holds = |ip: &IpAddr| self.memory.holder(segment, *ip).is_some_and(|holder| holder.mac == mac);
         mac.kind() == MacKind::Virtual
-            || self.paths.forwarders.contains(&(segment, mac))
+            || self.paths.forwarders.contains_key(&(segment, mac))
             || self.paths.routers.contains(&(segment, mac))
             || self.paths.gateways.iter().any(|(at, ip)| *at == segment && holds(ip))
     }

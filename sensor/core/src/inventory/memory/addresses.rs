@@ -9,6 +9,7 @@ use crate::inventory::model::address::{Binding, Holder, Lease, RestoredHolder};
 use crate::inventory::model::row::TableRow;
 use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Memory {
@@ -119,6 +120,12 @@ impl Memory {
         self.tables.leases.get(&(segment, ip)).filter(unexpired)
     }
 
+    /// Whether a station may hold another address than `ip` by a lease that has not ended.
+    pub(crate) fn has_lease(&self, segment: Segment, mac: Mac, at: Timestamp, ip: IpAddr) -> bool {
+        let other = |held: &IpAddr| *held != ip && self.lease(segment, *held, mac, at).is_some();
+        self.tables.stations.note(&(segment, mac)).into_iter().flatten().any(other)
+    }
+
     /// The station that holds an address at present.
     pub(crate) fn holder(&self, segment: Segment, ip: IpAddr) -> Option<&Holder> {
         self.tables.bindings.get(&(segment, ip)).map(|binding| &binding.holders[0])
@@ -132,6 +139,16 @@ impl Memory {
     /// How many IPv4 addresses a station holds at present.
     pub(crate) fn ipv4_count(&self, segment: Segment, mac: Mac) -> usize {
         self.tables.stations.note(&(segment, mac)).map_or(0, |held| held.iter().take_while(|ip| ip.is_ipv4()).count())
+    }
+
+    /// In how many IPv4 networks, counted as /24, a station holds addresses at present.
+    pub(crate) fn ipv4_networks(&self, segment: Segment, mac: Mac) -> usize {
+        let held = self.tables.stations.note(&(segment, mac)).into_iter().flatten();
+        let nets = held.filter_map(|ip| match ip {
+            IpAddr::V4(ip) => Some(ip.to_bits() >> 8),
+            IpAddr::V6(_) => None,
+        });
+        nets.collect::<BTreeSet<_>>().len()
     }
 
     /// Forgets what belonged to bindings that were removed.
@@ -155,6 +172,15 @@ impl Memory {
     /// The last lease of an address, ended or not.
     pub(crate) fn last_lease(&self, segment: Segment, ip: Ipv4Addr) -> Option<&Lease> {
         self.tables.leases.get(&(segment, ip))
+    }
+
+    /// A station gives back an address that was only promised to it.
+    pub(crate) fn drop_promise(&mut self, segment: Segment, ip: IpAddr, mac: Mac) {
+        let is_promise = |held: &Holder| held.mac == mac && held.sources == Source::Dhcp;
+        if self.holder(segment, ip).is_some_and(is_promise) && self.holders(segment, ip).len() == 1 {
+            let gone = self.tables.bindings.remove(&(segment, ip));
+            self.drop_bindings(gone.into_iter().collect());
+        }
     }
 
     /// `by` holds an address. A binding that rests on nothing but another station's mention of its management address is

@@ -8,6 +8,9 @@ use crate::inventory::model::role::{Role, RoleHolder};
 use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, Segment};
 
+/// Roles that are taken from one station.
+const BY_STATION_MAX: usize = 64;
+
 impl Memory {
     /// Notes that an address plays a role; whether for the first time.
     pub(crate) fn note_role(&mut self, holder: RoleHolder) -> bool {
@@ -22,6 +25,11 @@ impl Memory {
             (mark, ())
         });
         if known.is_none() {
+            // What one station makes up must not push out what others said.
+            let by_station = |known: &&RoleHolder| known.mac == holder.mac && known.segment == holder.segment;
+            if self.tables.roles.rows().into_iter().filter(by_station).count() >= BY_STATION_MAX {
+                return false;
+            }
             let over = self.tables.roles.make_room().len();
             self.count(over);
             self.tables.roles.insert(holder, ());
