@@ -41,7 +41,8 @@ pub enum Class {
     Malformed = 1,
     /// An IP fragment of a protocol that is harvested. Honest senders never fragment the messages harvested here.
     Fragment = 2,
-    /// More VLAN tags or IPv6 extension headers than the classifier's bounds.
+    /// More VLAN tags or IPv6 extension headers than the kernel reads, or IP in 802.2 frames. It is harvested whole, and
+    /// user space reads on ([`crate::classify::read_on`]).
     Deep = 3,
     /// ARP over Ethernet for IPv4, request or reply (RFC 826).
     Arp = 4,
@@ -49,7 +50,7 @@ pub enum Class {
     Ndp = 5,
     /// DHCPv4 between ports 67 and 68 (RFC 2131).
     Dhcp = 6,
-    /// mDNS from or to port 5353 (RFC 6762).
+    /// mDNS to port 5353: questions, and responses from that port (RFC 6762).
     Mdns = 7,
     /// DHCPv6 between ports 546 and 547 (RFC 8415).
     Dhcpv6 = 8,
@@ -117,7 +118,7 @@ impl Class {
 
     /// Whether frames of this class are sent to user space.
     pub const fn is_harvested(self) -> bool {
-        self as u8 >= Self::Arp as u8
+        self as u8 >= Self::Deep as u8
     }
 
     /// Whether frames of this class are sent to user space only when their source is in a watched prefix.

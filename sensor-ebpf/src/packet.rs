@@ -2,13 +2,17 @@
 //! wants each read checked against the end of the packet) and native code. Below the trait: numbers in network order,
 //! taken from bytes that were read.
 
-/// No reader needs more of a frame than its first `READ_MAX` bytes. A carried frame starts below
+use crate::classify::bounds::{FAR, NEAR, Reach};
+
+/// No reader in the kernel needs more of a frame than its first `READ_MAX` bytes. A carried frame starts below
 /// [`crate::classify::bounds::INNER_MAX`], its headers take up to [`crate::classify::bounds::HEADERS_MAX`] bytes, and
 /// then comes a neighbour message with its options.
 pub const READ_MAX: usize = 640;
 
 /// A frame that may be shorter than its headers promise.
 pub trait Packet {
+    /// How many headers are looked through.
+    const REACH: Reach = NEAR;
     /// Length of the frame on the wire, bytes.
     fn wire_len(&self) -> usize;
     /// Bytes of the frame that were captured.
@@ -42,6 +46,26 @@ impl Packet for Captured<'_> {
             return None;
         }
         self.bytes.get(offset..)?.first_chunk().copied()
+    }
+}
+
+/// A frame in memory that is read to its end, however many headers it has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whole<'a>(pub(crate) Captured<'a>);
+
+impl Packet for Whole<'_> {
+    const REACH: Reach = FAR;
+
+    fn wire_len(&self) -> usize {
+        self.0.wire_len()
+    }
+
+    fn captured_len(&self) -> usize {
+        self.0.captured_len()
+    }
+
+    fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.0.bytes.get(offset..)?.first_chunk().copied()
     }
 }
 

@@ -1,6 +1,5 @@
 //! IPv4 and IPv6, up to the transport header.
 
-use super::bounds::{EXTENSIONS_MAX, HEADERS_MAX};
 use super::{neighbor, transport, tunnel};
 use crate::abi::{Class, FLAG_IPV4, FLAG_IPV6};
 use crate::found::Found;
@@ -48,11 +47,12 @@ pub(super) fn ipv6<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
         return Err(Class::Malformed);
     }
     let mut next = ip[6];
-    for _ in 0..EXTENSIONS_MAX {
+    let mut is_fragment = false;
+    for _ in 0..P::REACH.extensions {
         if !is_extension(next) {
             break;
         }
-        if at > found.start + HEADERS_MAX {
+        if at > found.start + P::REACH.headers {
             return Err(Class::Deep);
         }
         let extension: [u8; 4] = packet.bytes(at).ok_or(Class::Malformed)?;
@@ -60,16 +60,18 @@ pub(super) fn ipv6<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
             // An atomic fragment is the whole packet (RFC 6946).
             FRAGMENT if u16_at(&extension, 2) & 0xfff9 != 0 => {
                 let next = extension[0];
-                let counts = may_be_harvested(next) || is_extension(next);
-                return Err(if counts { Class::Fragment } else { Class::Other });
+                return Err(if may_say_something(next) { Class::Fragment } else { Class::Other });
             }
-            FRAGMENT => 8,
+            FRAGMENT => {
+                is_fragment = true;
+                8
+            }
             AUTHENTICATION => (usize::from(extension[1]) + 2) * 4,
             _ => (usize::from(extension[1]) + 1) * 8,
         };
         next = extension[0];
     }
-    if is_extension(next) || at > found.start + HEADERS_MAX {
+    if is_extension(next) || at > found.start + P::REACH.headers {
         return Err(Class::Deep);
     }
     found.flags = FLAG_IPV6;
@@ -77,7 +79,26 @@ pub(super) fn ipv6<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
     found.ip_at = ip_at;
     found.protocol = next;
     let end = ip_at + 40 + usize::from(u16_at(&ip, 4));
-    if next == ICMPV6 { neighbor::icmpv6(packet, found, at, end) } else { above(packet, found, at, end) }
+    if next == ICMPV6 {
+        let carrier = Carrier { hop_limit: ip[7], destination: [u64_at(&ip, 24), u64_at(&ip, 32)], is_fragment };
+        neighbor::icmpv6(packet, found, at, end, &carrier)
+    } else {
+        above(packet, found, at, end)
+    }
+}
+
+/// What the rules of neighbour messages ask of the IPv6 packet that carries them, beside its source.
+pub(super) struct Carrier {
+    pub(super) hop_limit: u8,
+    pub(super) destination: [u64; 2],
+    /// Whether it has a fragment header, be it that of an atomic fragment.
+    pub(super) is_fragment: bool,
+}
+
+/// Whether the packet of an IP protocol, or with such a header, may be harvested for more than its sender.
+#[inline(always)]
+pub(super) fn may_say_something(protocol: u8) -> bool {
+    may_be_harvested(protocol) || is_extension(protocol)
 }
 
 /// Reads the protocol above IP, whose header starts at `at`, in a packet that ends at `end`.

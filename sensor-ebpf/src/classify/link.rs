@@ -1,5 +1,6 @@
 //! Protocols without IP: ARP, LLDP, and those over LLC (spanning tree, CDP).
 
+use super::{ethertype, ip};
 use crate::abi::{ARP_BODY, Class};
 use crate::found::{Claim, Found, kind};
 use crate::packet::{Packet, mac_word, slice, u16_at, u32_at, u64_at};
@@ -9,6 +10,14 @@ use crate::packet::{Packet, mac_word, slice, u16_at, u32_at, u64_at};
 const LLC_SPANNING_TREE: [u8; 3] = [0x42, 0x42, 3];
 /// The LLC and SNAP headers (IEEE 802, section 9) with Cisco's organisation code.
 const SNAP_CISCO: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0x0c];
+/// The same with the code that an ethertype follows (RFC 1042). Windows takes such frames, and access points turn them
+/// into Ethernet frames and back.
+const SNAP_ETHERTYPE: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0];
+/// Length of both headers, bytes.
+pub(super) const SNAP_LEN: usize = 8;
+/// Hardware types: Ethernet, and IEEE 802 networks, whose addresses are the same (RFC 1042). Hosts
+/// accept both alike on Ethernet.
+const HARDWARE: [u8; 2] = [1, 6];
 const SNAP_CDP: u16 = 0x2000;
 const SNAP_PVST: u16 = 0x010b;
 
@@ -16,7 +25,7 @@ const SNAP_PVST: u16 = 0x010b;
 pub(super) fn arp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Result<(), Class> {
     let body: [u8; ARP_BODY] = packet.bytes(at).ok_or(Class::Malformed)?;
     // Ethernet, IPv4 and their address lengths (RFC 826).
-    if body[..6] != [0, 1, 8, 0, 6, 4] {
+    if body[0] != 0 || !HARDWARE.contains(&body[1]) || body[2..6] != [8, 0, 6, 4] {
         return Err(Class::Other);
     }
     let sender = u32_at(&body, 14);
@@ -51,18 +60,25 @@ pub(super) fn lldp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Resul
 /// A frame whose length field says that `len` bytes follow, from `at` on.
 #[inline(always)]
 pub(super) fn llc<P: Packet>(packet: &P, found: &mut Found, at: usize, len: usize) -> Result<(), Class> {
-    let Some(head) = packet.bytes::<8>(at) else { return Err(Class::Other) };
+    let Some(head) = packet.bytes::<3>(at) else { return Err(Class::Other) };
     let end = at + len;
-    let (class, skip) = if head[..3] == LLC_SPANNING_TREE {
+    // Spanning tree's shortest message is seven bytes with this header.
+    let (class, skip) = if head == LLC_SPANNING_TREE {
         (Class::Stp, 3)
-    } else if head[..6] == SNAP_CISCO {
-        match u16_at(&head, 6) {
-            SNAP_CDP => (Class::Cdp, 8),
-            SNAP_PVST => (Class::Stp, 8),
+    } else {
+        let Some(head) = packet.bytes::<SNAP_LEN>(at) else { return Err(Class::Other) };
+        let protocol = u16_at(&head, 6);
+        if head[..6] == SNAP_ETHERTYPE {
+            return behind_snap(packet, found, at + SNAP_LEN, protocol);
+        }
+        if head[..6] != SNAP_CISCO {
+            return Err(Class::Other);
+        }
+        match protocol {
+            SNAP_CDP => (Class::Cdp, SNAP_LEN),
+            SNAP_PVST => (Class::Stp, SNAP_LEN),
             _ => return Err(Class::Other),
         }
-    } else {
-        return Err(Class::Other);
     };
     if len < skip || end > packet.wire_len() {
         return Err(Class::Malformed);
@@ -73,6 +89,28 @@ pub(super) fn llc<P: Packet>(packet: &P, found: &mut Found, at: usize, len: usiz
         found.claim = spanning_tree(packet, found, at + skip);
     }
     Ok(())
+}
+
+/// The ethertype behind LLC and SNAP headers that start at `at`, if one follows them.
+#[inline(always)]
+pub(super) fn snap<P: Packet>(packet: &P, at: usize) -> Option<u16> {
+    let head: [u8; SNAP_LEN] = packet.bytes(at)?;
+    let ethertype = u16_at(&head, 6);
+    (head[..6] == SNAP_ETHERTYPE && ethertype >= ethertype::LENGTH_END).then_some(ethertype)
+}
+
+/// A packet of an ethertype behind a SNAP header. ARP is read here; what else may be harvested is left to user space,
+/// so that the verifier need not follow IP a second time.
+#[inline(always)]
+fn behind_snap<P: Packet>(packet: &P, found: &mut Found, at: usize, protocol: u16) -> Result<(), Class> {
+    let next = match protocol {
+        ethertype::ARP => return arp(packet, found, at),
+        ethertype::IPV4 => packet.bytes::<2>(at + 8).map(|bytes| bytes[1]),
+        ethertype::IPV6 => packet.bytes::<2>(at + 6).map(|bytes| bytes[0]),
+        tag if ethertype::is_tag(tag) => return Err(Class::Deep),
+        _ => None,
+    };
+    Err(if next.is_some_and(ip::may_say_something) { Class::Deep } else { Class::Other })
 }
 
 /// Flags, root, root path cost and bridge: what a configuration message repeats every two seconds.

@@ -25,11 +25,10 @@ mod neighbor;
 /// Protocols that carry another frame.
 mod tunnel;
 
-use self::bounds::TAGS_MAX;
-use crate::abi::{Class, Header, TunnelKind};
+use crate::abi::{Class, FLAG_CUT, Header, TunnelKind};
 use crate::found::{Addresses, Claim, Found, Tunnel};
 use crate::gate;
-use crate::packet::{Packet, mac_word, slice, u16_at, u32_at, u64_at};
+use crate::packet::{Captured, Packet, Whole, mac_word, slice, u16_at, u32_at, u64_at};
 use crate::scan::{self, Asked};
 use crate::watched;
 
@@ -81,6 +80,24 @@ pub fn classify<P: Packet>(packet: &P, opens: Opens<'_>) -> Harvest {
     if found.inner_at > 0 && opens_it() {
         found = find(packet, found.inner_at, found.inner, false);
     }
+    harvest(packet, &found)
+}
+
+/// Reads on, natively and to the end, in the frame of a record whose class is [`Class::Deep`]. The offset of the body is
+/// one in the record's body. A frame that is too deep for user space as well stays what it was.
+pub fn read_on(record: &Header, body: &[u8]) -> Harvest {
+    // Where the end was not captured, its length is not known: no packet is held against it.
+    let wire_len = if record.flags & FLAG_CUT == 0 { body.len() } else { usize::MAX };
+    let packet = Whole(Captured { bytes: body, wire_len });
+    let carried = TunnelKind::from_number(record.tunnel_kind).unwrap_or_default();
+    // A PPPoE session has no Ethernet header of its own: its header is in the frame.
+    let is_session = carried == TunnelKind::Pppoe;
+    let kind = if is_session { TunnelKind::None } else { carried };
+    let tunnel = Tunnel { kind, id: if is_session { 0 } else { record.tunnel_id }, vlan: record.vlans[0] };
+    harvest(&packet, &find(&packet, 0, tunnel, is_session))
+}
+
+fn harvest<P: Packet>(packet: &P, found: &Found) -> Harvest {
     let mut header = Header { class: found.class as u8, ..Header::default() };
     if found.class.is_harvested() {
         // These reads cannot fail: the classifier read the same bytes before.
@@ -106,7 +123,7 @@ pub fn classify<P: Packet>(packet: &P, opens: Opens<'_>) -> Harvest {
         claim: found.claim,
         sender,
         frame_mac: found.frame_mac,
-        asked: scan::asked(packet, &found),
+        asked: scan::asked(packet, found),
     }
 }
 
@@ -146,6 +163,10 @@ pub fn find<P: Packet>(packet: &P, start: usize, tunnel: Tunnel, opens: bool) ->
     let mut found = Found::new(start, tunnel);
     if let Err(class) = read(packet, &mut found, opens) {
         found.class = class;
+        // Compared as numbers, as in `transport`.
+        if class as u8 == Class::Deep as u8 {
+            found.take_body(packet, start, packet.wire_len());
+        }
     }
     found
 }
@@ -159,7 +180,14 @@ fn read<P: Packet>(packet: &P, found: &mut Found, opens: bool) -> Result<(), Cla
     let mut ethertype = u16_at(&ethernet, 12);
     let mut at = found.start + 14;
     let mut tags = 0;
-    for _ in 0..TAGS_MAX {
+    for _ in 0..P::REACH.tags {
+        if P::REACH.snap
+            && ethertype < ethertype::LENGTH_END
+            && let Some(behind) = link::snap(packet, at)
+        {
+            ethertype = behind;
+            at += link::SNAP_LEN;
+        }
         if !ethertype::is_tag(ethertype) {
             break;
         }
@@ -168,6 +196,9 @@ fn read<P: Packet>(packet: &P, found: &mut Found, opens: bool) -> Result<(), Cla
         // A priority tag (id 0) names no VLAN. A tag in the frame wins over the VLAN of an ERSPAN header, which repeats
         // it.
         if id != 0 {
+            if tags == 2 {
+                return Err(Class::Deep);
+            }
             if tags == 0 {
                 found.vlans = [id, 0];
             } else {
@@ -224,7 +255,11 @@ mod tests {
     fn source_or_destination_port_tells_the_protocol() {
         check([68, 67], 82, Class::Dhcp, 40, false);
         check([40_000, 67], 82, Class::Dhcp, 40, false);
-        check([5353, 40_000], 82, Class::Mdns, 40, false);
+        check([5353, 5353], 82, Class::Mdns, 40, false);
+        // A question from another port; the datagram's bytes are 7.
+        check([40_000, 5353], 82, Class::Mdns, 40, false);
+        check([5353, 40_000], 82, Class::Traffic, 0, false);
+        check([5353, 53], 82, Class::Traffic, 0, false);
         check([40_000, 53], 82, Class::Traffic, 0, false);
         check([53, 40_000], 82, Class::Served, 40, false);
     }

@@ -1,6 +1,7 @@
 //! ICMPv6 and IGMP: neighbour messages and group membership.
 
 use super::bounds::OPTIONS_MAX;
+use super::ip::Carrier;
 use crate::abi::{Class, SMALL_BODY};
 use crate::found::{Claim, Found, kind};
 use crate::packet::{Packet, address_at, mac_word, slice};
@@ -16,12 +17,21 @@ const MLD: [u8; 4] = [130, 131, 132, 143];
 
 /// An ICMPv6 message that starts at `at`, in an IP packet that ends at `end`.
 #[inline(always)]
-pub(super) fn icmpv6<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
+pub(super) fn icmpv6<P: Packet>(
+    packet: &P,
+    found: &mut Found,
+    at: usize,
+    end: usize,
+    carrier: &Carrier,
+) -> Result<(), Class> {
     let icmp: [u8; 8] = packet.bytes(at).ok_or(Class::Malformed)?;
     match icmp[0] {
+        // Nodes must ignore them behind a fragment header, an atomic fragment's included (RFC 6980, section 5).
+        ROUTER_SOLICITATION..=REDIRECT if carrier.is_fragment => Err(Class::Fragment),
         ROUTER_SOLICITATION..=REDIRECT => {
             found.class = Class::Ndp;
-            ndp(packet, found, at, &icmp, end)
+            let is_valid = is_valid(&icmp, found.source, carrier);
+            ndp(packet, found, at, &icmp, end, is_valid)
         }
         message if MLD.contains(&message) => membership(packet, found, at, end),
         _ => {
@@ -47,9 +57,32 @@ fn membership<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -
     Ok(())
 }
 
+/// Whether hosts take a neighbour message of this header, source and carrier (RFC 4861, sections 6.1, 7.1 and 8.1). One
+/// that they discard claims nothing, so that the gate does not hold back its valid repeat; user space refuses it.
+#[inline(always)]
+fn is_valid(icmp: &[u8; 8], source: [u64; 2], carrier: &Carrier) -> bool {
+    let [high, low] = carrier.destination;
+    let is_link_local = source[0] >> 54 == 0xfe80 >> 6;
+    carrier.hop_limit == 255
+        && match icmp[0] {
+            ROUTER_ADVERTISEMENT | REDIRECT => is_link_local,
+            ROUTER_SOLICITATION => true,
+            NEIGHBOR_SOLICITATION => source != [0, 0] || high == 0xff02 << 48 && low >> 24 == 0x1ff,
+            // To a group it answers nobody's solicitation.
+            _ => high >> 56 != 0xff || icmp[4] & 0x40 == 0,
+        }
+}
+
 /// A neighbour message whose ICMPv6 header starts at `at`, in an IP packet that ends at `end`.
 #[inline(always)]
-fn ndp<P: Packet>(packet: &P, found: &mut Found, at: usize, icmp: &[u8; 8], end: usize) -> Result<(), Class> {
+fn ndp<P: Packet>(
+    packet: &P,
+    found: &mut Found,
+    at: usize,
+    icmp: &[u8; 8],
+    end: usize,
+    is_valid: bool,
+) -> Result<(), Class> {
     let message = icmp[0];
     let fixed_len = match message {
         ROUTER_SOLICITATION => 8,
@@ -60,11 +93,17 @@ fn ndp<P: Packet>(packet: &P, found: &mut Found, at: usize, icmp: &[u8; 8], end:
     if icmp[1] != 0 || end < at + fixed_len || end > packet.wire_len() {
         return Err(Class::Malformed);
     }
-    if message == ROUTER_ADVERTISEMENT {
+    // Hosts read all options, in any order. A message with more of them than fit into a small record is harvested and
+    // compared as a whole, as a router advertisement is. What a redirect carries behind them tells nothing.
+    let is_whole = message == ROUTER_ADVERTISEMENT || message != REDIRECT && end > at + SMALL_BODY;
+    if is_whole {
         found.take_body(packet, at, end);
+    } else {
+        found.take_body_until(packet, at, end, at + SMALL_BODY);
+    }
+    if message == ROUTER_ADVERTISEMENT || !is_valid {
         return Ok(());
     }
-    found.take_body_until(packet, at, end, at + SMALL_BODY);
     // Solicitations carry the link-layer address of their sender (option 1), other messages that of their target
     // (option 2).
     let wanted = if message == ROUTER_SOLICITATION || message == NEIGHBOR_SOLICITATION { 1 } else { 2 };
@@ -90,7 +129,9 @@ fn ndp<P: Packet>(packet: &P, found: &mut Found, at: usize, icmp: &[u8; 8], end:
             _ => (kind::REDIRECT, [source[0] ^ target[0].rotate_left(32), source[1] ^ target[1].rotate_left(32)]),
         }
     };
-    found.claim = Some(Claim { kind, address, mac, frame_mac });
+    if !is_whole {
+        found.claim = Some(Claim { kind, address, mac, frame_mac });
+    }
     Ok(())
 }
 
@@ -102,9 +143,11 @@ enum LinkLayer {
     NotCaptured,
 }
 
-/// The first link-layer address of the `wanted` type among the options from `at` to `end`.
+/// The first link-layer address of the `wanted` type among the options from `at` to `end`. All of them are looked at,
+/// because one of length zero makes the message invalid.
 #[inline(always)]
 fn link_layer_option<P: Packet>(packet: &P, mut at: usize, end: usize, wanted: u8) -> Result<LinkLayer, Class> {
+    let mut found = LinkLayer::Absent;
     for _ in 0..OPTIONS_MAX {
         if at + 8 > end {
             break;
@@ -114,10 +157,10 @@ fn link_layer_option<P: Packet>(packet: &P, mut at: usize, end: usize, wanted: u
         if option[1] == 0 {
             return Err(Class::Malformed);
         }
-        if option[0] == wanted && option[1] == 1 {
-            return Ok(LinkLayer::Is(mac_word(&slice(&option, 2))));
+        if option[0] == wanted && option[1] == 1 && matches!(found, LinkLayer::Absent) {
+            found = LinkLayer::Is(mac_word(&slice(&option, 2)));
         }
         at += usize::from(option[1]) * 8;
     }
-    Ok(LinkLayer::Absent)
+    Ok(found)
 }

@@ -11,6 +11,8 @@ const SYN: u8 = 2;
 const RST: u8 = 4;
 const ACK: u8 = 16;
 
+const MDNS: u16 = 5353;
+
 /// The harvested class of datagrams from or to a port; `Traffic` for any other port.
 #[inline(always)]
 fn class_of(port: u16, is_ipv4: bool) -> Class {
@@ -22,7 +24,7 @@ fn class_of(port: u16, is_ipv4: bool) -> Class {
         // HSRP over IPv4, HSRP over IPv6, GLBP.
         1985 | 2029 | 3222 => Class::Redundancy,
         3702 => Class::Wsd,
-        5353 => Class::Mdns,
+        MDNS => Class::Mdns,
         5355 => Class::Llmnr,
         _ => Class::Traffic,
     }
@@ -61,6 +63,9 @@ pub(super) fn udp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usiz
     if class as u8 == Class::Traffic as u8 || class_of(source, is_ipv4) as u8 == Class::Dhcp as u8 {
         class = class_of(source, is_ipv4);
     }
+    if class as u8 == Class::Mdns as u8 && !is_mdns(packet, found.ports, at + 8) {
+        class = Class::Traffic;
+    }
     if class as u8 == Class::Traffic as u8 {
         if tunnel::is_port(destination) {
             tunnel::over_udp(packet, found, at + 8, destination);
@@ -81,6 +86,13 @@ pub(super) fn udp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usiz
         found.claim = redundancy(packet, found, at + 8);
     }
     Ok(())
+}
+
+/// Whether a datagram with these ports, one of which is that of mDNS, is mDNS. Questions go to its port and may come
+/// from any (RFC 6762, section 5.1); a response from another port "MUST be silently ignored" (section 6).
+#[inline(always)]
+fn is_mdns<P: Packet>(packet: &P, ports: [u16; 2], at: usize) -> bool {
+    ports[1] == MDNS && (ports[0] == MDNS || packet.bytes::<4>(at).is_some_and(|head| head[2] & 0x80 == 0))
 }
 
 /// A datagram from the port of a service: the body is enough of it to tell an answer from a question.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sensor_ebpf::abi::{Class, FLAG_CUT, FLAG_FLOOD, FLAG_IPV4, FLAG_IPV6, FLAG_SCAN, Header};
-use sensor_ebpf::classify::classify;
+use sensor_ebpf::classify::{classify, read_on};
 use sensor_ebpf::packet::Captured;
 
 use crate::capture::sieve::Sieve;
@@ -38,14 +38,36 @@ pub(super) fn harvest<F: FnMut(Frame<'_>) + ?Sized>(
 
 /// A ring record's frame. `None` when the record names no harvested class.
 pub(super) fn frame<'a>(header: &Header, body: &'a [u8], at: Timestamp, iface: Iface) -> Option<Frame<'a>> {
-    Some(Frame {
+    let class = Class::from_number(header.class).filter(|class| class.is_harvested())?;
+    match class {
+        Class::Deep => Some(deep_frame(header, body, at, iface)),
+        class => Some(frame_of(class, header, body, at, iface)),
+    }
+}
+
+/// What the frame of a record is whose headers were too many for the kernel. Its class is [`Class::Deep`] still where
+/// they are too many for user space.
+fn deep_frame<'a>(header: &Header, body: &'a [u8], at: Timestamp, iface: Iface) -> Frame<'a> {
+    let harvest = read_on(header, body);
+    let end = harvest.body_at + usize::from(harvest.header.body_len);
+    match body.get(harvest.body_at..end).filter(|_| harvest.class.is_harvested()) {
+        Some(inner) => {
+            let flags = harvest.header.flags | header.flags & (FLAG_FLOOD | FLAG_SCAN);
+            frame_of(harvest.class, &Header { flags, ..harvest.header }, inner, at, iface)
+        }
+        None => frame_of(harvest.class, header, body, at, iface),
+    }
+}
+
+fn frame_of<'a>(class: Class, header: &Header, body: &'a [u8], at: Timestamp, iface: Iface) -> Frame<'a> {
+    Frame {
         at,
         segment: Segment {
             iface,
             tunnel: Tunnel::new(header.tunnel_kind, header.tunnel_id),
             vlans: Vlans::new(header.vlans),
         },
-        class: Class::from_number(header.class).filter(|class| class.is_harvested())?,
+        class,
         cut: header.flags & FLAG_CUT != 0,
         flood: header.flags & FLAG_FLOOD != 0,
         scan: header.flags & FLAG_SCAN != 0,
@@ -53,7 +75,7 @@ pub(super) fn frame<'a>(header: &Header, body: &'a [u8], at: Timestamp, iface: I
         destination_mac: Mac(header.destination_mac),
         packet: packet(header),
         body,
-    })
+    }
 }
 
 fn packet(header: &Header) -> Option<Packet> {
@@ -98,6 +120,26 @@ mod tests {
         let v6 = ("101:101:101:101:101:101:101:101", "202:202:202:202:202:202:202:202");
         check(header(Class::Ndp, FLAG_IPV6), Some(("eth1", Some(v6))));
         check(Header { vlans: [100, 30], ..header(Class::Arp, 0) }, Some(("eth1.100.30", None)));
+    }
+
+    /// An Ethernet frame with these tags and ARP inside, as a record of class Deep.
+    fn check_deep(tags: &[u16], expected: (Class, &str)) {
+        let tag = |id: &u16| [&[0x81, 0][..], &id.to_be_bytes()].concat();
+        let mut bytes = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1], &tags.iter().flat_map(tag).collect::<Vec<u8>>()].concat();
+        bytes.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2]);
+        let header = Header { source_mac: [2, 0, 0, 0, 0, 1], vlans: [30, 0], ..header(Class::Deep, 0) };
+        let iface = Iface::new("eth1").expect("a name");
+        let frame = frame(&header, &bytes, Timestamp::EPOCH, iface).expect("harvested");
+        assert_eq!((frame.class, frame.segment.to_string().as_str()), expected);
+        assert_eq!(frame.source_mac, Mac([2, 0, 0, 0, 0, 1]));
+        assert_eq!(frame.body.len(), if frame.class == Class::Arp { 28 } else { bytes.len() });
+    }
+
+    #[test]
+    fn a_deep_record_is_read_on() {
+        check_deep(&[30, 0, 0, 0, 0], (Class::Arp, "eth1.30"));
+        check_deep(&[30, 0, 0, 40], (Class::Arp, "eth1.30.40"));
+        check_deep(&[30, 40, 50], (Class::Deep, "eth1.30"));
     }
 
     #[test]

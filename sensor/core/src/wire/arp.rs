@@ -1,4 +1,5 @@
-//! ARP over Ethernet for IPv4 (RFC 826, RFC 5227): the 28 bytes of the message. RARP and other address families are
+//! ARP over Ethernet for IPv4 (RFC 826, RFC 5227), also with the hardware type of IEEE 802 networks, whose addresses are
+//! the same and which hosts take alike (RFC 1042): the 28 bytes of the message. RARP and other address families are
 //! left to the classifier, which does not harvest them.
 
 use std::net::Ipv4Addr;
@@ -39,7 +40,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
     let bytes: &[u8; LEN] = body.first_chunk().ok_or(WireError::Truncated)?;
     let (head, addresses) = bytes.split_at(8);
     let is_reply = match head {
-        [0, 1, 8, 0, 6, 4, 0, operation @ (REQUEST | REPLY)] => *operation == REPLY,
+        [0, ETHERNET | IEEE_802, 8, 0, 6, 4, 0, operation @ (REQUEST | REPLY)] => *operation == REPLY,
         _ => return Ok(None),
     };
     let sender_ip = ipv4(&addresses[6..10]);
@@ -61,6 +62,10 @@ pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
 }
 
 const LEN: usize = 28;
+/// Hardware type of Ethernet, here and in DHCP.
+pub(super) const ETHERNET: u8 = 1;
+/// Hardware type of IEEE 802 networks.
+pub(super) const IEEE_802: u8 = 6;
 const REQUEST: u8 = 1;
 const REPLY: u8 = 2;
 
@@ -95,6 +100,15 @@ mod tests {
         check(&message(1, [0; 4], [10, 0, 0, 2]), Ok(Some(Purpose::ConflictCheck)));
         check(&message(1, [10, 0, 0, 2], [10, 0, 0, 2]), Ok(Some(Purpose::Gratuitous)));
         check(&message(2, [10, 0, 0, 2], [10, 0, 0, 2]), Ok(Some(Purpose::Gratuitous)));
+    }
+
+    #[test]
+    fn both_hardware_types_of_ethernet_count() {
+        for (hardware, expected) in [(1, Some(Purpose::Reply)), (6, Some(Purpose::Reply)), (7, None)] {
+            let mut bytes = message(2, [10, 0, 0, 1], [10, 0, 0, 2]);
+            bytes[1] = hardware;
+            check(&bytes, Ok(expected));
+        }
     }
 
     #[test]

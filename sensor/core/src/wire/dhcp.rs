@@ -5,6 +5,7 @@
 use std::net::Ipv4Addr;
 
 use crate::types::{Mac, Text};
+use crate::wire::arp::{ETHERNET, IEEE_802};
 use crate::wire::error::WireError;
 
 /// A DHCPv4 message.
@@ -29,7 +30,8 @@ pub struct Message {
 /// Reads a message. `Ok(None)`: neither request nor reply, or not for an Ethernet client.
 pub fn parse(body: &[u8]) -> Result<Option<Message>, WireError> {
     let fixed: &[u8; FIXED_LEN] = body.first_chunk().ok_or(WireError::Truncated)?;
-    let [op @ (1 | 2), 1, 6, ..] = *fixed else { return Ok(None) };
+    // The hardware types are ARP's (RFC 2131, section 2).
+    let [op @ (1 | 2), ETHERNET | IEEE_802, 6, ..] = *fixed else { return Ok(None) };
     let ipv4 = |at: usize| Ipv4Addr::new(fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]);
     let mut message = Message {
         from_server: op == 2,
@@ -68,9 +70,12 @@ impl Message {
 
     /// An option as text, without the NULs that some clients end it with.
     pub fn text(&self, number: u8) -> Option<Text> {
-        let value = self.option(number)?;
-        let len = value.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        Some(Text::new(&value[..len]))
+        Some(Text::new(without_nuls(self.option(number)?)))
+    }
+
+    /// Option 12. It is text (RFC 2132, section 3.14), but some clients write it as DNS does.
+    pub fn host_name(&self) -> Option<Text> {
+        self.option(HOST_NAME).map(plain_name)
     }
 
     /// An option that is one IPv4 address.
@@ -78,21 +83,17 @@ impl Message {
         self.option(number)?.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets))
     }
 
-    /// Option 81: the name, from either of its forms (RFC 4702, section 2.3.1); the flags' E bit tells them apart.
+    /// Option 81: the name, from either of its forms (RFC 4702, section 2.3.1). The flags' E bit tells them apart, but some
+    /// clients set it wrongly.
     pub fn fqdn(&self) -> Option<Text> {
         let [flags, _, _, name @ ..] = self.option(FQDN)? else { return None };
         if flags & 4 == 0 {
-            let len = name.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-            return Some(Text::new(&name[..len]));
+            return Some(plain_name(name));
         }
-        let mut labels: Vec<&[u8]> = Vec::new();
-        let mut rest = name;
-        while let [len @ 1..=63, after @ ..] = rest {
-            let Some((label, after)) = after.split_at_checked(usize::from(*len)) else { break };
-            labels.push(label);
-            rest = after;
-        }
-        Some(Text::new(&labels.join(&b'.')))
+        let (labels, _) = labels(name);
+        // Text begins with a letter or digit, which is no length of a label that is there.
+        let is_text = labels.is_empty() && name.first().is_some_and(u8::is_ascii_alphanumeric);
+        Some(if is_text { plain_name(name) } else { Text::new(&labels.join(&b'.')) })
     }
 
     /// Reads one field of options; false when it ends inside one.
@@ -121,6 +122,34 @@ impl Message {
             None => self.options.push((number, value.to_vec())),
         }
     }
+}
+
+fn without_nuls(value: &[u8]) -> &[u8] {
+    let len = value.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    &value[..len]
+}
+
+/// A name that should be text. One that is none, and that labels fill exactly, is in DNS form.
+fn plain_name(value: &[u8]) -> Text {
+    let text = Text::new(without_nuls(value));
+    if text.as_clean().is_some() {
+        return text;
+    }
+    let (labels, rest) = labels(value);
+    let is_dns = !labels.is_empty() && rest.iter().all(|&byte| byte == 0);
+    if is_dns { Text::new(&labels.join(&b'.')) } else { text }
+}
+
+/// The labels that a name in DNS form begins with, and what follows them.
+fn labels(name: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+    let mut labels = Vec::new();
+    let mut rest = name;
+    while let [len @ 1..=63, after @ ..] = rest {
+        let Some((label, after)) = after.split_at_checked(usize::from(*len)) else { break };
+        labels.push(label);
+        rest = after;
+    }
+    (labels, rest)
 }
 
 /// Option 12: the client's host name.
@@ -228,6 +257,33 @@ mod tests {
         check_fqdn(b"\x04\0\0\x02pc\x07example\0", Some("pc.example"));
         check_fqdn(b"\x04\0\0\x02pc\x3f", Some("pc"));
         check_fqdn(b"\0\0", None);
+    }
+
+    #[test]
+    fn names_in_the_wrong_form() {
+        check_fqdn(b"\x04\0\0pc.example", Some("pc.example"));
+        check_fqdn(b"\x04\0\x001st-pc", Some("1st-pc"));
+        check_fqdn(b"\0\0\0\x02pc\x07example\0", Some("pc.example"));
+        let check_host_name = |option: &[u8], expected: &str| {
+            let bytes = message(&[&[12, option.len() as u8][..], option].concat());
+            let name = parse(&bytes).unwrap().unwrap().host_name();
+            assert_eq!(name.map(|name| name.escaped()).as_deref(), Some(expected));
+        };
+        check_host_name(b"\x07us-west\0", "us-west");
+        check_host_name(b"\x02pc\x03lan", "pc.lan");
+        check_host_name(b"pc\0\0", "pc");
+        check_host_name("Büro".as_bytes(), "Büro");
+        // Neither form.
+        check_host_name(b"\x07pc", "\\x07pc");
+    }
+
+    #[test]
+    fn both_hardware_types_of_ethernet_count() {
+        for (hardware, is_ours) in [(1, true), (6, true), (32, false)] {
+            let mut bytes = message(&[]);
+            bytes[1] = hardware;
+            assert_eq!(parse(&bytes).unwrap().is_some(), is_ours, "{hardware}");
+        }
     }
 
     #[test]

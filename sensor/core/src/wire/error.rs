@@ -9,6 +9,9 @@ pub enum WireError {
     /// A number in the message breaks the protocol's rules.
     #[error("bad value")]
     BadValue,
+    /// More VLAN tags or extension headers than are read.
+    #[error("too many headers")]
+    Deep,
     /// NDP: the hop limit is not 255, so the message came from beyond the link (RFC 4861, section 6.1).
     #[error("hop limit is not 255")]
     HopLimit,

@@ -230,7 +230,8 @@ fn id(value: &[u8], of_mac: u8, of_network: u8) -> Result<Id, WireError> {
     if bytes.is_empty() || bytes.len() > 255 {
         return Err(WireError::BadValue);
     }
-    let as_mac = || bytes.try_into().ok().filter(|_| subtype == of_mac).map(|mac| Value::Mac(Mac(mac)));
+    // "Octets beyond the fields are ignored" (section 8.4, the rules for all TLVs); those of a MAC are six.
+    let as_mac = || bytes.first_chunk().filter(|_| subtype == of_mac).map(|mac| Value::Mac(Mac(*mac)));
     let as_ip = || network_address(bytes).filter(|_| subtype == of_network).map(Value::Ip);
     Ok(Id { subtype, value: as_mac().or_else(as_ip).unwrap_or_else(|| Value::Text(Text::new(bytes))) })
 }

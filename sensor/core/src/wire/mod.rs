@@ -101,6 +101,8 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         Class::Ndp => ndp::parse(frame)?.map(|message| Message::Ndp(Box::new(message))),
         Class::Ssdp => ssdp::parse(frame.body)?.map(|message| Message::Ssdp(Box::new(message))),
         Class::Wsd => wsd::parse(frame.body)?.map(Message::Wsd),
-        _ => None,
+        // The capture has read on in it, and not found its end.
+        Class::Deep => return Err(WireError::Deep),
+        Class::Fragment | Class::Malformed | Class::Other => None,
     })
 }

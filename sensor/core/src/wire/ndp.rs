@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use sensor_ebpf::abi::FRAME_MAX;
+
 use crate::types::{Frame, Mac, Text};
 use crate::wire::error::WireError;
 
@@ -23,11 +25,11 @@ pub struct Message {
     pub prefixes: Vec<Prefix>,
     /// MTU option, bytes.
     pub mtu: Option<u32>,
-    /// Route information options (RFC 4191, section 2.3); at most [`PREFIXES_MAX`].
+    /// Route information options (RFC 4191, section 2.3); at most [`ROUTES_MAX`].
     pub routes: Vec<Route>,
     /// Name servers (RFC 8106, section 5.1), without those of lifetime 0; at most [`SERVERS_MAX`].
     pub rdnss: Vec<Ipv6Addr>,
-    /// Search domains (RFC 8106, section 5.2), without those of lifetime 0; at most [`SERVERS_MAX`].
+    /// Search domains (RFC 8106, section 5.2), without those of lifetime 0; at most [`DOMAINS_MAX`].
     pub dnssl: Vec<Text>,
 }
 
@@ -126,10 +128,14 @@ pub enum MessageKind {
     },
 }
 
-/// Prefixes, and routes, that are kept at most; the rest of a longer message is not read.
-pub const PREFIXES_MAX: usize = 32;
-/// Name servers, and search domains, that are kept at most: more than a host uses.
-pub const SERVERS_MAX: usize = 16;
+/// Prefixes that are kept at most. Hosts read all options of a message, so the bounds are what fits into a frame.
+pub const PREFIXES_MAX: usize = FRAME_MAX / 32;
+/// Routes that are kept at most.
+pub const ROUTES_MAX: usize = FRAME_MAX / 8;
+/// Name servers that are kept at most.
+pub const SERVERS_MAX: usize = FRAME_MAX / 16;
+/// Search domains that are kept at most.
+pub const DOMAINS_MAX: usize = FRAME_MAX / 3;
 
 /// Reads a frame's ICMPv6 message. `Ok(None)`: another ICMPv6 type.
 pub fn parse(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
@@ -182,10 +188,30 @@ pub fn parse(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         dnssl: Vec::new(),
     };
     message.read_options(&body[fixed_len..], frame.cut)?;
+    if !message.is_valid(packet.destination) {
+        return Err(WireError::BadValue);
+    }
     Ok(Some(message))
 }
 
 impl Message {
+    /// Whether hosts take the message, by its addresses and what it says (sections 6.1, 7.1 and 8.1).
+    fn is_valid(&self, destination: IpAddr) -> bool {
+        let IpAddr::V6(destination) = destination else { return false };
+        let has_source = !self.source.is_unspecified();
+        match self.kind {
+            MessageKind::RouterSolicit => has_source || self.source_mac.is_none(),
+            MessageKind::RouterAdvert(_) => self.source.is_unicast_link_local(),
+            // Duplicate address detection goes to the address's own group.
+            MessageKind::Solicit { .. } => has_source || self.source_mac.is_none() && is_solicited_node(destination),
+            // To a group it answers nobody's solicitation.
+            MessageKind::Advert { solicited, .. } => !(solicited && destination.is_multicast()),
+            MessageKind::Redirect { target, destination: of } => {
+                self.source.is_unicast_link_local() && (target.is_unicast_link_local() || target == of)
+            }
+        }
+    }
+
     fn read_options(&mut self, mut rest: &[u8], is_cut: bool) -> Result<(), WireError> {
         while let &[number, units, ..] = rest {
             // "Nodes MUST silently discard an ND packet that contains an option with length zero." (section 4.6)
@@ -210,7 +236,7 @@ impl Message {
                     });
                 }
                 MTU => self.mtu = self.mtu.or(Some(u32_at(option, 4))),
-                ROUTE => self.routes.extend(route(option).filter(|_| self.routes.len() < PREFIXES_MAX)),
+                ROUTE => self.routes.extend(route(option).filter(|_| self.routes.len() < ROUTES_MAX)),
                 RDNSS if u32_at(option, 4) > 0 => {
                     let (servers, _) = option[8..].as_chunks::<16>();
                     let room = SERVERS_MAX - self.rdnss.len();
@@ -229,7 +255,7 @@ impl Message {
         let mut labels: Vec<&[u8]> = Vec::new();
         let mut len = 0;
         while let [size, after @ ..] = rest
-            && self.dnssl.len() < SERVERS_MAX
+            && self.dnssl.len() < DOMAINS_MAX
         {
             if *size == 0 {
                 if !labels.is_empty() {
@@ -303,6 +329,11 @@ fn address(bytes: &[u8]) -> Ipv6Addr {
 /// "Target Address is not a multicast address." (sections 7.1.1, 7.1.2; 8.1 for a redirect's destination)
 fn unicast(bytes: &[u8]) -> Result<Ipv6Addr, WireError> {
     Some(address(bytes)).filter(|address| !address.is_multicast()).ok_or(WireError::BadValue)
+}
+
+/// Whether it is a solicited-node multicast address, ff02::1:ff00:0/104 (RFC 4291, section 2.7.1).
+fn is_solicited_node(address: Ipv6Addr) -> bool {
+    matches!(address.segments(), [0xff02, 0, 0, 0, 0, 1, 0xff00..=0xffff, _])
 }
 
 #[cfg(test)]

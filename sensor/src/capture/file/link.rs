@@ -68,6 +68,10 @@ pub(super) struct Cooked {
 
 const ETHERNET: usize = 14;
 const BROADCAST: u16 = 1;
+/// `ETH_P_802_2`.
+const LLC: u16 = 4;
+/// A number below this is a length (IEEE 802.3, section 3.2.6).
+const LENGTH_END: u16 = 0x600;
 
 impl Cooked {
     /// Version 1: packet type, ARPHRD, address length, address (8), protocol. `None` when the header is not whole.
@@ -98,9 +102,13 @@ impl Cooked {
         self.frame.clear();
         self.frame.extend_from_slice(&[if kind == BROADCAST { 0xff } else { 0 }; 6]);
         self.frame.extend_from_slice(if address_len == 6 { address } else { &[0; 6] });
-        self.frame.extend_from_slice(&protocol);
+        // In a cooked header this protocol means 802.2: in an Ethernet frame the length stands there.
+        let payload_wire_len = payload_wire_len.max(payload.len());
+        let is_llc = u16::from_be_bytes(protocol) == LLC;
+        let length = u16::try_from(payload_wire_len).ok().filter(|length| is_llc && *length < LENGTH_END);
+        self.frame.extend_from_slice(&length.map_or(protocol, u16::to_be_bytes));
         // Nothing past this is harvested.
         self.frame.extend_from_slice(&payload[..payload.len().min(FRAME_MAX)]);
-        (&self.frame, ETHERNET + payload_wire_len.max(payload.len()))
+        (&self.frame, ETHERNET + payload_wire_len)
     }
 }
