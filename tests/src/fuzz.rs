@@ -129,8 +129,8 @@ pub fn ndp(data: &[u8]) {
             assert_eq!(hop_limit, 255);
             assert!(message.prefixes.len() <= ndp_message::PREFIXES_MAX);
             assert!(message.prefixes.iter().all(|prefix| prefix.length <= 128));
-            assert!(message.routes.len() <= ndp_message::PREFIXES_MAX);
-            assert!(message.rdnss.len() <= ndp_message::SERVERS_MAX && message.dnssl.len() <= ndp_message::SERVERS_MAX);
+            assert!(message.routes.len() <= ndp_message::ROUTES_MAX);
+            assert!(message.rdnss.len() <= ndp_message::SERVERS_MAX && message.dnssl.len() <= ndp_message::DOMAINS_MAX);
         }
         Ok(None) => {}
         Err(error) => assert!(matches!(error, WireError::BadValue | WireError::HopLimit | WireError::Truncated)),

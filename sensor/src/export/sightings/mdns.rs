@@ -14,6 +14,7 @@ pub(super) fn mdns(line: &mut Map<String, Value>, claim: &MdnsClaim) {
             mdns(line, record);
             return put(line, "record", "goodbye");
         }
+        MdnsClaim::OfAnother { record, .. } => return mdns(line, record),
         MdnsClaim::Query { name } => ("query", name),
         MdnsClaim::Reverse { name, .. } => ("reverse", name),
         MdnsClaim::Service { name, .. } => ("service", name),
@@ -32,7 +33,10 @@ pub(super) fn mdns(line: &mut Map<String, Value>, claim: &MdnsClaim) {
             put(line, "port", *port);
         }
         MdnsClaim::Txt { txt, .. } => put(line, "txt", txt.iter().map(text).collect::<Value>()),
-        MdnsClaim::Goodbye { .. } | MdnsClaim::Query { .. } | MdnsClaim::Type { .. } => {}
+        MdnsClaim::Goodbye { .. }
+        | MdnsClaim::OfAnother { .. }
+        | MdnsClaim::Query { .. }
+        | MdnsClaim::Type { .. } => {}
     }
 }
 

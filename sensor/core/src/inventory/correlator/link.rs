@@ -16,7 +16,7 @@ use crate::inventory::model::prefix;
 use crate::inventory::model::role::{Neighbour, Role, RoleHolder};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
-use crate::types::{Mac, MacKind, Segment, Text};
+use crate::types::{Mac, MacKind, Segment, Text, hex};
 use crate::wire::cdp;
 use crate::wire::lldp;
 use crate::wire::membership;
@@ -259,8 +259,8 @@ fn neighbour_of(s: &Sighting, source: Source, chassis: &Text, port: &Text) -> Ne
         source,
         unit: None,
         mac: s.mac,
-        chassis: chassis.escaped(),
-        port: port.escaped(),
+        chassis: readable(chassis),
+        port: readable(port),
         name: None,
         port_description: None,
         bridges: false,
@@ -271,11 +271,18 @@ fn neighbour_of(s: &Sighting, source: Source, chassis: &Text, port: &Text) -> Ne
     }
 }
 
-/// A text that is not empty, escaped. Some machines send the NUL that ends a string.
+/// A text that is not empty; `None` for bytes that are no text. Some machines send the NUL that ends a string.
 fn words(text: Option<&Text>) -> Option<String> {
     let bytes = text?.as_bytes();
     let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    (end > 0).then(|| Text::new(&bytes[..end]).escaped())
+    Text::new(&bytes[..end]).as_clean().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// An identifier as people write it. Bytes that are no text are a MAC where they are six, else hexadecimal.
+fn readable(id: &Text) -> String {
+    let bytes = id.as_bytes();
+    let of_bytes = || <[u8; 6]>::try_from(bytes).map_or_else(|_| hex(bytes), |mac| Mac(mac).to_string());
+    words(Some(id)).unwrap_or_else(of_bytes)
 }
 
 /// What identifies the machine: a MAC or an address does. Other chassis ids may be a factory default: they need the

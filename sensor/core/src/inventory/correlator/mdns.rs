@@ -6,7 +6,7 @@ use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::Event;
 use crate::inventory::memory::host;
 use crate::inventory::model::evidence::Evidence;
-use crate::inventory::model::host::Host;
+use crate::inventory::model::host::{Host, HostId};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::mdns::MdnsClaim;
@@ -20,10 +20,28 @@ impl Correlator {
         if self.may_be_forwarded(s) {
             return;
         }
+        // What a reflector repeats says of the reflector only that it speaks mDNS.
+        let (claim, is_own) = match claim {
+            MdnsClaim::OfAnother { record, addresses } => {
+                (record.as_ref(), addresses.iter().any(|addr| self.memory.holds(id, *addr, s.at)))
+            }
+            claim => (claim, true),
+        };
         // Only a responder sends records; a goodbye is one too, but its service ends.
         if !matches!(claim, MdnsClaim::Query { .. } | MdnsClaim::Goodbye { .. }) {
             self.hear_service(s, id, names::MDNS_PORT, Source::Mdns);
         }
+        if is_own {
+            self.learn_announced(s, id, claim, events);
+        }
+        // Last, so that a host that is reported because it has an address is reported with its name.
+        if let Some(ip) = s.ip {
+            self.hint(s, ip, Source::Mdns, events);
+        }
+    }
+
+    /// Takes in a record of a host's own.
+    fn learn_announced(&mut self, s: &Sighting, id: HostId, claim: &MdnsClaim, events: &mut Vec<Event>) {
         match claim {
             MdnsClaim::Address { name, addr } => {
                 if (s.ip == Some(*addr) || self.memory.holds(id, *addr, s.at))
@@ -55,14 +73,11 @@ impl Correlator {
                     self.memory.update_host(id, learn);
                 }
             }
-            MdnsClaim::Query { .. }
+            MdnsClaim::OfAnother { .. }
+            | MdnsClaim::Query { .. }
             | MdnsClaim::Reverse { .. }
             | MdnsClaim::Service { .. }
             | MdnsClaim::Type { .. } => {}
-        }
-        // Last, so that a host that is reported because it has an address is reported with its name.
-        if let Some(ip) = s.ip {
-            self.hint(s, ip, Source::Mdns, events);
         }
     }
 }

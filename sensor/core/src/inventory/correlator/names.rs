@@ -22,7 +22,7 @@ use crate::inventory::sighting::heard::Heard;
 use crate::inventory::sighting::mdns::MdnsClaim;
 use crate::inventory::sighting::nbns::NbnsClaim;
 use crate::inventory::sighting::wsd::{WsdClaim, onvif_name};
-use crate::types::{Mac, Text};
+use crate::types::{Mac, Text, Timestamp};
 use crate::wire::ssdp;
 use crate::wire::wsd;
 
@@ -41,6 +41,8 @@ const WORKSTATION: u8 = 0;
 /// Two names that a host claims within this time are aliases, not an old and a new name: a host that starts announces all
 /// its names, one after the other.
 const ALIASES: Duration = Duration::from_secs(60);
+/// With so many names that differ in a counter only, one more is no news.
+const COUNTED_MAX: usize = 4;
 
 impl Correlator {
     pub(super) fn observe_dhcpv6(&mut self, s: &Sighting, claim: &Dhcpv6Claim, events: &mut Vec<Event>) {
@@ -184,6 +186,9 @@ impl Correlator {
 
     /// Takes in a name that a host gives itself. An alias, and a name that a probe learned as well, is not reported.
     fn learn_own_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
+        if !is_text(&name) {
+            return;
+        }
         let front = |names: &[Name]| names.iter().find(|known| known.source == source).cloned();
         let before = self.memory.host(id).and_then(|host| front(&host.names));
         let is_alias = before.is_some_and(|before| s.at.since(before.last_seen) < ALIASES);
@@ -200,6 +205,9 @@ impl Correlator {
         }
     }
 
+    /// Takes in a name, and reports that it is another one than before. Names in one mDNS message are all the host's
+    /// names, and one with a counter (`host-2`, `host-3`, as a responder that meets a conflict goes on to) is reported a few
+    /// times only. What is no text names nobody.
     pub(super) fn learn_name(
         &mut self,
         s: &Sighting,
@@ -208,8 +216,12 @@ impl Correlator {
         source: Source,
         events: &mut Vec<Event>,
     ) {
+        if !is_text(&name) {
+            return;
+        }
         let names_max = self.limits.names_max;
         let is_known_history = self.memory.is_known_history(id, s.at);
+        let is_silent = self.memory.host(id).is_some_and(|host| is_alias_or_counted(&host.names, &name, source, s.at));
         let renamed = self.memory.update_host(id, |known| {
             // A capture file read again brings back names that a full list lost; they are no news.
             let is_listed = known.names.iter().any(|n| n.source == source && n.name.eq_ignore_ascii_case(&name));
@@ -218,7 +230,7 @@ impl Correlator {
             }
             host::learn_name(&mut known.names, name.clone(), source, s.at, names_max)
         });
-        if let Some(Renamed::From(old_name)) = renamed {
+        if let Some(Renamed::From(old_name)) = renamed.filter(|_| !is_silent) {
             let mut event = self.about_host(Kind::NameChanged, s.at, s.segment, s.mac);
             event.ip = self.memory.best_address(id);
             event.details = vec![
@@ -229,6 +241,26 @@ impl Correlator {
             self.push(event, events);
         }
     }
+}
+
+/// Whether an escaped name is text: nothing in it had to be escaped.
+fn is_text(name: &str) -> bool {
+    !name.contains("\\x") && !name.contains("\\u{")
+}
+
+/// Whether a new name is one of several in a message of mDNS, which has one time, or counts on.
+fn is_alias_or_counted(names: &[Name], name: &str, source: Source, at: Timestamp) -> bool {
+    let mut of_source = names.iter().filter(|known| known.source == source).peekable();
+    let is_alias = source == Source::Mdns && of_source.peek().is_some_and(|front| front.last_seen == at);
+    let is_counted = |known: &&Name| stem(&known.name).eq_ignore_ascii_case(stem(name));
+    is_alias || of_source.filter(is_counted).count() >= COUNTED_MAX
+}
+
+/// A name without the counter at its end: `host` of `host-2`, `Host` of `Host (2)`.
+fn stem(name: &str) -> &str {
+    let is_count = |c: char| c.is_ascii_digit() || matches!(c, '-' | ' ' | '(' | ')');
+    let stem = name.trim_end_matches(is_count);
+    if stem.is_empty() { name } else { stem }
 }
 
 /// Whether the addresses of such a message are its client's (RFC 8415, section 18): given by the server, or named by a

@@ -35,6 +35,8 @@ impl Observation {
         // Where nothing else is said below, a host is heard by what shows that its address is in use.
         let usual = Self { is_heard: in_use, in_use, mac: sighting.mac, answers_by: None, open_port: None };
         match &sighting.claim {
+            // Nobody has this MAC, so nobody answers with it.
+            Claim::Arp(_) | Claim::Ndp(_) if !sighting.mac.is_station() => usual,
             Claim::Arp(claim) if claim.operation == ArpOperation::Reply => {
                 // A conflict check has no sender, and so has the reply to it no target.
                 let is_ours =

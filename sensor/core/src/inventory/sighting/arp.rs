@@ -31,7 +31,8 @@ pub enum ArpOperation {
     Request,
 }
 
-/// What the message claims, and of which station and address. `None` where no station or address can be meant.
+/// What the message claims, and of which station and address. `None` where no host can hold the address. A MAC that no
+/// station has (zero, a group's) is a claim nonetheless: hosts take it.
 pub(super) fn claim(frame: &Frame<'_>, message: &arp::Message) -> Option<(Mac, Ipv4Addr, ArpClaim)> {
     let (operation, ip) = match message.purpose {
         arp::Purpose::ConflictCheck if frame.destination_mac.is_station() => {
@@ -42,7 +43,7 @@ pub(super) fn claim(frame: &Frame<'_>, message: &arp::Message) -> Option<(Mac, I
         arp::Purpose::Reply => (ArpOperation::Reply, message.sender_ip),
         arp::Purpose::Request => (ArpOperation::Request, message.sender_ip),
     };
-    if !message.sender_mac.is_station() || !is_usable(ip) {
+    if !is_usable(ip) {
         return None;
     }
     let claim = ArpClaim { operation, target: message.target_ip, asked: false };

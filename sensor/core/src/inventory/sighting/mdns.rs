@@ -1,5 +1,6 @@
 //! What a record of multicast DNS (RFC 6762) or LLMNR (RFC 4795) claims.
 
+use crate::inventory::model::prefix;
 use crate::types::Text;
 use crate::wire::dns;
 use std::net::IpAddr;
@@ -19,6 +20,14 @@ pub enum MdnsClaim {
     Goodbye {
         /// The record that ends.
         record: Box<MdnsClaim>,
+    },
+    /// A record that describes another host than its sender, as reflectors and sleep proxies send: the message gives
+    /// addresses, and the sender's is not among them.
+    OfAnother {
+        /// The record.
+        record: Box<MdnsClaim>,
+        /// The addresses that the message gives; at most [`ELSEWHERE_MAX`].
+        addresses: Vec<IpAddr>,
     },
     /// A question.
     Query {
@@ -62,13 +71,37 @@ pub enum MdnsClaim {
     },
 }
 
-/// What the message claims: one claim a question, or one a record of a response.
-pub(super) fn claims(message: &dns::Message) -> impl Iterator<Item = MdnsClaim> {
-    let claim = |record: &dns::Record| match record.ttl_s {
-        0 => MdnsClaim::Goodbye { record: Box::new(record_claim(record)) },
-        _ => record_claim(record),
+/// Addresses of another host that are kept at most: more than a host has.
+pub const ELSEWHERE_MAX: usize = 16;
+
+/// What the message from this address claims: one claim a question, or one a record of a response.
+pub(super) fn claims(message: &dns::Message, source: Option<IpAddr>) -> impl Iterator<Item = MdnsClaim> {
+    let addresses = source.map_or_else(Vec::new, |source| elsewhere(message, source));
+    let claim = move |record: &dns::Record| {
+        let claim = match record.ttl_s {
+            0 => MdnsClaim::Goodbye { record: Box::new(record_claim(record)) },
+            _ => record_claim(record),
+        };
+        match addresses.is_empty() {
+            true => claim,
+            false => MdnsClaim::OfAnother { record: Box::new(claim), addresses: addresses.clone() },
+        }
     };
     queries(message).chain(answers(message).map(claim))
+}
+
+/// The addresses that a response gives, if they are another host's: those of the kind of its sender's address, and that is
+/// not among them. A host may leave out its addresses of another kind.
+fn elsewhere(message: &dns::Message, source: IpAddr) -> Vec<IpAddr> {
+    let is_alike = |addr: &IpAddr| {
+        addr.is_ipv4() == source.is_ipv4() && prefix::is_link_local(*addr) == prefix::is_link_local(source)
+    };
+    let given = answers(message).filter_map(|record| match record.data {
+        dns::Data::Address(addr) => Some(addr).filter(is_alike),
+        _ => None,
+    });
+    let given: Vec<IpAddr> = given.collect();
+    if given.contains(&source) { Vec::new() } else { given.into_iter().take(ELSEWHERE_MAX).collect() }
 }
 
 /// As [`claims`], of an LLMNR message (RFC 4795): a TTL of 0 is no goodbye there.

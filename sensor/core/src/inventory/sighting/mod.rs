@@ -124,6 +124,7 @@ impl Sighting {
             Claim::Answer(answer) => {
                 !matches!(**answer, Answer::Ptr { .. } | Answer::Port { state: PortState::Silent, .. })
             }
+            Claim::Arp(_) | Claim::Ndp(_) if !self.mac.is_station() => false,
             Claim::Arp(claim) => !matches!(claim.operation, ArpOperation::ConflictCheck | ArpOperation::PresenceCheck),
             Claim::Dhcp(claim) => claim.message == DhcpMessage::Ack || !claim.from_server,
             Claim::Cdp(_) | Claim::Lldp(_) | Claim::Stp(_) => false,
@@ -171,7 +172,7 @@ pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) 
             }
         }
         Message::Mdns(message) => {
-            for claim in mdns::claims(message) {
+            for claim in mdns::claims(message, source) {
                 push(sender, source, Claim::Mdns(claim));
             }
         }

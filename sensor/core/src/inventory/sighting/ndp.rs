@@ -61,24 +61,24 @@ pub struct RouterAdvert {
     pub dnssl: Vec<Text>,
 }
 
-/// What the message claims, and of which station and address. `None` where no station or address can be meant.
+/// What the message claims, and of which station and address. `None` where no station or address can be meant. An option
+/// with a MAC that no station has (zero, a group's) is a claim nonetheless: hosts take it.
 pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, IpAddr, NdpClaim)> {
     let source = message.source;
-    let station = |mac: Option<Mac>| mac.filter(|mac| mac.is_station());
     let holdable = |address: Ipv6Addr| !address.is_unspecified() && !address.is_multicast();
     let (mac, ip, claim) = match message.kind {
         ndp::MessageKind::Solicit { target } if source.is_unspecified() => {
             (Some(frame.source_mac), target, NdpClaim::Dad)
         }
         ndp::MessageKind::Solicit { target } => {
-            (station(message.source_mac), source, NdpClaim::Solicit { target: target.into() })
+            (message.source_mac, source, NdpClaim::Solicit { target: target.into() })
         }
         ndp::MessageKind::Advert { target, router, solicited } => {
             // Without the option the target is the frame's source, if it answers for itself (RFC 4861, section 4.4).
             let own = (target == source).then_some(frame.source_mac);
-            (station(message.target_mac).or(own), target, NdpClaim::Advert { router, solicited, asked: false })
+            (message.target_mac.or(own), target, NdpClaim::Advert { router, solicited, asked: false })
         }
-        ndp::MessageKind::RouterSolicit => (station(message.source_mac), source, NdpClaim::RouterSolicit),
+        ndp::MessageKind::RouterSolicit => (message.source_mac, source, NdpClaim::RouterSolicit),
         ndp::MessageKind::RouterAdvert(router) => {
             let advert = RouterAdvert {
                 lifetime_s: router.lifetime_s,
@@ -92,7 +92,8 @@ pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, I
                 rdnss: message.rdnss.clone(),
                 dnssl: message.dnssl.clone(),
             };
-            let mac = station(message.source_mac).or(Some(frame.source_mac));
+            // Whatever its option says, it is its sender who advertises itself.
+            let mac = message.source_mac.filter(|mac| mac.is_station()).or(Some(frame.source_mac));
             (mac, source, NdpClaim::RouterAdvert(Box::new(advert)))
         }
         // Its link-layer option is the target's: the router that sends it is the frame's source.

@@ -11,7 +11,10 @@ const ELSE: Mac = Mac([2, 0, 0, 0, 0, 2]);
 const SOURCE: &str = "fe80::1";
 
 fn facts(class: Class, source: &str, source_mac: Mac, destination_mac: Mac, body: &[u8]) -> Vec<Sighting> {
-    let source = source.parse().expect("an address");
+    let source: IpAddr = source.parse().expect("an address");
+    // Duplicate address detection goes to the address's group.
+    let is_dad = class == Class::Ndp && source.is_unspecified();
+    let destination = if is_dad { "ff02::1:ff00:2".parse().expect("an address") } else { source };
     let frame = Frame {
         at: Timestamp::from_secs(1),
         segment: Segment::tagged(Iface::new("eth0").expect("a name"), Vlans::default()),
@@ -21,7 +24,7 @@ fn facts(class: Class, source: &str, source_mac: Mac, destination_mac: Mac, body
         scan: false,
         source_mac,
         destination_mac,
-        packet: Some(Packet { source, destination: source, hop_limit: 255, protocol: 58, ports: [0; 2] }),
+        packet: Some(Packet { source, destination, hop_limit: 255, protocol: 58, ports: [0; 2] }),
         body,
     };
     let mut out = Vec::new();
@@ -79,8 +82,20 @@ fn arp_of_what_no_station_can_hold() {
     check(&arp(2, HOST, [0; 4], [10, 0, 0, 2]), &[]);
     check(&arp(1, HOST, [0; 4], [0; 4]), &[]);
     check(&arp(1, HOST, [0; 4], [224, 0, 0, 1]), &[]);
-    check(&arp(1, Mac::ZERO, [10, 0, 0, 1], [10, 0, 0, 2]), &[]);
-    check(&arp(1, Mac::BROADCAST, [10, 0, 0, 1], [10, 0, 0, 2]), &[]);
+}
+
+#[test]
+fn a_mac_that_no_station_has_is_claimed_and_shows_no_life() {
+    let group = [2, 1, 1, 0, 0, 0, 0, 2];
+    for (facts, expected) in [
+        (arp(1, Mac::ZERO, [10, 0, 0, 1], [10, 0, 0, 2]), "00 10.0.0.1 Request"),
+        (arp(2, Mac::BROADCAST, [10, 0, 0, 1], [10, 0, 0, 2]), "ff 10.0.0.1 Reply"),
+        (ndp(SOURCE, 136, &["fe80::2"], &group), "02 fe80::2 Advert"),
+        (ndp(SOURCE, 135, &["fe80::2"], &[1, 1, 1, 0, 0, 0, 0, 2]), "02 fe80::1 Solicit"),
+    ] {
+        check(&facts, &[expected]);
+        assert_eq!(facts[0].shows_life(), None);
+    }
 }
 
 fn ndp(source: &str, number: u8, addresses: &[&str], options: &[u8]) -> Vec<Sighting> {
@@ -108,7 +123,6 @@ fn solicitations_are_about_their_source() {
 #[test]
 fn solicitations_that_bind_nothing() {
     check(&ndp(SOURCE, 135, &["fe80::2"], &[]), &[]);
-    check(&ndp(SOURCE, 135, &["fe80::2"], &[1, 1, 1, 0, 0, 0, 0, 2]), &[]);
     check(&ndp("::", 133, &[], &SOURCE_OPTION), &[]);
     check(&ndp("ff02::1", 135, &["fe80::2"], &SOURCE_OPTION), &[]);
     check(&ndp("::", 135, &["::"], &[]), &[]);
@@ -182,8 +196,12 @@ fn mdns(owner: &[u8], kind: u8, ttl_s: u8, data: &[u8]) -> Vec<Sighting> {
 
 #[test]
 fn mdns_makes_one_sighting_a_record() {
-    check(&mdns(b"\x01a\0", 1, 120, &[10, 0, 0, 3]), &["01 10.0.0.1 Address"]);
-    check(&mdns(b"\x01a\0", 1, 0, &[10, 0, 0, 3]), &["01 10.0.0.1 Goodbye"]);
+    check(&mdns(b"\x01a\0", 1, 120, &[10, 0, 0, 1]), &["01 10.0.0.1 Address"]);
+    check(&mdns(b"\x01a\0", 1, 0, &[10, 0, 0, 1]), &["01 10.0.0.1 Goodbye"]);
+    // The sender's address is another one.
+    check(&mdns(b"\x01a\0", 1, 120, &[10, 0, 0, 3]), &["01 10.0.0.1 OfAnother"]);
+    // An address of another kind tells nothing.
+    check(&mdns(b"\x01a\0", 28, 120, &[0x20; 16]), &["01 10.0.0.1 Address"]);
     check(&mdns(b"\x01a\0", 33, 120, b"\0\0\0\0\0\x50\0"), &["01 10.0.0.1 Srv"]);
     check(&mdns(b"\x01a\0", 16, 120, b"\0"), &["01 10.0.0.1 Txt"]);
     check(&mdns(b"\x01a\0", 12, 120, b"\x01b\0"), &["01 10.0.0.1 Service"]);

@@ -77,8 +77,50 @@ fn dhcp_facts_are_the_last_ones() {
 }
 
 #[test]
-fn hostile_names_are_escaped() {
-    check(&["0 dhcp discover aa name=a\u{1b}[2Jb", "0 arp 10.0.0.1 aa"], &["new-host 10.0.0.1 aa \"a\\x1b[2Jb\""]);
+fn what_is_no_text_names_nobody() {
+    check(&["0 dhcp discover aa name=a\u{1b}[2Jb", "0 arp 10.0.0.1 aa"], &["new-host 10.0.0.1 aa"]);
+    check(&["0 dhcp discover aa name=Büro", "0 arp 10.0.0.1 aa"], &["new-host 10.0.0.1 aa \"Büro\""]);
+    check(&["0 mdns 10.0.0.1 aa a a\u{202e}b.local 10.0.0.1", "9 finish"], &["new-host 10.0.0.1 aa"]);
+}
+
+#[test]
+fn two_names_in_one_message_are_no_change() {
+    check(
+        &[
+            "0 mdns 10.0.0.1 aa a pc.local 10.0.0.1",
+            "0 mdns 10.0.0.1 aa a pcE143.local 10.0.0.1",
+            "9 wait",
+            "3600 mdns 10.0.0.1 aa a garage.local 10.0.0.1",
+        ],
+        &["new-host 10.0.0.1 aa \"pc\"", "name-changed 10.0.0.1 aa \"garage\""],
+    );
+}
+
+#[test]
+fn a_name_that_counts_up_is_one_story() {
+    let mut input = vec!["0 mdns 10.0.0.1 aa a pc.local 10.0.0.1".to_owned(), "9 wait".to_owned()];
+    input.extend((2..40).map(|n| format!("{} mdns 10.0.0.1 aa a pc-{n}.local 10.0.0.1", n * 12)));
+    input.push("900 mdns 10.0.0.1 aa a box.local 10.0.0.1".to_owned());
+    let input: Vec<&str> = input.iter().map(String::as_str).collect();
+    let changed = |name| format!("name-changed 10.0.0.1 aa \"{name}\"");
+    let told = ["pc-2", "pc-3", "pc-4", "box"].map(changed);
+    let told: Vec<&str> = told.iter().map(String::as_str).collect();
+    check(&input, &[&["new-host 10.0.0.1 aa \"pc\""], &told[..]].concat());
+}
+
+#[test]
+fn a_reflector_is_not_what_it_repeats() {
+    let services = |line: &str| {
+        let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+        for line in ["0 arp 10.0.0.1 aa", "0 arp 10.0.0.2 aa", line] {
+            step(&mut correlator, &settings(), Limits::default(), line, &mut Vec::new());
+        }
+        correlator.snapshot().hosts.remove(0).services.iter().map(|service| service.port).collect::<Vec<_>>()
+    };
+    let of_another = "1 mdns 10.0.0.1 aa of 10.9.0.7 srv Attic._airplay._tcp.local attic.local 7000";
+    assert_eq!(services(of_another), [5353]);
+    // Another address of the same host.
+    assert_eq!(services(&of_another.replace("10.9.0.7", "10.0.0.2")), [5353, 7000]);
 }
 
 /// Compares the prints of all hosts after `input`.

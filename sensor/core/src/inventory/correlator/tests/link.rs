@@ -167,6 +167,18 @@ fn cdp_shows_the_same() {
 }
 
 #[test]
+fn ids_that_are_no_text_are_written_readably() {
+    let neighbour = |device: &str| {
+        let neighbours = known(&[&format!("0 cdp 01 {device} Gi\0 does=40")]).neighbours;
+        (neighbours[0].chassis.clone(), neighbours[0].port.clone(), neighbours[0].name.clone())
+    };
+    assert_eq!(neighbour("\0\u{1b}T\u{1}\u{2}\u{3}"), ("00:1b:54:01:02:03".to_owned(), "Gi".to_owned(), None));
+    assert_eq!(neighbour("a\u{1}").0, "6101");
+    assert_eq!(neighbour("sw1\0"), ("sw1".to_owned(), "Gi".to_owned(), Some("sw1".to_owned())));
+    check_hosts(&["0 cdp 01 \0\u{1b}T\u{1}\u{2}\u{3} Gi1 does=40"], &["01 | switch: cdp: Switch IGMP"]);
+}
+
+#[test]
 fn stations_known_before_are_joined_without_an_event() {
     // The spanning tree is heard first, by two ports, and the switch's own station by ARP.
     let lines = ["0 stp 01 0a 1", "1 arp 10.0.0.2 0a", "2 stp 02 0a 2", "30 lldp 01 0a Gi1 name=sw1", "90 finish"];

@@ -224,6 +224,10 @@ fn mdns(words: &[&str]) -> MdnsClaim {
     let text = |i: usize| Text::new(words[i].as_bytes());
     match words[0] {
         "bye" => MdnsClaim::Goodbye { record: Box::new(mdns(&words[1..])) },
+        "of" => MdnsClaim::OfAnother {
+            record: Box::new(mdns(&words[2..])),
+            addresses: words[1].split(',').map(|ip| ip.parse().unwrap()).collect(),
+        },
         "a" => MdnsClaim::Address { name: text(1), addr: words[2].parse().unwrap() },
         "srv" => MdnsClaim::Srv { name: text(1), target: text(2), port: words[3].parse().unwrap() },
         "query" => MdnsClaim::Query { name: text(1) },
