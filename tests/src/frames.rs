@@ -112,8 +112,11 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
     short_total[17] = 27;
     let mut long_total = ipv4(a, b, 17, 0, &dns);
     long_total[17] += 1;
-    let mut token_ring = request.clone();
-    token_ring[15] = 6;
+    let of_hardware = |hardware| {
+        let mut arp = request.clone();
+        arp[15] = hardware;
+        arp
+    };
     vec![
         ("arp request", request.clone()),
         ("arp request, padded", [&request[..], &[0; 18]].concat()),
@@ -123,7 +126,13 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("arp conflict check", arp(1, mac(1), [0; 4], [0; 6], b)),
         ("arp of another mac than the frame's", spoofed),
         ("arp, short", request[..41].to_vec()),
-        ("arp of token ring", token_ring),
+        ("arp of ieee 802", of_hardware(6)),
+        ("arp of arcnet", of_hardware(7)),
+        ("arp in snap", llc(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 6], &request[14..])),
+        ("solicitation in snap", {
+            llc(&[0xaa, 0xaa, 3, 0, 0, 0, 0x86, 0xdd], &ipv6(here, there, 58, 255, &solicitation)[14..])
+        }),
+        ("tcp in snap", llc(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &ipv4(a, b, 6, 0, &[0; 20])[14..])),
         ("rarp request", {
             let mut rarp = request.clone();
             rarp[21] = 3;
@@ -164,6 +173,7 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("seven extension headers", ipv6(here, there, 60, 255, &deep)),
         ("long extension header", ipv6(here, there, 0, 255, &[&extension(58, 40)[..], &solicitation].concat())),
         ("atomic fragment", ipv6(here, all, 44, 255, &atomic)),
+        ("atomic solicitation", ipv6(here, all, 44, 255, &[&[58, 0, 0, 0, 0, 0, 0, 1], &solicitation[..]].concat())),
         ("first fragment", ipv6(here, all, 44, 255, &fragment)),
         (
             "fragment of tcp",
@@ -180,6 +190,9 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("dhcp without payload", ipv4(a, b, 17, 0, &udp(68, 67, &[]))),
         ("dhcp, cut by the sender", ipv4(a, b, 17, 0, &boot)[..200].to_vec()),
         ("mdns", ipv4(a, [224, 0, 0, 251], 17, 0, &dns)),
+        ("mdns response from another port", ipv4(a, b, 17, 0, &udp(40_000, 5353, &dns[8..]))),
+        ("mdns question from another port", ipv4(a, b, 17, 0, &udp(40_000, 5353, &[0; 12]))),
+        ("mdns answer to another port", ipv4(a, b, 17, 0, &udp(5353, 40_000, &dns[8..]))),
         ("mdns over IPv6", ipv6(here, all, 17, 255, &dns)),
         ("mdns, jumbo", ipv4(a, b, 17, 0, &udp(5353, 5353, &[7; 3000]))),
         ("mdns, 1472 bytes", ipv6(here, all, 17, 255, &udp(5353, 5353, &[7; 1432]))),

@@ -23,7 +23,7 @@ use sensor_core::wire::{
     stp as stp_message, syn as syn_message, wsd as wsd_message,
 };
 use sensor_ebpf::abi::{FRAME_MAX, HEADER_LEN, Header};
-use sensor_ebpf::classify::{Harvest, Opens, classify};
+use sensor_ebpf::classify::{Harvest, Opens, classify, read_on};
 use sensor_ebpf::packet::Captured;
 use sensor_ebpf::watched;
 
@@ -85,6 +85,11 @@ fn check_harvest(harvest: &Harvest, frame: &[u8]) {
         assert_eq!(Header::from_bytes(&harvest.header.to_bytes()), harvest.header);
         let record = [&harvest.header.to_bytes()[..], frame.get(harvest.body_at..end).unwrap_or_default()].concat();
         assert_eq!(Header::split(&record), Some((harvest.header, &record[HEADER_LEN..])));
+        if harvest.class == Class::Deep {
+            let inner = read_on(&harvest.header, &record[HEADER_LEN..]);
+            let end = inner.body_at + usize::from(inner.header.body_len);
+            assert!(!inner.class.is_harvested() || inner.header.body_len == 0 || end <= record.len() - HEADER_LEN);
+        }
     }
 }
 

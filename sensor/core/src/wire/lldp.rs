@@ -230,7 +230,7 @@ fn id(value: &[u8], of_mac: u8, of_network: u8) -> Result<Id, WireError> {
     if bytes.is_empty() || bytes.len() > 255 {
         return Err(WireError::BadValue);
     }
-    // "Octets beyond the fields are ignored" (section 8.4, the rules for all TLVs); those of a MAC are six.
+    // What a TLV has behind its fields is ignored (the rules for all TLVs); a MAC has six octets.
     let as_mac = || bytes.first_chunk().filter(|_| subtype == of_mac).map(|mac| Value::Mac(Mac(*mac)));
     let as_ip = || network_address(bytes).filter(|_| subtype == of_network).map(Value::Ip);
     Ok(Id { subtype, value: as_mac().or_else(as_ip).unwrap_or_else(|| Value::Text(Text::new(bytes))) })
@@ -343,7 +343,11 @@ mod tests {
         let long = [7; 511];
         let message = parse(&unit(&[CHASSIS, PORT, TTL, (6, &long)])).expect("sound").expect("ours");
         assert_eq!(message.system_description, Some(Text::new(&long)));
-        // A MAC of another length is kept as a text.
+        // What follows the six octets of a MAC is ignored.
+        let long = [&[4, 2, 0, 0, 0, 0, 1][..], &[0x80; 21]].concat();
+        let message = parse(&unit(&[(1, &long), PORT, TTL])).expect("sound").expect("ours");
+        assert_eq!(message.chassis.value, Value::Mac(Mac([2, 0, 0, 0, 0, 1])));
+        // A shorter one is kept as a text.
         let message = parse(&unit(&[(1, &[4, 1, 2]), PORT, TTL])).expect("sound").expect("ours");
         assert_eq!(message.chassis.value, Value::Text(Text::new(&[1, 2])));
     }

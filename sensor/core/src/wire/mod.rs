@@ -101,8 +101,9 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         Class::Ndp => ndp::parse(frame)?.map(|message| Message::Ndp(Box::new(message))),
         Class::Ssdp => ssdp::parse(frame.body)?.map(|message| Message::Ssdp(Box::new(message))),
         Class::Wsd => wsd::parse(frame.body)?.map(Message::Wsd),
-        // The capture has read on in it, and not found its end.
+        // What the capture found of a frame with many headers when it read on.
         Class::Deep => return Err(WireError::Deep),
-        Class::Fragment | Class::Malformed | Class::Other => None,
+        Class::Malformed => return Err(WireError::Truncated),
+        Class::Fragment | Class::Other => None,
     })
 }

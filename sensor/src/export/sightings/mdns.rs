@@ -33,10 +33,7 @@ pub(super) fn mdns(line: &mut Map<String, Value>, claim: &MdnsClaim) {
             put(line, "port", *port);
         }
         MdnsClaim::Txt { txt, .. } => put(line, "txt", txt.iter().map(text).collect::<Value>()),
-        MdnsClaim::Goodbye { .. }
-        | MdnsClaim::OfAnother { .. }
-        | MdnsClaim::Query { .. }
-        | MdnsClaim::Type { .. } => {}
+        MdnsClaim::Goodbye { .. } | MdnsClaim::OfAnother { .. } | MdnsClaim::Query { .. } | MdnsClaim::Type { .. } => {}
     }
 }
 

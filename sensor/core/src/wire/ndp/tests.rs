@@ -98,10 +98,7 @@ fn what_the_rfc_discards() {
     with_code[1] = 1;
     check_kind(&group, Err(WireError::BadValue));
     check_kind(&message(ADVERT, [0; 4], &GROUP.octets(), &[]), Err(WireError::BadValue));
-    check_kind(
-        &message(REDIRECT, [0; 4], &[TARGET.octets(), GROUP.octets()].concat(), &[]),
-        Err(WireError::BadValue),
-    );
+    check_kind(&message(REDIRECT, [0; 4], &[TARGET.octets(), GROUP.octets()].concat(), &[]), Err(WireError::BadValue));
     check_kind(&with_code, Err(WireError::BadValue));
     for hop_limit in [0, 1, 254] {
         let body = message(SOLICIT, [0; 4], &TARGET.octets(), &[]);
