@@ -139,7 +139,7 @@ mod tests {
     fn a_deep_record_is_read_on() {
         check_deep(&[30, 0, 0, 0, 0], (Class::Arp, "eth1.30"));
         check_deep(&[30, 0, 0, 40], (Class::Arp, "eth1.30.40"));
-        check_deep(&[30, 40, 50], (Class::Deep, "eth1.30"));
+        check_deep(&[30, 40, 50], (Class::Deep, "eth1.30.40"));
     }
 
     #[test]

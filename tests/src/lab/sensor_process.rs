@@ -130,7 +130,6 @@ pub fn events(folder: &Path) -> anyhow::Result<Vec<Value>> {
     };
     let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(&[][..], |end| &text[..end]);
     let lines = whole.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    let parsed =
-        lines.map(serde_json::from_slice).filter(|event| !event.as_ref().is_err_and(serde_json::Error::is_eof));
+    let parsed = lines.map(serde_json::from_slice).filter(|event| !event.as_ref().is_err_and(serde_json::Error::is_eof));
     Ok(parsed.collect::<Result<_, _>>()?)
 }

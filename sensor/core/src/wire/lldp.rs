@@ -236,12 +236,12 @@ fn id(value: &[u8], of_mac: u8, of_network: u8) -> Result<Id, WireError> {
     Ok(Id { subtype, value: as_mac().or_else(as_ip).unwrap_or_else(|| Value::Text(Text::new(bytes))) })
 }
 
-/// An address family number and an address; `None` for families that are not IP's.
+/// An address family number and an address, and whatever stands behind it; `None` for families that are not IP's.
 fn network_address(bytes: &[u8]) -> Option<IpAddr> {
     let (family, address) = bytes.split_first()?;
     match family {
-        1 => <[u8; 4]>::try_from(address).ok().map(IpAddr::from),
-        2 => <[u8; 16]>::try_from(address).ok().map(IpAddr::from),
+        1 => address.first_chunk::<4>().map(|octets| IpAddr::from(*octets)),
+        2 => address.first_chunk::<16>().map(|octets| IpAddr::from(*octets)),
         _ => None,
     }
 }

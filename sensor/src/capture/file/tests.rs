@@ -118,8 +118,7 @@ fn cooked_frames_become_ethernet() {
 
 #[test]
 fn protocol_4_of_a_cooked_frame_is_802_2() {
-    // Spanning tree: its topology change notification.
-    let message = [0x42, 0x42, 3, 0, 0, 0, 0x80];
+    let message = [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 6][..], &ARP[14..]].concat();
     let v1 = [&[0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0, 4][..], &message].concat();
     check(&pcap(Order::Big, 0xa1b2_c3d4, 113, &v1), "file@5000007000; frames 1");
     let v2 = [&[0, 4, 0, 0, 0, 0, 0, 3, 0, 1, 2, 6, 2, 0, 0, 0, 0, 1, 0, 0][..], &message].concat();
