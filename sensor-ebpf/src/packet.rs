@@ -2,12 +2,14 @@
 //! wants each read checked against the end of the packet) and native code. Below the trait: numbers in network order,
 //! taken from bytes that were read.
 
-use crate::classify::bounds::{FAR, NEAR, Reach};
+use crate::abi::SMALL_BODY;
+use crate::classify::bounds::{FAR, HEADERS_MAX, INNER_MAX, NEAR, Reach};
 
 /// No reader in the kernel needs more of a frame than its first `READ_MAX` bytes. A carried frame starts below
 /// [`crate::classify::bounds::INNER_MAX`], its headers take up to [`crate::classify::bounds::HEADERS_MAX`] bytes, and
 /// then comes a neighbour message with its options.
 pub const READ_MAX: usize = 640;
+const _: () = assert!(INNER_MAX + HEADERS_MAX + SMALL_BODY + 8 <= READ_MAX);
 
 /// A frame that may be shorter than its headers promise.
 pub trait Packet {

@@ -3,7 +3,6 @@
 //! in it ([`crate::classify::read_on`]).
 
 use crate::abi::{FRAME_MAX, SMALL_BODY};
-use crate::packet::READ_MAX;
 
 /// How many headers a reader looks through.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +29,5 @@ pub const HEADERS_MAX: usize = 256;
 /// A carried frame starts before this offset; one that starts later is not opened, and the frame is classified as it
 /// is. A power of two.
 pub const INNER_MAX: usize = 256;
-const _: () = assert!(INNER_MAX + HEADERS_MAX + SMALL_BODY + 8 <= READ_MAX);
 /// Options of a neighbour message that are searched for a link-layer address: as many as fit into a small record.
 pub const OPTIONS_MAX: usize = (SMALL_BODY - 8) / 8;

@@ -80,19 +80,12 @@ pub(super) fn ipv6<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
     found.protocol = next;
     let end = ip_at + 40 + usize::from(u16_at(&ip, 4));
     if next == ICMPV6 {
-        let carrier = Carrier { hop_limit: ip[7], destination: [u64_at(&ip, 24), u64_at(&ip, 32)], is_fragment };
+        let carrier =
+            neighbor::Carrier { hop_limit: ip[7], destination: [u64_at(&ip, 24), u64_at(&ip, 32)], is_fragment };
         neighbor::icmpv6(packet, found, at, end, &carrier)
     } else {
         above(packet, found, at, end)
     }
-}
-
-/// What the rules of neighbour messages ask of the IPv6 packet that carries them, beside its source.
-pub(super) struct Carrier {
-    pub(super) hop_limit: u8,
-    pub(super) destination: [u64; 2],
-    /// Whether it has a fragment header, be it that of an atomic fragment.
-    pub(super) is_fragment: bool,
 }
 
 /// Whether the packet of an IP protocol, or with such a header, may be harvested for more than its sender.

@@ -15,9 +15,10 @@ const SNAP_CISCO: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0x0c];
 const SNAP_ETHERTYPE: [u8; 6] = [0xaa, 0xaa, 3, 0, 0, 0];
 /// Length of both headers, bytes.
 pub(super) const SNAP_LEN: usize = 8;
-/// Hardware types: Ethernet, and IEEE 802 networks, whose addresses are the same (RFC 1042). Hosts
-/// accept both alike on Ethernet.
-const HARDWARE: [u8; 2] = [1, 6];
+/// The hardware type of Ethernet, and that of IEEE 802 networks, whose addresses are the same (RFC 1042): hosts take
+/// both alike.
+const ETHERNET: u16 = 1;
+const IEEE_802: u16 = 6;
 const SNAP_CDP: u16 = 0x2000;
 const SNAP_PVST: u16 = 0x010b;
 
@@ -25,7 +26,7 @@ const SNAP_PVST: u16 = 0x010b;
 pub(super) fn arp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Result<(), Class> {
     let body: [u8; ARP_BODY] = packet.bytes(at).ok_or(Class::Malformed)?;
     // Ethernet, IPv4 and their address lengths (RFC 826).
-    if body[0] != 0 || !HARDWARE.contains(&body[1]) || body[2..6] != [8, 0, 6, 4] {
+    if !matches!(u16_at(&body, 0), ETHERNET | IEEE_802) || body[2..6] != [8, 0, 6, 4] {
         return Err(Class::Other);
     }
     let sender = u32_at(&body, 14);
@@ -60,10 +61,10 @@ pub(super) fn lldp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Resul
 /// A frame whose length field says that `len` bytes follow, from `at` on.
 #[inline(always)]
 pub(super) fn llc<P: Packet>(packet: &P, found: &mut Found, at: usize, len: usize) -> Result<(), Class> {
+    // Spanning tree's shortest message is seven bytes with this header.
     let Some(head) = packet.bytes::<3>(at) else { return Err(Class::Other) };
     let end = at + len;
-    // Spanning tree's shortest message is seven bytes with this header.
-    let (class, skip) = if head == LLC_SPANNING_TREE {
+    let (class, skip) = if head[..] == LLC_SPANNING_TREE {
         (Class::Stp, 3)
     } else {
         let Some(head) = packet.bytes::<SNAP_LEN>(at) else { return Err(Class::Other) };

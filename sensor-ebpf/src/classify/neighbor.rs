@@ -15,6 +15,14 @@ const REDIRECT: u8 = 137;
 /// MLD: query, report and done of version 1 (RFC 2710); report of version 2 (RFC 3810).
 const MLD: [u8; 4] = [130, 131, 132, 143];
 
+/// What the rules of neighbour messages ask of the IPv6 packet that carries them, beside its source.
+pub(super) struct Carrier {
+    pub(super) hop_limit: u8,
+    pub(super) destination: [u64; 2],
+    /// Whether it has a fragment header, be it that of an atomic fragment.
+    pub(super) is_fragment: bool,
+}
+
 /// An ICMPv6 message that starts at `at`, in an IP packet that ends at `end`.
 #[inline(always)]
 pub(super) fn icmpv6<P: Packet>(

@@ -107,3 +107,30 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         Class::Fragment | Class::Other => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Iface, Mac, Segment, Timestamp};
+
+    #[test]
+    fn a_frame_that_is_too_deep_is_malformed_and_not_passed_over() {
+        let read = |class| {
+            dissect(&Frame {
+                at: Timestamp::EPOCH,
+                segment: Segment::untagged(Iface::new("eth0").expect("a name")),
+                class,
+                cut: false,
+                flood: false,
+                scan: false,
+                source_mac: Mac([2, 0, 0, 0, 0, 1]),
+                destination_mac: Mac::BROADCAST,
+                packet: None,
+                body: &[],
+            })
+        };
+        assert_eq!(read(Class::Deep), Err(WireError::Deep));
+        assert_eq!(read(Class::Malformed), Err(WireError::Truncated));
+        assert_eq!(read(Class::Other), Ok(None));
+    }
+}
