@@ -1,7 +1,6 @@
 //! ICMPv6 and IGMP: neighbour messages and group membership.
 
 use super::bounds::OPTIONS_MAX;
-use super::ip::Carrier;
 use crate::abi::{Class, SMALL_BODY};
 use crate::found::{Claim, Found, kind};
 use crate::packet::{Packet, address_at, mac_word, slice};
