@@ -91,7 +91,10 @@ impl Correlator {
         let Some(check) = self.conflicts.checks.iter().find(|check| !asked && is_answered(check)).cloned() else {
             return;
         };
-        if self.are_one(s, check.mac) || self.answers_for_others(s.segment, ip, s.mac, s.at) || self.only_asks(&check, ip) {
+        if self.are_one(s, check.mac)
+            || self.answers_for_others(s.segment, ip, s.mac, s.at)
+            || self.only_asks(&check, ip)
+        {
             return;
         }
         let is_known = |(other, ..): &(Sighting, Mac, Timestamp)| {
@@ -254,7 +257,8 @@ impl Correlator {
         let Some(of_client) = lease(previous.mac).filter(|_| lease(s.mac).is_none()) else { return };
         let is_used = s.at.since(previous.last_seen) <= IN_USE && previous.last_seen >= of_client.at;
         let is_proxy = self.is_sleep_proxied(s, ip, previous.mac);
-        if !is_used || is_proxy || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac, s.at) {
+        if !is_used || is_proxy || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac, s.at)
+        {
             return;
         }
         let details = of_server(of_client.server);
@@ -278,7 +282,8 @@ impl Correlator {
         let roles = self.memory.host_of(check.segment, check.mac).map(|host| &host.roles);
         let asks = [HostRole::AccessPoint, HostRole::DhcpServer, HostRole::Switch];
         let is_known = |held: &Holder| held.mac == check.mac && held.sources.iter().any(|by| by != Source::Dhcp);
-        let looks_for = ip.is_ipv4() && (self.is_gateway(check.segment, ip) || self.memory.has_lease(check.segment, check.mac, check.at, ip));
+        let looks_for = ip.is_ipv4()
+            && (self.is_gateway(check.segment, ip) || self.memory.has_lease(check.segment, check.mac, check.at, ip));
         checked >= tracked
             || looks_for
             || asks.iter().any(|role| roles.is_some_and(|roles| roles.contains_key(role)))

@@ -161,9 +161,8 @@ impl Correlator {
         let holds = |ip: IpAddr| self.memory.holder(segment, ip).is_some_and(|holder| holder.mac == mac);
         let is_gateway = |known: &RoleHolder| is_established(known.first_seen, at) && holds(known.ip);
         let advertises = |known: &RoleHolder| is_established(known.first_seen, at) && known.mac == mac;
-        let has_forwarded = |forwarder: &Forwarder| {
-            forwarder.senders.len() >= FORWARDED_MIN && is_established(forwarder.since, at)
-        };
+        let has_forwarded =
+            |forwarder: &Forwarder| forwarder.senders.len() >= FORWARDED_MIN && is_established(forwarder.since, at);
         self.memory.find_role(segment, Role::DhcpRouter, is_gateway).is_some()
             || self.memory.find_role(segment, Role::Router, advertises).is_some()
             || self.memory.find_role(segment, Role::VirtualRouter, advertises).is_some()

@@ -99,7 +99,11 @@ fn the_sensors_own_stations_make_no_event() {
 #[test]
 fn unusable_macs_and_addresses_are_ignored() {
     check(&["0 arp 10.0.0.1 ff:ff:ff:ff:ff:ff", "0 arp 10.0.0.1 00:00:00:00:00:00", "9 finish"], &[]);
-    check(&["0 arp 10.0.0.1 ff:ff:ff:ff:ff:ff/aa", "9 finish"], &["new-host aa"]);
+    // Hosts believe it nonetheless, so it is for the record.
+    check(
+        &["0 arp 10.0.0.1 ff:ff:ff:ff:ff:ff/aa", "9 finish"],
+        &["mac-mismatch 10.0.0.1 ff:ff:ff:ff:ff:ff", "new-host aa"],
+    );
     for ip in ["0.1.2.3", "127.0.0.1", "224.0.0.251", "255.255.255.255", "::1", "ff02::1", "::"] {
         check(&[&format!("0 arp {ip} aa"), "9 finish"], &["new-host aa"]);
     }

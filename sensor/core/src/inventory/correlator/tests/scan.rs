@@ -41,20 +41,27 @@ fn scans_are_apart_by_kind_station_and_segment() {
 fn stations_that_ask_for_others_do_not_scan() {
     let own = Settings { own_macs: [mac("ee")].into(), ..settings() };
     check_with(own, Limits::default(), &["0 scan ee", "1 scan ee 10.0.0.9", "2 scan ff:ff:ff:ff:ff:ff"], &[]);
-    check(&["0 scan 00:00:5e:00:01:07"], &[]);
+    let group = "0 vrrp 00:00:5e:00:01:07 7 10.0.0.3 10.0.0.1";
+    check(&[group, "3 wait", "60 scan 00:00:5e:00:01:07"], &["new-host 10.0.0.1 00:00:5e:00:01:07"]);
     check(
-        &["0 ra fe80::1 aa 1800 2001:db8::/64", "1 scan aa", "2 restart", "3 scan aa", "4 scan aa 192.0.2.1"],
+        &["0 ra fe80::1 aa 1800 2001:db8::/64", "61 scan aa", "62 restart", "63 scan aa", "64 scan aa 192.0.2.1"],
         &["new-router fe80::1 aa"],
     );
     check(
         &[
             "0 arp 10.0.0.254 aa",
             "1 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.253 router=10.0.0.254",
-            "2 scan aa",
-            "3 restart",
-            "4 scan aa",
+            "61 scan aa",
+            "62 restart",
+            "64 scan aa",
         ],
         &["new-host 10.0.0.254 aa", "new-dhcp-server 10.0.0.253 fe", "new-host 10.0.0.1 bb"],
+    );
+    // A MAC that anybody can send with, and what a station says of itself a moment before, make no router.
+    check(&["0 scan 00:00:5e:00:01:07"], &["scan-detected 00:00:5e:00:01:07 arp-scan"]);
+    check(
+        &["0 ra fe80::1 aa 1800 2001:db8::/64", "1 scan aa"],
+        &["new-router fe80::1 aa", "scan-detected fe80::1 aa arp-scan"],
     );
 }
 
@@ -73,5 +80,10 @@ fn a_holder_with_an_odd_hop_limit_is_no_forwarder() {
         events.drain(..).map(|event| event.kind).collect::<Vec<_>>()
     };
     assert_eq!(sent("1", "10.0.0.1"), [Kind::NewHost, Kind::ScanDetected]);
-    assert_eq!(sent("2000", "10.9.0.7"), []);
+    // One frame of another sender makes no router; many do, over a while.
+    assert_eq!(sent("2000", "10.9.0.7"), [Kind::ScanDetected]);
+    for number in 8..12 {
+        sent("2001", &format!("10.9.0.{number}"));
+    }
+    assert_eq!(sent("4000", "10.9.0.7"), []);
 }
