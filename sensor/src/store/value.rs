@@ -206,10 +206,11 @@ words! {
     Source, "a source", Source::name, Source::parse;
 }
 
-const ROLES: [Role; 4] = [Role::DhcpRouter, Role::DhcpServer, Role::Router, Role::VirtualRouter];
+const ROLES: [Role; 5] = [Role::DhcpNameServer, Role::DhcpRouter, Role::DhcpServer, Role::Router, Role::VirtualRouter];
 
 fn role_name(role: Role) -> &'static str {
     match role {
+        Role::DhcpNameServer => "dhcp-name-server",
         Role::DhcpRouter => "dhcp-router",
         Role::DhcpServer => "dhcp-server",
         Role::Router => "router",

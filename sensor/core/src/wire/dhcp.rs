@@ -83,6 +83,12 @@ impl Message {
         self.option(number)?.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets))
     }
 
+    /// An option that is a list of IPv4 addresses. Bytes that are left over are ignored.
+    pub fn ipv4s(&self, number: u8) -> Vec<Ipv4Addr> {
+        let (addresses, _) = self.option(number).unwrap_or_default().as_chunks::<4>();
+        addresses.iter().map(|octets| Ipv4Addr::from(*octets)).collect()
+    }
+
     /// Option 81: the name, from either of its forms (RFC 4702, section 2.3.1). The flags' E bit tells them apart, but some
     /// clients set it wrongly.
     pub fn fqdn(&self) -> Option<Text> {
@@ -156,6 +162,8 @@ fn labels(name: &[u8]) -> (Vec<&[u8]>, &[u8]) {
 pub const HOST_NAME: u8 = 12;
 /// Routers on the client's subnet (RFC 2132, section 3.5).
 pub const ROUTERS: u8 = 3;
+/// Name servers (RFC 2132, section 3.8).
+pub const NAME_SERVERS: u8 = 6;
 /// Subnet mask (RFC 2132, section 3.3).
 pub const SUBNET_MASK: u8 = 1;
 /// Option 43: vendor-specific information.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::inventory::correlator::belief::is_established;
 use crate::inventory::correlator::dispute;
 use crate::inventory::correlator::related::is_same_balancer;
-use crate::inventory::correlator::state::Correlator;
+use crate::inventory::correlator::state::{Correlator, Verdict};
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::memory::binding::{ClaimOutcome, MoveKind, PreviousHolder, Weight};
 use crate::inventory::model::address::Holder;
@@ -45,6 +45,9 @@ impl Correlator {
         if self.memory.holder(s.segment, ip).is_some_and(is_balanced) {
             return;
         }
+        if weight == Weight::Claim && !self.is_dear(s.segment, ip) {
+            self.memory.drop_traffic_binding(s.segment, ip, s.mac);
+        }
         let is_held_back = weight == Weight::Claim && self.is_disputed(s, ip, source, events);
         if prefix::is_holdable(ip) && !is_held_back {
             self.weigh_undisputed(s, ip, source, weight, events);
@@ -67,6 +70,13 @@ impl Correlator {
         }
         // Looked up before the address is bound: a host that was known by the address only, and was reported, may become this one.
         let host = self.memory.host_of(s.segment, s.mac).map(|host| (host.id, host.announced));
+        // What explains a move is judged by how things were before it.
+        let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac).filter(|holder| *holder != s.mac);
+        let verdict = self.verdict.take();
+        let excuse = match &verdict {
+            Some(verdict) => verdict.excuse,
+            None => holder.filter(|_| weight == Weight::Claim).and_then(|old| self.excuse(s, ip, old)),
+        };
         let outcome = self.memory.claim_address(s.segment, ip, &dispute::holder_claim(s, source, weight));
         if outcome == ClaimOutcome::Kept {
             return;
@@ -87,7 +97,9 @@ impl Correlator {
             }
             ClaimOutcome::Bound | ClaimOutcome::Kept => {}
             ClaimOutcome::Moved(_, previous) if self.emit_promised(s, ip, &previous, events) => {}
-            ClaimOutcome::Moved(how, previous) => self.emit_move(s, ip, how, &previous, events),
+            ClaimOutcome::Moved(how, previous) => {
+                self.emit_move(s, ip, how, &previous, (excuse, verdict), events);
+            }
         }
     }
 
@@ -97,13 +109,9 @@ impl Correlator {
         ip: IpAddr,
         how: MoveKind,
         previous: &PreviousHolder,
+        (excuse, verdict): (Option<Reason>, Option<Verdict>),
         events: &mut Vec<Event>,
     ) {
-        let verdict = self.verdict.take();
-        let excuse = match &verdict {
-            Some(verdict) => verdict.excuse,
-            None => self.excuse(s, ip, previous.mac),
-        };
         let is_within = self.is_one_machine(s.segment, previous.mac, s.mac, s.at)
             || excuse.is_some() && self.is_one_host(s.segment, previous.mac, s.mac);
         let kind = match how {

@@ -57,6 +57,7 @@ impl Correlator {
     pub(super) fn is_dear(&self, segment: Segment, ip: IpAddr) -> bool {
         self.is_gateway(segment, ip)
             || self.memory.has_role(segment, Role::DhcpServer, ip)
+            || self.memory.has_role(segment, Role::DhcpNameServer, ip)
             || self.lists(segment, Role::DhcpServer).any(|list| list.ips.contains(&ip))
     }
 

@@ -64,7 +64,8 @@ impl Correlator {
         let Conflicts { checks, checkers, .. } = &mut self.conflicts;
         checks.retain(|check| {
             let is_same = (check.segment, check.ip, check.mac) == (s.segment, s.ip, s.mac);
-            !is_same && is_within(check.at, s.at, ANSWER)
+            // Checks of IPv6 addresses wait for `settle_checks`.
+            !is_same && (is_within(check.at, s.at, ANSWER) || check.ip.is_some_and(|ip| ip.is_ipv6()))
         });
         if checks.len() < KEPT_MAX {
             checks.push(s.clone());
@@ -88,9 +89,11 @@ impl Correlator {
         let is_answered = |check: &Sighting| {
             (check.segment, check.ip) == (s.segment, s.ip) && check.mac != s.mac && is_within(check.at, s.at, ANSWER)
         };
-        let Some(check) = self.conflicts.checks.iter().find(|check| !asked && is_answered(check)).cloned() else {
-            return;
-        };
+        let Some(found) = self.conflicts.checks.iter().position(|check| !asked && is_answered(check)) else { return };
+        let check = self.conflicts.checks[found].clone();
+        if ip.is_ipv6() {
+            self.conflicts.checks.swap_remove(found);
+        }
         if self.are_one(s, check.mac)
             || self.answers_for_others(s.segment, ip, s.mac, s.at)
             || self.only_asks(&check, ip)
@@ -104,6 +107,24 @@ impl Correlator {
             self.emit_defence(&check, s.mac, s.at, events);
         } else if self.conflicts.defences.len() < KEPT_MAX && !self.conflicts.defences.iter().any(is_known) {
             self.conflicts.defences.push((check, s.mac, s.at));
+        }
+    }
+
+    /// An IPv6 address that was checked and that nobody defended is assigned (RFC 4862, section 5.4); without `now` all are.
+    pub(super) fn settle_checks(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
+        let is_due = |check: &Sighting| {
+            check.ip.is_some_and(|ip| ip.is_ipv6()) && !now.is_some_and(|now| is_within(check.at, now, ANSWER))
+        };
+        if !self.conflicts.checks.iter().any(is_due) {
+            return;
+        }
+        let (due, wait) = std::mem::take(&mut self.conflicts.checks).into_iter().partition(is_due);
+        self.conflicts.checks = wait;
+        let due: Vec<Sighting> = due;
+        for check in due {
+            if let Some(ip) = check.ip.filter(|ip| self.memory.holder(check.segment, *ip).is_none()) {
+                self.hint(&check, ip, Source::Ndp, events);
+            }
         }
     }
 
@@ -283,7 +304,8 @@ impl Correlator {
         let asks = [HostRole::AccessPoint, HostRole::DhcpServer, HostRole::Switch];
         let is_known = |held: &Holder| held.mac == check.mac && held.sources.iter().any(|by| by != Source::Dhcp);
         let looks_for = ip.is_ipv4()
-            && (self.is_gateway(check.segment, ip) || self.memory.has_lease(check.segment, check.mac, check.at, ip));
+            && (self.is_gateway(check.segment, ip)
+                || self.memory.was_just_leased(check.segment, check.mac, check.at, ip));
         checked >= tracked
             || looks_for
             || asks.iter().any(|role| roles.is_some_and(|roles| roles.contains_key(role)))

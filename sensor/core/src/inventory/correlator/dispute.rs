@@ -31,16 +31,14 @@ impl Correlator {
 
     /// When the next verdict is due.
     pub(super) fn next_verdict(&self) -> Option<Timestamp> {
-        let explain = self.settings.explain.unwrap_or(LISTEN);
-        self.disputes.values().map(|dispute| dispute.sighting.at).min().map(|at| at.after(explain))
+        self.disputes.values().map(|dispute| dispute.due).min()
     }
 
     /// Reaches the verdicts that are due; without `now` all of them.
     pub(super) fn decide_due(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
-        let (explain, was_asked) = (self.settings.explain.unwrap_or(LISTEN), self.settings.explain.is_some());
+        let was_asked = self.settings.explain.is_some();
         let is_due = |dispute: &Dispute| {
-            let at = dispute.sighting.at;
-            now.is_none_or(|now| at.after(explain) <= now || at > now.after(CLOCK_STEP_MIN))
+            now.is_none_or(|now| dispute.due <= now || dispute.sighting.at > now.after(CLOCK_STEP_MIN))
         };
         let due: Vec<_> = self.disputes.iter().filter(|(_, dispute)| is_due(dispute)).map(|(key, _)| *key).collect();
         for key in due {
@@ -67,7 +65,7 @@ impl Correlator {
         else {
             return false;
         };
-        if old == new || self.is_only_promised(s, ip, old) {
+        if old == new || self.is_only_promised(s, ip, old) || self.memory.is_known_claim(segment, ip, new, s.at) {
             return false;
         }
         let excuse = self.excuse(s, ip, old);
@@ -80,14 +78,21 @@ impl Correlator {
             (None, Some(Reason::Dhcp | Reason::ProxyArp)) => {
                 s.at.since(last_seen) < LISTEN && self.disputes.len() < self.limits.disputes_max
             }
-            // A join that is on trial excuses nothing yet.
-            (None, _) => self.is_one_host(segment, old, new) && !self.is_one_machine(segment, old, new, s.at),
+            (None, _) => false,
         };
+        // A join that is on trial excuses nothing yet.
+        let trial_ends = self.memory.trial_ends(segment, [old, new]);
+        let on_trial = trial_ends.filter(|ends| self.is_one_host(segment, old, new) && *ends > s.at);
+        let due = match self.settings.explain {
+            Some(explain) => s.at.after(explain),
+            None => on_trial.unwrap_or(s.at.after(LISTEN)),
+        };
+        let waits = waits || on_trial.is_some();
         if waits {
             let sighting = s.clone();
             let [old_answered, new_answered, old_spoke] = [false; 3];
             let later = Vec::new();
-            let dispute = Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later };
+            let dispute = Dispute { sighting, source, old, due, old_answered, new_answered, old_spoke, later };
             self.disputes.insert((segment, ip), dispute);
             if self.settings.explain.is_some() {
                 self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
@@ -139,7 +144,7 @@ impl Correlator {
     fn decide(&mut self, key: (Segment, IpAddr), was_asked: bool, events: &mut Vec<Event>) {
         let Some(dispute) = self.disputes.remove(&key) else { return };
         let (segment, ip) = key;
-        let Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later } = dispute;
+        let Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later, .. } = dispute;
         if was_asked && !old_answered && !old_spoke {
             self.join_by_address(segment, ip, old, sighting.mac);
         }

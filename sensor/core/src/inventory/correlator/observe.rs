@@ -43,6 +43,7 @@ impl Correlator {
         self.memory.expire_neighbours(now);
         self.memory.forget_old(now);
         self.settle_defences(Some(now), events);
+        self.settle_checks(Some(now), events);
         // A verdict may give a new host its address, so it comes before the host is reported.
         if !self.disputes.is_empty() {
             self.decide_due(Some(now), events);
@@ -70,6 +71,7 @@ impl Correlator {
     pub fn finish(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         self.decide_due(None, events);
         self.settle_defences(None, events);
+        self.settle_checks(None, events);
         self.handle_timeout(now, events);
         for id in self.memory.pending() {
             self.announce(id, events);

@@ -72,7 +72,9 @@ impl Correlator {
         let is_its = |known: &RoleHolder| known.mac == group;
         let of_addresses = self.memory.find_role(s.segment, Role::VirtualRouter, is_its).map(|known| known.first_seen);
         let since = of_addresses.or_else(|| self.memory.known_since(s.segment, group));
-        (self.speaks_for(s, router, group) || self.speaks_for(s, group, group))
+        // Where the group's own MAC speaks for it, the router is who held the address before.
+        let had_it = || s.ip.is_some_and(|ip| self.memory.ever_held(s.segment, ip, router));
+        (self.speaks_for(s, router, group) || self.speaks_for(s, group, group) && had_it())
             && since.is_some_and(|since| self.came_with(s, since, router))
     }
 

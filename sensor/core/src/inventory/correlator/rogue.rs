@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv6Net};
 
+use crate::inventory::correlator::belief::is_established;
 use crate::inventory::correlator::settings::Members;
 use crate::inventory::correlator::state::{Correlator, Details};
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
@@ -16,11 +17,16 @@ use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
 use crate::inventory::sighting::ndp::RouterAdvert;
-use crate::types::{Mac, MacKind, Segment, Text, is_forwarded};
+use crate::types::{Class, Mac, MacKind, Segment, Text, is_forwarded};
 use crate::wire::ndp;
 
 /// What has not been seen for this long is reported again when it comes back.
 pub(super) const OVER: Duration = Duration::from_hours(1);
+
+/// Name servers of one message that are noted.
+const NAME_SERVERS_MAX: usize = 8;
+/// A station that is new as so many routers or DHCP servers makes them up.
+const SELVES_MAX: usize = 6;
 
 impl Correlator {
     pub(super) fn observe_server(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
@@ -31,9 +37,41 @@ impl Correlator {
             let is_relayed = claim.hop_limit.is_some_and(is_forwarded);
             let relay = relay.or_else(|| is_relayed.then(|| s.frame_mac.to_string()));
             self.serve(s, ip, relay, Vec::new(), events);
-            if let Some(router) = claim.router.map(IpAddr::V4).filter(|ip| prefix::is_holdable(*ip)) {
-                self.note_role(s, Role::DhcpRouter, router, s.frame_mac);
+            self.watch_handed_out(s, ip, claim, events);
+        }
+    }
+
+    /// Notes which router and name servers a DHCP server hands out: what clients' traffic depends on. An established server that
+    /// hands out others is reported once for each.
+    fn watch_handed_out(&mut self, s: &Sighting, server: IpAddr, claim: &DhcpClaim, events: &mut Vec<Event>) {
+        let known = self.memory.role(s.segment, Role::DhcpServer, server);
+        let is_established = known.is_some_and(|known| is_established(known.first_seen, s.at));
+        let by_server = |known: &RoleHolder| known.mac == s.frame_mac;
+        let is_holdable = |ip: &IpAddr| prefix::is_holdable(*ip);
+        let routers = claim.router.into_iter().map(IpAddr::V4).filter(is_holdable);
+        let servers = claim.name_servers.iter().copied().map(IpAddr::V4).filter(is_holdable).take(NAME_SERVERS_MAX);
+        let mut details = Vec::new();
+        let lists = [
+            (Role::DhcpRouter, "routers", routers.collect::<Vec<_>>()),
+            (Role::DhcpNameServer, "name_servers", servers.collect()),
+        ];
+        for (role, key, handed_out) in lists {
+            let had = self.memory.find_role(s.segment, role, by_server).is_some();
+            let new: Vec<String> = handed_out
+                .iter()
+                .filter(|ip| had && !self.memory.has_role(s.segment, role, **ip))
+                .map(IpAddr::to_string)
+                .collect();
+            for ip in handed_out {
+                self.note_role(s, role, ip, s.frame_mac);
             }
+            if !new.is_empty() {
+                details.push((key, Detail::Texts(new)));
+            }
+        }
+        if !details.is_empty() && is_established && !self.is_learning(s.at) {
+            let event = self.about_host(Kind::DhcpChanged, s.at, s.segment, s.frame_mac);
+            self.push(Event { ip: Some(server), details, ..event }, events);
         }
     }
 
@@ -242,6 +280,14 @@ impl Correlator {
     }
 
     fn emit_new(&mut self, s: &Sighting, ip: IpAddr, kind: Kind, details: Details, events: &mut Vec<Event>) {
+        // One station is not many routers or servers: that it says so is told once.
+        let of_station = |known: &RoleHolder| known.mac == s.frame_mac;
+        let role = if kind == Kind::NewRouter { Role::Router } else { Role::DhcpServer };
+        if self.memory.count_roles(s.segment, role, of_station) > SELVES_MAX {
+            let class = if kind == Kind::NewRouter { Class::Ndp } else { Class::Dhcp };
+            self.flood(s.segment, s.frame_mac, class, s.at, events);
+            return;
+        }
         let mut event = self.about_host(kind, s.at, s.segment, s.frame_mac);
         event.ip = Some(ip);
         event.severity = self.severity_of_new(kind, s.at);
@@ -258,7 +304,7 @@ impl Correlator {
         let here = self.settings.allow.iter().filter(move |allow| allow.segment.is_none_or(|at| at == segment));
         let lists = here.map(move |allow| match role {
             Role::DhcpServer => &allow.dhcp_servers,
-            Role::DhcpRouter | Role::Router | Role::VirtualRouter => &allow.routers,
+            Role::DhcpNameServer | Role::DhcpRouter | Role::Router | Role::VirtualRouter => &allow.routers,
         });
         lists.filter(|list| !list.is_empty())
     }

@@ -177,6 +177,8 @@ pub(super) struct Dispute {
     pub(super) source: Source,
     /// The station that holds the address.
     pub(super) old: Mac,
+    /// When the verdict is due.
+    pub(super) due: Timestamp,
     pub(super) old_answered: bool,
     pub(super) new_answered: bool,
     /// The old station was heard with the address meanwhile, without being asked.

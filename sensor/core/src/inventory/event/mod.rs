@@ -38,6 +38,7 @@ pub mod texts;
 // One file a kind.
 mod bogon;
 mod changed_mac;
+mod dhcp_changed;
 mod flip_flop;
 mod flood;
 mod host_back;
@@ -148,6 +149,8 @@ kinds! {
     Bogon: "bogon", Info, bogon;
     /// An address passed to a MAC that never held it.
     ChangedMac: "changed-mac", Warning, changed_mac;
+    /// A known DHCP server hands out another router or name server.
+    DhcpChanged: "dhcp-changed", Warning, dhcp_changed;
     /// An address passed back to the MAC before the present one.
     FlipFlop: "flip-flop", Warning, flip_flop;
     /// A station sends more news of one class than the kernel lets through.

@@ -56,7 +56,7 @@ pub fn clues<'a>(
             Role::DhcpServer => add(Evidence::Role, "dhcp-server"),
             Role::Router => add(Evidence::Role, "router"),
             // Said by others of an address.
-            Role::DhcpRouter | Role::VirtualRouter => {}
+            Role::DhcpNameServer | Role::DhcpRouter | Role::VirtualRouter => {}
         }
     }
     add(Evidence::Vendor, vendor.unwrap_or_default());

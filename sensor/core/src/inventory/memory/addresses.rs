@@ -11,6 +11,10 @@ use crate::inventory::model::source::Source;
 use crate::types::{Mac, Segment, Timestamp};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// A client settles within this time after its lease.
+const JUST: Duration = Duration::from_secs(10);
 
 impl Memory {
     /// A known station claims an address, or a protocol hints that it holds it; what that did to the binding.
@@ -120,10 +124,17 @@ impl Memory {
         self.tables.leases.get(&(segment, ip)).filter(unexpired)
     }
 
-    /// Whether a station may hold another address than `ip` by a lease that has not ended.
-    pub(crate) fn has_lease(&self, segment: Segment, mac: Mac, at: Timestamp, ip: IpAddr) -> bool {
-        let other = |held: &IpAddr| *held != ip && self.lease(segment, *held, mac, at).is_some();
+    /// Whether a station was given another address than `ip` by a lease just now.
+    pub(crate) fn was_just_leased(&self, segment: Segment, mac: Mac, at: Timestamp, ip: IpAddr) -> bool {
+        let is_new = |lease: &Lease| at.since(lease.at) < JUST;
+        let other = |held: &IpAddr| *held != ip && self.lease(segment, *held, mac, at).is_some_and(is_new);
         self.tables.stations.note(&(segment, mac)).into_iter().flatten().any(other)
+    }
+
+    /// Whether a capture file that is read again says nothing new by this claim.
+    pub(crate) fn is_known_claim(&self, segment: Segment, ip: IpAddr, mac: Mac, at: Timestamp) -> bool {
+        let known = self.tables.bindings.note(&(segment, ip)).into_iter().flatten();
+        known.into_iter().any(|known| known.mac == mac && (known.from..=known.until).contains(&at))
     }
 
     /// The station that holds an address at present.
@@ -172,6 +183,25 @@ impl Memory {
     /// The last lease of an address, ended or not.
     pub(crate) fn last_lease(&self, segment: Segment, ip: Ipv4Addr) -> Option<&Lease> {
         self.tables.leases.get(&(segment, ip))
+    }
+
+    /// Takes an address from a station that was only seen to send from it, while it claims another one: what it sent may have
+    /// been another one's, which claims it now. Whether that is so.
+    pub(crate) fn drop_traffic_binding(&mut self, segment: Segment, ip: IpAddr, by: Mac) -> bool {
+        let Some(holder) = self.holder(segment, ip).filter(|held| held.mac != by && held.sources == Source::Traffic)
+        else {
+            return false;
+        };
+        let claims = |other: &IpAddr| {
+            let held = self.holder(segment, *other).filter(|_| *other != ip && other.is_ipv4() == ip.is_ipv4());
+            held.is_some_and(|held| held.sources.contains(Source::Arp) || held.sources.contains(Source::Ndp))
+        };
+        if !self.tables.stations.note(&(segment, holder.mac)).into_iter().flatten().any(claims) {
+            return false;
+        }
+        let gone = self.tables.bindings.remove(&(segment, ip));
+        self.drop_bindings(gone.into_iter().collect());
+        true
     }
 
     /// A station gives back an address that was only promised to it.

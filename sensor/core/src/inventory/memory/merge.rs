@@ -21,7 +21,7 @@ const TOGETHER: Duration = Duration::from_secs(600);
 /// Stations that alternate so often, each time within [`TOGETHER`] of the last, are two machines.
 const TURNS_MAX: u8 = 3;
 /// A join is on trial for so long: when the earlier station is heard meanwhile, both are there, and are two machines.
-const TRIAL: Duration = Duration::from_secs(30);
+const TRIAL: Duration = Duration::from_secs(120);
 /// A host that was reported and seen for longer than this is no newcomer: its merge is not reported as a MAC rotation.
 const FRESH: Duration = Duration::from_secs(60);
 
@@ -198,11 +198,22 @@ impl Memory {
         Some(join)
     }
 
-    /// Whether a station's join has stood: the earlier station was silent for as long as a join is on trial, or the owner made
-    /// it.
+    /// Whether a station's join stands: the earlier station has been silent for longer than it usually is, or the owner made it.
     pub(crate) fn has_stood(&self, segment: Segment, mac: Mac, at: Timestamp) -> bool {
         let join = self.tables.joins.get(&(segment, mac)).filter(|join| !join.apart);
-        join.is_some_and(|join| join.evidence.contains(&JoinEvidence::Owner) || at.since(join.at) >= TRIAL)
+        join.is_some_and(|join| self.trial_end(join).is_none_or(|end| end <= at))
+    }
+
+    /// When the join of two stations of one host stands, if one has to.
+    pub(crate) fn trial_ends(&self, segment: Segment, macs: [Mac; 2]) -> Option<Timestamp> {
+        let joins = macs.into_iter().filter_map(|mac| self.tables.joins.get(&(segment, mac)));
+        joins.filter(|join| !join.apart).filter_map(|join| self.trial_end(join)).min()
+    }
+
+    /// When a join has stood its trial, counted from the earlier station's last frame; `None` when it is the owner's.
+    fn trial_end(&self, join: &Join) -> Option<Timestamp> {
+        let last = self.tables.stations.get(&(join.segment, join.old_mac)).map(|station| station.last_seen);
+        (!join.evidence.contains(&JoinEvidence::Owner)).then(|| last.map_or(join.at, |last| last.after(TRIAL)))
     }
 
     /// A station was heard whose host was merged. When both stations are there, by turns or at once, they are two machines:

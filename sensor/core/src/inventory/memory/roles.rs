@@ -26,8 +26,8 @@ impl Memory {
         });
         if known.is_none() {
             // What one station makes up must not push out what others said.
-            let by_station = |known: &&RoleHolder| known.mac == holder.mac && known.segment == holder.segment;
-            if self.tables.roles.rows().into_iter().filter(by_station).count() >= BY_STATION_MAX {
+            let by_station = |known: &RoleHolder| known.mac == holder.mac && known.segment == holder.segment;
+            if self.tables.roles.count(by_station) >= BY_STATION_MAX {
                 return false;
             }
             let over = self.tables.roles.make_room().len();
@@ -55,6 +55,11 @@ impl Memory {
         holds: impl Fn(&RoleHolder) -> bool,
     ) -> Option<&RoleHolder> {
         self.tables.roles.find(|known| known.segment == segment && known.role == role && holds(known))
+    }
+
+    /// How many of a segment play a role for which `holds` is true.
+    pub(crate) fn count_roles(&self, segment: Segment, role: Role, holds: impl Fn(&RoleHolder) -> bool) -> usize {
+        self.tables.roles.count(|known| known.segment == segment && known.role == role && holds(known))
     }
 
     /// Who plays a role by this address.

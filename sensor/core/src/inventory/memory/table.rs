@@ -197,6 +197,11 @@ impl<R: TableRow> BoundedTable<R> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
+    /// How many rows there are for which `holds` is true.
+    pub(crate) fn count(&self, holds: impl Fn(&R) -> bool) -> usize {
+        self.slots.values().filter(|slot| holds(&slot.row)).count()
+    }
+
     /// The first row, by key, for which `holds` is true.
     pub(crate) fn find(&self, holds: impl Fn(&R) -> bool) -> Option<&R> {
         self.slots.values().map(|slot| &slot.row).filter(|row| holds(row)).min_by_key(|row| row.key())

@@ -56,6 +56,8 @@ impl TableRow for Neighbour {
 /// A role that an address on a segment plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
+    /// A DHCP server hands it out as name server (option 6).
+    DhcpNameServer,
     /// A DHCP server announces it as the default router (option 3).
     DhcpRouter,
     /// A DHCP server.

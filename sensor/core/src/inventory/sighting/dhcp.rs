@@ -37,6 +37,8 @@ pub struct DhcpClaim {
     pub netmask: Option<Ipv4Addr>,
     /// Router (option 3), the first.
     pub router: Option<Ipv4Addr>,
+    /// Name servers (option 6), at most 64.
+    pub name_servers: Vec<Ipv4Addr>,
     /// Requested address (option 50).
     pub requested_ip: Option<Ipv4Addr>,
     /// Server identifier (option 54).
@@ -117,6 +119,7 @@ pub(super) fn claim(frame: &Frame<'_>, message: &dhcp::Message) -> Option<(Mac, 
         relay_info: message.option(dhcp::RELAY_INFO).map(Text::new),
         netmask: message.ipv4(dhcp::SUBNET_MASK),
         router: message.ipv4(dhcp::ROUTERS),
+        name_servers: message.ipv4s(dhcp::NAME_SERVERS),
         requested_ip: message.ipv4(dhcp::REQUESTED_ADDRESS),
         server: message.ipv4(dhcp::SERVER),
         lease_s: message.option(dhcp::LEASE_TIME).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes)),

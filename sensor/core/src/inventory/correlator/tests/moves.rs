@@ -66,8 +66,9 @@ fn hints_fill_and_refresh_but_never_move() {
 }
 
 #[test]
-fn questions_bind_nothing() {
-    check(&["0 probe 10.0.0.1 aa", "1 dad fe80::1 bb", "2 finish"], &["new-host aa", "new-host bb"]);
+fn questions_move_nothing() {
+    // An IPv6 address that nobody defends is assigned.
+    check(&["0 probe 10.0.0.1 aa", "1 dad fe80::1 bb", "2 finish"], &["new-host aa", "new-host fe80::1 bb"]);
     check(&["0 arp 10.0.0.1 aa", "1 probe 10.0.0.1 bb", "2 finish"], &["new-host 10.0.0.1 aa", "new-host bb"]);
 }
 
