@@ -85,13 +85,13 @@ const TESTS: [IntegrationTests; 5] = [
     IntegrationTests {
         name: "lab",
         program: "lab",
-        flags: &["--skip", "alone::", "--test-threads", "6"],
+        flags: &["--skip", "alone::", "--skip", "watch::a_burst", "--test-threads", "6"],
         is_alone: false,
     },
     IntegrationTests {
         name: "lab, one by one",
         program: "lab",
-        flags: &["alone::", "--test-threads", "1"],
+        flags: &["alone::", "watch::a_burst", "--test-threads", "1"],
         is_alone: true,
     },
 ];
