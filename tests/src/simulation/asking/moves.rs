@@ -20,7 +20,7 @@ impl Teller {
         self.delicate.push((self.now_ms, end + MARGIN));
         self.say(new, Word::Announce(ip));
         self.tell(Kind::IpConflict, new, Some(Reason::Conflict));
-        self.tell(Kind::ChangedMac, new, Some(Reason::Conflict));
+        self.tell(Kind::ChangedMac, new, Some(Reason::Replaced));
         self.holds(ip, new);
         self.now_ms += 5 * SECOND;
         while self.now_ms + 40 * SECOND < end {

@@ -83,7 +83,7 @@ impl Plot<'_> {
         self.swap(new, old, back);
         let must = vec![
             sign(Kind::ChangedMac, Some(ip), Some(new_mac), &[Reason::Replaced], at + SOON),
-            sign(Kind::FlipFlop, Some(ip), Some(old_mac), &[], back + SOON),
+            sign(Kind::FlipFlop, Some(ip), Some(old_mac), &[Reason::Replaced], back + SOON),
         ];
         self.told("spare and back", at, must, vec![sign(Kind::NewHost, None, Some(new_mac), &[], at + SOON)]);
         // Two spares take over, one after the other, and the original comes back.
@@ -96,7 +96,7 @@ impl Plot<'_> {
         let must = vec![
             sign(Kind::ChangedMac, Some(ip), Some(macs[1]), &[Reason::Replaced], at + SOON),
             sign(Kind::ChangedMac, Some(ip), Some(macs[2]), &[Reason::Replaced], at + HOUR + SOON),
-            sign(Kind::ReusedMac, Some(ip), Some(macs[0]), &[], at + 2 * HOUR + SOON),
+            sign(Kind::ReusedMac, Some(ip), Some(macs[0]), &[Reason::Replaced], at + 2 * HOUR + SOON),
         ];
         let new = |mac| sign(Kind::NewHost, None, Some(mac), &[], at + HOUR + SOON);
         self.told("two spares and back", at, must, vec![new(macs[1]), new(macs[2])]);

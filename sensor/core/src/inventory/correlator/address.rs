@@ -75,7 +75,7 @@ impl Correlator {
         let verdict = self.verdict.take();
         let excuse = match &verdict {
             Some(verdict) => verdict.excuse,
-            None => holder.filter(|_| weight == Weight::Claim).and_then(|old| self.excuse(s, ip, old)),
+            None => holder.filter(|_| weight == Weight::Claim).and_then(|old| self.excuse(s, ip, old, false)),
         };
         let outcome = self.memory.claim_address(s.segment, ip, &dispute::holder_claim(s, source, weight));
         if outcome == ClaimOutcome::Kept {

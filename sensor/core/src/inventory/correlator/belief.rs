@@ -33,7 +33,8 @@ impl Correlator {
 
     /// What explains that an address passes from `old` to the sighting's station, if something does. Of dear addresses only the
     /// group of routers whose address it is counts: no server leases a gateway's address.
-    pub(super) fn excuse(&self, s: &Sighting, ip: IpAddr, old: Mac) -> Option<Reason> {
+    /// `is_silent`: the old station was asked and does not answer.
+    pub(super) fn excuse(&self, s: &Sighting, ip: IpAddr, old: Mac, is_silent: bool) -> Option<Reason> {
         let is_dear = self.is_dear(s.segment, ip);
         if !is_dear && self.memory.lease(s.segment, ip, s.mac, s.at).is_some() {
             return Some(Reason::Dhcp);
@@ -41,7 +42,7 @@ impl Correlator {
         if !is_dear && self.is_one_machine(s.segment, old, s.mac, s.at) {
             return Some(Reason::Failover);
         }
-        self.explained_turn(s, ip, old)
+        self.explained_turn(s, ip, old, is_silent)
     }
 
     /// The evidence that an excuse stands on, as a detail of the event.

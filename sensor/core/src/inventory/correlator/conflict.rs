@@ -122,7 +122,9 @@ impl Correlator {
         self.conflicts.checks = wait;
         let due: Vec<Sighting> = due;
         for check in due {
-            if let Some(ip) = check.ip.filter(|ip| self.memory.holder(check.segment, *ip).is_none()) {
+            // A limit may have evicted the station meanwhile.
+            let is_known = self.memory.known_since(check.segment, check.mac).is_some();
+            if let Some(ip) = check.ip.filter(|ip| is_known && self.memory.holder(check.segment, *ip).is_none()) {
                 self.hint(&check, ip, Source::Ndp, events);
             }
         }
@@ -277,7 +279,7 @@ impl Correlator {
         let lease = |mac| self.memory.lease(s.segment, ip, mac, s.at);
         let Some(of_client) = lease(previous.mac).filter(|_| lease(s.mac).is_none()) else { return };
         let is_used = s.at.since(previous.last_seen) <= IN_USE && previous.last_seen >= of_client.at;
-        let is_proxy = self.is_sleep_proxied(s, ip, previous.mac);
+        let is_proxy = self.is_sleep_proxy(s, s.mac) || self.is_sleep_proxy(s, previous.mac);
         if !is_used || is_proxy || self.are_one(s, previous.mac) || self.answers_for_others(s.segment, ip, s.mac, s.at)
         {
             return;

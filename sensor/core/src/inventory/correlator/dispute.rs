@@ -14,8 +14,6 @@ use crate::types::{Mac, Segment, Timestamp};
 
 /// Most claims that wait behind one that is being explained. More of them would be the two stations alternating.
 const LATER_MAX: usize = 8;
-/// Where nobody can be asked, an excuse waits for so long for the old station to speak, if that spoke as lately.
-const LISTEN: Duration = Duration::from_secs(10);
 /// What an old station sent before it heard of the claim may be heard for so long after it.
 const CROSSING: Duration = Duration::from_secs(1);
 /// A feud is over when one side was silent for this long.
@@ -36,13 +34,12 @@ impl Correlator {
 
     /// Reaches the verdicts that are due; without `now` all of them.
     pub(super) fn decide_due(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
-        let was_asked = self.settings.explain.is_some();
         let is_due = |dispute: &Dispute| {
             now.is_none_or(|now| dispute.due <= now || dispute.sighting.at > now.after(CLOCK_STEP_MIN))
         };
         let due: Vec<_> = self.disputes.iter().filter(|(_, dispute)| is_due(dispute)).map(|(key, _)| *key).collect();
         for key in due {
-            self.decide(key, was_asked, events);
+            self.decide(key, true, events);
         }
     }
 
@@ -60,45 +57,24 @@ impl Correlator {
     }
 
     fn begin_dispute(&mut self, s: &Sighting, ip: IpAddr, source: Source) -> bool {
+        let Some(explain) = self.settings.explain else { return false };
         let (segment, new) = (s.segment, s.mac);
-        let Some((old, last_seen)) = self.memory.holder(segment, ip).map(|holder| (holder.mac, holder.last_seen))
-        else {
-            return false;
-        };
-        if old == new || self.is_only_promised(s, ip, old) || self.memory.is_known_claim(segment, ip, new, s.at) {
+        let Some(old) = self.memory.holder(segment, ip).map(|holder| holder.mac) else { return false };
+        if old == new || self.is_only_promised(s, ip, old) {
             return false;
         }
-        let excuse = self.excuse(s, ip, old);
         let is_dear = self.is_dear(segment, ip);
-        let waits = match (self.settings.explain, excuse) {
-            // Who has failed over for each other do so at any time, and asking would not show more.
-            (_, Some(Reason::Failover)) if !is_dear => false,
-            (Some(_), _) => self.disputes.len() < self.limits.disputes_max || is_dear,
-            // Nobody can be asked: an excuse waits for the old station to speak, where it spoke lately.
-            (None, Some(Reason::Dhcp | Reason::ProxyArp)) => {
-                s.at.since(last_seen) < LISTEN && self.disputes.len() < self.limits.disputes_max
-            }
-            (None, _) => false,
-        };
-        // A join that is on trial excuses nothing yet.
-        let trial_ends = self.memory.trial_ends(segment, [old, new]);
-        let on_trial = trial_ends.filter(|ends| self.is_one_host(segment, old, new) && *ends > s.at);
-        let due = match self.settings.explain {
-            Some(explain) => s.at.after(explain),
-            None => on_trial.unwrap_or(s.at.after(LISTEN)),
-        };
-        let waits = waits || on_trial.is_some();
-        if waits {
-            let sighting = s.clone();
-            let [old_answered, new_answered, old_spoke] = [false; 3];
-            let later = Vec::new();
-            let dispute = Dispute { sighting, source, old, due, old_answered, new_answered, old_spoke, later };
-            self.disputes.insert((segment, ip), dispute);
-            if self.settings.explain.is_some() {
-                self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
-            }
+        // Who fails over for each other does so at any time, and asking would not show more.
+        let is_usual = !is_dear && self.excuse(s, ip, old, false) == Some(Reason::Failover);
+        if is_usual || self.disputes.len() >= self.limits.disputes_max && !is_dear {
+            return false;
         }
-        waits
+        let [old_answered, new_answered, old_spoke] = [false; 3];
+        let (sighting, due, later) = (s.clone(), s.at.after(explain), Vec::new());
+        let dispute = Dispute { sighting, source, old, due, old_answered, new_answered, old_spoke, later };
+        self.disputes.insert((segment, ip), dispute);
+        self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
+        true
     }
 
     fn hear_in_dispute(&mut self, key: (Segment, IpAddr), s: &Sighting, source: Source, events: &mut Vec<Event>) {
@@ -152,7 +128,8 @@ impl Correlator {
         // A router answers for its own address also with the MAC of its group.
         let is_there = (old_answered || old_spoke) && !self.is_router_and_its_group(&sighting, old);
         let is_one = || self.is_one_host(segment, old, sighting.mac) && !self.is_dear(segment, ip);
-        let excuse = self.excuse(&sighting, ip, old).or_else(|| is_one().then_some(Reason::Failover));
+        let excuse =
+            self.excuse(&sighting, ip, old, was_asked && !is_there).or_else(|| is_one().then_some(Reason::Failover));
         let excuse = excuse.filter(|_| !is_there);
         let new_addresses = self.memory.ipv4_count(segment, sighting.mac);
         let reason = match (old_answered, new_answered) {

@@ -90,26 +90,29 @@ impl Correlator {
 
     /// Whether one of two stations is a sleep proxy, which answers for hosts that sleep: the host takes its address back when
     /// it wakes. A gateway does not sleep, and neither does who was just heard.
-    pub(super) fn is_sleep_proxied(&self, s: &Sighting, ip: IpAddr, old: Mac) -> bool {
-        let serves = |mac| {
-            let host = self.memory.host_of(s.segment, mac);
-            let mut services = host.into_iter().flat_map(|host| &host.services);
-            services.any(|known| known.instance.contains(SLEEP_PROXY) && is_established(known.first_seen, s.at))
-        };
+    /// `is_silent`: the old station was asked and does not answer.
+    fn is_sleep_proxied(&self, s: &Sighting, ip: IpAddr, old: Mac, is_silent: bool) -> bool {
         let is_awake = || {
             let mut held = self.memory.holders(s.segment, ip).iter();
-            held.any(|held| held.mac == old && s.at.since(held.last_seen) < AWAKE)
+            !is_silent && held.any(|held| held.mac == old && s.at.since(held.last_seen) < AWAKE)
         };
         // Who wakes takes its address back from a proxy that was just heard.
-        !self.is_gateway(s.segment, ip) && (serves(old) || serves(s.mac) && !is_awake())
+        !self.is_gateway(s.segment, ip) && (self.is_sleep_proxy(s, old) || self.is_sleep_proxy(s, s.mac) && !is_awake())
+    }
+
+    /// Whether a station has offered itself as a sleep proxy for a while.
+    pub(super) fn is_sleep_proxy(&self, s: &Sighting, mac: Mac) -> bool {
+        let host = self.memory.host_of(s.segment, mac);
+        let mut services = host.into_iter().flat_map(|host| &host.services);
+        services.any(|known| known.instance.contains(SLEEP_PROXY) && is_established(known.first_seen, s.at))
     }
 
     /// Why two stations take turns with an address, where that is normal: routers of a group, or a sleep proxy and its host.
-    pub(super) fn explained_turn(&self, s: &Sighting, ip: IpAddr, old: Mac) -> Option<Reason> {
+    pub(super) fn explained_turn(&self, s: &Sighting, ip: IpAddr, old: Mac, is_silent: bool) -> Option<Reason> {
         if self.is_failover(s, ip, old) {
             return Some(Reason::Failover);
         }
-        self.is_sleep_proxied(s, ip, old).then_some(Reason::ProxyArp)
+        self.is_sleep_proxied(s, ip, old, is_silent).then_some(Reason::ProxyArp)
     }
 
     /// Whether a station was heard to speak for the group that has this virtual MAC.

@@ -131,12 +131,6 @@ impl Memory {
         self.tables.stations.note(&(segment, mac)).into_iter().flatten().any(other)
     }
 
-    /// Whether a capture file that is read again says nothing new by this claim.
-    pub(crate) fn is_known_claim(&self, segment: Segment, ip: IpAddr, mac: Mac, at: Timestamp) -> bool {
-        let known = self.tables.bindings.note(&(segment, ip)).into_iter().flatten();
-        known.into_iter().any(|known| known.mac == mac && (known.from..=known.until).contains(&at))
-    }
-
     /// The station that holds an address at present.
     pub(crate) fn holder(&self, segment: Segment, ip: IpAddr) -> Option<&Holder> {
         self.tables.bindings.get(&(segment, ip)).map(|binding| &binding.holders[0])

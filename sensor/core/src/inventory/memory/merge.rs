@@ -204,12 +204,6 @@ impl Memory {
         join.is_some_and(|join| self.trial_end(join).is_none_or(|end| end <= at))
     }
 
-    /// When the join of two stations of one host stands, if one has to.
-    pub(crate) fn trial_ends(&self, segment: Segment, macs: [Mac; 2]) -> Option<Timestamp> {
-        let joins = macs.into_iter().filter_map(|mac| self.tables.joins.get(&(segment, mac)));
-        joins.filter(|join| !join.apart).filter_map(|join| self.trial_end(join)).min()
-    }
-
     /// When a join has stood its trial, counted from the earlier station's last frame; `None` when it is the owner's.
     fn trial_end(&self, join: &Join) -> Option<Timestamp> {
         let last = self.tables.stations.get(&(join.segment, join.old_mac)).map(|station| station.last_seen);

@@ -149,11 +149,11 @@ impl Memory {
     }
 }
 
-/// Whether two MACs may be of one machine by their numbers: a maker gives a switch's ports numbers in a row. Anybody can name
-/// another one's MAC as the base of its own.
+/// Whether two MACs may be of one machine by their numbers: a maker gives a switch's ports numbers in a row, and some set a bit
+/// of the first byte for their locally administered ones. Anybody can name another one's MAC as the base of its own.
 fn is_next_to(one: Mac, other: Mac) -> bool {
     let number = |mac: Mac| mac.0[3..].iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
-    one.0[..3] == other.0[..3] && number(one).abs_diff(number(other)) <= ROW_MAX
+    one.0[1..3] == other.0[1..3] && number(one).abs_diff(number(other)) <= ROW_MAX
 }
 
 /// How far apart the numbers of a machine's first and last port may be.

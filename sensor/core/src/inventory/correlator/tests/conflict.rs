@@ -102,7 +102,13 @@ fn an_address_in_use_is_leased() {
     check_held(&[ACK, "10 asked 10.0.0.1 aa", "30 wait"], &[&SERVER[..], &late].concat());
     // It has left; or the client has taken the address, and that is told.
     check_held(&[ACK, "30 wait"], &[&SERVER[..1], &late].concat());
-    check_held(&[ACK, "9.1 arp 10.0.0.1 cc", "10 arp 10.0.0.1 aa", "30 wait"], &[&SERVER[..], &late].concat());
+    let moved = [
+        "new-host 10.0.0.1 cc",
+        "changed-mac 10.0.0.1 cc old aa dhcp info",
+        "ip-conflict 10.0.0.1 cc old aa leased",
+        "flip-flop 10.0.0.1 aa old cc conflict info",
+    ];
+    check_held(&[ACK, "9.1 arp 10.0.0.1 cc", "10 arp 10.0.0.1 aa"], &[&SERVER[..1], &moved].concat());
     // Whatever shows it, it is one conflict: the client checks, is answered, declines, and begins anew.
     let on = [
         "9.1 probe 10.0.0.1 cc",
