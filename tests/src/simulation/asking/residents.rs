@@ -109,10 +109,10 @@ impl Teller {
         self.join(host, Place::Watched);
         self.tell_new(host);
         for _ in 0..1 + self.rng.below(2) {
-            self.pause(40 * MINUTE, 50 * MINUTE);
+            self.pause(48 * MINUTE, 52 * MINUTE);
             self.happen(Happening::Serve(host, 80, true));
             self.tell(Kind::ServiceOpened, host, None);
-            self.pause(40 * MINUTE, 50 * MINUTE);
+            self.pause(48 * MINUTE, 52 * MINUTE);
             self.happen(Happening::Serve(host, 80, false));
             self.tell(Kind::ServiceClosed, host, None);
         }
