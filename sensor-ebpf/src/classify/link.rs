@@ -62,12 +62,12 @@ pub(super) fn lldp<P: Packet>(packet: &P, found: &mut Found, at: usize) -> Resul
 #[inline(always)]
 pub(super) fn llc<P: Packet>(packet: &P, found: &mut Found, at: usize, len: usize) -> Result<(), Class> {
     // Spanning tree's shortest message is seven bytes with this header.
-    let Some(head) = packet.bytes::<3>(at) else { return Err(Class::Other) };
+    let Some(head) = packet.bytes::<3>(at) else { return Err(unread(packet, at + 3)) };
     let end = at + len;
     let (class, skip) = if head[..] == LLC_SPANNING_TREE {
         (Class::Stp, 3)
     } else {
-        let Some(head) = packet.bytes::<SNAP_LEN>(at) else { return Err(Class::Other) };
+        let Some(head) = packet.bytes::<SNAP_LEN>(at) else { return Err(unread(packet, at + SNAP_LEN)) };
         let protocol = u16_at(&head, 6);
         if head[..6] == SNAP_ETHERTYPE {
             return behind_snap(packet, found, at + SNAP_LEN, protocol);
@@ -109,9 +109,20 @@ fn behind_snap<P: Packet>(packet: &P, found: &mut Found, at: usize, protocol: u1
         ethertype::IPV4 => packet.bytes::<2>(at + 8).map(|bytes| bytes[1]),
         ethertype::IPV6 => packet.bytes::<2>(at + 6).map(|bytes| bytes[0]),
         tag if ethertype::is_tag(tag) => return Err(Class::Deep),
-        _ => None,
+        _ => return Err(Class::Other),
     };
-    Err(if next.is_some_and(ip::may_say_something) { Class::Deep } else { Class::Other })
+    Err(match next {
+        Some(protocol) if ip::may_say_something(protocol) => Class::Deep,
+        Some(_) => Class::Other,
+        None => unread(packet, at + 10),
+    })
+}
+
+/// The class of a frame whose bytes up to `end` cannot be read here: it is so short, or they are missing and may be in the
+/// next buffer.
+#[inline(always)]
+fn unread<P: Packet>(packet: &P, end: usize) -> Class {
+    if end <= packet.wire_len() { Class::Malformed } else { Class::Other }
 }
 
 /// Flags, root, root path cost and bridge: what a configuration message repeats every two seconds.
