@@ -39,11 +39,13 @@ impl Correlator {
                 self.learn_lease_paths(s, claim);
                 // Whoever answers itself, or in a known server's name, gives nobody an address.
                 let is_word = self.is_servers_word(s, claim);
-                if let Some(ip) = claim.yiaddr.filter(|_| is_word) {
-                    self.watch_lease(s, claim, ip);
+                if let Some(ip) = claim.yiaddr.filter(|_| s.frame_mac != s.mac) {
                     let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
                     let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);
-                    self.memory.grant_lease(Lease { segment, ip, mac, server, at, until });
+                    if is_word {
+                        self.watch_lease(s, claim, ip);
+                        self.memory.grant_lease(Lease { segment, ip, mac, server, at, until });
+                    }
                     self.memory.update_host(id, |host| (host::learn_lease(host, server, until), ()));
                     self.hint(s, IpAddr::V4(ip), Source::Dhcp, events);
                 }

@@ -7,16 +7,19 @@ pub(super) const TEXTS: Texts = Texts {
     arpwatch: Some("changed ethernet address"),
     message_id: "1b9d2383a823486a8b6d7d96e11fa4e4",
     rule: "An address passed to a MAC that never held it, as far as remembered (the last 32 holders). `old_mac` is \
-           the holder before. `reason` is found in this order: a lease that has not ended names the new MAC (`dhcp`, \
-           info); both MACs are virtual routers', or one is and the other one's station is in a redundancy group or \
-           forwards (`failover`, info); either station is a sleep proxy's (`proxy-arp`, info; not of a gateway's \
-           address); else both stations are asked, where the sensor may ask, and the event waits at most 3 seconds \
-           for their answers (`conflict`, `proxy-arp`, `replaced`, `spoof-suspected`, `unknown`). Meanwhile the \
-           address stays with the old MAC; with `spoof-suspected` (alert) it goes on to. `previous_age_s`: whole \
-           seconds since the holder before was last heard with it, 0 when time went back; `dhcp_server`: with reason \
-           `dhcp`, where the ACK named it; where both were asked, `old_answered` and `new_answered` (`yes` or `no`), \
-           and `new_addresses`: how many IPv4 addresses the new MAC holds. Not told where one of the stations was \
-           joined to the other's host (`mac-rotated`); info with `failover` where both are one host otherwise. Alert \
+           the holder before. Where the sensor may ask, both stations are asked, and the event waits at most 3 seconds \
+           for their answers. Who answers, or speaks by the address meanwhile, keeps it, whatever is said for the \
+           newcomer: then `spoof-suspected` (alert: only the old one answered) or `proxy-arp` (both, and the new one \
+           holds 4 IPv4 addresses); where both answered otherwise it is an `ip-conflict`. Else `reason` is: `dhcp` \
+           (info): a lease that has not ended names the new MAC, given by a server that was known before, from its own \
+           station; `failover` (info): both stations are of the redundancy group whose address it is, which was known \
+           as early as the old one or for a day, or of one machine; `proxy-arp` (info): a sleep proxy answers for a \
+           host that is silent; `replaced`: only the new one answered; `unknown`. None but `failover` excuses the \
+           address of a gateway, DHCP server or name server. What each needs: the manual's chapter on belief. \
+           `previous_age_s`: whole seconds since the holder before was last heard with it, 0 when time went back; \
+           `dhcp_server`: with reason `dhcp`, where the ACK named it; where both were asked, `old_answered` and \
+           `new_answered` (`yes` or `no`), and `new_addresses`: how many IPv4 addresses the new MAC holds. Not told \
+           where one of the stations was joined to the other's host (`mac-rotated`) and the old one is silent. Alert \
            when the address is a gateway's (`role`) and the reason neither `dhcp` nor `failover`.",
     fields: &["ip", "mac", "old_mac", "reason", "confidence"],
     details: &["dhcp_server", "new_addresses", "new_answered", "old_answered", "previous_age_s", "role"],

@@ -6,9 +6,9 @@ use crate::inventory::event::texts::{Catalog, Texts};
 pub(super) const TEXTS: Texts = Texts {
     arpwatch: Some("flip flop"),
     message_id: "16c3bdb6e9bf48978e518b0ef3bca6b0",
-    rule: "An address passed back to the MAC before the present one, however long ago. Info with `failover`, \
-           `proxy-arp` (a sleep proxy's) or `conflict` (told of these stations within a day) as `reason`. Alert when \
-           it is a gateway's (`role`), unless the two stations were told of within the hour.",
+    rule: "An address passed back to the MAC before the present one, however long ago. Asked about and \
+           explained as `changed-mac`. Info with `dhcp`, `failover`, `proxy-arp` (a sleep proxy's) or `conflict` (told \
+           of these stations within a day) as `reason`. Alert when it is a gateway's (`role`), unless the two stations were told of within the hour.",
     fields: &["ip", "mac", "old_mac", "reason", "confidence"],
     details: &["previous_age_s", "role"],
     catalog: Catalog {

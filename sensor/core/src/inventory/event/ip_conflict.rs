@@ -8,18 +8,19 @@ pub(super) const TEXTS: Texts = Texts {
     message_id: "53ef458f65a34b1e8812c92c51844771",
     rule: "Two stations want one address: `mac` is the newcomer, `old_mac` who has it, where that is known. Once for \
            (segment, address, both MACs) until a day after the last sign of it, whichever `reason` was first. \
-           `conflict`: both answered a conflict check (RFC 5227, section 2.1.1) after the address passed from \
-           `old_mac` to `mac`; while both go on, their claims neither move the address nor are told again, until one \
-           is silent for ten minutes; details as of `changed-mac`. `declined`: `mac` sent DHCPDECLINE for it. \
+           `conflict`: `mac` claimed the address, and both answered a conflict check (RFC 5227, section 2.1.1), or \
+           `old_mac` spoke by it meanwhile. The address stays with `old_mac`, and their claims are not told again \
+           until one is silent for ten minutes; details as of `changed-mac`. `declined`: `mac` sent DHCPDECLINE for it. \
            `defended`: `mac` asked everybody for it (ARP conflict check by broadcast, or DAD) and `old_mac` answered \
            within 3 seconds (`after_ms`) by ARP reply, announcement or neighbour advertisement; told at once when \
            `mac` has a lease of it, else after ten seconds, and not when `mac` only asks: it checked 4 addresses (16 \
-           of IPv6) within ten minutes, is a switch, access point or DHCP server, or had the address before. \
+           of IPv6) within ten minutes, is a switch, access point or DHCP server, had the address before, looks for \
+           its gateway, or got another lease in the ten seconds before. \
            `leased`: a DHCP server gave it to `mac`, and `old_mac`, which has no lease of it as far as was heard, was \
            heard with it by ARP in the half hour before and again in the five minutes after, or claims it then for \
            the first time, while `mac` was not heard with it; not where both tell DHCP the same client id or name, \
            nor where the lease of `old_mac` ended less than a minute before it was last heard. The last two not when \
-           `old_mac` answers for others (it forwards, or holds 4 IPv4 addresses), unless the address is a gateway's. \
+           `old_mac` answers for others (an established router, or a holder of 4 IPv4 addresses), unless the address is a gateway's. \
            Never between stations of one host or of one redundancy or balancing group, nor when one is virtual. Alert \
            when the address is a gateway's (`role`).",
     fields: &["ip", "mac", "old_mac", "reason", "confidence"],

@@ -8,8 +8,10 @@ pub(super) const TEXTS: Texts = Texts {
     message_id: "4cb5d8ceb6bc47e9bfcfd66be4b4355f",
     rule: "The ARP or ND payload's MAC (`mac`) is not the frame's (`frame_mac`); not for NDP where either is a \
            virtual router's. Once for (segment, address, both MACs) while that is among the last 16,384 oddities. \
-           Binds nothing, and makes no host of the payload's MAC: `host` and `hostname` are the frame's. Alert when \
-           the address is a gateway's (`role`) and neither MAC is the gateway's.",
+           Also where the payload's MAC is one that no station has, a group's or zero, which hosts believe. Binds \
+           nothing, and makes no host of the payload's MAC: `host` and `hostname` are the frame's. Alert when the \
+           address is a gateway's (`role`) and the payload's MAC is another one that is no station's or holds \
+           addresses, or neither MAC is the gateway's.",
     fields: &["ip", "mac"],
     details: &["frame_mac", "role"],
     catalog: Catalog {

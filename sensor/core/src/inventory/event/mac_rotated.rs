@@ -8,12 +8,13 @@ pub(super) const TEXTS: Texts = Texts {
     message_id: "8278cc3e4b044654bc385a3f72fe1680",
     rule: "A known host is back with another locally administered MAC (`mac`; `old_mac` is the one before): not a new \
            host. Told in place of `new-host` and of `new-address`, at the new station's first address, or 3 seconds \
-           after its first frame. `confidence` is what the `evidence` adds up to: `client-id`, `duid` and `ssdp-uuid` \
-           are made to tell machines apart; `hostname+dhcp-fingerprint`, `hostname+model`, `snmp`, \
+           after its first frame. `confidence` is what the `evidence` adds up to: `client-id` and `duid` are made to tell \
+           machines apart, but anybody can repeat them: the other station must have fallen silent, and `ssdp-uuid`, `hostname+dhcp-fingerprint`, `hostname+model`, `snmp`, \
            `netbios-name+dhcp-fingerprint` and `interface-id` are likeness, and count only where one of the MACs is a \
            changing one and the host fell silent before. Evidence that several hosts share, a vendor, and a name \
            alone count for nothing. When both MACs turn out to speak in turns (three times within ten minutes each), \
-           they are parted again, and the newcomer is told as `new-host`.",
+           they are parted again, and the newcomer is told as `new-host`; so they are when the \
+           earlier one is heard within two minutes.",
     fields: &["ip", "mac", "old_mac", "confidence"],
     details: &["evidence"],
     catalog: Catalog {

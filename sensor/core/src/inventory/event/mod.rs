@@ -14,6 +14,9 @@
 //! - `at` is the time of the sighting that shows the event; for a host that settled (see `new-host`), of its first
 //!   sighting, and for a move that was explained (see `changed-mac`), of the claim; so there `at` goes back by up to
 //!   three seconds while ids rise.
+//! - What excuses an event stands on evidence that the newcomer alone cannot give: see `correlator/belief.rs`, and the manual's
+//!   chapter on belief. Whoever answers the sensor's question keeps the address.
+//! - A station that is new as more than 6 routers or DHCP servers makes them up: that is one `flood`.
 //! - A gateway's address (on the allow list of routers, advertised by a router, told by DHCP's option 3, or a
 //!   redundancy group's) with another station is an alarm: `changed-mac` (but with reasons `dhcp` and `failover`, and
 //!   `proxy-arp` where the old station does not answer), `ip-conflict`, `flip-flop`, `reused-mac`, and `mac-mismatch`

@@ -10,7 +10,8 @@ pub(super) const TEXTS: Texts = Texts {
            estimated by linear counting with 64 bits). `arp-scan`: of neighbours, by ARP request (with or without a \
            sender) or neighbour solicitation, to a group: 50 bits, about 97. `port-scan`: of ports below 32,768 of \
            one destination (`target`), by TCP SYN: 40 bits, about 63; of stations in watched prefixes. Not of whoever \
-           asks for others: what forwards, routes or is a group's virtual station. Once for (segment, MAC, reason) \
+           asks for others: what DHCP or its own advertisements named a router for a minute, a redundancy group's \
+           virtual station, what forwarded for 4 senders for a minute, or holds addresses in 4 IPv4 networks. Once for (segment, MAC, reason) \
            until ten minutes after the last, also across restarts. `ip` is the station's best address.",
     fields: &["ip", "mac", "reason"],
     details: &["target"],
