@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::answer::Answer;
 use super::fact::{Facts, KINDS};
 use super::{ours, subject};
@@ -29,7 +31,24 @@ pub fn compare_capture(binary: &Path, capture: &Path, answer: &Answer) -> anyhow
         let found = usize::from(broken.is_empty());
         comparison.insert(rule, Outcome { found, missed: broken, extra: Vec::new() });
     }
+    let extra = loud(&told.events)?;
+    comparison.insert(LOUD, Outcome { extra, ..Outcome::default() });
     Ok(comparison)
+}
+
+/// Warnings and alerts: each one in a capture is judged in the list of differences, with the evidence for it.
+pub const LOUD: &str = "loud";
+
+fn loud(events: &str) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for line in events.lines() {
+        let event: Value = serde_json::from_str(line)?;
+        let text = |key: &str| event[key].as_str().unwrap_or("-").to_owned();
+        if ["warning", "alert"].contains(&text("severity").as_str()) {
+            lines.push(["kind", "reason", "ip", "mac", "old_mac"].map(text).join(" "));
+        }
+    }
+    Ok(lines)
 }
 
 fn compare(answer: &Answer, ours: &Facts) -> Comparison {
@@ -83,6 +102,16 @@ mod tests {
         check(&answer, "a b", "2  ");
         check(&answer, "a c", "1 b ");
         check(&answer, "a d", "1 b d");
+    }
+
+    #[test]
+    fn warnings_and_alerts_are_loud() {
+        let events = concat!(
+            r#"{"kind":"new-host","severity":"notice","ip":"10.0.0.1"}"#,
+            "\n",
+            r#"{"kind":"flood","severity":"warning","mac":"02:00:00:00:00:01"}"#
+        );
+        assert_eq!(loud(events).unwrap(), ["flood - - 02:00:00:00:00:01 -"]);
     }
 
     #[test]

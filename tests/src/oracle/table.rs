@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::answer::Answer;
-use super::comparison::Comparison;
+use super::comparison::{Comparison, LOUD};
 use super::explained::Explained;
 use super::fact::{KINDS, NOT_YET};
 use super::subject::{ENDS_WELL, NO_NEWS, SAME_EVENTS, SAME_INVENTORY};
@@ -67,7 +67,7 @@ impl fmt::Display for Table {
             line(kind, row)?;
         }
         line("total", total)?;
-        for rule in [ENDS_WELL, SAME_EVENTS, NO_NEWS, SAME_INVENTORY] {
+        for rule in [ENDS_WELL, SAME_EVENTS, NO_NEWS, SAME_INVENTORY, LOUD] {
             line(rule, self.rows.get(rule).copied().unwrap_or_default())?;
         }
         let not_yet = NOT_YET.iter().map(|kind| format!("{kind} {}", self.not_yet.get(*kind).unwrap_or(&0)));
