@@ -91,7 +91,9 @@ fn scan(seed: u64) -> usize {
     command.args(["scan", "-i", IFACE, "--json", "--rate", "1000", "--timeout-ms", "1000"]).args(rules.flags());
     command.args(targets.iter().map(ToString::to_string)).stdout(Stdio::null());
     let mut sensor = command.spawn().unwrap();
-    let members: Vec<Ipv4Addr> = rules.never_macs.iter().map(|mac| address_of(*mac)).collect();
+    // The router has a MAC of its own, and is excepted only once a station that is claims its address.
+    let members = rules.never_macs.iter().map(|mac| address_of(*mac)).filter(|ip| *ip != ROUTER);
+    let members: Vec<Ipv4Addr> = members.collect();
     let mut shunned = BTreeMap::new();
     let status = loop {
         let mut words: Vec<Vec<u8>> = (0..=random.below(24)).map(|_| lure::frame(&mut random, &rules)).collect();
