@@ -111,7 +111,7 @@ mod tests {
             "\n",
             r#"{"kind":"flood","severity":"warning","mac":"02:00:00:00:00:01"}"#
         );
-        assert_eq!(loud(events).unwrap(), ["flood - - 02:00:00:00:00:01 -"]);
+        assert_eq!(loud(events).ok(), Some(vec!["flood - - 02:00:00:00:00:01 -".to_owned()]));
     }
 
     #[test]
