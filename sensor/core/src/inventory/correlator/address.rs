@@ -112,8 +112,9 @@ impl Correlator {
         (excuse, verdict): (Option<Reason>, Option<Verdict>),
         events: &mut Vec<Event>,
     ) {
-        let is_within = self.is_one_machine(s.segment, previous.mac, s.mac, s.at)
-            || excuse.is_some() && self.is_one_host(s.segment, previous.mac, s.mac);
+        let is_within = !self.is_dear(s.segment, ip)
+            && (self.is_one_machine(s.segment, previous.mac, s.mac, s.at)
+                || excuse.is_some() && self.is_one_host(s.segment, previous.mac, s.mac));
         let kind = match how {
             MoveKind::Back => Kind::FlipFlop,
             MoveKind::New => Kind::ChangedMac,

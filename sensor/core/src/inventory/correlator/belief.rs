@@ -18,6 +18,9 @@ use crate::types::{Mac, Segment, Timestamp};
 /// Infrastructure is established when it was known for so long before what it is to explain.
 pub(super) const ESTABLISHED: Duration = Duration::from_secs(60);
 
+/// What was known for so long is no newcomer, whatever it stands beside.
+pub(super) const LONG_KNOWN: Duration = Duration::from_hours(24);
+
 /// Whether something that was first seen at `first_seen` was established at `at`.
 pub(super) fn is_established(first_seen: Timestamp, at: Timestamp) -> bool {
     at.since(first_seen) >= ESTABLISHED

@@ -65,12 +65,14 @@ impl Correlator {
         }
         let is_dear = self.is_dear(segment, ip);
         // Who fails over for each other does so at any time, and asking would not show more.
-        let is_usual = !is_dear && self.excuse(s, ip, old, false) == Some(Reason::Failover);
+        let is_usual = !is_dear && self.is_failover(s, ip, old);
         if is_usual || self.disputes.len() >= self.limits.disputes_max && !is_dear {
             return false;
         }
+        // It may have waited behind another claim until now. After a step of the clock that says nothing.
+        let since = if self.verdict_at.since(s.at) <= explain { s.at.max(self.verdict_at) } else { s.at };
         let [old_answered, new_answered, old_spoke] = [false; 3];
-        let (sighting, due, later) = (s.clone(), s.at.after(explain), Vec::new());
+        let (sighting, due, later) = (s.clone(), since.after(explain), Vec::new());
         let dispute = Dispute { sighting, source, old, due, old_answered, new_answered, old_spoke, later };
         self.disputes.insert((segment, ip), dispute);
         self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
@@ -119,6 +121,8 @@ impl Correlator {
 
     fn decide(&mut self, key: (Segment, IpAddr), was_asked: bool, events: &mut Vec<Event>) {
         let Some(dispute) = self.disputes.remove(&key) else { return };
+        // A claim that waited behind this one has all the time for its own answers.
+        self.verdict_at = self.verdict_at.max(dispute.due);
         let (segment, ip) = key;
         let Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later, .. } = dispute;
         if was_asked && !old_answered && !old_spoke {

@@ -30,11 +30,10 @@ impl Correlator {
         let holder = self.memory.holder(segment, ip).map(|holder| holder.mac);
         let other = match event.kind {
             Kind::ChangedMac | Kind::FlipFlop | Kind::ReusedMac | Kind::IpConflict => event.old_mac,
-            // A frame that names the gateway's MAC takes nothing from it, nor does one of the gateway's own station that
-            // names a MAC of which nothing is known.
-            Kind::MacMismatch => text("frame_mac").and_then(Mac::parse).filter(|frame_mac| {
-                let is_another = !mac.is_station() || self.memory.ipv4_count(segment, mac) > 0;
-                holder.is_none_or(|holder| holder != mac && (holder != *frame_mac || is_another))
+            // A frame that names the gateway's MAC takes nothing from it. That it comes from the gateway's own MAC proves
+            // nothing: anybody can write a frame's source.
+            Kind::MacMismatch => text("frame_mac").and_then(Mac::parse).filter(|_| {
+                holder.is_none_or(|holder| holder != mac && !self.is_one_machine(segment, holder, mac, event.at))
             }),
             _ => return,
         };

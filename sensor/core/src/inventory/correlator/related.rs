@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::correlator::belief::{ESTABLISHED, is_established};
+use crate::inventory::correlator::belief::{ESTABLISHED, LONG_KNOWN, is_established};
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::Reason;
 use crate::inventory::model::host::HostRole;
@@ -17,8 +17,6 @@ use crate::types::{Mac, MacKind, Segment, Timestamp};
 const SLEEP_PROXY: &str = "._sleep-proxy._udp";
 /// Whoever was heard with an address within this time does not sleep.
 const AWAKE: Duration = Duration::from_secs(30);
-/// A group of routers that was known for so long is no newcomer, whatever it stands beside.
-const LONG_KNOWN: Duration = Duration::from_hours(24);
 
 impl Correlator {
     /// Whether the sighting's station and another one may answer for each other at the sighting's address.
@@ -49,7 +47,10 @@ impl Correlator {
                 let is_here = is_side(group.mac, s.mac) || is_side(group.mac, s.frame_mac);
                 is_here && is_side(group.mac, other) && self.came_with(s, group.first_seen, other)
             }
-            None => self.is_router_and_its_group(s, other) || self.share_silent_group(s, other),
+            None => {
+                let is_dear = self.is_dear(s.segment, ip);
+                self.is_router_and_its_group(s, other) || !is_dear && self.share_silent_group(s, other)
+            }
         }
     }
 

@@ -111,7 +111,10 @@ impl Correlator {
         let holds = self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == s.frame_mac);
         let server = Sighting { mac: s.frame_mac, ip: Some(ip), ..s.clone() };
         let is_it = known.mac == s.frame_mac || holds || self.are_one(&server, known.mac);
-        (!is_it && self.memory.holder(s.segment, ip).is_some()).then_some(known.mac)
+        // A server that moves to other hardware is silent first.
+        let is_there = self.memory.holder(s.segment, ip).is_some()
+            || is_established(known.first_seen, s.at) && s.at.since(known.last_seen) < OVER;
+        (!is_it && is_there).then_some(known.mac)
     }
 
     /// Whether a router advertisement comes from the address of another router that is alive: it is reported, and moves

@@ -126,8 +126,13 @@ impl Correlator {
     pub(super) fn join_by_address(&mut self, segment: Segment, ip: IpAddr, old: Mac, new: Mac) {
         let IpAddr::V6(six) = ip else { return };
         let is_made_of_mac = six.octets()[11..13] == [0xff, 0xfe];
-        let is_kept =
-            six.is_unicast_link_local() && !is_made_of_mac && new.is_random() && !self.is_one_host(segment, old, new);
+        // Nobody becomes a gateway by taking its address.
+        let is_dear = self.memory.held_by(segment, old).any(|held| self.is_dear(segment, held));
+        let is_kept = !is_dear
+            && six.is_unicast_link_local()
+            && !is_made_of_mac
+            && new.is_random()
+            && !self.is_one_host(segment, old, new);
         let of = |mac| self.memory.host_of(segment, mac).map(|host| host.id);
         if let (true, Some(old), Some(new)) = (is_kept, of(old), of(new)) {
             self.memory.merge_hosts(old, new, [JoinEvidence::InterfaceId].into());

@@ -32,6 +32,8 @@ pub struct Correlator {
     pub(super) feuds: BTreeMap<(Segment, IpAddr), Feud>,
     /// The verdict on the move that is being made.
     pub(super) verdict: Option<Verdict>,
+    /// When the last verdict was due.
+    pub(super) verdict_at: Timestamp,
     /// Conflict checks that nobody has taken yet.
     pub(super) checks: Vec<HolderCheck>,
     /// Ports to be asked again that nobody has taken yet.
@@ -67,6 +69,7 @@ impl Correlator {
             disputes: BTreeMap::new(),
             feuds,
             verdict: None,
+            verdict_at: Timestamp::from_nanos(i64::MIN),
             checks: Vec::new(),
             doubts: Vec::new(),
             paths,

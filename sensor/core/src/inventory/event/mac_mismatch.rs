@@ -10,8 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
            virtual router's. Once for (segment, address, both MACs) while that is among the last 16,384 oddities. \
            Also where the payload's MAC is one that no station has, a group's or zero, which hosts believe. Binds \
            nothing, and makes no host of the payload's MAC: `host` and `hostname` are the frame's. Alert when the \
-           address is a gateway's (`role`) and the payload's MAC is another one that is no station's or holds \
-           addresses, or neither MAC is the gateway's.",
+           address is a gateway's (`role`) and the payload's MAC is not, whatever the frame's is.",
     fields: &["ip", "mac"],
     details: &["frame_mac", "role"],
     catalog: Catalog {

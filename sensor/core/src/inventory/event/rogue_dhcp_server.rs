@@ -11,8 +11,8 @@ pub(super) const TEXTS: Texts = Texts {
            place of `new-dhcp-server`. Where a relay or router stands between (`relay`: `giaddr`; or the frame's MAC, \
            when the hop limit is not one that senders begin with), the frame's MAC is not the server's: then its \
            address alone counts, and a list with MACs allows it. `spoofed`: a station answers in the name of a server \
-           that is known by another MAC (`old_mac`), without a relay, and does not hold the server's address; once an \
-           hour for the two.",
+           that is known by another MAC (`old_mac`), without a relay, and does not hold the server's address, which \
+           somebody holds, or the server was heard within the hour; once an hour for the two.",
     fields: &["ip", "mac", "old_mac", "reason"],
     details: &["protocol", "relay"],
     catalog: Catalog {

@@ -10,8 +10,9 @@ pub(super) const TEXTS: Texts = Texts {
            estimated by linear counting with 64 bits). `arp-scan`: of neighbours, by ARP request (with or without a \
            sender) or neighbour solicitation, to a group: 50 bits, about 97. `port-scan`: of ports below 32,768 of \
            one destination (`target`), by TCP SYN: 40 bits, about 63; of stations in watched prefixes. Not of whoever \
-           asks for others: what DHCP or its own advertisements named a router for a minute, a redundancy group's \
-           virtual station, what forwarded for 4 senders for a minute, or holds addresses in 4 IPv4 networks. Once for (segment, MAC, reason) \
+           asks for others: a gateway by the word of a DHCP server that was there before it; what was a router by its \
+           advertisements, a redundancy group's virtual station, or forwarded for 4 senders, since the learning period \
+           or for a day; a holder of addresses in 4 IPv4 networks. Once for (segment, MAC, reason) \
            until ten minutes after the last, also across restarts. `ip` is the station's best address.",
     fields: &["ip", "mac", "reason"],
     details: &["target"],

@@ -204,10 +204,11 @@ impl Memory {
         join.is_some_and(|join| self.trial_end(join).is_none_or(|end| end <= at))
     }
 
-    /// When a join has stood its trial, counted from the earlier station's last frame; `None` when it is the owner's.
+    /// When a join has stood its trial, counted from it or from the earlier station's last frame; `None` when it is the owner's.
     fn trial_end(&self, join: &Join) -> Option<Timestamp> {
         let last = self.tables.stations.get(&(join.segment, join.old_mac)).map(|station| station.last_seen);
-        (!join.evidence.contains(&JoinEvidence::Owner)).then(|| last.map_or(join.at, |last| last.after(TRIAL)))
+        (!join.evidence.contains(&JoinEvidence::Owner))
+            .then(|| last.map_or(join.at, |last| last.max(join.at)).after(TRIAL))
     }
 
     /// A station was heard whose host was merged. When both stations are there, by turns or at once, they are two machines:
@@ -220,10 +221,9 @@ impl Memory {
         let macs: Vec<Mac> = self.tables.hosts.note(&id)?.iter().copied().collect();
         for joined in macs {
             let turned = self.tables.joins.update(&(segment, joined), |join, ()| {
-                let is_side = join.mac == mac || join.old_mac == mac;
                 let is_judged = !join.apart && !join.evidence.contains(&JoinEvidence::Owner);
                 let is_here = join.mac == mac;
-                if !is_judged || !is_side || is_here == join.here || at <= join.turned_at.after(OVERLAP) {
+                if !is_judged || is_here == join.here || at <= join.turned_at.after(OVERLAP) {
                     return (RowChange::Same, false);
                 }
                 if join.turns == 0 && !is_here && at.since(join.at) < TRIAL {

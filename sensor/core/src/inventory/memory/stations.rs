@@ -144,6 +144,11 @@ impl Memory {
         best_address(self.tables.stations.note(&(segment, mac)).into_iter().flatten().copied())
     }
 
+    /// The addresses that a station holds.
+    pub(crate) fn held_by(&self, segment: Segment, mac: Mac) -> impl Iterator<Item = IpAddr> + '_ {
+        self.tables.stations.note(&(segment, mac)).into_iter().flatten().copied()
+    }
+
     /// The addresses that a host's stations hold.
     pub(crate) fn addresses_of(&self, id: HostId) -> impl Iterator<Item = IpAddr> + '_ {
         let segment = self.tables.hosts.get(&id).map(|host| host.segment);

@@ -286,7 +286,8 @@ fn explained_moves_of_a_gateways_address() {
     );
     // Somebody answers for the gateway with the gateway's MAC, or the gateway with another one.
     check_gateway(&settings(), &["9 reply 10.0.0.1 aa/cc"], &["mac-mismatch 10.0.0.1 aa"]);
-    check_gateway(&settings(), &["9 reply 10.0.0.1 cc/aa"], &["mac-mismatch 10.0.0.1 cc"]);
+    // A frame's source proves nothing.
+    check_gateway(&settings(), &["9 reply 10.0.0.1 cc/aa"], &["mac-mismatch 10.0.0.1 cc alert"]);
     // Another address is no gateway.
     check_gateway(&settings(), &["9 reply 10.0.0.2 aa"], &["changed-mac 10.0.0.2 aa old bb unknown"]);
 }
@@ -306,7 +307,12 @@ fn a_gateways_alert_names_the_role() {
 fn a_dhcp_server_is_reported_once() {
     let offer = "0 dhcp offer aa/fe server=10.0.0.254";
     check(&[offer, "1 dhcp ack bb/fe server=10.0.0.254"], &["new-dhcp-server 10.0.0.254 fe"]);
-    check(&[offer, "1 dhcp ack bb/fd server=10.0.0.254"], &["new-dhcp-server 10.0.0.254 fe"]);
+    // Another station in its name.
+    let spoofed = "rogue-dhcp-server 10.0.0.254 fd old fe spoofed";
+    check(
+        &[offer, "61 dhcp ack bb/fd server=10.0.0.254", "62 dhcp ack bb/fd server=10.0.0.254"],
+        &["new-dhcp-server 10.0.0.254 fe", "new-host fe", spoofed],
+    );
     check(
         &[offer, "1 dhcp nak bb/fd source=10.0.0.253"],
         &["new-dhcp-server 10.0.0.254 fe", "new-dhcp-server 10.0.0.253 fd"],
