@@ -31,8 +31,8 @@ pub struct Check {
     pub line: usize,
     /// The line.
     pub text: String,
-    /// What it says.
-    pub expression: Expression,
+    /// What it says, or why it cannot be read.
+    pub expression: anyhow::Result<Expression>,
 }
 
 /// The folders that hold a case, by their names. A folder without `expect` is one too: reading it fails.
@@ -49,22 +49,22 @@ pub fn folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 impl Case {
-    /// Reads a folder. Every fault of it is in the error, one a line.
+    /// Reads a folder. A line that cannot be read is a check that fails.
     pub fn read(folder: &Path) -> anyhow::Result<Self> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(folder.join("expect")).with_context(|| format!("{name}: expect"))?;
-        let (mut arguments, mut checks, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut arguments, mut checks) = (Vec::new(), Vec::new());
         for (line, text) in (1..).zip(text.lines().map(str::trim)) {
-            let read = match text.strip_prefix("args:") {
-                _ if text.is_empty() || text.starts_with('#') => Ok(()),
-                Some(words) => words_of(words, folder).map(|words| arguments.extend(words)),
-                None => parse(text).map(|expression| checks.push(Check { line, text: text.to_owned(), expression })),
-            };
-            if let Err(error) = read {
-                faults.push(format!("{name}: line {line}: {text}: {error:#}"));
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            match text.strip_prefix("args:") {
+                Some(words) => {
+                    arguments.extend(words_of(words, folder).with_context(|| format!("{name}: line {line}: {text}"))?);
+                }
+                None => checks.push(Check { line, text: text.to_owned(), expression: parse(text) }),
             }
         }
-        ensure!(faults.is_empty(), "{}", faults.join("\n"));
         ensure!(!checks.is_empty(), "{name}: nothing is checked");
         Ok(Self { input: input(folder).with_context(|| name.clone())?, name, arguments, checks })
     }
@@ -101,10 +101,11 @@ impl Case {
 impl Check {
     /// What is said when it does not hold.
     pub fn fault(&self, case: &str, outcome: &Outcome) -> Option<String> {
-        let reason = match evaluate(&self.expression, outcome) {
-            Ok(value) if value.is_true() => return None,
-            Ok(_) => "does not hold".to_owned(),
-            Err(error) => format!("{error:#}"),
+        let reason = match self.expression.as_ref().map(|expression| evaluate(expression, outcome)) {
+            Ok(Ok(value)) if value.is_true() => return None,
+            Ok(Ok(_)) => "does not hold".to_owned(),
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(error) => format!("cannot be read: {error:#}"),
         };
         Some(format!("{case}: line {}: {}: {reason}", self.line, self.text))
     }
@@ -163,25 +164,25 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_cannot_be_read_are_faults() {
+    fn arguments_with_quotes_are_a_fault() {
         check_refused(
-            "n() == 0\nm() == 0\nargs: --a 'b'\nn(",
-            "a-case: line 2: m() == 0: there is no function `m`\n\
-             a-case: line 3: args: --a 'b': quotes, backslashes and comments are not understood in arguments\n\
-             a-case: line 4: n(: the line's end instead of a name",
+            "n() == 0\nargs: --a 'b'\n",
+            "a-case: line 2: args: --a 'b': quotes, backslashes and comments are not understood in arguments",
         );
     }
 
     #[test]
     fn a_check_says_why_it_fails() {
         let outcome = Outcome { events: Vec::new(), records: Vec::new(), out: String::new(), code: Some(0) };
-        let case = read("n() == 0\nn() == 1\n\n1 in 2\n").unwrap();
+        let case = read("n() == 0\nn() == 1\n\n1 in 2\nm() == 0\nn(\n").unwrap();
         let faults: Vec<String> = case.checks.iter().filter_map(|check| check.fault("a-case", &outcome)).collect();
         assert_eq!(
             faults,
             [
                 "a-case: line 2: n() == 1: does not hold",
                 "a-case: line 4: 1 in 2: whether a number is in a number cannot be asked",
+                "a-case: line 5: m() == 0: cannot be read: there is no function `m`",
+                "a-case: line 6: n(: cannot be read: the line's end instead of a name",
             ]
         );
     }
