@@ -6,6 +6,8 @@ pub mod bpf;
 pub mod frames;
 /// The program under test.
 pub mod binary;
+/// Captures with their truth: expressions that must hold after a replay.
+pub mod cases;
 /// Bodies of the fuzz targets: plain functions that a test runs over the corpus.
 pub mod fuzz;
 /// Namespaces that make a switch with a mirror port, real daemons and hosts.
