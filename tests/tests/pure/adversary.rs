@@ -1,0 +1,84 @@
+//! The adversary's game: whatever moves an attacker makes, an incident is told in time. `SENSOR_GAME_SEED=N` repeats one game,
+//! `SENSOR_GAMES=N` plays so many, `SENSOR_GAME_ALL=1` counts all losses, those that are known as well.
+
+use std::collections::BTreeMap;
+
+use sensor_tests::simulation::adversary::game::{Game, game};
+use sensor_tests::simulation::adversary::known::{KNOWN, known};
+use sensor_tests::simulation::adversary::play::{Played, play};
+use sensor_tests::simulation::adversary::verdict::{losses, words};
+
+/// How many games a plain test run plays.
+const GAMES: u64 = 20_000;
+/// Games that the sensor once lost.
+const LOST_ONCE: [u64; 0] = [];
+
+#[test]
+fn the_sensor_wins_against_an_attacker() {
+    if let Some(seed) = number("SENSOR_GAME_SEED") {
+        let game = game(seed);
+        let played = play(&game);
+        println!("{}", story(&game, &played));
+        return check(seed);
+    }
+    let games = number("SENSOR_GAMES").unwrap_or(GAMES);
+    if number("SENSOR_GAME_ALL").is_some() {
+        return count(games);
+    }
+    (0..games).for_each(check);
+}
+
+#[test]
+fn games_that_were_once_lost_are_won() {
+    LOST_ONCE.into_iter().for_each(check);
+}
+
+fn check(seed: u64) {
+    let game = game(seed);
+    let played = play(&game);
+    for loss in losses(&game, &played) {
+        assert!(known(&game, &loss).is_some(), "{loss}\n{}", story(&game, &played));
+    }
+}
+
+/// Counts the losses of so many games, by incident and way.
+fn count(games: u64) {
+    let mut found: BTreeMap<String, (u64, Vec<u64>)> = BTreeMap::new();
+    for seed in 0..games {
+        let game = game(seed);
+        let played = play(&game);
+        for loss in losses(&game, &played) {
+            let loss_name = loss.to_string();
+            let short = loss_name.split(':').next().unwrap_or_default();
+            let way = known(&game, &loss).map_or("unknown", |known| known.name);
+            let (count, seeds) = found.entry(format!("{}, {short}, {way}", game.plan.incident)).or_default();
+            *count += 1;
+            if seeds.len() < 12 {
+                seeds.push(seed);
+            }
+        }
+    }
+    for (what, (count, seeds)) in found {
+        println!("{count:6} {what}: {seeds:?}");
+    }
+    println!("{games} games, {} known ways of losing", KNOWN.len());
+}
+
+/// A game as a person reads it.
+fn story(game: &Game, played: &Played) -> String {
+    let stations: Vec<String> = game.cast.all().map(|station| format!("{} {}", station.mac, station.ip)).collect();
+    let told: Vec<String> = played.told.iter().map(words).collect();
+    format!(
+        "game {} ({}); the attacker has {}; repeat with SENSOR_GAME_SEED={}\nmoves:\n{}told:\n{}",
+        game.seed,
+        game.plan.incident,
+        stations.join(", "),
+        game.seed,
+        game.words(),
+        told.join("\n")
+    )
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|value| value.parse().ok())
+}
