@@ -16,6 +16,7 @@ use sensor_core::inventory::planner::state::Planner;
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::DhcpMessage;
+use sensor_core::inventory::sighting::ndp::NdpClaim;
 use sensor_core::types::{Mac, Timestamp};
 
 use super::cast::{DESKTOP, DUID, GATEWAY, NAME_SERVER, PREFIX, RESIDENTS, SERVER, UUID};
@@ -188,7 +189,9 @@ impl World {
                 self.played.told.push((ms, event));
             }
         }
-        if self.now < self.begin || self.played.stolen.is_some() {
+        // Whose address it is stands in the row: a row that has not changed need not be looked at again.
+        let is_changed = !self.core.correlator.take_changes().rows.bindings.is_empty();
+        if !is_changed || self.now < self.begin || self.played.stolen.is_some() {
             return;
         }
         for binding in self.core.correlator.view().bindings {
@@ -226,6 +229,9 @@ impl World {
         self.say(5_030, lease(DhcpMessage::Ack));
         self.say(5_100, words::announcement(desktop.mac, desktop.ip));
         self.say(6_000, frames::client_six(desktop.mac, desktop.six, DUID));
+        for known in [desktop, server] {
+            self.say(6_500, words::ndp(known.mac, known.six, NdpClaim::Solicit { target: gateway.six.into() }));
+        }
         for number in [GATEWAY, DESKTOP, SERVER] {
             let mut ms = 20_000 + self.rng.below(20_000);
             while ms < until_ms {
