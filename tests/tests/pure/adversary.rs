@@ -49,7 +49,7 @@ fn count(games: u64) {
         let played = play(&game);
         for loss in losses(&game, &played) {
             let loss_name = loss.to_string();
-            let short = loss_name.split(" at ").next().unwrap_or_default();
+            let short = loss_name.split(" by ").next().unwrap_or_default();
             let way = known(&game, &loss).map_or("unknown", |known| known.name);
             let (count, seeds) = found.entry(format!("{}, {short}, {way}", game.plan.incident)).or_default();
             *count += 1;

@@ -1,5 +1,7 @@
 //! The game of a seed: who the attacker is, what it is after, and up to eight moves before, between and after that.
 
+use sensor_core::types::Mac;
+
 use super::cast::Cast;
 use super::incident::{self, Plan};
 use super::moves::{self, Move, Sort};
@@ -63,19 +65,25 @@ pub fn game(seed: u64) -> Game {
 }
 
 impl Game {
-    /// Whether a move of this sort was made before the incident was over.
-    pub fn has(&self, sort: Sort) -> bool {
-        self.moves.iter().any(|(at, step)| step.sort == sort && *at <= self.last_ms)
+    /// The moves before the incident was over, each with its begin.
+    pub fn before(&self) -> impl Iterator<Item = &(u64, Move)> {
+        self.moves.iter().filter(|(at, _)| *at <= self.last_ms)
+    }
+
+    /// Whether a move of this sort was made before the incident was over, by a frame of this station.
+    pub fn has(&self, sort: Sort, by: Mac) -> bool {
+        self.before().any(|(_, step)| step.sort == sort && step.frames().any(|frame| frame.frame_mac == by))
     }
 
     /// The moves in words, one a line, with seconds since the begin of the game.
     pub fn words(&self) -> String {
+        let off = if self.plan.is_off { "    the victim is off\n" } else { "" };
         let line = |(at, step): &(u64, Move)| {
             let mark = if step.sort == Sort::Incident { "*" } else { " " };
             #[allow(clippy::cast_precision_loss, reason = "a few hours")]
             let seconds = *at as f64 / 1000.0;
             format!("  {mark} {seconds:9.2} {}\n", step.words)
         };
-        self.moves.iter().map(line).collect()
+        [off.to_owned()].into_iter().chain(self.moves.iter().map(line)).collect()
     }
 }

@@ -1,14 +1,16 @@
 //! The incident of a game: what the attacker is after, whatever else it does, and which of its frames are that.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use sensor_core::inventory::event::Reason;
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::DhcpMessage;
-use sensor_core::types::{Mac, Text};
-use std::net::Ipv4Addr;
+use sensor_core::inventory::sighting::Sighting;
+use sensor_core::inventory::sighting::ndp::NdpClaim;
+use sensor_core::types::Mac;
 
-use super::cast::{CLIENT_ID, Cast, DESKTOP, DUID, GATEWAY, RESIDENTS, Resident, SERVER, named, whose};
+use super::cast::{Cast, DESKTOP, DUID, GATEWAY, RESIDENTS, Resident, SERVER, named, whose};
 use super::frames;
 use super::moves::{self, Deed, Move, Sort};
 use crate::simulation::rng::Rng;
@@ -67,6 +69,8 @@ pub struct Plan {
     pub culprits: Vec<Mac>,
     /// Whose address is taken, where one is.
     pub victim: Option<Resident>,
+    /// Whether the victim is off from the begin of the game.
+    pub is_off: bool,
     /// Its moves, in order.
     pub moves: Vec<Move>,
 }
@@ -74,7 +78,7 @@ pub struct Plan {
 /// An incident of this sort.
 pub fn plan(incident: Incident, cast: &Cast, rng: &mut Rng) -> Plan {
     let actor = cast.stations[0];
-    let mut plan = Plan { incident, culprits: vec![actor.mac], victim: None, moves: Vec::new() };
+    let mut plan = Plan { incident, culprits: vec![actor.mac], victim: None, is_off: false, moves: Vec::new() };
     let repeats = 1 + rng.below(3);
     match incident {
         Incident::GatewayTaken => take(&mut plan, RESIDENTS[GATEWAY], cast, rng),
@@ -124,6 +128,15 @@ fn take(plan: &mut Plan, victim: Resident, cast: &Cast, rng: &mut Rng) {
     };
     plan.culprits = if frame_mac == victim.mac { vec![mac] } else { vec![mac, frame_mac] };
     plan.victim = Some(victim);
+    // Who is off may be a station that sleeps, or has another MAC now. A gateway is neither.
+    plan.is_off = is_gateway && rng.one_in(6);
+    if is_gateway && rng.one_in(4) {
+        let words = format!("neighbour advertisement of {} at {}", whose(victim.six.into()), named(mac));
+        let claim = NdpClaim::Advert { router: rng.one_in(2), solicited: rng.one_in(2), asked: false };
+        plan.culprits = vec![mac];
+        plan.moves = vec![one(words, words::ndp(mac, victim.six, claim))];
+        return;
+    }
     let words = format!(
         "ARP {operation:?} of {} at {}, frame of {}",
         whose(victim.ip.into()),
@@ -149,8 +162,7 @@ fn come(plan: &mut Plan, cast: &Cast, rng: &mut Rng) {
         3 => ("an address check", vec![words::conflict_check(fresh.mac, fresh.ip)]),
         4 => ("SSDP", vec![frames::ssdp(fresh.mac, fresh.ip, "upnp:rootdevice", "uuid:1")]),
         _ => {
-            let claim = sensor_core::inventory::sighting::ndp::NdpClaim::Dad;
-            ("an IPv6 address check", vec![words::ndp(fresh.mac, fresh.six, claim)])
+            ("an IPv6 address check", vec![words::ndp(fresh.mac, fresh.six, NdpClaim::Dad)])
         }
     };
     plan.moves = vec![Move::of(Sort::Incident, format!("{} comes with {what}", named(fresh.mac)), frames)];
@@ -164,7 +176,6 @@ fn copy(plan: &mut Plan, cast: &Cast, rng: &mut Rng) {
     let (what, said) = if is_six {
         ("DUID", frames::client_six(fresh.mac, fresh.six, DUID))
     } else {
-        debug_assert!(!Text::new(CLIENT_ID).as_bytes().is_empty());
         ("client identifier", frames::client(fresh.mac, DhcpMessage::Discover, None, true))
     };
     let mut frames = vec![said];
@@ -175,6 +186,6 @@ fn copy(plan: &mut Plan, cast: &Cast, rng: &mut Rng) {
     plan.victim = Some(RESIDENTS[DESKTOP]);
 }
 
-fn one(words: String, frame: sensor_core::inventory::sighting::Sighting) -> Move {
+fn one(words: String, frame: Sighting) -> Move {
     Move::of(Sort::Incident, words, vec![frame])
 }

@@ -3,14 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sensor_core::inventory::event::Reason;
-use sensor_core::inventory::sighting::Sighting;
+use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::DhcpMessage;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
 use sensor_core::inventory::sighting::ndp::NdpClaim;
 use sensor_core::types::{Class, Mac, Text};
-use sensor_core::wire::redundancy::Protocol;
 use sensor_core::wire::lldp;
+use sensor_core::wire::redundancy::Protocol;
 
 use super::cast::{Cast, DESKTOP, DUID, GATEWAY, NAME, PREFIX, RESIDENTS, UUID, named, virtual_mac, whose};
 use super::{crowds, frames};
@@ -86,6 +86,14 @@ impl Move {
         let lasts_ms = 10 * deeds.len() as u64 + 10;
         Self { sort, words, deeds, lasts_ms }
     }
+
+    /// The frames that are sent.
+    pub fn frames(&self) -> impl Iterator<Item = &Sighting> {
+        self.deeds.iter().filter_map(|(_, deed)| match deed {
+            Deed::Send(sighting) => Some(&**sighting),
+            _ => None,
+        })
+    }
 }
 
 /// Any move.
@@ -155,7 +163,7 @@ fn dhcp_client(cast: &Cast, rng: &mut Rng) -> Move {
     let mac = if rng.one_in(4) { rng.pick(&RESIDENTS).mac } else { station.mac };
     let frame_mac = *rng.pick(&[mac, mac, station.mac]);
     let mut said = frames::from(frame_mac, frames::client(mac, message, own, is_copied));
-    if let sensor_core::inventory::sighting::Claim::Dhcp(claim) = &mut said.claim {
+    if let Claim::Dhcp(claim) = &mut said.claim {
         claim.requested_ip = rng.one_in(2).then(|| cast.ip(rng));
     }
     let copied = if is_copied { " with the desktop's identifiers" } else { "" };
@@ -242,7 +250,7 @@ fn hello(cast: &Cast, rng: &mut Rng) -> Move {
     };
     let (sender, ip) = (if rng.one_in(4) { cast.ip(rng) } else { station.ip }, cast.ip(rng));
     let mut said = words::redundancy(frame_mac, sender, protocol, number, ip, &macs);
-    if protocol == Protocol::Carp && let sensor_core::inventory::sighting::Claim::Redundancy(hello) = &mut said.claim {
+    if protocol == Protocol::Carp && let Claim::Redundancy(hello) = &mut said.claim {
         hello.addresses.clear();
     }
     let macs: Vec<String> = macs.into_iter().map(named).collect();

@@ -67,6 +67,8 @@ struct World {
     queue: BTreeMap<(Timestamp, usize), Thing>,
     queued: usize,
     events: Vec<Event>,
+    /// Who is off once the game has begun.
+    off: Option<Mac>,
     played: Played,
 }
 
@@ -115,6 +117,7 @@ impl World {
             queue: BTreeMap::new(),
             queued: 0,
             events: Vec::new(),
+            off: game.plan.victim.filter(|_| game.plan.is_off).map(|victim| victim.mac),
             played: Played::default(),
         }
     }
@@ -136,6 +139,8 @@ impl World {
 
     fn take(&mut self, thing: Thing) {
         match thing {
+            // Who is off says and answers nothing.
+            Thing::Hear(sighting) if self.now >= self.begin && self.off == Some(sighting.frame_mac) => {}
             Thing::Hear(sighting) => self.hear(*sighting),
             Thing::Deed(Deed::Send(sighting)) => self.hear(*sighting),
             Thing::Deed(Deed::Answer(mac, ip, does)) => {
@@ -201,7 +206,7 @@ impl World {
                 continue;
             };
             let holder = binding.holders[0].mac;
-            if holder != owner.mac {
+            if holder != owner.mac && self.off != Some(owner.mac) {
                 self.played.stolen = Some((ms, binding.ip, holder));
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use sensor_core::inventory::event::{Detail, Event, Kind, Severity};
 use sensor_core::types::Mac;
@@ -24,7 +25,7 @@ const HANDFUL: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
     /// The address of a station that is there was given away.
-    Stolen(String),
+    Stolen(String, Mac),
     /// The incident was not told.
     Untold,
     /// It was told too often.
@@ -34,7 +35,7 @@ pub enum Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stolen(what) => write!(f, "stolen: {what}"),
+            Self::Stolen(what, _) => write!(f, "stolen: {what}"),
             Self::Untold => f.write_str("the incident was not told"),
             Self::Noise(what) => write!(f, "told too often: {what}"),
         }
@@ -56,7 +57,8 @@ pub fn losses(game: &Game, played: &Played) -> Vec<Loss> {
     }
     losses.extend(noise(played));
     if let Some((ms, ip, mac)) = played.stolen {
-        losses.push(Loss::Stolen(format!("{} by {} after {} s", whose(ip), named(mac), ms / 1000)));
+        let what = format!("{} by {} after {} s", whose(ip), named(mac), ms / 1000);
+        losses.push(Loss::Stolen(what, mac));
     }
     losses
 }
@@ -65,7 +67,9 @@ pub fn losses(game: &Game, played: &Played) -> Vec<Loss> {
 fn tells(game: &Game, event: &Event) -> bool {
     let is_of = |mac: Option<Mac>| mac.is_some_and(|mac| game.plan.culprits.contains(&mac));
     let names = || is_of(event.mac) || is_of(event.old_mac) || is_of(frame_mac(event));
-    let is_about_victim = || game.plan.victim.is_some_and(|victim| event.ip == Some(victim.ip.into()));
+    let is_about_victim = || game.plan.victim.is_some_and(|victim| {
+        [IpAddr::V4(victim.ip), IpAddr::V6(victim.six)].iter().any(|ip| event.ip == Some(*ip))
+    });
     let takes = matches!(
         event.kind,
         Kind::ChangedMac | Kind::FlipFlop | Kind::IpConflict | Kind::MacMismatch | Kind::ReusedMac
