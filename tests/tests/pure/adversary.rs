@@ -1,7 +1,8 @@
 //! The adversary's game: whatever moves an attacker makes, an incident is told in time. `SENSOR_GAME_SEED=N` repeats one game,
 //! `SENSOR_GAMES=N` plays so many, `SENSOR_GAME_ALL=1` counts all losses, those that are known as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use sensor_tests::simulation::adversary::game::{Game, game};
 use sensor_tests::simulation::adversary::known::{KNOWN, known};
@@ -25,7 +26,7 @@ fn the_sensor_wins_against_an_attacker() {
     if number("SENSOR_GAME_ALL").is_some() {
         return count(games);
     }
-    (0..games).for_each(check);
+    by_turns(games, check);
 }
 
 #[test]
@@ -41,25 +42,33 @@ fn check(seed: u64) {
     }
 }
 
+/// Plays so many games, on each processor a part of them.
+fn by_turns(games: u64, play: impl Fn(u64) + Sync) {
+    let parts = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let part = |first: u64| (first..games).step_by(usize::try_from(parts).unwrap_or(1)).for_each(&play);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..parts).map(|first| scope.spawn(move || part(first))).collect();
+        for thread in threads {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
+}
+
 /// Counts the losses of so many games, by incident and way.
 fn count(games: u64) {
-    let mut found: BTreeMap<String, (u64, Vec<u64>)> = BTreeMap::new();
-    for seed in 0..games {
+    let found: Mutex<BTreeMap<String, BTreeSet<u64>>> = Mutex::default();
+    by_turns(games, |seed| {
         let game = game(seed);
-        let played = play(&game);
-        for loss in losses(&game, &played) {
+        for loss in losses(&game, &play(&game)) {
             let loss_name = loss.to_string();
             let short = loss_name.split(" by ").next().unwrap_or_default();
-            let way = known(&game, &loss).map_or("unknown", |known| known.name);
-            let (count, seeds) = found.entry(format!("{}, {short}, {way}", game.plan.incident)).or_default();
-            *count += 1;
-            if seeds.len() < 12 {
-                seeds.push(seed);
-            }
+            let way = known(&game, &loss).map_or("UNKNOWN", |known| known.name);
+            let name = format!("{way}: {}, {short}", game.plan.incident);
+            found.lock().unwrap().entry(name).or_default().insert(seed);
         }
-    }
-    for (what, (count, seeds)) in found {
-        println!("{count:6} {what}: {seeds:?}");
+    });
+    for (what, seeds) in found.into_inner().unwrap() {
+        println!("{:6} {what}: {:?}", seeds.len(), seeds.iter().take(10).collect::<Vec<_>>());
     }
     println!("{games} games, {} known ways of losing", KNOWN.len());
 }

@@ -1,7 +1,11 @@
 //! Ways of losing that are known and not mended yet. Each says of which games it speaks, and why they are lost. The list is to
 //! be emptied: whoever mends the core takes its line away, and the seed stays in the list of games that were once lost.
 
-use sensor_core::inventory::sighting::Claim;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use sensor_core::inventory::sighting::ndp::NdpClaim;
+use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::Mac;
 
 use super::cast::{CLIENT_ID, DUID, GATEWAY, RESIDENTS, UUID};
@@ -40,10 +44,10 @@ pub const KNOWN: &[Known] = &[
               addresses in four networks make it a router, and routers are not told to scan.",
         is: |game, loss| {
             let actor = game.plan.culprits[0];
-            let made_itself = [Sort::Advert, Sort::Traffic, Sort::ManyArp, Sort::Crowd].into_iter();
+            let mut frames = game.before().flat_map(|(_, step)| step.frames());
             game.plan.incident == Incident::Scan
                 && *loss == Loss::Untold
-                && (made_itself.into_iter().any(|sort| game.has(sort, actor)) || is_named_router(game, actor))
+                && frames.any(|frame| makes_router(frame, actor))
         },
     },
     Known {
@@ -82,7 +86,7 @@ pub const KNOWN: &[Known] = &[
         is: |game, loss| {
             let is_stolen = |thief: Mac| game.before().any(|(_, step)| copies(step, Some(thief)));
             let host = game.plan.incident == Incident::HostTaken && *loss == Loss::Untold && is_stolen(game.plan.culprits[0]);
-            host || matches!(loss, Loss::Stolen(_, thief) if game.moves.iter().any(|(_, step)| copies(step, Some(*thief))))
+            host || matches!(loss, Loss::Stolen(_, _, thief) if game.moves.iter().any(|(_, step)| copies(step, Some(*thief))))
         },
     },
     Known {
@@ -98,10 +102,47 @@ pub const KNOWN: &[Known] = &[
         why: "`announce_at`: a new host with a random MAC is info where another one with a random MAC said the same by DHCP \
               and is silent, though that was a moment ago and the attacker's own.",
         is: |game, loss| {
-            game.plan.incident == Incident::NewHost
+            matches!(game.plan.incident, Incident::NewHost | Incident::Clone)
                 && *loss == Loss::Untold
                 && game.plan.culprits[0].is_random()
                 && game.before().any(|(_, step)| step.sort == Sort::DhcpClient)
+        },
+    },
+    Known {
+        name: "a second thief",
+        why: "`decide` weighs the claims that came meanwhile; for another thief's, `begin_dispute` counts the three seconds from \
+              the old sighting's time, so that they are over before the holder can answer, and the address passes \
+              (told as an alert, `unknown`).",
+        is: |game, loss| {
+            let is_thieves = |ip: IpAddr| {
+                let claims = game.moves.iter().flat_map(|(_, step)| step.frames()).filter(|frame| frame.ip == Some(ip));
+                let macs: BTreeSet<Mac> = claims.map(|frame| frame.mac).collect();
+                macs.iter().filter(|mac| RESIDENTS.iter().all(|known| known.mac != **mac)).count() > 1
+            };
+            matches!(loss, Loss::Stolen(_, ip, _) if is_thieves(*ip))
+        },
+    },
+    Known {
+        name: "the gateway's link-local address",
+        why: "`join_by_address`: a random MAC that claims the link-local address of a station that is off is taken for it \
+              (RFC 7217), also where the address is a router's: `mac-rotated`, info, and no alert.",
+        is: |game, loss| {
+            let is_six = |step: &Move| step.frames().any(|frame| frame.ip.is_some_and(|ip| ip.is_ipv6()));
+            game.plan.is_off
+                && *loss == Loss::Untold
+                && game.plan.culprits[0].is_random()
+                && game.plan.moves.iter().any(is_six)
+        },
+    },
+    Known {
+        name: "hidden in a starvation",
+        why: "`is_starved`: ten minutes from a DHCP starvation on, a new host of which only DHCP was heard is info, and it is \
+              not told anew when it says more.",
+        is: |game, loss| {
+            let asks = |step: &Move| step.sort == Sort::Crowd && step.words.contains("clients ask");
+            matches!(game.plan.incident, Incident::NewHost | Incident::Clone)
+                && *loss == Loss::Untold
+                && game.before().any(|(_, step)| asks(step))
         },
     },
 ];
@@ -125,9 +166,19 @@ fn copies(step: &Move, by: Option<Mac>) -> bool {
     })
 }
 
-/// Whether a made-up DHCP server named an address of the station as a router.
-fn is_named_router(game: &Game, mac: Mac) -> bool {
-    let ip = game.cast.all().find(|station| station.mac == mac).map(|station| station.ip);
-    let mut frames = game.before().flat_map(|(_, step)| step.frames());
-    frames.any(|frame| matches!(&frame.claim, Claim::Dhcp(claim) if claim.from_server && claim.router == ip))
+/// Whether a frame may make a router of this station: its own advertisement, a frame that looks forwarded, its addresses in
+/// other networks, or somebody's hello or DHCP answer that names it or an address that it has.
+fn makes_router(frame: &Sighting, mac: Mac) -> bool {
+    let is_own = frame.frame_mac == mac;
+    match &frame.claim {
+        Claim::Ndp(NdpClaim::RouterAdvert(_)) => is_own,
+        Claim::Traffic(claim) => is_own && claim.is_forwarded(),
+        Claim::Arp(_) => is_own && frame.ip.is_some_and(|ip| !ip.to_string().starts_with("10.0.0.")),
+        Claim::Redundancy(hello) => hello.virtual_macs.contains(&mac),
+        Claim::Dhcp(claim) => {
+            let is_resident = |ip: Ipv4Addr| RESIDENTS.iter().any(|known| known.ip == ip);
+            claim.from_server && claim.router.is_some_and(|router| !is_resident(router))
+        }
+        _ => false,
+    }
 }

@@ -45,6 +45,8 @@ pub enum Sort {
     DhcpClient,
     /// Of a DHCP server.
     DhcpServer,
+    /// The real DHCP server is asked, and gives an address.
+    Leased,
     /// A router advertisement.
     Advert,
     /// A hello of a group of routers.
@@ -156,6 +158,9 @@ fn ndp(cast: &Cast, rng: &mut Rng) -> Move {
 }
 
 fn dhcp_client(cast: &Cast, rng: &mut Rng) -> Move {
+    if rng.one_in(5) {
+        return leased(cast, rng);
+    }
     use DhcpMessage::{Decline, Discover, Inform, Release, Request};
     let (station, message) = (cast.any(rng), *rng.pick(&[Decline, Discover, Inform, Release, Request, Request]));
     let own = (message != DhcpMessage::Discover && rng.one_in(2)).then(|| cast.ip(rng));
@@ -169,6 +174,32 @@ fn dhcp_client(cast: &Cast, rng: &mut Rng) -> Move {
     let copied = if is_copied { " with the desktop's identifiers" } else { "" };
     let words = format!("DHCP {message:?} of {}, frame of {}, ciaddr {own:?}{copied}", named(mac), named(frame_mac));
     Move::of(Sort::DhcpClient, words, vec![said])
+}
+
+/// The gateway itself gives a station a lease: of a free address, or of the desktop's, after a release in the desktop's name.
+fn leased(cast: &Cast, rng: &mut Rng) -> Move {
+    let (station, [gateway, desktop, _]) = (cast.any(rng), RESIDENTS);
+    let is_desktops = rng.one_in(2);
+    let given = if is_desktops { desktop.ip } else { station.ip };
+    let said = frames::Offer {
+        frame_mac: gateway.mac,
+        message: DhcpMessage::Ack,
+        server: gateway.ip,
+        router: Some(gateway.ip),
+        name_server: Some(gateway.ip),
+        client: station.mac,
+        given,
+        relay: None,
+        lease_s: 3600,
+    };
+    let mut all = vec![frames::client(station.mac, DhcpMessage::Request, None, false), frames::offer(&said)];
+    let mut words = format!("the gateway leases {} to {}", whose(given.into()), named(station.mac));
+    if is_desktops {
+        let release = frames::client(desktop.mac, DhcpMessage::Release, Some(desktop.ip), true);
+        all.insert(0, frames::from(station.mac, release));
+        words += ", after a release in the desktop's name";
+    }
+    Move::of(Sort::Leased, words, all)
 }
 
 /// Any message of a DHCP server.

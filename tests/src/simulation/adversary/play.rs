@@ -241,7 +241,7 @@ impl World {
             let mut ms = 20_000 + self.rng.below(20_000);
             while ms < until_ms {
                 self.chat(number, ms);
-                ms += 60_000 + self.rng.below(240_000);
+                ms += 90_000 + self.rng.below(360_000);
             }
         }
         for ms in (600_000..until_ms).step_by(600_000) {

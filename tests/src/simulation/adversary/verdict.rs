@@ -24,8 +24,8 @@ const HANDFUL: usize = 5;
 /// How the sensor lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
-    /// The address of a station that is there was given away.
-    Stolen(String, Mac),
+    /// The address of a station that is there was given to this one.
+    Stolen(String, IpAddr, Mac),
     /// The incident was not told.
     Untold,
     /// It was told too often.
@@ -35,7 +35,7 @@ pub enum Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stolen(what, _) => write!(f, "stolen: {what}"),
+            Self::Stolen(what, ..) => write!(f, "stolen: {what}"),
             Self::Untold => f.write_str("the incident was not told"),
             Self::Noise(what) => write!(f, "told too often: {what}"),
         }
@@ -58,7 +58,7 @@ pub fn losses(game: &Game, played: &Played) -> Vec<Loss> {
     losses.extend(noise(played));
     if let Some((ms, ip, mac)) = played.stolen {
         let what = format!("{} by {} after {} s", whose(ip), named(mac), ms / 1000);
-        losses.push(Loss::Stolen(what, mac));
+        losses.push(Loss::Stolen(what, ip, mac));
     }
     losses
 }
