@@ -27,11 +27,8 @@ pub const DESKTOP: usize = 1;
 /// The server's place among the residents.
 pub const SERVER: usize = 2;
 /// The innocent.
-pub const RESIDENTS: [Resident; 3] = [
-    resident("the gateway", 1, 1),
-    resident("the desktop", 2, 20),
-    resident("the server", 3, 5),
-];
+pub const RESIDENTS: [Resident; 3] =
+    [resident("the gateway", 1, 1), resident("the desktop", 2, 20), resident("the server", 3, 5)];
 /// The prefix that the gateway advertises.
 pub const PREFIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0);
 /// The name server that the gateway advertises.

@@ -13,10 +13,11 @@ use crate::simulation::week::words;
 
 /// Any of them.
 pub(super) fn any(cast: &Cast, rng: &mut Rng) -> Move {
-    match rng.below(24) {
+    match rng.below(120) {
+        // It takes a second.
         0 => disputes(cast),
-        1..5 => clients(cast, rng),
-        5..9 => flood(cast, rng),
+        1..20 => clients(cast, rng),
+        20..40 => flood(cast, rng),
         _ => stations(cast, rng),
     }
 }
@@ -61,9 +62,9 @@ fn disputes(cast: &Cast) -> Move {
     all.extend((0..1030).map(|n| words::announcement(other, ip(n))));
     all.extend(RESIDENTS.iter().map(|victim| words::announcement(one.mac, victim.ip)));
     let mut deeds: Vec<_> = all.into_iter().map(|said| (0, Deed::Send(Box::new(said)))).collect();
-    deeds.iter_mut().zip(0..).for_each(|((at, _), number)| *at = number);
+    deeds.iter_mut().zip(0..).for_each(|((at, _), number): (_, u64)| *at = number / 20);
     let words = "1030 addresses are claimed by two stations each, then the residents'".to_owned();
-    Move { sort: Sort::Crowd, words, lasts_ms: deeds.len() as u64, deeds }
+    Move { sort: Sort::Crowd, words, lasts_ms: deeds.len() as u64 / 20 + 10, deeds }
 }
 
 impl Cast {

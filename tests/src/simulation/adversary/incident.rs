@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use sensor_core::inventory::event::Reason;
+use sensor_core::inventory::sighting::Sighting;
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::DhcpMessage;
-use sensor_core::inventory::sighting::Sighting;
 use sensor_core::inventory::sighting::ndp::NdpClaim;
 use sensor_core::types::Mac;
 
@@ -137,12 +137,8 @@ fn take(plan: &mut Plan, victim: Resident, cast: &Cast, rng: &mut Rng) {
         plan.moves = vec![one(words, words::ndp(mac, victim.six, claim))];
         return;
     }
-    let words = format!(
-        "ARP {operation:?} of {} at {}, frame of {}",
-        whose(victim.ip.into()),
-        named(mac),
-        named(frame_mac)
-    );
+    let words =
+        format!("ARP {operation:?} of {} at {}, frame of {}", whose(victim.ip.into()), named(mac), named(frame_mac));
     let mut claim = one(words, frames::from(frame_mac, words::arp(mac, operation, victim.ip, target)));
     if rng.one_in(2) {
         claim.words += "; it answers for it";
@@ -161,9 +157,7 @@ fn come(plan: &mut Plan, cast: &Cast, rng: &mut Rng) {
         2 => ("a frame", vec![words::frame(fresh.mac, fresh.ip.into())]),
         3 => ("an address check", vec![words::conflict_check(fresh.mac, fresh.ip)]),
         4 => ("SSDP", vec![frames::ssdp(fresh.mac, fresh.ip, "upnp:rootdevice", "uuid:1")]),
-        _ => {
-            ("an IPv6 address check", vec![words::ndp(fresh.mac, fresh.six, NdpClaim::Dad)])
-        }
+        _ => ("an IPv6 address check", vec![words::ndp(fresh.mac, fresh.six, NdpClaim::Dad)]),
     };
     plan.moves = vec![Move::of(Sort::Incident, format!("{} comes with {what}", named(fresh.mac)), frames)];
 }
@@ -182,7 +176,8 @@ fn copy(plan: &mut Plan, cast: &Cast, rng: &mut Rng) {
     if rng.one_in(2) {
         frames.push(words::announcement(fresh.mac, fresh.ip));
     }
-    plan.moves = vec![Move::of(Sort::Incident, format!("{} comes with the desktop's {what}", named(fresh.mac)), frames)];
+    plan.moves =
+        vec![Move::of(Sort::Incident, format!("{} comes with the desktop's {what}", named(fresh.mac)), frames)];
     plan.victim = Some(RESIDENTS[DESKTOP]);
 }
 

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use sensor_core::inventory::sighting::ndp::NdpClaim;
 use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::Mac;
+use sensor_core::wire::redundancy::Protocol;
 
 use super::cast::{CLIENT_ID, DUID, GATEWAY, RESIDENTS, UUID};
 use super::game::Game;
@@ -64,10 +65,11 @@ pub const KNOWN: &[Known] = &[
         why: "`server_named_by_another`: an address that was told as a DHCP server's is answered for by another station, and \
               nobody holds the address, or that station does: nothing is told of it.",
         is: |game, loss| {
-            let mut servers = game.before().flat_map(|(_, step)| step.frames()).filter_map(|frame| match &frame.claim {
-                Claim::Dhcp(claim) if claim.from_server => Some((claim.server, frame.frame_mac)),
-                _ => None,
-            });
+            let mut servers =
+                game.before().flat_map(|(_, step)| step.frames()).filter_map(|frame| match &frame.claim {
+                    Claim::Dhcp(claim) if claim.from_server => Some((claim.server, frame.frame_mac)),
+                    _ => None,
+                });
             let actor = game.plan.culprits[0];
             let named = game.plan.moves[0].frames().find_map(|frame| match &frame.claim {
                 Claim::Dhcp(claim) => Some(claim.server),
@@ -85,7 +87,8 @@ pub const KNOWN: &[Known] = &[
               `begin_dispute` then asks nobody (`is_usual`): the address passes, and nothing is told (`emit_move_within`).",
         is: |game, loss| {
             let is_stolen = |thief: Mac| game.before().any(|(_, step)| copies(step, Some(thief)));
-            let host = game.plan.incident == Incident::HostTaken && *loss == Loss::Untold && is_stolen(game.plan.culprits[0]);
+            let host =
+                game.plan.incident == Incident::HostTaken && *loss == Loss::Untold && is_stolen(game.plan.culprits[0]);
             host || matches!(loss, Loss::Stolen(_, _, thief) if game.moves.iter().any(|(_, step)| copies(step, Some(*thief))))
         },
     },
@@ -93,9 +96,7 @@ pub const KNOWN: &[Known] = &[
         name: "more disputes than can be checked",
         why: "`Planner::check` refuses the 1025th check, whosever address it is, and `refuse_check` decides at once as if \
               nobody had answered: even the gateway's address passes (with an alert).",
-        is: |game, loss| {
-            matches!(loss, Loss::Stolen(..)) && game.moves.iter().any(|(_, step)| step.deeds.len() > 1024)
-        },
+        is: |game, loss| matches!(loss, Loss::Stolen(..)) && game.moves.iter().any(|(_, step)| step.deeds.len() > 1024),
     },
     Known {
         name: "a decoy that looks alike",
@@ -105,7 +106,7 @@ pub const KNOWN: &[Known] = &[
             matches!(game.plan.incident, Incident::NewHost | Incident::Clone)
                 && *loss == Loss::Untold
                 && game.plan.culprits[0].is_random()
-                && game.before().any(|(_, step)| step.sort == Sort::DhcpClient)
+                && game.moves.iter().any(|(_, step)| step.sort == Sort::DhcpClient)
         },
     },
     Known {
@@ -125,13 +126,34 @@ pub const KNOWN: &[Known] = &[
     Known {
         name: "the gateway's link-local address",
         why: "`join_by_address`: a random MAC that claims the link-local address of a station that is off is taken for it \
-              (RFC 7217), also where the address is a router's: `mac-rotated`, info, and no alert.",
+              (RFC 7217), also where the address is a router's: `mac-rotated`, info, and no alert. From then on the two are one \
+              host, so that nothing is told of the gateway's IPv4 address either.",
         is: |game, loss| {
-            let is_six = |step: &Move| step.frames().any(|frame| frame.ip.is_some_and(|ip| ip.is_ipv6()));
-            game.plan.is_off
+            let is_gateways = |frame: &Sighting| frame.ip == Some(RESIDENTS[GATEWAY].six.into());
+            game.plan.incident == Incident::GatewayTaken
+                && game.plan.is_off
                 && *loss == Loss::Untold
                 && game.plan.culprits[0].is_random()
-                && game.plan.moves.iter().any(is_six)
+                && game.before().any(|(_, step)| step.frames().any(is_gateways))
+        },
+    },
+    Known {
+        name: "a silent group",
+        why: "`share_silent_group`: a hello of CARP in a frame with the gateway's MAC makes the gateway a router of a group, and \
+              the attacker's own hello makes it another one: between them nothing is an alert (`raise_for_gateway`), and where \
+              the gateway does not answer nothing is told.",
+        is: |game, loss| {
+            let by = |mac: Mac| {
+                let is_hello = |frame: &Sighting| {
+                    matches!(&frame.claim, Claim::Redundancy(hello) if hello.protocol == Protocol::Carp)
+                        && frame.frame_mac == mac
+                };
+                game.before().any(|(_, step)| step.frames().any(is_hello))
+            };
+            game.plan.incident == Incident::GatewayTaken
+                && *loss == Loss::Untold
+                && by(RESIDENTS[GATEWAY].mac)
+                && by(game.plan.culprits[0])
         },
     },
     Known {
@@ -154,15 +176,13 @@ pub fn known(game: &Game, loss: &Loss) -> Option<&'static Known> {
 
 /// Whether a move copies a resident's identifier, by frames of this station or of any.
 fn copies(step: &Move, by: Option<Mac>) -> bool {
-    step.frames().filter(|frame| by.is_none_or(|by| frame.frame_mac == by || frame.mac == by)).any(|frame| {
-        match &frame.claim {
-            Claim::Dhcp(claim) => claim.client_id.as_ref().is_some_and(|id| id.as_bytes() == CLIENT_ID),
-            Claim::Dhcpv6(claim) => claim.message.client_duid.as_ref().is_some_and(|duid| duid.as_bytes() == DUID),
-            Claim::Ssdp(heard) => {
-                heard.said.usn.as_ref().is_some_and(|usn| usn.as_bytes().starts_with(UUID.as_bytes()))
-            }
-            _ => false,
-        }
+    step.frames().filter(|frame| by.is_none_or(|by| frame.frame_mac == by || frame.mac == by)).any(|frame| match &frame
+        .claim
+    {
+        Claim::Dhcp(claim) => claim.client_id.as_ref().is_some_and(|id| id.as_bytes() == CLIENT_ID),
+        Claim::Dhcpv6(claim) => claim.message.client_duid.as_ref().is_some_and(|duid| duid.as_bytes() == DUID),
+        Claim::Ssdp(heard) => heard.said.usn.as_ref().is_some_and(|usn| usn.as_bytes().starts_with(UUID.as_bytes())),
+        _ => false,
     })
 }
 

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sensor_core::inventory::event::Reason;
-use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::DhcpMessage;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
 use sensor_core::inventory::sighting::ndp::NdpClaim;
+use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::{Class, Mac, Text};
 use sensor_core::wire::lldp;
 use sensor_core::wire::redundancy::Protocol;
@@ -136,8 +136,7 @@ fn many_arp(cast: &Cast, rng: &mut Rng) -> Move {
     let ips = (0..count).map(|n| if is_wide { Ipv4Addr::new(10, 0, n, 70) } else { Ipv4Addr::new(10, 0, 0, 70 + n) });
     let ips: Vec<Ipv4Addr> = ips.collect();
     let words = format!("{} announces {} to {}", named(station.mac), ips[0], ips[ips.len() - 1]);
-    let mut many =
-        Move::of(Sort::ManyArp, words, ips.iter().map(|ip| words::announcement(station.mac, *ip)).collect());
+    let mut many = Move::of(Sort::ManyArp, words, ips.iter().map(|ip| words::announcement(station.mac, *ip)).collect());
     many.deeds.extend(ips.into_iter().map(|ip| (0, Deed::Answer(station.mac, ip.into(), true))));
     many
 }
@@ -149,7 +148,9 @@ fn ndp(cast: &Cast, rng: &mut Rng) -> Move {
         0 => NdpClaim::Dad,
         1 => NdpClaim::RouterSolicit,
         2 => NdpClaim::Solicit { target: RESIDENTS[GATEWAY].six.into() },
-        3 => NdpClaim::Redirect { target: station.six.into(), destination: "2001:db8:9::1".parse().expect("an address") },
+        3 => {
+            NdpClaim::Redirect { target: station.six.into(), destination: "2001:db8:9::1".parse().expect("an address") }
+        }
         _ => NdpClaim::Advert { router: rng.one_in(2), solicited: rng.one_in(2), asked: false },
     };
     let mac = if rng.one_in(4) { cast.mac(rng) } else { station.mac };
@@ -281,7 +282,9 @@ fn hello(cast: &Cast, rng: &mut Rng) -> Move {
     };
     let (sender, ip) = (if rng.one_in(4) { cast.ip(rng) } else { station.ip }, cast.ip(rng));
     let mut said = words::redundancy(frame_mac, sender, protocol, number, ip, &macs);
-    if protocol == Protocol::Carp && let Claim::Redundancy(hello) = &mut said.claim {
+    if protocol == Protocol::Carp
+        && let Claim::Redundancy(hello) = &mut said.claim
+    {
         hello.addresses.clear();
     }
     let macs: Vec<String> = macs.into_iter().map(named).collect();

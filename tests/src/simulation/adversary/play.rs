@@ -145,7 +145,11 @@ impl World {
             Thing::Deed(Deed::Send(sighting)) => self.hear(*sighting),
             Thing::Deed(Deed::Answer(mac, ip, does)) => {
                 for machine in self.machines.iter_mut().filter(|machine| machine.mac == mac) {
-                    if does { machine.ips.insert(ip) } else { machine.ips.remove(&ip) };
+                    if does {
+                        machine.ips.insert(ip)
+                    } else {
+                        machine.ips.remove(&ip)
+                    };
                 }
             }
             Thing::Deed(Deed::Silence(mac, is_silent)) => {
@@ -200,9 +204,10 @@ impl World {
             return;
         }
         for binding in self.core.correlator.view().bindings {
-            let Some(owner) = RESIDENTS.iter().find(|known| {
-                binding.ip == IpAddr::V4(known.ip) || binding.ip == IpAddr::V6(known.six)
-            }) else {
+            let Some(owner) = RESIDENTS
+                .iter()
+                .find(|known| binding.ip == IpAddr::V4(known.ip) || binding.ip == IpAddr::V6(known.six))
+            else {
                 continue;
             };
             let holder = binding.holders[0].mac;

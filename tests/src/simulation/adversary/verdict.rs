@@ -67,9 +67,11 @@ pub fn losses(game: &Game, played: &Played) -> Vec<Loss> {
 fn tells(game: &Game, event: &Event) -> bool {
     let is_of = |mac: Option<Mac>| mac.is_some_and(|mac| game.plan.culprits.contains(&mac));
     let names = || is_of(event.mac) || is_of(event.old_mac) || is_of(frame_mac(event));
-    let is_about_victim = || game.plan.victim.is_some_and(|victim| {
-        [IpAddr::V4(victim.ip), IpAddr::V6(victim.six)].iter().any(|ip| event.ip == Some(*ip))
-    });
+    let is_about_victim = || {
+        game.plan.victim.is_some_and(|victim| {
+            [IpAddr::V4(victim.ip), IpAddr::V6(victim.six)].iter().any(|ip| event.ip == Some(*ip))
+        })
+    };
     let takes = matches!(
         event.kind,
         Kind::ChangedMac | Kind::FlipFlop | Kind::IpConflict | Kind::MacMismatch | Kind::ReusedMac
