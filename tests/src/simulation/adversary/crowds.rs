@@ -6,8 +6,8 @@ use sensor_core::inventory::sighting::dhcp::DhcpMessage;
 use sensor_core::types::{Class, Mac};
 
 use super::cast::{Cast, RESIDENTS, named};
+use super::deeds::{Deed, Move, Sort};
 use super::frames;
-use super::moves::{Deed, Move, Sort};
 use crate::simulation::rng::Rng;
 use crate::simulation::week::words;
 

@@ -3,8 +3,9 @@
 use sensor_core::types::Mac;
 
 use super::cast::Cast;
+use super::deeds::{Move, Sort};
 use super::incident::{self, Plan};
-use super::moves::{self, Move, Sort};
+use super::moves;
 use crate::simulation::rng::Rng;
 
 /// Moves beside the incident's at most.

@@ -11,8 +11,9 @@ use sensor_core::inventory::sighting::ndp::NdpClaim;
 use sensor_core::types::Mac;
 
 use super::cast::{Cast, DESKTOP, DUID, GATEWAY, RESIDENTS, Resident, SERVER, named, whose};
+use super::deeds::{Deed, Move, Sort};
 use super::frames;
-use super::moves::{self, Deed, Move, Sort};
+use super::moves;
 use crate::simulation::rng::Rng;
 use crate::simulation::week::words;
 

@@ -6,10 +6,12 @@
 pub mod cast;
 /// What stations can send.
 pub mod frames;
-/// A move, and the grammar of all moves.
-pub mod moves;
+/// What a move is.
+pub mod deeds;
 /// The rare and loud moves.
 mod crowds;
+/// The grammar of all moves.
+pub mod moves;
 /// The incident that must be told.
 pub mod incident;
 /// The game of a seed.

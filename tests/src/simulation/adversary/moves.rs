@@ -1,102 +1,21 @@
-//! A move, and the grammar of all moves: whatever one station can send, with any content.
+//! The grammar of all moves: whatever one station can send, with any content.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use sensor_core::inventory::event::Reason;
+use sensor_core::inventory::sighting::Claim;
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::DhcpMessage;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
 use sensor_core::inventory::sighting::ndp::NdpClaim;
-use sensor_core::inventory::sighting::{Claim, Sighting};
-use sensor_core::types::{Class, Mac, Text};
+use sensor_core::types::{Mac, Text};
 use sensor_core::wire::lldp;
 use sensor_core::wire::redundancy::Protocol;
 
 use super::cast::{Cast, DESKTOP, DUID, GATEWAY, NAME, PREFIX, RESIDENTS, UUID, named, virtual_mac, whose};
+use super::deeds::{Deed, Move, Sort};
 use super::{crowds, frames};
 use crate::simulation::rng::Rng;
 use crate::simulation::week::words;
-
-/// One thing that the attacker does.
-#[derive(Clone, Debug)]
-pub enum Deed {
-    /// From now on its station with this MAC answers questions for the address, or does not any more.
-    Answer(Mac, IpAddr, bool),
-    /// The kernel says that the station sends more than its share.
-    Flood(Mac, Class),
-    /// The kernel says that the station scans.
-    Scan(Mac, Reason),
-    /// It sends a frame.
-    Send(Box<Sighting>),
-    /// From now on its station with this MAC answers nothing, or does again.
-    Silence(Mac, bool),
-}
-
-/// What sort of move it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sort {
-    /// ARP of one address.
-    Arp,
-    /// ARP of several addresses.
-    ManyArp,
-    /// NDP that is no router's.
-    Ndp,
-    /// Of a DHCP client.
-    DhcpClient,
-    /// Of a DHCP server.
-    DhcpServer,
-    /// The real DHCP server is asked, and gives an address.
-    Leased,
-    /// A router advertisement.
-    Advert,
-    /// A hello of a group of routers.
-    Hello,
-    /// LLDP or spanning tree.
-    Switch,
-    /// Names, services and copied identifiers.
-    Names,
-    /// Frames of any kind.
-    Traffic,
-    /// Whether it answers.
-    Answering,
-    /// Very many frames.
-    Crowd,
-    /// Nothing for a while.
-    Wait,
-    /// What the incident is made of.
-    Incident,
-}
-
-/// A move.
-#[derive(Clone, Debug)]
-pub struct Move {
-    /// What sort it is.
-    pub sort: Sort,
-    /// What it is, in words.
-    pub words: String,
-    /// What is done, and how many milliseconds after the move's begin.
-    pub deeds: Vec<(u64, Deed)>,
-    /// How long it lasts, in milliseconds.
-    pub lasts_ms: u64,
-}
-
-impl Move {
-    /// A move of these frames, ten milliseconds apart.
-    pub fn of(sort: Sort, words: String, frames: Vec<Sighting>) -> Self {
-        let deeds: Vec<_> =
-            frames.into_iter().zip(0..).map(|(frame, number)| (number * 10, Deed::Send(Box::new(frame)))).collect();
-        let lasts_ms = 10 * deeds.len() as u64 + 10;
-        Self { sort, words, deeds, lasts_ms }
-    }
-
-    /// The frames that are sent.
-    pub fn frames(&self) -> impl Iterator<Item = &Sighting> {
-        self.deeds.iter().filter_map(|(_, deed)| match deed {
-            Deed::Send(sighting) => Some(&**sighting),
-            _ => None,
-        })
-    }
-}
 
 /// Any move.
 pub fn any(cast: &Cast, rng: &mut Rng) -> Move {

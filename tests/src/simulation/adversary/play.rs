@@ -20,10 +20,10 @@ use sensor_core::inventory::sighting::ndp::NdpClaim;
 use sensor_core::types::{Mac, Timestamp};
 
 use super::cast::{DESKTOP, DUID, GATEWAY, NAME_SERVER, PREFIX, RESIDENTS, SERVER, UUID};
+use super::deeds::Deed;
 use super::frames;
 use super::game::Game;
 use super::incident::Incident;
-use super::moves::Deed;
 use crate::simulation::asking::common::{OWN_IP, OWN_MAC, START, at, segment};
 use crate::simulation::asking::machine::Machine;
 use crate::simulation::rng::Rng;

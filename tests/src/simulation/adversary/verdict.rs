@@ -76,9 +76,16 @@ fn tells(game: &Game, event: &Event) -> bool {
         event.kind,
         Kind::ChangedMac | Kind::FlipFlop | Kind::IpConflict | Kind::MacMismatch | Kind::ReusedMac
     );
+    // The attacker may have taken it before by another MAC of its own.
+    let names_before = || {
+        let mut taken = game.before().flat_map(|(_, step)| step.frames()).filter(|frame| is_of(Some(frame.frame_mac)));
+        taken.any(|frame| frame.ip == event.ip && Some(frame.mac) == event.mac)
+    };
     let at_least = |severity| event.severity >= severity;
     match game.plan.incident {
-        Incident::GatewayTaken => takes && is_about_victim() && names() && at_least(Severity::Alert),
+        Incident::GatewayTaken => {
+            takes && is_about_victim() && (names() || names_before()) && at_least(Severity::Alert)
+        }
         Incident::HostTaken => takes && is_about_victim() && names() && at_least(Severity::Warning),
         Incident::NewHost | Incident::Clone => {
             event.kind == Kind::NewHost && is_of(event.mac) && at_least(Severity::Notice)
