@@ -131,7 +131,7 @@ fn take(plan: &mut Plan, victim: Resident, cast: &Cast, rng: &mut Rng) {
     plan.victim = Some(victim);
     // Who is off may be a station that sleeps, or has another MAC now. A gateway is neither.
     plan.is_off = is_gateway && rng.one_in(6);
-    if is_gateway && rng.one_in(4) {
+    if rng.one_in(4) {
         let words = format!("neighbour advertisement of {} at {}", whose(victim.six.into()), named(mac));
         let claim = NdpClaim::Advert { router: rng.one_in(2), solicited: rng.one_in(2), asked: false };
         plan.culprits = vec![mac];
