@@ -9,8 +9,8 @@ use sensor_tests::simulation::adversary::known::{KNOWN, known};
 use sensor_tests::simulation::adversary::play::{Played, play};
 use sensor_tests::simulation::adversary::verdict::{losses, words};
 
-/// How many games a plain test run plays.
-const GAMES: u64 = 20_000;
+/// How many games a plain test run plays: so many take a quarter of a minute on a busy machine.
+const GAMES: u64 = 15_000;
 /// Games that the sensor once lost; those of one way of losing in a row, in the order of the list of known ways.
 const LOST_ONCE: [u64; 48] = [
     61, 63, 767, 1114, //
