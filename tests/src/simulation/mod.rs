@@ -27,3 +27,5 @@ mod paths;
 pub mod asking;
 /// A week of an office.
 pub mod week;
+/// Games against an attacker.
+pub mod adversary;

@@ -1,6 +1,8 @@
 //! Tests that need neither root nor the program: the code's own promises, its data, and simulated networks.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+/// Games against an attacker.
+mod adversary;
 /// Who may use whom in the source tree.
 mod architecture;
 /// Inputs of the fuzz targets.

@@ -11,7 +11,7 @@ mod mirror;
 /// The DHCP server.
 mod dhcp;
 /// Single sightings.
-mod words;
+pub mod words;
 /// Kinds of machines.
 pub mod hosts;
 /// The network, and what is due in it.

@@ -1,0 +1,213 @@
+//! Ways of losing that are known and not mended yet. Each says of which games it speaks, and why they are lost. The list is to
+//! be emptied: whoever mends the core takes its line away, and the seed stays in the list of games that were once lost.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use sensor_core::inventory::sighting::ndp::NdpClaim;
+use sensor_core::inventory::sighting::{Claim, Sighting};
+use sensor_core::types::Mac;
+use sensor_core::wire::redundancy::Protocol;
+
+use super::cast::{CLIENT_ID, DUID, GATEWAY, RESIDENTS, UUID};
+use super::deeds::{Move, Sort};
+use super::game::Game;
+use super::incident::Incident;
+use super::verdict::Loss;
+
+/// A way of losing.
+pub struct Known {
+    /// Its name.
+    pub name: &'static str,
+    /// Why it is lost, and what would have to change.
+    pub why: &'static str,
+    /// Whether a loss is of this sort.
+    pub is: fn(&Game, &Loss) -> bool,
+}
+
+/// A claim waits for so long behind another one, in milliseconds, with what answers and the loop take.
+const EXPLAINED: u64 = 3_100;
+
+/// Every known way.
+pub const KNOWN: &[Known] = &[
+    Known {
+        name: "the gateway's own frames",
+        why: "`raise_for_gateway`: a frame with the gateway's MAC as source, whose ARP part names a station without an IPv4 \
+              address, is told as info. The source of a frame is the weakest evidence, and here it excuses.",
+        is: |game, loss| {
+            let forged = |step: &Move| step.frames().any(|frame| frame.frame_mac == RESIDENTS[GATEWAY].mac);
+            let is_incident = |step: &Move| step.sort == Sort::Incident && forged(step);
+            game.plan.incident == Incident::GatewayTaken
+                && *loss == Loss::Untold
+                && game.before().any(|(_, step)| is_incident(step))
+        },
+    },
+    Known {
+        name: "who scans made itself a router",
+        why: "`routes_for_others`: the scanner's own advertisement, DHCP answers (option 3), frames that look forwarded or \
+              addresses in four networks make it a router, and routers are not told to scan.",
+        is: |game, loss| {
+            let actor = game.plan.culprits[0];
+            let mut frames = game.before().flat_map(|(_, step)| step.frames());
+            game.plan.incident == Incident::Scan
+                && *loss == Loss::Untold
+                && frames.any(|frame| makes_router(frame, actor))
+        },
+    },
+    Known {
+        name: "a second copy",
+        why: "`alternating_station` parts the first copy, while the second one stays with the host that it was joined to, and \
+              neither `new-host` nor `mac-rotated` is told of it.",
+        is: |game, loss| {
+            let is_copy = |step: &&(u64, Move)| step.1.sort != Sort::Incident && copies(&step.1, None);
+            game.plan.incident == Incident::Clone && *loss == Loss::Untold && game.before().any(|step| is_copy(&step))
+        },
+    },
+    Known {
+        name: "a server's name in other hands",
+        why: "`server_named_by_another`: an address that was told as a DHCP server's is answered for by another station, and \
+              nobody holds the address, or that station does: nothing is told of it.",
+        is: |game, loss| {
+            let mut servers =
+                game.before().flat_map(|(_, step)| step.frames()).filter_map(|frame| match &frame.claim {
+                    Claim::Dhcp(claim) if claim.from_server => Some((claim.server, frame.frame_mac)),
+                    _ => None,
+                });
+            let actor = game.plan.culprits[0];
+            let named = game.plan.moves[0].frames().find_map(|frame| match &frame.claim {
+                Claim::Dhcp(claim) => Some(claim.server),
+                _ => None,
+            });
+            game.plan.incident == Incident::RogueDhcp
+                && *loss == Loss::Untold
+                && servers.any(|(server, mac)| mac != actor && Some(server) == named)
+        },
+    },
+    Known {
+        name: "a second thief",
+        why: "`decide` weighs the claims that came meanwhile; for another thief's, `begin_dispute` counts the three seconds from \
+              the old sighting's time, so that they are over before the holder can answer, and the address passes \
+              (told as an alert, `unknown`).",
+        is: |game, loss| {
+            let is_thieves = |ip: IpAddr| {
+                let claims = |(begin, step): &(u64, Move)| {
+                    let begin = *begin;
+                    let sent = step.sent().map(move |(ms, frame)| (begin + ms, frame.ip, frame.mac));
+                    sent.collect::<Vec<_>>()
+                };
+                let all = game.moves.iter().flat_map(claims).filter(|(_, claimed, _)| *claimed == Some(ip));
+                let is_residents = |mac: Mac| RESIDENTS.iter().any(|known| known.mac == mac);
+                let all: Vec<(u64, Mac)> =
+                    all.filter(|(.., mac)| !is_residents(*mac)).map(|(ms, _, mac)| (ms, mac)).collect();
+                all.windows(2).any(|pair| pair[0].1 != pair[1].1 && pair[1].0 - pair[0].0 <= EXPLAINED)
+            };
+            matches!(loss, Loss::Stolen(_, ip, _) if is_thieves(*ip))
+        },
+    },
+    Known {
+        name: "copied identifiers take an address",
+        why: "`is_one_machine`: a station that copies an identifier (DUID, client id, uuid) of a host that was silent for two \
+              minutes is joined to it, the join has stood at once (`has_stood` counts from the old station's last frame), and \
+              `begin_dispute` then asks nobody (`is_usual`): the address passes, and nothing is told (`emit_move_within`).",
+        is: |game, loss| {
+            let is_stolen = |thief: Mac| game.before().any(|(_, step)| copies(step, Some(thief)));
+            let host =
+                game.plan.incident == Incident::HostTaken && *loss == Loss::Untold && is_stolen(game.plan.culprits[0]);
+            host || matches!(loss, Loss::Stolen(_, _, thief) if game.moves.iter().any(|(_, step)| copies(step, Some(*thief))))
+        },
+    },
+    Known {
+        name: "more disputes than can be checked",
+        why: "`Planner::check` refuses the 1025th check, whosever address it is, and `refuse_check` decides at once as if \
+              nobody had answered: even the gateway's address passes (with an alert).",
+        is: |game, loss| matches!(loss, Loss::Stolen(..)) && game.moves.iter().any(|(_, step)| step.deeds.len() > 1024),
+    },
+    Known {
+        name: "a decoy that looks alike",
+        why: "`announce_at`: a new host with a random MAC is info where another one with a random MAC said the same by DHCP \
+              and is silent, though that was a moment ago and the attacker's own.",
+        is: |game, loss| {
+            matches!(game.plan.incident, Incident::NewHost | Incident::Clone)
+                && *loss == Loss::Untold
+                && game.plan.culprits[0].is_random()
+                && game.moves.iter().any(|(_, step)| matches!(step.sort, Sort::DhcpClient | Sort::Leased))
+        },
+    },
+    Known {
+        name: "the gateway's link-local address",
+        why: "`join_by_address`: a random MAC that claims the link-local address of a station that is off is taken for it \
+              (RFC 7217), also where the address is a router's: `mac-rotated`, info, and no alert. From then on the two are one \
+              host, so that nothing is told of the gateway's IPv4 address either.",
+        is: |game, loss| {
+            let is_gateways = |frame: &Sighting| frame.ip == Some(RESIDENTS[GATEWAY].six.into());
+            game.plan.incident == Incident::GatewayTaken
+                && game.plan.is_off
+                && *loss == Loss::Untold
+                && game.plan.culprits[0].is_random()
+                && game.before().any(|(_, step)| step.frames().any(is_gateways))
+        },
+    },
+    Known {
+        name: "a silent group",
+        why: "`share_silent_group`: a hello of CARP in a frame with the gateway's MAC makes the gateway a router of a group, and \
+              the attacker's own hello makes it another one: between them nothing is an alert (`raise_for_gateway`), and where \
+              the gateway does not answer nothing is told.",
+        is: |game, loss| {
+            let by = |mac: Mac| {
+                let is_hello = |frame: &Sighting| {
+                    matches!(&frame.claim, Claim::Redundancy(hello) if hello.protocol == Protocol::Carp)
+                        && frame.frame_mac == mac
+                };
+                game.before().any(|(_, step)| step.frames().any(is_hello))
+            };
+            game.plan.incident == Incident::GatewayTaken
+                && *loss == Loss::Untold
+                && by(RESIDENTS[GATEWAY].mac)
+                && by(game.plan.culprits[0])
+        },
+    },
+    Known {
+        name: "hidden in a starvation",
+        why: "`is_starved`: ten minutes from a DHCP starvation on, a new host of which only DHCP was heard is info, and it is \
+              not told anew when it says more.",
+        is: |game, loss| {
+            let asks = |step: &Move| step.sort == Sort::Crowd && step.words.contains("clients ask");
+            matches!(game.plan.incident, Incident::NewHost | Incident::Clone)
+                && *loss == Loss::Untold
+                && game.moves.iter().any(|(_, step)| asks(step))
+        },
+    },
+];
+
+/// The known way that this loss is, if it is one.
+pub fn known(game: &Game, loss: &Loss) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| (known.is)(game, loss))
+}
+
+/// Whether a move copies a resident's identifier, by frames of this station or of any.
+fn copies(step: &Move, by: Option<Mac>) -> bool {
+    step.frames().filter(|frame| by.is_none_or(|by| frame.frame_mac == by || frame.mac == by)).any(|frame| match &frame
+        .claim
+    {
+        Claim::Dhcp(claim) => claim.client_id.as_ref().is_some_and(|id| id.as_bytes() == CLIENT_ID),
+        Claim::Dhcpv6(claim) => claim.message.client_duid.as_ref().is_some_and(|duid| duid.as_bytes() == DUID),
+        Claim::Ssdp(heard) => heard.said.usn.as_ref().is_some_and(|usn| usn.as_bytes().starts_with(UUID.as_bytes())),
+        _ => false,
+    })
+}
+
+/// Whether a frame may make a router of this station: its own advertisement, a frame that looks forwarded, its addresses in
+/// other networks, or somebody's hello or DHCP answer that names it or an address that it has.
+fn makes_router(frame: &Sighting, mac: Mac) -> bool {
+    let is_own = frame.frame_mac == mac;
+    match &frame.claim {
+        Claim::Ndp(NdpClaim::RouterAdvert(_)) => is_own,
+        Claim::Traffic(claim) => is_own && claim.is_forwarded(),
+        Claim::Arp(_) => is_own && frame.ip.is_some_and(|ip| !ip.to_string().starts_with("10.0.0.")),
+        Claim::Redundancy(hello) => hello.virtual_macs.contains(&mac),
+        Claim::Dhcp(claim) => {
+            let is_resident = |ip: Ipv4Addr| RESIDENTS.iter().any(|known| known.ip == ip);
+            claim.from_server && claim.router.is_some_and(|router| !is_resident(router))
+        }
+        _ => false,
+    }
+}
