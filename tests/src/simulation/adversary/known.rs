@@ -6,9 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use sensor_core::inventory::sighting::ndp::NdpClaim;
 use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::Mac;
-use sensor_core::wire::redundancy::Protocol;
 
-use super::cast::{CLIENT_ID, DUID, GATEWAY, RESIDENTS, UUID};
+use super::cast::{CLIENT_ID, DUID, RESIDENTS, UUID};
 use super::deeds::{Move, Sort};
 use super::game::Game;
 use super::incident::Incident;
@@ -29,18 +28,6 @@ const EXPLAINED: u64 = 3_100;
 
 /// Every known way.
 pub const KNOWN: &[Known] = &[
-    Known {
-        name: "the gateway's own frames",
-        why: "`raise_for_gateway`: a frame with the gateway's MAC as source, whose ARP part names a station without an IPv4 \
-              address, is told as info. The source of a frame is the weakest evidence, and here it excuses.",
-        is: |game, loss| {
-            let forged = |step: &Move| step.frames().any(|frame| frame.frame_mac == RESIDENTS[GATEWAY].mac);
-            let is_incident = |step: &Move| step.sort == Sort::Incident && forged(step);
-            game.plan.incident == Incident::GatewayTaken
-                && *loss == Loss::Untold
-                && game.before().any(|(_, step)| is_incident(step))
-        },
-    },
     Known {
         name: "who scans made itself a router",
         why: "`routes_for_others`: the scanner's own advertisement, DHCP answers (option 3), frames that look forwarded or \
@@ -104,18 +91,6 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
-        name: "copied identifiers take an address",
-        why: "`is_one_machine`: a station that copies an identifier (DUID, client id, uuid) of a host that was silent for two \
-              minutes is joined to it, the join has stood at once (`has_stood` counts from the old station's last frame), and \
-              `begin_dispute` then asks nobody (`is_usual`): the address passes, and nothing is told (`emit_move_within`).",
-        is: |game, loss| {
-            let is_stolen = |thief: Mac| game.before().any(|(_, step)| copies(step, Some(thief)));
-            let host =
-                game.plan.incident == Incident::HostTaken && *loss == Loss::Untold && is_stolen(game.plan.culprits[0]);
-            host || matches!(loss, Loss::Stolen(_, _, thief) if game.moves.iter().any(|(_, step)| copies(step, Some(*thief))))
-        },
-    },
-    Known {
         name: "more disputes than can be checked",
         why: "`Planner::check` refuses the 1025th check, whosever address it is, and `refuse_check` decides at once as if \
               nobody had answered: even the gateway's address passes (with an alert).",
@@ -130,39 +105,6 @@ pub const KNOWN: &[Known] = &[
                 && *loss == Loss::Untold
                 && game.plan.culprits[0].is_random()
                 && game.moves.iter().any(|(_, step)| matches!(step.sort, Sort::DhcpClient | Sort::Leased))
-        },
-    },
-    Known {
-        name: "the gateway's link-local address",
-        why: "`join_by_address`: a random MAC that claims the link-local address of a station that is off is taken for it \
-              (RFC 7217), also where the address is a router's: `mac-rotated`, info, and no alert. From then on the two are one \
-              host, so that nothing is told of the gateway's IPv4 address either.",
-        is: |game, loss| {
-            let is_gateways = |frame: &Sighting| frame.ip == Some(RESIDENTS[GATEWAY].six.into());
-            game.plan.incident == Incident::GatewayTaken
-                && game.plan.is_off
-                && *loss == Loss::Untold
-                && game.plan.culprits[0].is_random()
-                && game.before().any(|(_, step)| step.frames().any(is_gateways))
-        },
-    },
-    Known {
-        name: "a silent group",
-        why: "`share_silent_group`: a hello of CARP in a frame with the gateway's MAC makes the gateway a router of a group, and \
-              the attacker's own hello makes it another one: between them nothing is an alert (`raise_for_gateway`), and where \
-              the gateway does not answer nothing is told.",
-        is: |game, loss| {
-            let by = |mac: Mac| {
-                let is_hello = |frame: &Sighting| {
-                    matches!(&frame.claim, Claim::Redundancy(hello) if hello.protocol == Protocol::Carp)
-                        && frame.frame_mac == mac
-                };
-                game.before().any(|(_, step)| step.frames().any(is_hello))
-            };
-            game.plan.incident == Incident::GatewayTaken
-                && *loss == Loss::Untold
-                && by(RESIDENTS[GATEWAY].mac)
-                && by(game.plan.culprits[0])
         },
     },
     Known {

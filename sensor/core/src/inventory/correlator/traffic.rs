@@ -162,14 +162,14 @@ impl Correlator {
         let holds = |ip: IpAddr| self.memory.holder(segment, ip).is_some_and(|holder| holder.mac == mac);
         let is_old = |since: Timestamp| self.is_learning(since) || at.since(since) >= LONG_KNOWN;
         let since = self.memory.known_since(segment, mac);
+        // Its own DHCP server's word is its own word.
         let is_server = |server: Mac, since: Timestamp| {
             let is_it = |known: &RoleHolder| known.mac == server && known.first_seen <= since.after(ESTABLISHED);
-            server != mac && self.memory.find_role(segment, Role::DhcpServer, is_it).is_some() || server == mac
+            server != mac && self.memory.find_role(segment, Role::DhcpServer, is_it).is_some()
         };
         let is_gateway = |known: &RoleHolder| {
-            is_established(known.first_seen, at)
-                && holds(known.ip)
-                && since.is_some_and(|since| is_server(known.mac, since))
+            let is_named = since.is_some_and(|since| is_server(known.mac, since));
+            holds(known.ip) && (is_named && is_established(known.first_seen, at) || is_old(known.first_seen))
         };
         let advertises = |known: &RoleHolder| is_old(known.first_seen) && known.mac == mac;
         let has_forwarded = |forwarder: &Forwarder| forwarder.senders.len() >= FORWARDED_MIN && is_old(forwarder.since);
