@@ -103,7 +103,9 @@ impl Planner {
         let now = self.clock.now();
         let addresses: Vec<SegmentAddress> = self.checks.keys().copied().collect();
         for address in addresses {
-            let Some(index) = self.network_of(address) else {
+            // The rules may have changed since the check began.
+            let is_allowed = self.checks.get(&address).is_some_and(|check| self.allows_check(address, check.holders));
+            let Some(index) = self.network_of(address).filter(|_| is_allowed) else {
                 self.checks.remove(&address);
                 continue;
             };

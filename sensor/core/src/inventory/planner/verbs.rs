@@ -81,19 +81,24 @@ impl Planner {
     pub fn check(&mut self, segment: Segment, ip: IpAddr, holders: [Mac; 2], now: Timestamp) -> bool {
         self.tick(now);
         let address = SegmentAddress { segment, ip };
-        let Some(index) = self.network_of(address) else { return false };
-        let network = self.permit.network(index);
-        let technique = if ip.is_ipv4() { Technique::Arp } else { Technique::Ndp };
-        let may_check = network.attached
-            && permit::has(network, technique)
-            && check::is_checkable(holders)
-            && holders.iter().all(|mac| self.permit.allows_station(*mac))
-            && !self.permit.is_quiet(self.clock.wall())
-            && (self.checks.len() < CHECKS_MAX || self.checks.contains_key(&address));
+        let has_room = self.checks.len() < CHECKS_MAX || self.checks.contains_key(&address);
+        let may_check = has_room && self.allows_check(address, holders);
         if may_check {
             self.checks.insert(address, ConflictCheck::new(holders, self.clock.now()));
         }
         may_check
+    }
+
+    /// Whether the rules let both stations be asked whether they hold the address.
+    pub(super) fn allows_check(&self, address: SegmentAddress, holders: [Mac; 2]) -> bool {
+        let Some(index) = self.network_of(address) else { return false };
+        let network = self.permit.network(index);
+        let technique = if address.ip.is_ipv4() { Technique::Arp } else { Technique::Ndp };
+        network.attached
+            && permit::has(network, technique)
+            && check::is_checkable(holders)
+            && holders.iter().all(|mac| self.permit.allows_station(*mac))
+            && !self.permit.is_quiet(self.clock.wall())
     }
 
     /// Notes that not everything was heard until `at` (frames were lost, an interface was down): silence since before
