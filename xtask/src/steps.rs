@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 pub(crate) struct Steps {
     /// Names of steps, and how long each took.
     done: Vec<(String, Duration)>,
-    /// How long everything took; steps that ran beside each other add up to more.
+    /// When the first one began. Steps that ran beside each other add up to more than the time since.
     begun: Option<Instant>,
     passed: u64,
     /// Tests, and other steps.

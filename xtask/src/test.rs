@@ -29,11 +29,10 @@ pub(crate) fn test(steps: &mut Steps, committed_object: bool) -> anyhow::Result<
     // Tests of one package do not build the program of another.
     steps.run("build of the program", command(&["build", "--locked", "--workspace"]))?;
     steps.test("unit tests", command(&["test", "--locked", "--workspace", "--lib", "--bins", "--no-fail-fast"]))?;
-    let [beside, alone] = [false, true].map(|alone| TESTS.iter().filter(move |test| test.is_alone == alone));
     // The lab waits most of the time: the object is built meanwhile.
     let object = (!committed_object).then(|| std::thread::spawn(build_object));
-    for test in beside {
-        steps.test(test.name, test.command())?;
+    for (name, program, flags) in BESIDE {
+        steps.test(name, integration(program, flags))?;
     }
     let object =
         object.map(|building| building.join().map_err(|_| anyhow::anyhow!("the build of the object panicked")));
@@ -43,10 +42,8 @@ pub(crate) fn test(steps: &mut Steps, committed_object: bool) -> anyhow::Result<
             steps.test("kernel, fresh object", fresh)?;
         }
     }
-    for test in alone {
-        steps.test(test.name, test.command())?;
-    }
-    Ok(())
+    let (name, program, flags) = ALONE;
+    steps.test(name, integration(program, flags))
 }
 
 /// Builds the BPF object and compares it with the committed one. Returns the steps, and the tests to be run again where the
@@ -67,40 +64,19 @@ fn build_object() -> (Steps, anyhow::Result<Option<Command>>) {
     (steps, tests)
 }
 
-/// A run of integration tests.
-struct IntegrationTests {
-    name: &'static str,
-    program: &'static str,
-    flags: &'static [&'static str],
-    /// Whether nothing else may run meanwhile.
-    is_alone: bool,
-}
+/// A run of integration tests: its name, the program, and flags.
+type Run = (&'static str, &'static str, &'static [&'static str]);
 
-/// Most of the lab's tests wait for daemons and timers most of the time, and several run at once; those in its `alone` send as
-/// fast as they can.
-const TESTS: [IntegrationTests; 5] = [
-    IntegrationTests { name: "pure", program: "pure", flags: &[], is_alone: false },
-    IntegrationTests { name: "cli", program: "cli", flags: &[], is_alone: false },
-    IntegrationTests { name: "kernel", program: "kernel", flags: &[], is_alone: false },
-    IntegrationTests {
-        name: "lab",
-        program: "lab",
-        flags: &["--skip", "alone::", "--skip", "watch::a_burst", "--test-threads", "6"],
-        is_alone: false,
-    },
-    IntegrationTests {
-        name: "lab, one by one",
-        program: "lab",
-        flags: &["alone::", "watch::a_burst", "--test-threads", "1"],
-        is_alone: true,
-    },
+/// What may run while something is built. Most of the lab's tests wait for daemons and timers most of the time, and several
+/// run at once.
+const BESIDE: [Run; 4] = [
+    ("pure", "pure", &[]),
+    ("cli", "cli", &[]),
+    ("kernel", "kernel", &[]),
+    ("lab", "lab", &["--skip", "alone::", "--skip", "watch::a_burst", "--test-threads", "6"]),
 ];
-
-impl IntegrationTests {
-    fn command(&self) -> Command {
-        integration(self.program, self.flags)
-    }
-}
+/// The lab's tests that send as fast as they can.
+const ALONE: Run = ("lab, one by one", "lab", &["alone::", "watch::a_burst", "--test-threads", "1"]);
 
 fn integration(name: &str, flags: &[&str]) -> Command {
     let mut command =

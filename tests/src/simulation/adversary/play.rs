@@ -24,7 +24,7 @@ use super::deeds::Deed;
 use super::frames;
 use super::game::Game;
 use super::incident::Incident;
-use crate::simulation::asking::common::{OWN_IP, OWN_MAC, START, at, segment};
+use crate::simulation::asking::common::{OWN_IP, OWN_MAC, START, at, plain, segment};
 use crate::simulation::asking::machine::Machine;
 use crate::simulation::rng::Rng;
 use crate::simulation::week::words;
@@ -298,18 +298,10 @@ fn lease(message: DhcpMessage) -> Sighting {
 /// What the sensor may ask: as `sensor run` does by default, but only who is there.
 fn policy() -> Policy {
     let network = |prefix: &str| Network {
-        prefix: prefix.parse().expect("a prefix"),
-        segment: segment(),
-        attached: true,
-        passive: false,
-        sweep: None,
-        named: false,
         techniques: [Technique::Arp, Technique::Ndp].into(),
         ports: [].into(),
-        delicate_ports: [].into(),
         gone_after: Duration::from_secs(3600),
-        describe_every: Duration::from_secs(86_400),
-        rate_per_s: 100,
+        ..plain(prefix)
     };
     Policy {
         networks: ["10.0.0.0/16", "2001:db8::/64", "fe80::/64"].map(network).into(),

@@ -31,24 +31,27 @@ pub fn at(ms: u64) -> Timestamp {
     START.after(Duration::from_millis(ms))
 }
 
-/// Networks of a run: one described seldom and perhaps swept, one described often, one behind a router, one whose
-/// stations are not asked by ARP, one of IPv6.
-pub fn networks(sweep: Option<Duration>) -> Vec<Network> {
-    let all = [Technique::Arp, Technique::Icmp, Technique::Ndp, Technique::Ptr, Technique::Tcp];
-    let plain = |prefix: &str| Network {
+/// An attached network that is asked by every technique and described once a day.
+pub fn plain(prefix: &str) -> Network {
+    Network {
         prefix: prefix.parse().expect("a prefix"),
         segment: segment(),
         attached: true,
         passive: false,
         sweep: None,
         named: false,
-        techniques: all.into(),
+        techniques: [Technique::Arp, Technique::Icmp, Technique::Ndp, Technique::Ptr, Technique::Tcp].into(),
         ports: PORTS.into(),
         delicate_ports: BTreeSet::new(),
         gone_after: GONE_AFTER,
         describe_every: Duration::from_secs(24 * 3600),
         rate_per_s: 100,
-    };
+    }
+}
+
+/// Networks of a run: one described seldom and perhaps swept, one described often, one behind a router, one whose
+/// stations are not asked by ARP, one of IPv6.
+pub fn networks(sweep: Option<Duration>) -> Vec<Network> {
     let often = Some(Duration::from_secs(600));
     vec![
         Network { sweep, ..plain("10.0.0.0/24") },

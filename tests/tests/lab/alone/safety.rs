@@ -41,9 +41,7 @@ fn no_packet_leaves_against_the_rules() {
     if !lab::possible() {
         return;
     }
-    let chosen = std::env::var("SENSOR_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    let first = chosen.unwrap_or_else(|| now().as_nanos() as u64 >> 10);
-    let seeds: Vec<u64> = (first..first + chosen.map_or(RUNS, |_| 1)).collect();
+    let (seeds, is_chosen) = seeds(RUNS);
     // They mostly wait, so several run at the same time.
     let asked: usize = std::thread::scope(|scope| {
         let lanes: Vec<_> = seeds
@@ -52,7 +50,7 @@ fn no_packet_leaves_against_the_rules() {
             .collect();
         lanes.into_iter().map(|lane| lane.join().unwrap()).sum()
     });
-    assert!(asked > 0 || chosen.is_some(), "nobody was asked anything");
+    assert!(asked > 0 || is_chosen, "nobody was asked anything");
 }
 
 #[test]
@@ -60,14 +58,19 @@ fn nothing_of_a_scan_leaves_outside_the_rules() {
     if !lab::possible() {
         return;
     }
-    let chosen = std::env::var("SENSOR_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    let first = chosen.unwrap_or_else(|| now().as_nanos() as u64 >> 10);
-    let seeds: Vec<u64> = (first..first + chosen.map_or(SCANS, |_| 1)).collect();
+    let (seeds, _) = seeds(SCANS);
     let asked: usize = std::thread::scope(|scope| {
         let scans: Vec<_> = seeds.iter().map(|seed| scope.spawn(|| scan(*seed))).collect();
         scans.into_iter().map(|scan| scan.join().unwrap()).sum()
     });
     assert!(asked > 0, "nobody was asked anything");
+}
+
+/// So many seeds, or the one of `SENSOR_SEED`; whether that was given.
+fn seeds(count: u64) -> (Vec<u64>, bool) {
+    let chosen = std::env::var("SENSOR_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
+    let first = chosen.unwrap_or_else(|| now().as_nanos() as u64 >> 10);
+    ((first..first + chosen.map_or(count, |_| 1)).collect(), chosen.is_some())
 }
 
 /// The exit status of a command that cannot do what it was told.

@@ -38,15 +38,14 @@ impl Correlator {
         // A balancer's stations answer by turns, also before its first hello was heard.
         let is_fresh = |since: Timestamp| !is_established(since, s.at);
         let is_balanced = |holder: &Holder| {
-            holder.mac != s.mac
-                && is_same_balancer(holder.mac, s.mac)
-                && (is_fresh(holder.first_seen) || self.is_failover(s, ip, holder.mac))
+            is_same_balancer(holder.mac, s.mac) && (is_fresh(holder.first_seen) || self.is_failover(s, ip, holder.mac))
         };
-        if self.memory.holder(s.segment, ip).is_some_and(is_balanced) {
+        let holder = self.memory.holder(s.segment, ip).filter(|holder| holder.mac != s.mac);
+        if holder.is_some_and(is_balanced) {
             return;
         }
-        if weight == Weight::Claim && !self.is_dear(s.segment, ip) {
-            self.memory.drop_traffic_binding(s.segment, ip, s.mac);
+        if holder.is_some() && weight == Weight::Claim && !self.is_dear(s.segment, ip) {
+            self.memory.drop_traffic_binding(s.segment, ip);
         }
         let is_held_back = weight == Weight::Claim && self.is_disputed(s, ip, source, events);
         if prefix::is_holdable(ip) && !is_held_back {

@@ -38,12 +38,13 @@ impl Correlator {
     /// group of routers whose address it is counts: no server leases a gateway's address.
     /// `is_silent`: the old station was asked and does not answer.
     pub(super) fn excuse(&self, s: &Sighting, ip: IpAddr, old: Mac, is_silent: bool) -> Option<Reason> {
-        let is_dear = self.is_dear(s.segment, ip);
-        if !is_dear && self.memory.lease(s.segment, ip, s.mac, s.at).is_some() {
-            return Some(Reason::Dhcp);
-        }
-        if !is_dear && self.is_one_machine(s.segment, old, s.mac, s.at) {
-            return Some(Reason::Failover);
+        if !self.is_dear(s.segment, ip) {
+            if self.memory.lease(s.segment, ip, s.mac, s.at).is_some() {
+                return Some(Reason::Dhcp);
+            }
+            if self.is_one_machine(s.segment, old, s.mac, s.at) {
+                return Some(Reason::Failover);
+            }
         }
         self.explained_turn(s, ip, old, is_silent)
     }
@@ -65,24 +66,18 @@ impl Correlator {
             || self.lists(segment, Role::DhcpServer).any(|list| list.ips.contains(&ip))
     }
 
-    /// Whether a DHCP server's message may be the word of the server that it names. It is not when its frame comes from the
-    /// client itself, or from another station than the one that the server was known by; through a relay the frame is the
-    /// relay's.
+    /// Whether a DHCP server's message may be the word of the server that it names. It is not when its frame comes from another
+    /// station than the one that the server was known by; through a relay the frame is the relay's.
     pub(super) fn is_servers_word(&self, s: &Sighting, claim: &DhcpClaim) -> bool {
-        if s.frame_mac == s.mac {
-            return false;
-        }
         let Some(server) = claim.server.map(IpAddr::V4) else { return true };
         let is_its = |mac: Mac| mac == s.frame_mac || self.are_one(s, mac);
-        if self.memory.holder(s.segment, server).is_some_and(|holder| is_its(holder.mac)) {
+        let holder = self.memory.holder(s.segment, server);
+        if holder.is_some_and(|holder| is_its(holder.mac)) {
             return true;
         }
         match self.memory.role(s.segment, Role::DhcpServer, server) {
             Some(known) => is_its(known.mac) && !self.has_older_server(s, known),
-            None => {
-                self.memory.holder(s.segment, server).is_none()
-                    && self.memory.find_role(s.segment, Role::DhcpServer, |_| true).is_none()
-            }
+            None => holder.is_none() && self.memory.find_role(s.segment, Role::DhcpServer, |_| true).is_none(),
         }
     }
 }

@@ -61,14 +61,13 @@ impl Correlator {
 
     /// A station asks whether anybody holds an address.
     fn note_check(&mut self, s: &Sighting, ip: IpAddr) {
-        let Conflicts { checks, checkers, .. } = &mut self.conflicts;
-        checks.retain(|check| {
-            let is_same = (check.segment, check.ip, check.mac) == (s.segment, s.ip, s.mac);
-            // Checks of IPv6 addresses wait for `settle_checks`.
-            !is_same && (is_within(check.at, s.at, ANSWER) || check.ip.is_some_and(|ip| ip.is_ipv6()))
-        });
-        if checks.len() < KEPT_MAX {
-            checks.push(s.clone());
+        let Conflicts { checks, assigning, checkers, .. } = &mut self.conflicts;
+        let is_same = |check: &Sighting| (check.segment, check.ip, check.mac) == (s.segment, s.ip, s.mac);
+        checks.retain(|check| !is_same(check) && is_within(check.at, s.at, ANSWER));
+        assigning.retain(|check| !is_same(check));
+        if checks.len() + assigning.len() < KEPT_MAX {
+            let kept = if ip.is_ipv6() { assigning } else { checks };
+            kept.push(s.clone());
         }
         let key = (s.segment, s.mac);
         if !checkers.contains_key(&key) && checkers.len() >= KEPT_MAX {
@@ -89,11 +88,10 @@ impl Correlator {
         let is_answered = |check: &Sighting| {
             (check.segment, check.ip) == (s.segment, s.ip) && check.mac != s.mac && is_within(check.at, s.at, ANSWER)
         };
-        let Some(found) = self.conflicts.checks.iter().position(|check| !asked && is_answered(check)) else { return };
-        let check = self.conflicts.checks[found].clone();
-        if ip.is_ipv6() {
-            self.conflicts.checks.swap_remove(found);
-        }
+        let Conflicts { checks, assigning, .. } = &mut self.conflicts;
+        let kept = if ip.is_ipv6() { &mut *assigning } else { checks };
+        let Some(found) = kept.iter().position(|check| !asked && is_answered(check)) else { return };
+        let check = if ip.is_ipv6() { assigning.swap_remove(found) } else { kept[found].clone() };
         if self.are_one(s, check.mac)
             || self.answers_for_others(s.segment, ip, s.mac, s.at)
             || self.only_asks(&check, ip)
@@ -112,15 +110,12 @@ impl Correlator {
 
     /// An IPv6 address that was checked and that nobody defended is assigned (RFC 4862, section 5.4); without `now` all are.
     pub(super) fn settle_checks(&mut self, now: Option<Timestamp>, events: &mut Vec<Event>) {
-        let is_due = |check: &Sighting| {
-            check.ip.is_some_and(|ip| ip.is_ipv6()) && !now.is_some_and(|now| is_within(check.at, now, ANSWER))
-        };
-        if !self.conflicts.checks.iter().any(is_due) {
+        let waits = |check: &Sighting| now.is_some_and(|now| is_within(check.at, now, ANSWER));
+        if self.conflicts.assigning.iter().all(waits) {
             return;
         }
-        let (due, wait) = std::mem::take(&mut self.conflicts.checks).into_iter().partition(is_due);
-        self.conflicts.checks = wait;
-        let due: Vec<Sighting> = due;
+        let (wait, due): (_, Vec<_>) = std::mem::take(&mut self.conflicts.assigning).into_iter().partition(waits);
+        self.conflicts.assigning = wait;
         for check in due {
             // A limit may have evicted the station meanwhile.
             let is_known = self.memory.known_since(check.segment, check.mac).is_some();
@@ -250,12 +245,11 @@ impl Correlator {
         previous: &PreviousHolder,
         events: &mut Vec<Event>,
     ) -> bool {
-        let is_bridge = self.conflicts.bridged.contains(&(s.segment, previous.mac, s.mac));
         if self.memory.lease(s.segment, ip, s.mac, s.at).is_some() || !self.is_only_promised(s, ip, previous.mac) {
             return false;
         }
         // A client bridge speaks for the device behind it, for which it asked.
-        if is_bridge {
+        if self.conflicts.bridged.contains(&(s.segment, previous.mac, s.mac)) {
             let event = Event { ip: Some(ip), ..self.about_host(Kind::NewAddress, s.at, s.segment, s.mac) };
             self.push(event, events);
             return true;
@@ -305,11 +299,12 @@ impl Correlator {
         let roles = self.memory.host_of(check.segment, check.mac).map(|host| &host.roles);
         let asks = [HostRole::AccessPoint, HostRole::DhcpServer, HostRole::Switch];
         let is_known = |held: &Holder| held.mac == check.mac && held.sources.iter().any(|by| by != Source::Dhcp);
-        let looks_for = ip.is_ipv4()
-            && (self.is_gateway(check.segment, ip)
-                || self.memory.was_just_leased(check.segment, check.mac, check.at, ip));
+        let looks_for = || {
+            let is_new = || self.memory.was_just_leased(check.segment, check.mac, check.at, ip);
+            ip.is_ipv4() && (self.is_gateway(check.segment, ip) || is_new())
+        };
         checked >= tracked
-            || looks_for
+            || looks_for()
             || asks.iter().any(|role| roles.is_some_and(|roles| roles.contains_key(role)))
             || self.memory.holders(check.segment, ip).iter().any(is_known)
     }

@@ -20,57 +20,54 @@ impl Correlator {
         if claim.from_server {
             self.hear(s, s.frame_mac, Source::Dhcp);
             self.observe_server(s, claim, events);
-        }
-        if !claim.from_server && claim.giaddr.is_none() && s.frame_mac.is_station() {
+        } else if claim.giaddr.is_none() && s.frame_mac.is_station() {
             self.note_bridged(s);
         }
         if !claim.client_is_here || !s.mac.is_station() {
             return;
         }
-        // A server's answer, sent to everybody, proves no client: whoever asked may have made it up.
-        let known = self.memory.host_of(s.segment, s.mac).map(|host| host.id);
-        let id = match (claim.from_server, claim.message, known) {
-            (true, DhcpMessage::Ack, _) | (false, ..) => self.memory.hear(s.segment, s.mac, Source::Dhcp, s.at),
-            (true, _, Some(id)) => id,
-            (true, _, None) => return,
-        };
         match (claim.from_server, claim.message) {
-            (true, DhcpMessage::Ack) => {
-                self.learn_lease_paths(s, claim);
-                // Whoever answers itself, or in a known server's name, gives nobody an address.
-                let is_word = self.is_servers_word(s, claim);
-                if let Some(ip) = claim.yiaddr.filter(|_| s.frame_mac != s.mac) {
-                    let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
-                    let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);
-                    if is_word {
-                        self.watch_lease(s, claim, ip);
-                        self.memory.grant_lease(Lease { segment, ip, mac, server, at, until });
-                    }
-                    self.memory.update_host(id, |host| (host::learn_lease(host, server, until), ()));
-                    self.hint(s, IpAddr::V4(ip), Source::Dhcp, events);
-                }
-            }
+            (true, DhcpMessage::Ack) => self.observe_ack(s, claim, events),
+            // A server's answer, sent to everybody, proves no client: whoever asked may have made it up.
             (true, _) => {}
-            (false, message) => {
-                let prints_max = self.limits.prints_max;
-                let options = clue::list(&claim.options);
-                self.memory.update_host(id, |host| {
-                    let learned = host::learn_options(host, claim);
-                    (learned.max(host::learn_print(host, Evidence::DhcpOptions, options, prints_max)), ())
-                });
-                if let Some(name) = host::dhcp_name(claim) {
-                    self.learn_name(s, id, name, Source::Dhcp, events);
-                }
-                match (message, claim.ciaddr) {
-                    (DhcpMessage::Decline, _) => self.emit_declined(s, claim, events),
-                    (_, None) => {}
-                    (DhcpMessage::Release, Some(ip)) => {
-                        self.memory.release_lease(s.segment, ip, s.mac, s.at);
-                        self.memory.update_host(id, |host| (host::learn_lease(host, None, Some(s.at)), ()));
-                    }
-                    (_, Some(ip)) => self.hint(s, IpAddr::V4(ip), Source::Dhcp, events),
-                }
+            (false, message) => self.observe_client(s, claim, message, events),
+        }
+    }
+
+    fn observe_ack(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
+        let id = self.memory.hear(s.segment, s.mac, Source::Dhcp, s.at);
+        self.learn_lease_paths(s, claim);
+        // Whoever answers itself gives nobody an address, nor does who speaks in a known server's name.
+        let Some(ip) = claim.yiaddr.filter(|_| s.frame_mac != s.mac) else { return };
+        let until = claim.lease_s.map(|lease_s| lease_end(s.at, lease_s));
+        let (segment, mac, server, at) = (s.segment, s.mac, claim.server, s.at);
+        if self.is_servers_word(s, claim) {
+            self.watch_lease(s, claim, ip);
+            self.memory.grant_lease(Lease { segment, ip, mac, server, at, until });
+        }
+        self.memory.update_host(id, |host| (host::learn_lease(host, server, until), ()));
+        self.hint(s, IpAddr::V4(ip), Source::Dhcp, events);
+    }
+
+    fn observe_client(&mut self, s: &Sighting, claim: &DhcpClaim, message: DhcpMessage, events: &mut Vec<Event>) {
+        let id = self.memory.hear(s.segment, s.mac, Source::Dhcp, s.at);
+        let prints_max = self.limits.prints_max;
+        let options = clue::list(&claim.options);
+        self.memory.update_host(id, |host| {
+            let learned = host::learn_options(host, claim);
+            (learned.max(host::learn_print(host, Evidence::DhcpOptions, options, prints_max)), ())
+        });
+        if let Some(name) = host::dhcp_name(claim) {
+            self.learn_name(s, id, name, Source::Dhcp, events);
+        }
+        match (message, claim.ciaddr) {
+            (DhcpMessage::Decline, _) => self.emit_declined(s, claim, events),
+            (_, None) => {}
+            (DhcpMessage::Release, Some(ip)) => {
+                self.memory.release_lease(s.segment, ip, s.mac, s.at);
+                self.memory.update_host(id, |host| (host::learn_lease(host, None, Some(s.at)), ()));
             }
+            (_, Some(ip)) => self.hint(s, IpAddr::V4(ip), Source::Dhcp, events),
         }
     }
 }

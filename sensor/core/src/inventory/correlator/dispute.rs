@@ -131,16 +131,20 @@ impl Correlator {
         // Whoever answers, or speaks on by the address, has not given it away, whatever is said for the newcomer.
         // A router answers for its own address also with the MAC of its group.
         let is_there = (old_answered || old_spoke) && !self.is_router_and_its_group(&sighting, old);
-        let is_one = || self.is_one_host(segment, old, sighting.mac) && !self.is_dear(segment, ip);
-        let excuse =
-            self.excuse(&sighting, ip, old, was_asked && !is_there).or_else(|| is_one().then_some(Reason::Failover));
-        let excuse = excuse.filter(|_| !is_there);
+        let is_dear = self.is_dear(segment, ip);
+        let is_one = || self.is_one_host(segment, old, sighting.mac) && !is_dear;
+        let excuse = match is_there {
+            true => None,
+            false => self.excuse(&sighting, ip, old, was_asked).or_else(|| is_one().then_some(Reason::Failover)),
+        };
+        // A lease counts where little depends on the address.
+        let is_leased = !is_dear && self.memory.lease(segment, ip, sighting.mac, sighting.at).is_some();
         let new_addresses = self.memory.ipv4_count(segment, sighting.mac);
         let reason = match (old_answered, new_answered) {
-            (true, false) if self.is_leased(&sighting, ip) => Reason::Leased,
-            (_, true) if new_addresses >= MANY && !self.is_dear(segment, ip) => Reason::ProxyArp,
+            (true, false) if is_leased => Reason::Leased,
+            (_, true) if new_addresses >= MANY && !is_dear => Reason::ProxyArp,
             (true, false) => Reason::SpoofSuspected,
-            _ if is_there && self.is_leased(&sighting, ip) => Reason::Leased,
+            _ if is_there && is_leased => Reason::Leased,
             _ if is_there => Reason::Conflict,
             (true, true) => Reason::Conflict,
             (false, true) => Reason::Replaced,
@@ -181,11 +185,6 @@ impl Correlator {
             self.weigh(&later, ip, source, Weight::Claim, events);
         }
         self.memory.merge_changed();
-    }
-
-    /// Whether the sighting's station has a lease of the address, which counts where little depends on it.
-    fn is_leased(&self, s: &Sighting, ip: IpAddr) -> bool {
-        !self.is_dear(s.segment, ip) && self.memory.lease(s.segment, ip, s.mac, s.at).is_some()
     }
 
     fn remember_feud(&mut self, key: (Segment, IpAddr), macs: [Mac; 2], at: Timestamp) {

@@ -179,15 +179,12 @@ impl Correlator {
 
     /// Gives an address's host the roles that others say the address has.
     pub(super) fn assign_roles(&mut self, segment: Segment, ip: IpAddr) {
-        let Some((mac, since, last)) =
-            self.memory.holder(segment, ip).map(|holder| (holder.mac, holder.first_seen, holder.last_seen))
-        else {
-            return;
-        };
+        let [holder, earlier @ ..] = self.memory.holders(segment, ip) else { return };
         // Whoever took the address from another station a moment ago does not play its role.
-        if self.memory.holders(segment, ip).len() > 1 && !is_established(since, last) {
+        if !earlier.is_empty() && !is_established(holder.first_seen, holder.last_seen) {
             return;
         }
+        let mac = holder.mac;
         let Some(id) = self.memory.host_of(segment, mac).map(|host| host.id) else { return };
         let of_role = |role| self.memory.role(segment, role, ip).map(|holder| holder.mac);
         let serves = of_role(Role::DhcpServer).is_some();

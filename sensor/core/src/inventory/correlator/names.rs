@@ -166,7 +166,7 @@ impl Correlator {
 
     /// The sender's host, if the sender is a neighbour: its frame was not forwarded and its address is not foreign, or it is
     /// known to hold the address.
-    pub(super) fn neighbour(&mut self, s: &Sighting, is_near: bool, source: Source) -> Option<HostId> {
+    fn neighbour(&mut self, s: &Sighting, is_near: bool, source: Source) -> Option<HostId> {
         if !s.mac.is_station() {
             return None;
         }
@@ -185,14 +185,7 @@ impl Correlator {
     }
 
     /// Takes in a name that a host gives itself. An alias, and a name that a probe learned as well, is not reported.
-    pub(super) fn learn_own_name(
-        &mut self,
-        s: &Sighting,
-        id: HostId,
-        name: String,
-        source: Source,
-        events: &mut Vec<Event>,
-    ) {
+    fn learn_own_name(&mut self, s: &Sighting, id: HostId, name: String, source: Source, events: &mut Vec<Event>) {
         if !is_text(&name) {
             return;
         }

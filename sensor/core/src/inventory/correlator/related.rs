@@ -2,6 +2,7 @@
 //! machine, routers of one redundancy group and its virtual station, load balancers, sleep proxies and who sleeps. Each needs
 //! evidence that the newcomer alone cannot give; see `belief`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -82,11 +83,9 @@ impl Correlator {
     /// Whether two stations speak for one group that does not say its addresses (CARP; ucarp moves an address between the
     /// hosts' own MACs).
     fn share_silent_group(&self, s: &Sighting, other: Mac) -> bool {
-        let groups = |mac| self.memory.host_of(s.segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
-        let (Some(one), Some(two)) = (groups(s.mac), groups(other)) else { return false };
-        let since = |mac| self.memory.known_since(s.segment, mac);
-        one.intersection(two).any(|words| words.starts_with("carp group "))
-            && since(s.mac).is_some_and(|since| is_established(since, s.at))
+        let since = self.memory.known_since(s.segment, s.mac);
+        self.share_words(s, other, |words| words.starts_with("carp group "))
+            && since.is_some_and(|since| is_established(since, s.at))
     }
 
     /// Whether one of two stations is a sleep proxy, which answers for hosts that sleep: the host takes its address back when
@@ -121,19 +120,24 @@ impl Correlator {
         let Some(words) = group_words(group) else { return false };
         // CARP uses VRRP's MACs.
         let carp = words.replace("vrrp", "carp");
-        let roles = self.memory.host_of(s.segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
-        roles.is_some_and(|evidence| [words, carp].iter().any(|words| evidence.contains(words)))
+        self.router_evidence(s, mac).is_some_and(|evidence| [words, carp].iter().any(|words| evidence.contains(words)))
     }
 
-    /// Whether both stations are routers of one redundancy group.
-    pub(super) fn share_group(&self, s: &Sighting, old: Mac) -> bool {
-        self.share_group_of(s.segment, s.mac, old)
+    /// Whether the sighting's station and another one are routers of one redundancy group.
+    pub(super) fn share_group(&self, s: &Sighting, other: Mac) -> bool {
+        self.share_words(s, other, |words| words.contains(" group "))
     }
 
-    fn share_group_of(&self, segment: Segment, one: Mac, other: Mac) -> bool {
-        let groups = |mac: Mac| self.memory.host_of(segment, mac).and_then(|host| host.roles.get(&HostRole::Router));
-        let (Some(one), Some(other)) = (groups(one), groups(other)) else { return false };
-        one.intersection(other).any(|evidence| evidence.contains(" group "))
+    /// Whether the sighting's station and another one are routers on the same evidence, which is of a kind.
+    fn share_words(&self, s: &Sighting, other: Mac, is_of_kind: impl Fn(&str) -> bool) -> bool {
+        let of = |mac| self.router_evidence(s, mac);
+        let (Some(one), Some(other)) = (of(s.mac), of(other)) else { return false };
+        one.intersection(other).any(|words| is_of_kind(words))
+    }
+
+    /// On what evidence a station's host is a router.
+    fn router_evidence(&self, s: &Sighting, mac: Mac) -> Option<&BTreeSet<String>> {
+        self.memory.host_of(s.segment, mac)?.roles.get(&HostRole::Router)
     }
 }
 

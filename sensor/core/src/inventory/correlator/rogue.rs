@@ -107,14 +107,15 @@ impl Correlator {
 
     /// The station of a known DHCP server, where another one answers in its name that does not hold its address either.
     fn server_named_by_another(&self, s: &Sighting, ip: IpAddr) -> Option<Mac> {
-        let known = self.memory.role(s.segment, Role::DhcpServer, ip)?;
-        let holds = self.memory.holder(s.segment, ip).is_some_and(|holder| holder.mac == s.frame_mac);
-        let server = Sighting { mac: s.frame_mac, ip: Some(ip), ..s.clone() };
-        let is_it = known.mac == s.frame_mac || holds || self.are_one(&server, known.mac);
+        let known = self.memory.role(s.segment, Role::DhcpServer, ip).filter(|known| known.mac != s.frame_mac)?;
+        let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
         // A server that moves to other hardware is silent first.
-        let is_there = self.memory.holder(s.segment, ip).is_some()
-            || is_established(known.first_seen, s.at) && s.at.since(known.last_seen) < OVER;
-        (!is_it && is_there).then_some(known.mac)
+        let is_there = holder.is_some() || is_established(known.first_seen, s.at) && s.at.since(known.last_seen) < OVER;
+        if !is_there || holder == Some(s.frame_mac) {
+            return None;
+        }
+        let server = Sighting { mac: s.frame_mac, ip: Some(ip), ..s.clone() };
+        (!self.are_one(&server, known.mac)).then_some(known.mac)
     }
 
     /// Whether a router advertisement comes from the address of another router that is alive: it is reported, and moves

@@ -220,8 +220,10 @@ fn restore_feuds(told: &[ReportedOddity]) -> BTreeMap<(Segment, IpAddr), Feud> {
 /// Who asked whether an address is free before taking it, and who answered: the last seconds.
 #[derive(Debug, Default)]
 pub(super) struct Conflicts {
-    /// Conflict checks of the last seconds.
+    /// Conflict checks of IPv4 addresses of the last seconds.
     pub(super) checks: Vec<Sighting>,
+    /// Checks of IPv6 addresses that nobody has answered yet: then the address is assigned.
+    pub(super) assigning: Vec<Sighting>,
     /// The addresses that each station checked in the last minutes.
     pub(super) checkers: BTreeMap<(Segment, Mac), Vec<(Timestamp, IpAddr)>>,
     /// Checks that were answered, by whom and when, and are not reported yet.

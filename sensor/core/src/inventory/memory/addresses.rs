@@ -83,8 +83,7 @@ impl Memory {
         let others = held.iter().filter(|other| other.is_ipv6() && **other != ip);
         let age = |ip: &&IpAddr| (self.tables.bindings.get(&(segment, **ip)).map(TableRow::last_seen), **ip);
         if let Some(&oldest) = others.min_by_key(age) {
-            let gone = self.tables.bindings.remove(&(segment, oldest));
-            self.drop_bindings(gone.into_iter().collect());
+            self.drop_binding(segment, oldest);
         }
     }
 
@@ -127,8 +126,7 @@ impl Memory {
     /// Whether a station was given another address than `ip` by a lease just now.
     pub(crate) fn was_just_leased(&self, segment: Segment, mac: Mac, at: Timestamp, ip: IpAddr) -> bool {
         let is_new = |lease: &Lease| at.since(lease.at) < JUST;
-        let other = |held: &IpAddr| *held != ip && self.lease(segment, *held, mac, at).is_some_and(is_new);
-        self.tables.stations.note(&(segment, mac)).into_iter().flatten().any(other)
+        self.held_by(segment, mac).any(|held| held != ip && self.lease(segment, held, mac, at).is_some_and(is_new))
     }
 
     /// The station that holds an address at present.
@@ -148,12 +146,17 @@ impl Memory {
 
     /// In how many IPv4 networks, counted as /24, a station holds addresses at present.
     pub(crate) fn ipv4_networks(&self, segment: Segment, mac: Mac) -> usize {
-        let held = self.tables.stations.note(&(segment, mac)).into_iter().flatten();
-        let nets = held.filter_map(|ip| match ip {
+        let nets = self.held_by(segment, mac).filter_map(|ip| match ip {
             IpAddr::V4(ip) => Some(ip.to_bits() >> 8),
             IpAddr::V6(_) => None,
         });
         nets.collect::<BTreeSet<_>>().len()
+    }
+
+    /// Removes a binding, and forgets what belonged to it.
+    fn drop_binding(&mut self, segment: Segment, ip: IpAddr) {
+        let gone = self.tables.bindings.remove(&(segment, ip));
+        self.drop_bindings(gone.into_iter().collect());
     }
 
     /// Forgets what belonged to bindings that were removed.
@@ -180,30 +183,23 @@ impl Memory {
     }
 
     /// Takes an address from a station that was only seen to send from it, while it claims another one: what it sent may have
-    /// been another one's, which claims it now. Whether that is so.
-    pub(crate) fn drop_traffic_binding(&mut self, segment: Segment, ip: IpAddr, by: Mac) -> bool {
-        let Some(holder) = self.holder(segment, ip).filter(|held| held.mac != by && held.sources == Source::Traffic)
-        else {
-            return false;
-        };
-        let claims = |other: &IpAddr| {
-            let held = self.holder(segment, *other).filter(|_| *other != ip && other.is_ipv4() == ip.is_ipv4());
+    /// been another one's, which claims it now.
+    pub(crate) fn drop_traffic_binding(&mut self, segment: Segment, ip: IpAddr) {
+        let Some(holder) = self.holder(segment, ip).filter(|held| held.sources == Source::Traffic) else { return };
+        let claims = |other: IpAddr| {
+            let held = self.holder(segment, other).filter(|_| other != ip && other.is_ipv4() == ip.is_ipv4());
             held.is_some_and(|held| held.sources.contains(Source::Arp) || held.sources.contains(Source::Ndp))
         };
-        if !self.tables.stations.note(&(segment, holder.mac)).into_iter().flatten().any(claims) {
-            return false;
+        if self.held_by(segment, holder.mac).any(claims) {
+            self.drop_binding(segment, ip);
         }
-        let gone = self.tables.bindings.remove(&(segment, ip));
-        self.drop_bindings(gone.into_iter().collect());
-        true
     }
 
     /// A station gives back an address that was only promised to it.
     pub(crate) fn drop_promise(&mut self, segment: Segment, ip: IpAddr, mac: Mac) {
         let is_promise = |held: &Holder| held.mac == mac && held.sources == Source::Dhcp;
         if self.holder(segment, ip).is_some_and(is_promise) && self.holders(segment, ip).len() == 1 {
-            let gone = self.tables.bindings.remove(&(segment, ip));
-            self.drop_bindings(gone.into_iter().collect());
+            self.drop_binding(segment, ip);
         }
     }
 

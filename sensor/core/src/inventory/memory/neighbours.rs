@@ -103,12 +103,8 @@ impl Memory {
     /// are one host. Returns the host that the station belongs to now.
     pub(crate) fn join_unit(&mut self, segment: Segment, mac: Mac, unit: u64, base: Option<Mac>) -> Option<HostId> {
         let own = self.host_of(segment, mac)?.id;
-        let is_part =
-            |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac && is_next_to(n.mac, mac);
-        let of_unit =
-            self.tables.neighbours.find(|n| is_part(n) && self.host_of(segment, n.mac).is_some_and(|h| h.id != own));
         let base = base.filter(|base| self.confirms_unit(segment, *base, unit) || is_next_to(*base, mac));
-        let others = [of_unit.map(|neighbour| neighbour.mac), base];
+        let others = [self.port_of(segment, mac, unit, own), base];
         let mut joined = own;
         for other in others.into_iter().flatten() {
             if let Some(other) = self.host_of(segment, other).map(|host| host.id).filter(|id| *id != joined) {
@@ -121,12 +117,17 @@ impl Memory {
     /// A new station belongs to the machine that announced it as its own. Returns the host that it belongs to now.
     pub(super) fn join_base_station(&mut self, segment: Segment, mac: Mac, own: HostId) -> HostId {
         let unit = unit_id(mac);
+        let port = self.port_of(segment, mac, unit, own);
+        let machine = port.and_then(|port| self.host_of(segment, port)).map(|host| host.id);
+        machine.map_or(own, |machine| self.merge(own, machine))
+    }
+
+    /// Another station that announces itself as a part of the unit, has a number in the same row, and is not the host's own.
+    fn port_of(&self, segment: Segment, mac: Mac, unit: u64, own: HostId) -> Option<Mac> {
         let is_part =
             |n: &Neighbour| n.segment == segment && n.unit == Some(unit) && n.mac != mac && is_next_to(n.mac, mac);
-        let of_unit =
-            self.tables.neighbours.find(|n| is_part(n) && self.host_of(segment, n.mac).is_some_and(|h| h.id != own));
-        let machine = of_unit.and_then(|neighbour| self.host_of(segment, neighbour.mac)).map(|host| host.id);
-        machine.map_or(own, |machine| self.merge(own, machine))
+        let is_elses = |n: &Neighbour| self.host_of(segment, n.mac).is_some_and(|host| host.id != own);
+        self.tables.neighbours.find(|n| is_part(n) && is_elses(n)).map(|neighbour| neighbour.mac)
     }
 
     /// Whether a station announces itself as a part of the unit.

@@ -69,9 +69,6 @@ impl Memory {
 
     /// Whether a station is known as a router by any address: a group's virtual station has several.
     pub(crate) fn is_router(&self, segment: Segment, mac: Mac) -> bool {
-        self.tables
-            .roles
-            .find(|known| known.segment == segment && known.role == Role::Router && known.mac == mac)
-            .is_some()
+        self.find_router(segment, |known| known.mac == mac).is_some()
     }
 }

@@ -141,7 +141,7 @@ impl Memory {
 
     /// The best of the addresses that one station holds.
     pub(crate) fn best_address_of(&self, segment: Segment, mac: Mac) -> Option<IpAddr> {
-        best_address(self.tables.stations.note(&(segment, mac)).into_iter().flatten().copied())
+        best_address(self.held_by(segment, mac))
     }
 
     /// The addresses that a station holds.
