@@ -1,10 +1,9 @@
 //! Ways of losing that are known and not mended yet. Each says of which games it speaks, and why they are lost. The list is to
 //! be emptied: whoever mends the core takes its line away, and the seed stays in the list of games that were once lost.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use sensor_core::inventory::sighting::ndp::NdpClaim;
-use sensor_core::inventory::sighting::{Claim, Sighting};
+use sensor_core::inventory::sighting::Claim;
 use sensor_core::types::Mac;
 
 use super::cast::{CLIENT_ID, DUID, RESIDENTS, UUID};
@@ -28,18 +27,6 @@ const EXPLAINED: u64 = 3_100;
 
 /// Every known way.
 pub const KNOWN: &[Known] = &[
-    Known {
-        name: "who scans made itself a router",
-        why: "`routes_for_others`: the scanner's own advertisement, DHCP answers (option 3), frames that look forwarded or \
-              addresses in four networks make it a router, and routers are not told to scan.",
-        is: |game, loss| {
-            let actor = game.plan.culprits[0];
-            let mut frames = game.before().flat_map(|(_, step)| step.frames());
-            game.plan.incident == Incident::Scan
-                && *loss == Loss::Untold
-                && frames.any(|frame| makes_router(frame, actor))
-        },
-    },
     Known {
         name: "a second copy",
         why: "`alternating_station` parts the first copy, while the second one stays with the host that it was joined to, and \
@@ -135,21 +122,4 @@ fn copies(step: &Move, by: Option<Mac>) -> bool {
         Claim::Ssdp(heard) => heard.said.usn.as_ref().is_some_and(|usn| usn.as_bytes().starts_with(UUID.as_bytes())),
         _ => false,
     })
-}
-
-/// Whether a frame may make a router of this station: its own advertisement, a frame that looks forwarded, its addresses in
-/// other networks, or somebody's hello or DHCP answer that names it or an address that it has.
-fn makes_router(frame: &Sighting, mac: Mac) -> bool {
-    let is_own = frame.frame_mac == mac;
-    match &frame.claim {
-        Claim::Ndp(NdpClaim::RouterAdvert(_)) => is_own,
-        Claim::Traffic(claim) => is_own && claim.is_forwarded(),
-        Claim::Arp(_) => is_own && frame.ip.is_some_and(|ip| !ip.to_string().starts_with("10.0.0.")),
-        Claim::Redundancy(hello) => hello.virtual_macs.contains(&mac),
-        Claim::Dhcp(claim) => {
-            let is_resident = |ip: Ipv4Addr| RESIDENTS.iter().any(|known| known.ip == ip);
-            claim.from_server && claim.router.is_some_and(|router| !is_resident(router))
-        }
-        _ => false,
-    }
 }

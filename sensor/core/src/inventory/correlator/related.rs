@@ -84,7 +84,9 @@ impl Correlator {
     /// hosts' own MACs).
     fn share_silent_group(&self, s: &Sighting, other: Mac) -> bool {
         let since = self.memory.known_since(s.segment, s.mac);
-        self.share_words(s, other, |words| words.starts_with("carp group "))
+        // What is known of a host is known of all its stations: of them it shows nothing.
+        !self.is_one_host(s.segment, s.mac, other)
+            && self.share_words(s, other, |words| words.starts_with("carp group "))
             && since.is_some_and(|since| is_established(since, s.at))
     }
 

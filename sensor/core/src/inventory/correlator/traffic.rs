@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::inventory::correlator::belief::{ESTABLISHED, LONG_KNOWN, is_established};
+use crate::inventory::correlator::belief::LONG_KNOWN;
 use crate::inventory::correlator::state::{Correlator, Forwarder, Paths};
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::memory::host;
@@ -155,29 +155,21 @@ impl Correlator {
         }
     }
 
-    /// Whether a station asks, and answers, on behalf of others: a gateway of a DHCP server that was there before it, one that has
-    /// been a router since the learning period or for a day, or one with addresses in many networks. Its own word, and what it
-    /// seems to forward, make no router soon.
+    /// Whether a station asks, and answers, on behalf of others: since the learning period, or for a day, it is a router, has
+    /// addresses in many networks, or holds an address that DHCP hands out as the gateway's. What a newcomer says, what is said
+    /// of it and what it seems to forward make no router soon.
     pub(super) fn routes_for_others(&self, segment: Segment, mac: Mac, at: Timestamp) -> bool {
-        let holds = |ip: IpAddr| self.memory.holder(segment, ip).is_some_and(|holder| holder.mac == mac);
         let is_old = |since: Timestamp| self.is_learning(since) || at.since(since) >= LONG_KNOWN;
-        let since = self.memory.known_since(segment, mac);
-        // Its own DHCP server's word is its own word.
-        let is_server = |server: Mac, since: Timestamp| {
-            let is_it = |known: &RoleHolder| known.mac == server && known.first_seen <= since.after(ESTABLISHED);
-            server != mac && self.memory.find_role(segment, Role::DhcpServer, is_it).is_some()
-        };
-        let is_gateway = |known: &RoleHolder| {
-            let is_named = since.is_some_and(|since| is_server(known.mac, since));
-            holds(known.ip) && (is_named && is_established(known.first_seen, at) || is_old(known.first_seen))
-        };
+        let holds = |ip: IpAddr| self.memory.holder(segment, ip).is_some_and(|holder| holder.mac == mac);
+        let is_gateway = |known: &RoleHolder| is_old(known.first_seen) && holds(known.ip);
         let advertises = |known: &RoleHolder| is_old(known.first_seen) && known.mac == mac;
         let has_forwarded = |forwarder: &Forwarder| forwarder.senders.len() >= FORWARDED_MIN && is_old(forwarder.since);
         self.memory.find_role(segment, Role::DhcpRouter, is_gateway).is_some()
             || self.memory.find_role(segment, Role::Router, advertises).is_some()
             || self.memory.find_role(segment, Role::VirtualRouter, advertises).is_some()
             || self.paths.forwarders.get(&(segment, mac)).is_some_and(has_forwarded)
-            || self.memory.ipv4_networks(segment, mac) >= NETWORKS_MIN
+            || self.memory.known_since(segment, mac).is_some_and(is_old)
+                && self.memory.ipv4_networks(segment, mac) >= NETWORKS_MIN
     }
 
     /// Whether a station may forward frames of others: then an address in its frames need not be its own.

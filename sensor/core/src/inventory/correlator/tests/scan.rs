@@ -57,13 +57,26 @@ fn stations_that_ask_for_others_do_not_scan() {
         &[
             "0 arp 10.0.0.254 aa",
             "1 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.253 router=10.0.0.254",
-            "61 scan aa",
-            "62 restart",
-            "64 scan aa",
+            "86401 scan aa",
+            "86402 restart",
+            "86404 scan aa",
         ],
         &["new-host 10.0.0.254 aa", "new-dhcp-server 10.0.0.253 fe", "new-host 10.0.0.1 bb"],
     );
-    // A MAC that anybody can send with, and what a station says of itself a moment before, make no router.
+    // A MAC that anybody can send with, and what a station or a server said a moment before, make no router.
+    check(
+        &[
+            "0 arp 10.0.0.254 aa",
+            "1 dhcp ack bb/fe yiaddr=10.0.0.1 server=10.0.0.253 router=10.0.0.254",
+            "3600 scan aa",
+        ],
+        &[
+            "new-host 10.0.0.254 aa",
+            "new-dhcp-server 10.0.0.253 fe",
+            "new-host 10.0.0.1 bb",
+            "scan-detected 10.0.0.254 aa arp-scan",
+        ],
+    );
     check(&["0 scan 00:00:5e:00:01:07"], &["scan-detected 00:00:5e:00:01:07 arp-scan"]);
     check(
         &["0 ra fe80::1 aa 1800 2001:db8::/64", "1 scan aa"],
