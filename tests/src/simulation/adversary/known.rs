@@ -37,26 +37,6 @@ pub const KNOWN: &[Known] = &[
         },
     },
     Known {
-        name: "a server's name in other hands",
-        why: "`server_named_by_another`: an address that was told as a DHCP server's is answered for by another station, and \
-              nobody holds the address, or that station does: nothing is told of it.",
-        is: |game, loss| {
-            let mut servers =
-                game.before().flat_map(|(_, step)| step.frames()).filter_map(|frame| match &frame.claim {
-                    Claim::Dhcp(claim) if claim.from_server => Some((claim.server, frame.frame_mac)),
-                    _ => None,
-                });
-            let actor = game.plan.culprits[0];
-            let named = game.plan.moves[0].frames().find_map(|frame| match &frame.claim {
-                Claim::Dhcp(claim) => Some(claim.server),
-                _ => None,
-            });
-            game.plan.incident == Incident::RogueDhcp
-                && *loss == Loss::Untold
-                && servers.any(|(server, mac)| mac != actor && Some(server) == named)
-        },
-    },
-    Known {
         name: "a second thief",
         why: "`decide` weighs the claims that came meanwhile; for another thief's, `begin_dispute` counts the three seconds from \
               the old sighting's time, so that they are over before the holder can answer, and the address passes \

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::correlator::state::{CLOCK_STEP_MIN, Correlator, Dispute, Feud, HolderCheck, Verdict};
+use crate::inventory::correlator::state::{CLOCK_STEP_MIN, Correlator, Details, Dispute, Feud, HolderCheck, Verdict};
 use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::inventory::memory::binding::{HolderClaim, Weight};
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};
@@ -72,8 +72,8 @@ impl Correlator {
         // It may have waited behind another claim until now. After a step of the clock that says nothing.
         let since = if self.verdict_at.since(s.at) <= explain { s.at.max(self.verdict_at) } else { s.at };
         let [old_answered, new_answered, old_spoke] = [false; 3];
-        let (sighting, due, later) = (s.clone(), since.after(explain), Vec::new());
-        let dispute = Dispute { sighting, source, old, due, old_answered, new_answered, old_spoke, later };
+        let (sighting, due, later, served) = (s.clone(), since.after(explain), Vec::new(), None);
+        let dispute = Dispute { sighting, source, old, due, old_answered, new_answered, old_spoke, later, served };
         self.disputes.insert((segment, ip), dispute);
         self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
         true
@@ -104,6 +104,14 @@ impl Correlator {
         }
     }
 
+    /// Keeps a DHCP server's answer until it is decided whether its station takes over the server's address.
+    pub(super) fn keep_for_verdict(&mut self, s: &Sighting, server: IpAddr, details: &Details) -> bool {
+        let dispute = self.disputes.get_mut(&(s.segment, server));
+        let Some(dispute) = dispute.filter(|dispute| dispute.sighting.mac == s.frame_mac) else { return false };
+        dispute.served.get_or_insert_with(|| (s.clone(), details.clone()));
+        true
+    }
+
     fn is_in_feud(&mut self, key: (Segment, IpAddr), s: &Sighting) -> bool {
         let Some(feud) = self.feuds.get_mut(&key) else { return false };
         let Some(side) = feud.macs.iter().position(|mac| *mac == s.mac) else { return false };
@@ -124,7 +132,7 @@ impl Correlator {
         // A claim that waited behind this one has all the time for its own answers.
         self.verdict_at = self.verdict_at.max(dispute.due);
         let (segment, ip) = key;
-        let Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later, .. } = dispute;
+        let Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later, served, .. } = dispute;
         if was_asked && !old_answered && !old_spoke {
             self.join_by_address(segment, ip, old, sighting.mac);
         }
@@ -179,6 +187,9 @@ impl Correlator {
             self.verdict = Some(Verdict { reason, excuse, details });
             self.weigh_undisputed(&sighting, ip, source, Weight::Claim, events);
             self.verdict = None;
+        }
+        if let Some((answer, details)) = served {
+            self.serve(&answer, ip, None, details, events);
         }
         for (later, source) in later {
             self.hear(&later, later.mac, source);

@@ -86,9 +86,12 @@ impl Correlator {
     ) {
         let holder = holder_of(s, Role::DhcpServer, ip);
         let mac = Some(s.frame_mac).filter(|_| relay.is_none());
-        if relay.is_none()
-            && let Some(known) = self.server_named_by_another(s, ip)
-        {
+        let other = self.memory.role(s.segment, Role::DhcpServer, ip).filter(|known| Some(known.mac) != mac);
+        let other = other.map(|known| known.mac).filter(|_| relay.is_none());
+        if let Some(known) = other.filter(|_| self.is_named_by_another(s, ip)) {
+            if self.keep_for_verdict(s, ip, &details) {
+                return;
+            }
             if self.memory.is_new_oddity_after(oddity_of(s, Oddity::RogueDhcpServer, ip, s.frame_mac, known), OVER) {
                 let event = Event { kind: Kind::RogueDhcpServer, ..self.rogue(s, ip, Reason::Spoofed, details) };
                 self.push(Event { old_mac: Some(known), ..event }, events);
@@ -96,7 +99,12 @@ impl Correlator {
             return;
         }
         details.extend(relay.map(|relay| ("relay", Detail::Text(relay))));
-        let is_new = self.memory.note_role(holder);
+        // A station that takes a server's place is a new server; those that take turns are reported once.
+        let is_in_place = other.is_some_and(|known| {
+            !self.is_failover(&as_server(s, ip), ip, known)
+                && self.memory.is_new_oddity_after(oddity_of(s, Oddity::RogueDhcpServer, ip, s.frame_mac, known), OVER)
+        });
+        let is_new = self.memory.note_role(holder) || is_in_place;
         self.assign_roles(s.segment, ip);
         if self.is_unlisted(s.segment, Role::DhcpServer, ip, mac) {
             self.emit_unlisted(s, ip, Oddity::RogueDhcpServer, details, events);
@@ -105,17 +113,13 @@ impl Correlator {
         }
     }
 
-    /// The station of a known DHCP server, where another one answers in its name that does not hold its address either.
-    fn server_named_by_another(&self, s: &Sighting, ip: IpAddr) -> Option<Mac> {
-        let known = self.memory.role(s.segment, Role::DhcpServer, ip).filter(|known| known.mac != s.frame_mac)?;
+    /// Whether a station answers in a known DHCP server's name that neither holds its address nor is one with its station.
+    fn is_named_by_another(&self, s: &Sighting, ip: IpAddr) -> bool {
+        let Some(known) = self.memory.role(s.segment, Role::DhcpServer, ip) else { return false };
         let holder = self.memory.holder(s.segment, ip).map(|holder| holder.mac);
         // A server that moves to other hardware is silent first.
         let is_there = holder.is_some() || is_established(known.first_seen, s.at) && s.at.since(known.last_seen) < OVER;
-        if !is_there || holder == Some(s.frame_mac) {
-            return None;
-        }
-        let server = Sighting { mac: s.frame_mac, ip: Some(ip), ..s.clone() };
-        (!self.are_one(&server, known.mac)).then_some(known.mac)
+        is_there && holder != Some(s.frame_mac) && !self.are_one(&as_server(s, ip), known.mac)
     }
 
     /// Whether a router advertisement comes from the address of another router that is alive: it is reported, and moves
@@ -361,6 +365,11 @@ fn identifier(address: Ipv6Addr) -> u64 {
 /// The row of an oddity that was seen now.
 pub(super) fn oddity_of(s: &Sighting, oddity: Oddity, ip: IpAddr, mac: Mac, frame_mac: Mac) -> ReportedOddity {
     ReportedOddity { segment: s.segment, oddity, ip, mac, frame_mac, first_seen: s.at, last_seen: s.at }
+}
+
+/// A DHCP server's answer as the word of its frame's station about the server's address.
+fn as_server(s: &Sighting, ip: IpAddr) -> Sighting {
+    Sighting { mac: s.frame_mac, ip: Some(ip), ..s.clone() }
 }
 
 fn holder_of(s: &Sighting, role: Role, ip: IpAddr) -> RoleHolder {

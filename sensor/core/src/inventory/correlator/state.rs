@@ -188,6 +188,8 @@ pub(super) struct Dispute {
     pub(super) old_spoke: bool,
     /// Claims that came while it waited, with their protocols, in order, without repeats.
     pub(super) later: Vec<(Sighting, Source)>,
+    /// The claimant answered as the DHCP server whose address it is: whether that is a rogue depends on the verdict.
+    pub(super) served: Option<(Sighting, Details)>,
 }
 
 /// What a dispute came to.
