@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::capture::iface::addresses::addresses;
+use crate::capture::iface::proc::default_gateways;
 use crate::capture::live::Live;
 use crate::clock::Clock;
 use crate::config::machine::default_db;
@@ -61,6 +62,7 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         settle: SETTLE,
         own_macs: here.macs(),
         prefixes: local.homes(alias),
+        gateways: local.gateways(default_gateways(), alias),
         allow: config.probing.networks.iter().map(Named::allow).collect(),
         explain: setup.is_some().then_some(EXPLAIN),
         history: false,

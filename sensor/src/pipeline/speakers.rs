@@ -141,6 +141,7 @@ pub fn policy(speakers: &[SegmentSpeaker], asking: &Probing) -> Policy {
         never_prefixes: asking.never_prefixes.clone(),
         never_macs: asking.never_macs.clone(),
         own_ips: speakers.iter().flat_map(|speaker| &speaker.speaker.addresses).map(IpNet::addr).collect(),
+        own_macs: speakers.iter().map(|speaker| speaker.speaker.mac).collect(),
         rate_per_s: asking.rate_per_s,
         host_per_hour: asking.host_per_hour,
         quiet: asking.quiet.clone(),

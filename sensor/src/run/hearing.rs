@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::capture::iface::addresses::{Addresses, addresses};
+use crate::capture::iface::proc::default_gateways;
 use crate::pipeline;
 use crate::run::sensor::{ADDRESSES_EVERY, LOSS_EVERY, Sensor};
 use crate::run::world::World;
@@ -68,6 +69,7 @@ impl Sensor {
         if let Some(here) = &here {
             local.renew(here);
             intake.core.correlator.set_prefixes(local.homes(*alias));
+            intake.core.correlator.set_gateways(local.gateways(default_gateways(), *alias));
         }
         self.look_at_speakers(here.as_ref(), now, is_failing);
     }

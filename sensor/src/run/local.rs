@@ -143,6 +143,16 @@ impl LocalPrefixes {
         homes
     }
 
+    /// The routers among these that are reached through a port, on the segments where they are heard.
+    pub fn gateways(&self, routers: Vec<(Iface, IpAddr)>, alias: Option<Alias>) -> Vec<(Segment, IpAddr)> {
+        let heard_at = |iface: Iface| match alias {
+            Some(Alias { speaker, mirror }) if speaker == iface => Some(mirror),
+            _ => self.ports.iter().any(|port| port.iface == iface).then_some(iface),
+        };
+        let known = routers.into_iter().filter_map(|(iface, ip)| Some((Segment::untagged(heard_at(iface)?), ip)));
+        known.collect()
+    }
+
     /// All prefixes, at most as many as the kernel's table holds; learned ones come last.
     pub fn prefixes(&self, learned: impl Iterator<Item = (Segment, IpNet)>) -> Vec<Watched> {
         self.watched(learned).into_iter().map(|(watched, _)| watched).collect()

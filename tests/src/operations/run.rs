@@ -45,6 +45,7 @@ fn settings(bytes: &mut Unstructured<'_>) -> Result<Settings> {
         settle: Duration::from_secs(bytes.int_in_range(0..=3)?),
         own_macs: [OWN].into(),
         prefixes: if bytes.ratio(1, 2)? { vec![(None, "10.0.0.0/30".parse().expect("a prefix"))] } else { Vec::new() },
+        gateways: Vec::new(),
         allow: Vec::new(),
         explain: bytes.ratio(1, 3)?.then_some(Duration::from_secs(3)),
         history: bytes.ratio(1, 2)?,

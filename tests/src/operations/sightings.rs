@@ -150,7 +150,7 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
             ndp(NdpClaim::RouterAdvert(Box::new(RouterAdvert { lifetime_s, prefixes, ..RouterAdvert::default() })))
         }
         3 => Ok((None, Claim::Ndp(NdpClaim::RouterSolicit))),
-        4 => ndp(NdpClaim::Advert { router: false, solicited: true, asked: bytes.ratio(1, 3)? }),
+        4 => ndp(NdpClaim::Advert { router: false, solicited: true, asked: bytes.ratio(1, 3)?, to: Mac::ZERO }),
         5 => mdns(MdnsClaim::Address { name: text(bytes)?, addr: ip }),
         6 => mdns(MdnsClaim::Srv { name: instance(bytes)?, target: text(bytes)?, port: bytes.int_in_range(1..=2)? }),
         7 => {
@@ -184,7 +184,7 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
             _ => MdnsClaim::Type { name: text(bytes)? },
         }),
         27 => {
-            let claim = ArpClaim { operation: ArpOperation::PresenceCheck, target: Ipv4Addr::LOCALHOST, asked: false };
+            let claim = ArpClaim { operation: ArpOperation::PresenceCheck, target: Ipv4Addr::LOCALHOST, asked: false, to: Mac::ZERO };
             Ok((Some(ip), Claim::Arp(claim)))
         }
         operation => {
@@ -194,7 +194,7 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
                 13 => ArpOperation::Reply,
                 _ => ArpOperation::Request,
             };
-            Ok((Some(ip), Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST, asked: bytes.ratio(1, 3)? })))
+            Ok((Some(ip), Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST, asked: bytes.ratio(1, 3)?, to: Mac::ZERO })))
         }
     }
 }

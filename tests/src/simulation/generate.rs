@@ -64,6 +64,7 @@ pub fn lan(seed: u64) -> Lan {
         settle: SETTLE,
         own_macs: [OWN].into(),
         prefixes: vec![(None, "10.0.0.0/8".parse().expect("a prefix"))],
+        gateways: Vec::new(),
         allow: Vec::new(),
         explain: None,
         history: false,

@@ -200,7 +200,7 @@ impl Teller {
 }
 
 pub(super) fn arp(operation: ArpOperation) -> Claim {
-    Claim::Arp(ArpClaim { operation, target: Ipv4Addr::new(10, 1, 0, 1), asked: false })
+    Claim::Arp(ArpClaim { operation, target: Ipv4Addr::new(10, 1, 0, 1), asked: false, to: Mac::ZERO })
 }
 
 pub(super) fn solicit() -> NdpClaim {

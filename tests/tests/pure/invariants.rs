@@ -257,6 +257,6 @@ fn noise(rng: &mut Rng, segment: Segment, at: Timestamp) -> Sighting {
     let [d, e, ..] = rng.number().to_le_bytes();
     let frame_mac = if rng.one_in(10) { Mac([2, 1, 0, 0, d, e]) } else { mac };
     let operation = ArpOperation::Request;
-    let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST, asked: false });
+    let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST, asked: false, to: Mac::ZERO });
     Sighting { at, segment, frame_mac, mac, ip: Some(IpAddr::V4(Ipv4Addr::new(10, 0, d, e))), claim }
 }

@@ -35,7 +35,7 @@ fn arpwatch_counts_by_its_own_rules() {
     let mut arpwatch = Arpwatch::new("10.0.0.0/24".parse().unwrap());
     let mac = |last| Mac([0, 0x14, 0x22, 0, 0, last]);
     let mut hear = |ip: [u8; 4], operation, frame_mac, mac| {
-        let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::UNSPECIFIED, asked: false });
+        let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::UNSPECIFIED, asked: false, to: Mac::ZERO });
         let ip = Some(Ipv4Addr::from(ip).into());
         arpwatch.hear(1, &Sighting { at: START, segment: segment(), frame_mac, mac, ip, claim });
     };

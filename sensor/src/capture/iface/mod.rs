@@ -70,13 +70,12 @@ fn known() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::iface::proc::{default_ipv4, default_ipv6, neighbours_in};
+    use crate::capture::iface::proc::{best_iface, gateways_in, neighbours_in};
     use sensor_core::types::Mac;
     use std::net::Ipv4Addr;
 
     fn check(ipv4: &str, ipv6: &str, expected: Option<&str>) {
-        let found = default_ipv4(ipv4).or_else(|| default_ipv6(ipv6));
-        assert_eq!(found.as_ref().map(Iface::as_str), expected);
+        assert_eq!(best_iface(ipv4, ipv6).as_ref().map(Iface::as_str), expected);
     }
 
     const HEAD: &str = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n";
@@ -90,6 +89,9 @@ mod tests {
         check(&format!("{HEAD}{local}"), "", None);
         check("", "", None);
         check("one\ntwo three\n", "x", None);
+        let gateways = gateways_in(&format!("{HEAD}{slow}{local}"), "");
+        let written: Vec<_> = gateways.iter().map(|(iface, ip)| format!("{iface} {ip}")).collect();
+        assert_eq!(written, if cfg!(target_endian = "little") { ["wlan0 192.168.2.1"] } else { ["wlan0 1.2.168.192"] });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Neighbours and default routes from /proc.
 
 use sensor_core::types::{Iface, Mac};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// IPv4 neighbours whose MAC the kernel knows, from `/proc/net/arp`.
 pub fn neighbours() -> Vec<(Iface, Ipv4Addr, Mac)> {
@@ -22,35 +22,70 @@ pub(crate) fn neighbours_in(table: &str) -> Vec<(Iface, Ipv4Addr, Mac)> {
     rows.collect()
 }
 
+/// A default route of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct DefaultRoute {
+    /// The lowest is used.
+    metric: u32,
+    /// The interface.
+    iface: Iface,
+    /// The router; unspecified where everybody is on the link.
+    gateway: IpAddr,
+}
+
 /// The interface of the IPv4 default route with the lowest metric, else that of the IPv6 default route.
 pub fn default_route_iface() -> Option<Iface> {
-    // Not /proc/net, which shows the namespace of the process's main thread.
-    let read = |name| std::fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
-    default_ipv4(&read("route")).or_else(|| default_ipv6(&read("ipv6_route")))
+    best_iface(&table("route"), &table("ipv6_route"))
+}
+
+/// The same, of these tables.
+pub(crate) fn best_iface(ipv4: &str, ipv6: &str) -> Option<Iface> {
+    let best = |routes: Vec<DefaultRoute>| routes.into_iter().min_by_key(|route| route.metric).map(|route| route.iface);
+    best(default_ipv4(ipv4)).or_else(|| best(default_ipv6(ipv6)))
+}
+
+/// The routers that this machine's default routes lead to, each with its interface.
+pub fn default_gateways() -> Vec<(Iface, IpAddr)> {
+    gateways_in(&table("route"), &table("ipv6_route"))
+}
+
+/// The same, of these tables.
+pub(crate) fn gateways_in(ipv4: &str, ipv6: &str) -> Vec<(Iface, IpAddr)> {
+    let routes = default_ipv4(ipv4).into_iter().chain(default_ipv6(ipv6));
+    routes.filter(|route| !route.gateway.is_unspecified()).map(|route| (route.iface, route.gateway)).collect()
+}
+
+/// A table of the thread's network namespace; /proc/net shows the namespace of the process's main thread.
+fn table(name: &str) -> String {
+    std::fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default()
 }
 
 /// `/proc/net/route`: Iface Destination Gateway Flags RefCnt Use Metric Mask ...
-pub(crate) fn default_ipv4(table: &str) -> Option<Iface> {
+fn default_ipv4(table: &str) -> Vec<DefaultRoute> {
     const UP: u32 = 1;
     const REJECT: u32 = 0x200;
     let routes = table.lines().skip(1).filter_map(|line| {
         let columns: Vec<_> = line.split_ascii_whitespace().collect();
         let flags = u32::from_str_radix(columns.get(3)?, 16).ok()?;
         let is_default = columns[1] == "00000000" && *columns.get(7)? == "00000000" && flags & (UP | REJECT) == UP;
-        is_default.then_some((columns[6].parse::<u32>().ok()?, Iface::new(columns[0])?))
+        // The bytes of the address, in memory's order, read as a number of this machine.
+        let gateway = IpAddr::V4(Ipv4Addr::from(u32::from_str_radix(columns[2], 16).ok()?.to_ne_bytes()));
+        let (metric, iface) = (columns[6].parse().ok()?, Iface::new(columns[0])?);
+        is_default.then_some(DefaultRoute { metric, iface, gateway })
     });
-    routes.min_by_key(|&(metric, _)| metric).map(|(_, iface)| iface)
+    routes.collect()
 }
 
 /// `/proc/net/ipv6_route`: destination, its length, source, its length, gateway, metric, two counts, flags, device.
-pub(crate) fn default_ipv6(table: &str) -> Option<Iface> {
+fn default_ipv6(table: &str) -> Vec<DefaultRoute> {
     let routes = table.lines().filter_map(|line| {
         let columns: Vec<_> = line.split_ascii_whitespace().collect();
         let metric = u32::from_str_radix(columns.get(5)?, 16).ok()?;
         let iface = *columns.get(9)?;
         // The kernel's default "unreachable" route is on lo.
         let is_default = columns[0].bytes().all(|b| b == b'0') && columns[1] == "00" && iface != "lo";
-        is_default.then_some((metric, Iface::new(iface)?))
+        let gateway = IpAddr::V6(Ipv6Addr::from_bits(u128::from_str_radix(columns[4], 16).ok()?));
+        is_default.then_some(DefaultRoute { metric, iface: Iface::new(iface)?, gateway })
     });
-    routes.min_by_key(|&(metric, _)| metric).map(|(_, iface)| iface)
+    routes.collect()
 }

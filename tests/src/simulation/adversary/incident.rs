@@ -133,7 +133,7 @@ fn take(plan: &mut Plan, victim: Resident, cast: &Cast, rng: &mut Rng) {
     plan.is_off = is_gateway && rng.one_in(6);
     if rng.one_in(4) {
         let words = format!("neighbour advertisement of {} at {}", whose(victim.six.into()), named(mac));
-        let claim = NdpClaim::Advert { router: rng.one_in(2), solicited: rng.one_in(2), asked: false };
+        let claim = moves::neighbour_advert(rng.one_in(2), rng.one_in(2));
         plan.culprits = vec![mac];
         plan.moves = vec![one(words, words::ndp(mac, victim.six, claim))];
         return;

@@ -14,6 +14,7 @@ use sensor_core::wire::redundancy::Protocol;
 use super::cast::{Cast, DESKTOP, DUID, GATEWAY, NAME, PREFIX, RESIDENTS, UUID, named, virtual_mac, whose};
 use super::deeds::{Deed, Move, Sort};
 use super::{crowds, frames};
+use crate::simulation::asking::common::OWN_MAC;
 use crate::simulation::rng::Rng;
 use crate::simulation::week::words;
 
@@ -60,6 +61,11 @@ fn many_arp(cast: &Cast, rng: &mut Rng) -> Move {
     many
 }
 
+/// A neighbour advertisement, to the sensor where it says that it is a router's, else to everybody.
+pub fn neighbour_advert(router: bool, solicited: bool) -> NdpClaim {
+    NdpClaim::Advert { router, solicited, asked: false, to: if router { OWN_MAC } else { Mac::BROADCAST } }
+}
+
 fn ndp(cast: &Cast, rng: &mut Rng) -> Move {
     let station = cast.any(rng);
     let six = if rng.one_in(2) { station.six } else { rng.pick(&RESIDENTS).six };
@@ -70,7 +76,7 @@ fn ndp(cast: &Cast, rng: &mut Rng) -> Move {
         3 => {
             NdpClaim::Redirect { target: station.six.into(), destination: "2001:db8:9::1".parse().expect("an address") }
         }
-        _ => NdpClaim::Advert { router: rng.one_in(2), solicited: rng.one_in(2), asked: false },
+        _ => neighbour_advert(rng.one_in(2), rng.one_in(2)),
     };
     let mac = if rng.one_in(4) { cast.mac(rng) } else { station.mac };
     let words = format!("{claim:?} of {} at {}, frame of {}", whose(six.into()), named(mac), named(station.mac));

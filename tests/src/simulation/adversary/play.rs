@@ -308,6 +308,7 @@ fn policy() -> Policy {
         never_prefixes: Vec::new(),
         never_macs: [].into(),
         own_ips: [IpAddr::from(OWN_IP)].into(),
+        own_macs: [OWN_MAC].into(),
         rate_per_s: 100,
         host_per_hour: 240,
         quiet: Vec::new(),

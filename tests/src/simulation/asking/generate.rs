@@ -44,6 +44,7 @@ pub fn script(seed: u64) -> Script {
         never_prefixes: vec!["10.0.0.240/28".parse().expect("a prefix")],
         never_macs: BTreeSet::new(),
         own_ips: [IpAddr::from(OWN_IP)].into(),
+        own_macs: BTreeSet::new(),
         rate_per_s: if rng.one_in(2) { 10 } else { 100 },
         host_per_hour: if rng.one_in(2) { 120 } else { 1000 },
         quiet: Vec::new(),

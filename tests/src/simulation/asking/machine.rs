@@ -13,7 +13,7 @@ use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::{Mac, Text};
 use sensor_core::wire::redundancy;
 
-use super::common::{OWN_IP, START, segment};
+use super::common::{OWN_IP, OWN_MAC, START, segment};
 use crate::simulation::rng::Rng;
 
 /// A machine.
@@ -111,7 +111,7 @@ impl Machine {
                 self.send(Technique::Arp, 0, arp(ArpOperation::Reply, Ipv4Addr::UNSPECIFIED), ip, rng, out);
             }
             Question::Ndp { to } if self.near && to.is_none_or(is_for_us) => {
-                let advert = Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false });
+                let advert = Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false, to: OWN_MAC });
                 self.send(Technique::Ndp, 0, advert, ip, rng, out);
             }
             Question::Echo if self.echo && has && self.late_ms < TIMEOUT_MS => {
@@ -231,7 +231,10 @@ fn answer(answer: Answer) -> Claim {
 }
 
 fn arp(operation: ArpOperation, target: Ipv4Addr) -> Claim {
-    Claim::Arp(ArpClaim { operation, target, asked: false })
+    // Answers go to who asked, to a conflict check as well; all else to everybody.
+    let is_answer = operation == ArpOperation::Reply && (target.is_unspecified() || target.octets() == OWN_IP);
+    let to = if is_answer { OWN_MAC } else { Mac::BROADCAST };
+    Claim::Arp(ArpClaim { operation, target, asked: false, to })
 }
 
 fn solicit() -> Claim {

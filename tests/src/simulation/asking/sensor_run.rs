@@ -221,6 +221,7 @@ impl<'a> World<'a> {
             settle: THREE_SECONDS,
             own_macs: [OWN_MAC].into(),
             prefixes: Vec::new(),
+            gateways: Vec::new(),
             allow: Vec::new(),
             explain: Some(THREE_SECONDS),
             history: false,

@@ -14,15 +14,17 @@ use sensor_core::types::{Mac, Text};
 use sensor_core::wire::{nbns, ndp, redundancy};
 
 use super::calendar::{START, segment};
+use crate::simulation::asking::common::{OWN_IP, OWN_MAC};
 
 /// A sighting whose frame comes from the station that it is about.
 pub fn word(mac: Mac, ip: Option<IpAddr>, claim: Claim) -> Sighting {
     Sighting { at: START, segment: segment(), frame_mac: mac, mac, ip, claim }
 }
 
-/// ARP.
+/// ARP: an answer to the sensor goes to it alone, all else to everybody.
 pub fn arp(mac: Mac, operation: ArpOperation, ip: Ipv4Addr, target: Ipv4Addr) -> Sighting {
-    word(mac, Some(ip.into()), Claim::Arp(ArpClaim { operation, target, asked: false }))
+    let to = if operation == ArpOperation::Reply && target.octets() == OWN_IP { OWN_MAC } else { Mac::BROADCAST };
+    word(mac, Some(ip.into()), Claim::Arp(ArpClaim { operation, target, asked: false, to }))
 }
 
 /// An ARP announcement.
@@ -42,12 +44,12 @@ pub fn ndp(mac: Mac, ip: Ipv6Addr, claim: NdpClaim) -> Sighting {
 
 /// A neighbour advertisement that the sensor or another host asked for.
 pub fn advert(mac: Mac, ip: Ipv6Addr, router: bool) -> Sighting {
-    ndp(mac, ip, NdpClaim::Advert { router, solicited: true, asked: false })
+    ndp(mac, ip, NdpClaim::Advert { router, solicited: true, asked: false, to: Mac::BROADCAST })
 }
 
 /// An unsolicited neighbour advertisement.
 pub fn unasked_advert(mac: Mac, ip: Ipv6Addr) -> Sighting {
-    ndp(mac, ip, NdpClaim::Advert { router: false, solicited: false, asked: false })
+    ndp(mac, ip, NdpClaim::Advert { router: false, solicited: false, asked: false, to: Mac::BROADCAST })
 }
 
 /// A router advertisement with these prefixes and name servers.

@@ -12,10 +12,12 @@ use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Mac, Segment};
 
 impl Correlator {
-    /// Whether an address is known to be a gateway's: allowed, advertised, announced by DHCP, or a redundancy group's.
+    /// Whether an address is known to be a gateway's: allowed, advertised, announced by DHCP, a redundancy group's, or where
+    /// this machine's own default route leads.
     pub(super) fn is_gateway(&self, segment: Segment, ip: IpAddr) -> bool {
         let plays = |role| self.memory.has_role(segment, role, ip);
         [Role::Router, Role::DhcpRouter, Role::VirtualRouter].into_iter().any(plays)
+            || self.settings.gateways.contains(&(segment, ip))
             || self.lists(segment, Role::Router).any(|list| list.ips.contains(&ip))
     }
 

@@ -19,6 +19,8 @@ pub struct Settings {
     pub own_macs: BTreeSet<Mac>,
     /// Prefixes of an interface's untagged segment, or of every segment where no interface is named.
     pub prefixes: Vec<(Option<Iface>, IpNet)>,
+    /// The routers of this machine's default routes.
+    pub gateways: Vec<(Segment, IpAddr)>,
     /// Which DHCP servers and routers are allowed, where the owner said so.
     pub allow: Vec<Allow>,
     /// How long a claim of an address by another MAC waits for the answers of both stations; `None`: nobody can be asked.

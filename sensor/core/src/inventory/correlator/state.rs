@@ -101,6 +101,11 @@ impl Correlator {
         self.settings.prefixes = prefixes;
     }
 
+    /// Replaces the routers of this machine's default routes.
+    pub fn set_gateways(&mut self, gateways: Vec<(Segment, IpAddr)>) {
+        self.settings.gateways = gateways;
+    }
+
     /// More stations that are the sensor's own.
     pub fn set_own_macs(&mut self, macs: &BTreeSet<Mac>) {
         self.settings.own_macs.extend(macs);

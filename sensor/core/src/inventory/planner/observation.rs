@@ -1,10 +1,11 @@
 //! What a sighting or a saved row tells the planner: whether the host was heard, whether its address is in use and so
 //! may become a target, and whether it may be an answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::inventory::model::rows::Rows;
+use crate::inventory::planner::policy::Policy;
 use crate::inventory::planner::probe::AnswerPath;
 use crate::inventory::sighting::answer::{Answer, PortState};
 use crate::inventory::sighting::arp::ArpOperation;
@@ -29,8 +30,11 @@ pub(super) struct Observation {
 }
 
 impl Observation {
-    /// Reads a sighting; `own_ips` tell replies to us from replies to others.
-    pub fn of(sighting: &Sighting, own_ips: &BTreeSet<IpAddr>) -> Self {
+    /// Reads a sighting; the policy's own addresses and stations tell replies to us from replies to others. What is sent to
+    /// everybody is a claim, and answers nothing.
+    pub fn of(sighting: &Sighting, policy: &Policy) -> Self {
+        let own_ips = &policy.own_ips;
+        let is_to_us = |to: Mac| policy.own_macs.is_empty() || policy.own_macs.contains(&to);
         let in_use = sighting.shows_life().is_some();
         // Where nothing else is said below, a host is heard by what shows that its address is in use.
         let usual = Self { is_heard: in_use, in_use, mac: sighting.mac, answers_by: None, open_port: None };
@@ -41,9 +45,11 @@ impl Observation {
                 // A conflict check has no sender, and so has the reply to it no target.
                 let is_ours =
                     claim.target.is_unspecified() || own_ips.is_empty() || own_ips.contains(&claim.target.into());
-                Self { answers_by: is_ours.then_some(AnswerPath::Wire), ..usual }
+                Self { answers_by: (is_ours && is_to_us(claim.to)).then_some(AnswerPath::Wire), ..usual }
             }
-            Claim::Ndp(NdpClaim::Advert { .. }) => Self { answers_by: Some(AnswerPath::Wire), ..usual },
+            Claim::Ndp(NdpClaim::Advert { to, .. }) => {
+                Self { answers_by: is_to_us(*to).then_some(AnswerPath::Wire), ..usual }
+            }
             Claim::Ndp(NdpClaim::Redirect { .. } | NdpClaim::RouterAdvert(_) | NdpClaim::RouterSolicit) => {
                 Self { in_use: false, ..usual }
             }

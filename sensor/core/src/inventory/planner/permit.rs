@@ -339,6 +339,7 @@ mod tests {
             never_prefixes: vec!["10.0.0.16/30".parse().unwrap()],
             never_macs: [PRINTER].into(),
             own_ips: ["10.0.0.2".parse().unwrap()].into(),
+            own_macs: BTreeSet::new(),
             rate_per_s: 10,
             host_per_hour: 10,
             quiet: vec![Quiet { from: 1380, to: 60 }],
@@ -357,7 +358,7 @@ mod tests {
     }
 
     fn reply(ip: &str, mac: Mac, frame_mac: Mac) -> Sighting {
-        let claim = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 2].into(), asked: false };
+        let claim = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 2].into(), asked: false, to: Mac::ZERO };
         let ip = Some(ip.parse().unwrap());
         Sighting { at: NOW, segment: segment("eth0"), frame_mac, mac, ip, claim: Claim::Arp(claim) }
     }

@@ -23,6 +23,8 @@ pub struct Policy {
     pub never_macs: BTreeSet<Mac>,
     /// The sensor's own addresses: never asked either.
     pub own_ips: BTreeSet<IpAddr>,
+    /// The stations that ask: what answers them is sent to one of them. Empty: not known.
+    pub own_macs: BTreeSet<Mac>,
     /// Packets a second, all networks together; 1 or more.
     pub rate_per_s: u32,
     /// Packets to one host in an hour, at most; 0: none.

@@ -55,7 +55,7 @@ impl Planner {
         self.tick(now);
         let Some(ip) = sighting.ip else { return false };
         let address = SegmentAddress { segment: sighting.segment, ip };
-        let observation = Observation::of(sighting, &self.permit.policy().own_ips);
+        let observation = Observation::of(sighting, self.permit.policy());
         let is_answer = observation.answers_by.is_some_and(|path| self.hear_answer(address, path, observation.mac));
         self.learn(address, sighting, &observation, is_answer);
         is_answer

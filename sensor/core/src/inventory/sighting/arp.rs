@@ -14,6 +14,8 @@ pub struct ArpClaim {
     pub target: Ipv4Addr,
     /// Whether it answers a probe of the sensor.
     pub asked: bool,
+    /// The frame's destination: one station, or a group.
+    pub to: Mac,
 }
 
 /// What an ARP message does.
@@ -46,7 +48,7 @@ pub(super) fn claim(frame: &Frame<'_>, message: &arp::Message) -> Option<(Mac, I
     if !is_usable(ip) {
         return None;
     }
-    let claim = ArpClaim { operation, target: message.target_ip, asked: false };
+    let claim = ArpClaim { operation, target: message.target_ip, asked: false, to: frame.destination_mac };
     Some((message.sender_mac, ip, claim))
 }
 

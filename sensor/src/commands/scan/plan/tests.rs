@@ -53,6 +53,7 @@ fn plan(asking: &Probing, targets: &[ScanTarget]) -> ScanPlan {
         never_prefixes: asking.never_prefixes.clone(),
         never_macs: asking.never_macs.clone(),
         own_ips: [OWN.parse().unwrap()].into(),
+        own_macs: BTreeSet::new(),
         rate_per_s: asking.rate_per_s,
         host_per_hour: asking.host_per_hour,
         quiet: Vec::new(),
@@ -80,7 +81,7 @@ fn asked(plan: &ScanPlan, ip: &str) -> (BTreeSet<Technique>, Vec<u16>) {
 }
 
 fn reply(ip: &str, mac: Mac) -> Sighting {
-    let claim = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 2].into(), asked: false };
+    let claim = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 2].into(), asked: false, to: Mac::ZERO };
     let ip = Some(ip.parse().unwrap());
     Sighting { at: NOW, segment: segment(), frame_mac: mac, mac, ip, claim: Claim::Arp(claim) }
 }

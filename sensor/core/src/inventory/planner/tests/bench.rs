@@ -62,6 +62,7 @@ pub(super) fn policy(networks: Vec<Network>) -> Policy {
         never_prefixes: Vec::new(),
         never_macs: BTreeSet::new(),
         own_ips: [ip(OWN)].into(),
+        own_macs: BTreeSet::new(),
         rate_per_s: 100,
         host_per_hour: 1000,
         quiet: Vec::new(),
@@ -74,7 +75,7 @@ pub(super) fn sighting(address: &str, mac: Mac, claim: Claim) -> Sighting {
 
 pub(super) fn arp(operation: ArpOperation, address: &str, mac: Mac) -> Sighting {
     let target: Ipv4Addr = OWN.parse().unwrap();
-    sighting(address, mac, Claim::Arp(ArpClaim { operation, target, asked: false }))
+    sighting(address, mac, Claim::Arp(ArpClaim { operation, target, asked: false, to: Mac::ZERO }))
 }
 
 pub(super) fn request(address: &str, number: u8) -> Sighting {
@@ -82,7 +83,7 @@ pub(super) fn request(address: &str, number: u8) -> Sighting {
 }
 
 pub(super) fn advert(address: &str, number: u8) -> Sighting {
-    sighting(address, mac(number), Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false }))
+    sighting(address, mac(number), Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false, to: Mac::ZERO }))
 }
 
 pub(super) fn answer(address: &str, answer: Answer) -> Sighting {

@@ -107,6 +107,7 @@ fn random_policy(chance: &mut Chance) -> Policy {
             .collect(),
         never_macs: if chance.coin(2) { [mac(9), mac(10)].into() } else { BTreeSet::new() },
         own_ips: [ip(OWN), ip("fe80::2")].into(),
+        own_macs: BTreeSet::new(),
         rate_per_s: chance.pick(&[1, 7, 20, 400]),
         host_per_hour: chance.pick(&[0, 1, 2, 5, 60, 100_000]),
         quiet: (0..chance.below(3)).map(|_| Quiet { from: minute(chance), to: minute(chance) }).collect(),
