@@ -184,7 +184,12 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
             _ => MdnsClaim::Type { name: text(bytes)? },
         }),
         27 => {
-            let claim = ArpClaim { operation: ArpOperation::PresenceCheck, target: Ipv4Addr::LOCALHOST, asked: false, to: Mac::ZERO };
+            let claim = ArpClaim {
+                operation: ArpOperation::PresenceCheck,
+                target: Ipv4Addr::LOCALHOST,
+                asked: false,
+                to: Mac::ZERO,
+            };
             Ok((Some(ip), Claim::Arp(claim)))
         }
         operation => {
@@ -194,7 +199,15 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
                 13 => ArpOperation::Reply,
                 _ => ArpOperation::Request,
             };
-            Ok((Some(ip), Claim::Arp(ArpClaim { operation, target: Ipv4Addr::LOCALHOST, asked: bytes.ratio(1, 3)?, to: Mac::ZERO })))
+            Ok((
+                Some(ip),
+                Claim::Arp(ArpClaim {
+                    operation,
+                    target: Ipv4Addr::LOCALHOST,
+                    asked: bytes.ratio(1, 3)?,
+                    to: Mac::ZERO,
+                }),
+            ))
         }
     }
 }

@@ -77,7 +77,11 @@ impl Teller {
             self.tell(Kind::NewHost, host.link_local, host.mac);
             self.pause(4_000, 9_000);
         }
-        self.ndp(host.mac, Some(host.global), NdpClaim::Advert { router: false, solicited: true, asked: false, to: Mac::ZERO });
+        self.ndp(
+            host.mac,
+            Some(host.global),
+            NdpClaim::Advert { router: false, solicited: true, asked: false, to: Mac::ZERO },
+        );
         self.tell(if late { Kind::NewAddress } else { Kind::NewHost }, host.global, host.mac);
         self.holds(host.global, host.mac);
     }
@@ -109,9 +113,11 @@ impl Teller {
         let ip = if self.rng.one_in(2) { a.ip } else { a.global };
         let claim = |teller: &mut Self, host: &Someone| match ip {
             IpAddr::V4(_) => teller.arp(host.mac, ip, ArpOperation::Request),
-            IpAddr::V6(_) => {
-                teller.ndp(host.mac, Some(ip), NdpClaim::Advert { router: false, solicited: true, asked: false, to: Mac::ZERO })
-            }
+            IpAddr::V6(_) => teller.ndp(
+                host.mac,
+                Some(ip),
+                NdpClaim::Advert { router: false, solicited: true, asked: false, to: Mac::ZERO },
+            ),
         };
         // Each is known before, so that only the moves are reported.
         for host in [&b, &c] {

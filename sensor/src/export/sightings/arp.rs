@@ -45,7 +45,12 @@ mod tests {
 
     #[track_caller]
     fn check_arp(operation: ArpOperation, expected: &str) {
-        let claim = Claim::Arp(ArpClaim { operation, target: Ipv4Addr::UNSPECIFIED, asked: false, to: sensor_core::types::Mac::ZERO });
+        let claim = Claim::Arp(ArpClaim {
+            operation,
+            target: Ipv4Addr::UNSPECIFIED,
+            asked: false,
+            to: sensor_core::types::Mac::ZERO,
+        });
         check("arp", claim, &format!(r#""op":"{expected}""#));
     }
 
@@ -65,7 +70,10 @@ mod tests {
     #[test]
     fn ndp() {
         let target = IpAddr::from([0; 16]);
-        check_ndp(NdpClaim::Advert { router: true, solicited: true, asked: false, to: sensor_core::types::Mac::ZERO }, r#""op":"advert""#);
+        check_ndp(
+            NdpClaim::Advert { router: true, solicited: true, asked: false, to: sensor_core::types::Mac::ZERO },
+            r#""op":"advert""#,
+        );
         check_ndp(NdpClaim::Dad, r#""op":"dad""#);
         check_ndp(NdpClaim::Redirect { target, destination: target }, r#""op":"redirect""#);
         check_ndp(NdpClaim::RouterSolicit, r#""op":"solicit""#);

@@ -39,7 +39,9 @@ impl Correlator {
         };
         let due: Vec<_> = self.disputes.iter().filter(|(_, dispute)| is_due(dispute)).map(|(key, _)| *key).collect();
         for key in due {
-            self.decide(key, true, events);
+            if now.is_none() || !self.ask_again(key) {
+                self.decide(key, true, events);
+            }
         }
     }
 
@@ -64,8 +66,8 @@ impl Correlator {
             return false;
         }
         let is_dear = self.is_dear(segment, ip);
-        // Who fails over for each other does so at any time, and asking would not show more.
-        let is_usual = !is_dear && self.is_failover(s, ip, old);
+        // A router answers for its own address with either MAC, and asking would not show more.
+        let is_usual = !is_dear && self.is_router_and_its_group(s, old);
         if is_usual || self.disputes.len() >= self.limits.disputes_max && !is_dear {
             return false;
         }
@@ -73,7 +75,18 @@ impl Correlator {
         let since = if self.verdict_at.since(s.at) <= explain { s.at.max(self.verdict_at) } else { s.at };
         let [old_answered, new_answered, old_spoke] = [false; 3];
         let (sighting, due, later, served) = (s.clone(), since.after(explain), Vec::new(), None);
-        let dispute = Dispute { sighting, source, old, due, old_answered, new_answered, old_spoke, later, served };
+        let dispute = Dispute {
+            sighting,
+            source,
+            old,
+            due,
+            old_answered,
+            new_answered,
+            old_spoke,
+            later,
+            served,
+            was_repeated: false,
+        };
         self.disputes.insert((segment, ip), dispute);
         self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
         true
@@ -84,7 +97,10 @@ impl Correlator {
         if matches!(source, Source::ArpProbe | Source::NdpProbe) {
             dispute.old_answered |= s.mac == dispute.old;
             dispute.new_answered |= s.mac == dispute.sighting.mac;
-            if dispute.old_answered && dispute.new_answered {
+            let both_answered = dispute.old_answered && dispute.new_answered;
+            let (sighting, old) = (dispute.sighting.clone(), dispute.old);
+            // Routers that change over may both answer for a moment.
+            if both_answered && !self.is_failover(&sighting, key.1, old) {
                 self.decide(key, true, events);
             }
             return;
@@ -94,6 +110,24 @@ impl Correlator {
         if last != s.mac && dispute.later.len() < LATER_MAX {
             dispute.later.push((s.clone(), source));
         }
+    }
+
+    /// Asks a second time where the old station is there and a group of routers may be changing over: a router that hands over
+    /// answers for a moment more, and then no longer. Whether it does.
+    fn ask_again(&mut self, key: (Segment, IpAddr)) -> bool {
+        let (Some(explain), Some(dispute)) = (self.settings.explain, self.disputes.get(&key)) else { return false };
+        let (segment, ip) = key;
+        let is_there = dispute.old_answered || dispute.old_spoke;
+        if dispute.was_repeated || !is_there || !self.is_failover(&dispute.sighting, ip, dispute.old) {
+            return false;
+        }
+        let Some(dispute) = self.disputes.get_mut(&key) else { return false };
+        (dispute.old_answered, dispute.new_answered, dispute.old_spoke) = (false, false, false);
+        dispute.was_repeated = true;
+        dispute.due = dispute.due.after(explain);
+        let holders = [dispute.old, dispute.sighting.mac];
+        self.checks.push(HolderCheck { segment, ip, holders });
+        true
     }
 
     /// A frame shows that a station speaks by an address that is disputed.

@@ -148,6 +148,12 @@ impl Correlator {
         if s.mac.kind() != MacKind::Virtual || is_groups(s.mac) {
             self.add_role(sender, HostRole::Router, &evidence);
         }
+        // CARP hides its routers behind a MAC of the group, and says its sender's own address only.
+        if message.protocol == redundancy::Protocol::Carp
+            && let Some(id) = s.ip.and_then(|ip| self.memory.host_at(s.segment, ip)).map(|host| host.id)
+        {
+            self.add_role(id, HostRole::Router, &evidence);
+        }
         for &ip in &message.addresses {
             if is_groups(s.mac) {
                 self.hint(s, ip, source, events);

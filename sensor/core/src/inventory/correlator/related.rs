@@ -46,7 +46,10 @@ impl Correlator {
         match self.memory.role(s.segment, Role::VirtualRouter, ip) {
             Some(group) => {
                 let is_here = is_side(group.mac, s.mac) || is_side(group.mac, s.frame_mac);
-                is_here && is_side(group.mac, other) && self.came_with(s, group.first_seen, other)
+                is_here
+                    && is_side(group.mac, other)
+                    && self.came_with(s, group.first_seen, other)
+                    && self.is_old_member(s, group.first_seen)
             }
             None => {
                 let is_dear = self.is_dear(s.segment, ip);
@@ -60,6 +63,16 @@ impl Correlator {
     fn came_with(&self, s: &Sighting, group_since: Timestamp, other: Mac) -> bool {
         let since = self.memory.known_since(s.segment, other);
         since.is_none_or(|since| group_since <= since.after(ESTABLISHED)) || s.at.since(group_since) >= LONG_KNOWN
+    }
+
+    /// Whether the sighting's station was known as early as a group: anybody may say that it belongs to one that is there. A
+    /// router that is not active is silent, so that it may say so for the first time when it takes over.
+    fn is_old_member(&self, s: &Sighting, group_since: Timestamp) -> bool {
+        let is_old = |since: Timestamp| {
+            self.is_learning(since) || since <= group_since.after(ESTABLISHED) || s.at.since(since) >= LONG_KNOWN
+        };
+        let is_groups = s.mac.kind() == MacKind::Virtual;
+        is_groups || self.memory.known_since(s.segment, s.mac).is_some_and(is_old)
     }
 
     /// Whether one of two stations is a group's virtual one and the other one a router that speaks for the group: a router

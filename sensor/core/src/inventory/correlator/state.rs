@@ -195,6 +195,8 @@ pub(super) struct Dispute {
     pub(super) later: Vec<(Sighting, Source)>,
     /// The claimant answered as the DHCP server whose address it is: whether that is a rogue depends on the verdict.
     pub(super) served: Option<(Sighting, Details)>,
+    /// Whether the stations were asked a second time.
+    pub(super) was_repeated: bool,
 }
 
 /// What a dispute came to.

@@ -358,7 +358,8 @@ mod tests {
     }
 
     fn reply(ip: &str, mac: Mac, frame_mac: Mac) -> Sighting {
-        let claim = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 2].into(), asked: false, to: Mac::ZERO };
+        let claim =
+            ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 2].into(), asked: false, to: Mac::ZERO };
         let ip = Some(ip.parse().unwrap());
         Sighting { at: NOW, segment: segment("eth0"), frame_mac, mac, ip, claim: Claim::Arp(claim) }
     }

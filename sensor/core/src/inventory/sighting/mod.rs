@@ -114,7 +114,8 @@ impl Sighting {
 
     /// A neighbour that the kernel resolved by ARP.
     pub fn of_neighbour(segment: Segment, ip: Ipv4Addr, mac: Mac, at: Timestamp) -> Self {
-        let claim = ArpClaim { operation: ArpOperation::Reply, target: Ipv4Addr::UNSPECIFIED, asked: true, to: Mac::ZERO };
+        let claim =
+            ArpClaim { operation: ArpOperation::Reply, target: Ipv4Addr::UNSPECIFIED, asked: true, to: Mac::ZERO };
         Self { at, segment, frame_mac: mac, mac, ip: Some(ip.into()), claim: Claim::Arp(claim) }
     }
 

@@ -78,7 +78,11 @@ pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, I
         ndp::MessageKind::Advert { target, router, solicited } => {
             // Without the option the target is the frame's source, if it answers for itself (RFC 4861, section 4.4).
             let own = (target == source).then_some(frame.source_mac);
-            (message.target_mac.or(own), target, NdpClaim::Advert { router, solicited, asked: false, to: frame.destination_mac })
+            (
+                message.target_mac.or(own),
+                target,
+                NdpClaim::Advert { router, solicited, asked: false, to: frame.destination_mac },
+            )
         }
         ndp::MessageKind::RouterSolicit => (message.source_mac, source, NdpClaim::RouterSolicit),
         ndp::MessageKind::RouterAdvert(router) => {

@@ -104,7 +104,8 @@ fn miss(correlator: &mut Correlator, segment: Segment, at: Timestamp, words: &[&
 
 fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sighting {
     let ip = |i: usize| words.get(i).and_then(|word| word.parse::<IpAddr>().ok());
-    let arp = |operation| Claim::Arp(ArpClaim { operation, target: [10, 0, 0, 254].into(), asked: false, to: Mac::ZERO });
+    let arp =
+        |operation| Claim::Arp(ArpClaim { operation, target: [10, 0, 0, 254].into(), asked: false, to: Mac::ZERO });
     let target = "fe80::99".parse().unwrap();
     let (who, ip, claim) = match verb {
         "arp" => (words[1], ip(0), arp(ArpOperation::Request)),
@@ -113,7 +114,11 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "probe" => (words[1], ip(0), arp(ArpOperation::ConflictCheck)),
         "track" => (words[1], ip(0), arp(ArpOperation::PresenceCheck)),
         "ns" => (words[1], ip(0), Claim::Ndp(NdpClaim::Solicit { target })),
-        "na" => (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false, to: Mac::ZERO })),
+        "na" => (
+            words[1],
+            ip(0),
+            Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false, to: Mac::ZERO }),
+        ),
         "dad" => (words[1], ip(0), Claim::Ndp(NdpClaim::Dad)),
         "rs" => (words[0], None, Claim::Ndp(NdpClaim::RouterSolicit)),
         "redirect" => (words[1], ip(0), Claim::Ndp(NdpClaim::Redirect { target, destination: target })),
@@ -144,11 +149,14 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         }
         "mdns" => (words[1], ip(0), Claim::Mdns(mdns(&words[2..]))),
         "dhcp6" | "llmnr" | "nbname" | "ssdp" | "wsd" => names::said(verb, words),
-        "asked" if ip(0).is_some_and(|ip| ip.is_ipv6()) => {
-            (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: true, to: Mac::ZERO }))
-        }
+        "asked" if ip(0).is_some_and(|ip| ip.is_ipv6()) => (
+            words[1],
+            ip(0),
+            Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: true, to: Mac::ZERO }),
+        ),
         "asked" => {
-            let reply = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 254].into(), asked: true, to: Mac::ZERO };
+            let reply =
+                ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 254].into(), asked: true, to: Mac::ZERO };
             (words[1], ip(0), Claim::Arp(reply))
         }
         "echo" | "nbns" | "port" | "ptr" | "snmp" => {

@@ -83,7 +83,11 @@ pub(super) fn request(address: &str, number: u8) -> Sighting {
 }
 
 pub(super) fn advert(address: &str, number: u8) -> Sighting {
-    sighting(address, mac(number), Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false, to: Mac::ZERO }))
+    sighting(
+        address,
+        mac(number),
+        Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false, to: Mac::ZERO }),
+    )
 }
 
 pub(super) fn answer(address: &str, answer: Answer) -> Sighting {

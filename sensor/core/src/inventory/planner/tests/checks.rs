@@ -87,7 +87,8 @@ fn answers_are_told_apart() {
     assert!(!bench.hear(&echo("10.0.0.5")));
     assert_eq!(bench.planner.answers().late, 1);
     // What somebody else asked for is no answer at all.
-    let others = ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 77].into(), asked: false, to: Mac::ZERO };
+    let others =
+        ArpClaim { operation: ArpOperation::Reply, target: [10, 0, 0, 77].into(), asked: false, to: Mac::ZERO };
     assert!(!bench.hear(&sighting("10.0.0.5", mac(1), Claim::Arp(others))));
     assert_eq!(bench.planner.answers().unasked, 2);
 }
