@@ -28,15 +28,6 @@ const EXPLAINED: u64 = 3_100;
 /// Every known way.
 pub const KNOWN: &[Known] = &[
     Known {
-        name: "a second copy",
-        why: "`alternating_station` parts the first copy, while the second one stays with the host that it was joined to, and \
-              neither `new-host` nor `mac-rotated` is told of it.",
-        is: |game, loss| {
-            let is_copy = |step: &&(u64, Move)| step.1.sort != Sort::Incident && copies(&step.1, None);
-            game.plan.incident == Incident::Clone && *loss == Loss::Untold && game.before().any(|step| is_copy(&step))
-        },
-    },
-    Known {
         name: "a second thief",
         why: "`decide` weighs the claims that came meanwhile; for another thief's, `begin_dispute` counts the three seconds from \
               the old sighting's time, so that they are over before the holder can answer, and the address passes \
@@ -62,17 +53,6 @@ pub const KNOWN: &[Known] = &[
         why: "`Planner::check` refuses the 1025th check, whosever address it is, and `refuse_check` decides at once as if \
               nobody had answered: even the gateway's address passes (with an alert).",
         is: |game, loss| matches!(loss, Loss::Stolen(..)) && game.moves.iter().any(|(_, step)| step.deeds.len() > 1024),
-    },
-    Known {
-        name: "a decoy that looks alike",
-        why: "`announce_at`: a new host with a random MAC is info where another one with a random MAC said the same by DHCP \
-              and is silent, though that was a moment ago and the attacker's own.",
-        is: |game, loss| {
-            matches!(game.plan.incident, Incident::NewHost | Incident::Clone)
-                && *loss == Loss::Untold
-                && game.plan.culprits[0].is_random()
-                && game.moves.iter().any(|(_, step)| matches!(step.sort, Sort::DhcpClient | Sort::Leased))
-        },
     },
     Known {
         name: "hidden in a starvation",

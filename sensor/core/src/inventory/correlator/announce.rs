@@ -1,5 +1,6 @@
 //! `new-host`: a host is reported once it has an IPv4 address, or has waited long enough for one.
 
+use crate::inventory::correlator::belief::LONG_KNOWN;
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::model::host::HostId;
@@ -21,7 +22,9 @@ impl Correlator {
         let mut event = self.about_host(Kind::NewHost, at, segment, mac);
         event.ip = ip;
         event.severity = self.severity_of_new(Kind::NewHost, first_seen);
-        let alike = self.memory.similar_predecessors(id);
+        // A telephone that changes its MAC was there for a while; who came a moment ago excuses nobody.
+        let is_old = |since: Timestamp| self.is_learning(since) || first_seen.since(since) >= LONG_KNOWN;
+        let alike = self.memory.similar_predecessors(id, is_old);
         if alike > 0 {
             event.severity = Severity::Info;
             event.details = vec![("alike", Detail::Number(alike as u64))];

@@ -24,6 +24,7 @@ pub(super) const MANY: usize = 4;
 impl Correlator {
     /// Neither station may be asked: the verdict is reached by what is known.
     pub fn refuse_check(&mut self, check: &HolderCheck, events: &mut Vec<Event>) {
+        self.join_checks.retain(|join| (join.segment, join.ip) != (check.segment, check.ip));
         self.decide((check.segment, check.ip), false, events);
     }
 

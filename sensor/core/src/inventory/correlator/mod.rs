@@ -27,6 +27,8 @@ mod conflict;
 mod announce;
 /// Stations that turn out to be a known host's.
 mod rotation;
+/// Whether a host's earlier station is still there.
+mod joined;
 
 /// ARP and NDP.
 mod neighbour;

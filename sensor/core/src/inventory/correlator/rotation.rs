@@ -43,10 +43,12 @@ impl Correlator {
     pub(super) fn recognise(&mut self, s: &Sighting, events: &mut Vec<Event>) {
         self.memory.merge_changed();
         for mac in [s.frame_mac, s.mac] {
-            if let Some(other) = self.memory.alternating_station(s.segment, mac, s.at) {
+            for other in self.memory.alternating_stations(s.segment, mac, s.at) {
                 self.memory.split_station(s.segment, other, false);
             }
         }
+        self.hear_joined(s);
+        self.check_joins(s);
         // The station has an address already: evidence that came later has nothing more to wait for.
         let has_address = self.memory.join_of(s.segment, s.mac).is_some_and(|join| !join.told)
             && self.memory.ipv4_count(s.segment, s.mac) > 0;

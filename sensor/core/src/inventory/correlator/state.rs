@@ -36,6 +36,8 @@ pub struct Correlator {
     pub(super) verdict_at: Timestamp,
     /// Conflict checks that nobody has taken yet.
     pub(super) checks: Vec<HolderCheck>,
+    /// Joins of stations whose earlier station is being asked.
+    pub(super) join_checks: Vec<JoinCheck>,
     /// Ports to be asked again that nobody has taken yet.
     pub(super) doubts: Vec<PortDoubt>,
     pub(super) paths: Paths,
@@ -71,6 +73,7 @@ impl Correlator {
             verdict: None,
             verdict_at: Timestamp::from_nanos(i64::MIN),
             checks: Vec::new(),
+            join_checks: Vec::new(),
             doubts: Vec::new(),
             paths,
             floods: Vec::new(),
@@ -152,6 +155,20 @@ impl Correlator {
     pub fn set_deaf(&mut self, at: Timestamp) {
         self.deaf_until = self.deaf_until.max(Some(at));
     }
+}
+
+/// A station of a host is asked whether it is still there, beside one that joined the host or came back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct JoinCheck {
+    pub(super) segment: Segment,
+    /// The address that it is asked for.
+    pub(super) ip: IpAddr,
+    /// The station that joined the host.
+    pub(super) joined: Mac,
+    /// The station that is asked.
+    pub(super) silent: Mac,
+    /// When it has not answered.
+    pub(super) due: Timestamp,
 }
 
 /// Both stations are to be asked, each alone, whether they hold the address (RFC 5227, section 2.1.1).

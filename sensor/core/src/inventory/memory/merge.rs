@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::inventory::memory::host;
+use crate::inventory::memory::merge_index::Turn;
 use crate::inventory::memory::merge_keys;
 use crate::inventory::memory::state::{Memory, Returned};
 use crate::inventory::memory::table::RowChange;
@@ -127,7 +128,7 @@ impl Memory {
             self.returned.push(Returned { host: kept, at: first_seen, gone_since });
         }
         for mac in newcomers {
-            let told = by_owner || !is_news || !mac.is_random();
+            let told = by_owner || !is_news;
             let join = Join {
                 segment,
                 mac,
@@ -142,6 +143,9 @@ impl Memory {
                 turned_at: first_seen,
             };
             self.put_join(join);
+            if !by_owner {
+                self.merges.turns.push(Turn { segment, joined: mac, silent: old_mac, speaking: mac });
+            }
         }
         self.index(kept);
         Some(kept)
@@ -158,12 +162,12 @@ impl Memory {
     fn put_join(&mut self, join: Join) {
         let key = join.key();
         if let Some((old, ())) = self.tables.joins.remove(&key) {
-            self.merges.unreported.remove(&(old.at, old.segment, old.mac));
+            self.merges.forget_join(&old);
         }
         let over = self.tables.joins.make_room();
         self.count(over.len());
         for (old, ()) in over {
-            self.merges.unreported.remove(&(old.at, old.segment, old.mac));
+            self.merges.forget_join(&old);
         }
         if !join.told {
             self.merges.unreported.insert((join.at, join.segment, join.mac));
@@ -198,10 +202,31 @@ impl Memory {
         Some(join)
     }
 
-    /// Whether a station's join stands: the earlier station has been silent for longer than it usually is, or the owner made it.
+    /// Stations that fell silent since the last call, while others of their hosts speak.
+    pub(crate) fn take_turns(&mut self) -> Vec<Turn> {
+        std::mem::take(&mut self.merges.turns)
+    }
+
+    /// A host's earlier station did not answer: the join stands, and whoever took turns begins anew.
+    pub(crate) fn confirm_join(&mut self, segment: Segment, mac: Mac) {
+        let confirmed = self.tables.joins.update(&(segment, mac), |join, ()| {
+            let mark = RowChange::changed_if(!join.apart && join.turns != 0);
+            if !join.apart {
+                join.turns = 0;
+            }
+            (mark, !join.apart)
+        });
+        if confirmed == Some(true) {
+            self.merges.confirmed.insert((segment, mac));
+        }
+    }
+
+    /// Whether a station's join stands: the earlier station did not answer, or has been silent for longer than it usually is,
+    /// or the owner made it.
     pub(crate) fn has_stood(&self, segment: Segment, mac: Mac, at: Timestamp) -> bool {
         let join = self.tables.joins.get(&(segment, mac)).filter(|join| !join.apart);
-        join.is_some_and(|join| self.trial_end(join).is_none_or(|end| end <= at))
+        self.merges.confirmed.contains(&(segment, mac))
+            || join.is_some_and(|join| self.trial_end(join).is_none_or(|end| end <= at))
     }
 
     /// When a join has stood its trial, counted from it or from the earlier station's last frame; `None` when it is the owner's.
@@ -212,33 +237,38 @@ impl Memory {
     }
 
     /// A station was heard whose host was merged. When both stations are there, by turns or at once, they are two machines:
-    /// the station to split off, if this shows it.
-    pub(crate) fn alternating_station(&mut self, segment: Segment, mac: Mac, at: Timestamp) -> Option<Mac> {
-        let id = self.tables.stations.get(&(segment, mac))?.host;
-        if self.tables.hosts.note(&id).is_none_or(|macs| macs.len() < 2) {
-            return None;
-        }
-        let macs: Vec<Mac> = self.tables.hosts.note(&id)?.iter().copied().collect();
+    /// the stations to split off, where this shows it.
+    pub(crate) fn alternating_stations(&mut self, segment: Segment, mac: Mac, at: Timestamp) -> Vec<Mac> {
+        let mut apart = Vec::new();
+        let Some(id) = self.tables.stations.get(&(segment, mac)).map(|station| station.host) else { return apart };
+        let Some(macs) = self.tables.hosts.note(&id).filter(|macs| macs.len() > 1) else { return apart };
+        let macs: Vec<Mac> = macs.iter().copied().collect();
         for joined in macs {
+            let is_confirmed = self.merges.confirmed.contains(&(segment, joined));
             let turned = self.tables.joins.update(&(segment, joined), |join, ()| {
                 let is_judged = !join.apart && !join.evidence.contains(&JoinEvidence::Owner);
                 let is_here = join.mac == mac;
                 if !is_judged || is_here == join.here || at <= join.turned_at.after(OVERLAP) {
-                    return (RowChange::Same, false);
+                    return (RowChange::Same, (false, None));
                 }
-                if join.turns == 0 && !is_here && at.since(join.at) < TRIAL {
-                    return (RowChange::Same, true);
+                if join.turns == 0 && !is_here && at.since(join.at) < TRIAL && !is_confirmed {
+                    return (RowChange::Same, (true, None));
                 }
                 join.turns = if at.since(join.turned_at) <= TOGETHER { join.turns + 1 } else { 1 };
                 join.here = is_here;
                 join.turned_at = at;
-                (RowChange::Changed, join.turns >= TURNS_MAX)
+                let silent = if is_here { join.old_mac } else { joined };
+                (RowChange::Changed, (join.turns >= TURNS_MAX, Some(silent)))
             });
-            if turned == Some(true) {
-                return Some(joined);
+            match turned {
+                Some((true, _)) => apart.push(joined),
+                Some((false, Some(silent))) if silent != mac => {
+                    self.merges.turns.push(Turn { segment, joined, silent, speaking: mac });
+                }
+                _ => {}
             }
         }
-        None
+        apart
     }
 
     /// Takes a station out of its host, as a host of its own, and remembers that. Which station showed what is not known, so
@@ -288,8 +318,9 @@ impl Memory {
         Some(id)
     }
 
-    /// How many hosts with random MACs fell silent before this one came and share evidence with it.
-    pub(crate) fn similar_predecessors(&self, id: HostId) -> usize {
+    /// How many hosts with random MACs that were first seen at such a time fell silent before this one came, and share evidence
+    /// with it.
+    pub(crate) fn similar_predecessors(&self, id: HostId, is_old: impl Fn(Timestamp) -> bool) -> usize {
         let Some(host) = self.tables.hosts.get(&id) else { return 0 };
         let is_random =
             |id| self.tables.hosts.note(&id).is_some_and(|macs| !macs.is_empty() && macs.iter().all(|m| m.is_random()));
@@ -298,7 +329,8 @@ impl Memory {
         }
         let went_before = |other: &HostId| {
             let other_host = self.tables.hosts.get(other);
-            is_random(*other) && other_host.is_some_and(|other| other.last_seen <= host.first_seen.after(OVERLAP))
+            let is_silent = |other: &Host| other.last_seen <= host.first_seen.after(OVERLAP);
+            is_random(*other) && other_host.is_some_and(|other| is_silent(other) && is_old(other.first_seen))
         };
         let keys = self.merges.keys(id).iter();
         let likes: BTreeSet<HostId> = keys.flat_map(|key| self.merges.others(host.segment, id, key)).collect();
@@ -308,7 +340,7 @@ impl Memory {
     /// Drops how a station came to its host.
     pub(super) fn drop_join(&mut self, segment: Segment, mac: Mac) {
         if let Some((join, ())) = self.tables.joins.remove(&(segment, mac)) {
-            self.merges.unreported.remove(&(join.at, join.segment, join.mac));
+            self.merges.forget_join(&join);
         }
     }
 

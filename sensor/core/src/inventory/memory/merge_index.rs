@@ -6,7 +6,21 @@ use foldhash::quality::RandomState;
 
 use crate::inventory::memory::merge_keys::MergeKey;
 use crate::inventory::model::host::HostId;
+use crate::inventory::model::join::Join;
 use crate::types::{Mac, Segment, Timestamp};
+
+/// A station of a host speaks, and another one that spoke before is silent now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    /// The segment.
+    pub(crate) segment: Segment,
+    /// The station whose join it is about.
+    pub(crate) joined: Mac,
+    /// The one that is silent now.
+    pub(crate) silent: Mac,
+    /// The one that speaks.
+    pub(crate) speaking: Mac,
+}
 
 /// Which hosts share which evidence. Made of the rows alone, and so not saved.
 #[derive(Debug, Default)]
@@ -19,9 +33,19 @@ pub(super) struct MergeIndex {
     changed: Vec<HostId>,
     /// Joins whose `mac-rotated` is not reported yet, by their time.
     pub(super) unreported: BTreeSet<(Timestamp, Segment, Mac)>,
+    /// Stations whose join was confirmed since the start: the host's earlier station did not answer.
+    pub(super) confirmed: BTreeSet<(Segment, Mac)>,
+    /// Stations that fell silent while others of their hosts speak, not asked about yet.
+    pub(super) turns: Vec<Turn>,
 }
 
 impl MergeIndex {
+    /// A join is gone, or another one takes its place.
+    pub(super) fn forget_join(&mut self, join: &Join) {
+        self.unreported.remove(&(join.at, join.segment, join.mac));
+        self.confirmed.remove(&(join.segment, join.mac));
+    }
+
     /// A host's row changed.
     pub(super) fn touch(&mut self, id: HostId) {
         if self.changed.last() != Some(&id) {

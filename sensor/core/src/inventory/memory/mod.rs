@@ -9,7 +9,7 @@ mod hourly;
 /// What tells that two hosts are one machine.
 pub(super) mod merge_keys;
 /// Which hosts share which evidence.
-mod merge_index;
+pub(super) mod merge_index;
 /// Everything known: the tables and the indexes beside them.
 pub(super) mod state;
 

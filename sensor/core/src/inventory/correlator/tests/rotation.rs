@@ -57,10 +57,10 @@ fn identifiers_join_whatever_the_name() {
         &[&join(1, "aa", 7, "id=station-7"), &join(5000, "bb", 8, "id=station-7")],
         &["new-host 10.0.0.7 aa", "mac-rotated 10.0.0.8 bb old aa"],
     );
-    // A second adapter with a maker's number is the known host's further address.
+    // So is a second adapter with a maker's number: what joins a known host is told.
     check_story(
         &[&join(1, "aa", 7, "id=station-7"), &join(5000, "00:14:22:00:00:01", 8, "id=station-7")],
-        &["new-host 10.0.0.7 aa", "new-address 10.0.0.8 00:14:22:00:00:01"],
+        &["new-host 10.0.0.7 aa", "mac-rotated 10.0.0.8 00:14:22:00:00:01 old aa"],
     );
 }
 
@@ -90,6 +90,11 @@ fn hosts_there_at_the_same_time_are_not_joined() {
 fn a_makers_name_joins_nothing() {
     check_story(
         &[&join(1, "aa", 7, PHONE), &join(5000, "bb", 8, PHONE)],
+        &["new-host 10.0.0.7 aa \"iPhone\"", "new-host 10.0.0.8 bb \"iPhone\""],
+    );
+    // One that was there for a day may have come back with another MAC.
+    check_story(
+        &[&join(1, "aa", 7, PHONE), &join(86500, "bb", 8, PHONE)],
         &["new-host 10.0.0.7 aa \"iPhone\"", "new-host 10.0.0.8 bb \"iPhone\" info"],
     );
 }
