@@ -1,17 +1,16 @@
 //! The adversary's game: whatever moves an attacker makes, an incident is told in time. `SENSOR_GAME_SEED=N` repeats one game,
-//! `SENSOR_GAMES=N` plays so many, `SENSOR_GAME_ALL=1` counts all losses, those that are known as well.
+//! `SENSOR_GAMES=N` plays so many, `SENSOR_GAME_ALL=1` counts the losses instead of stopping at the first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use sensor_tests::simulation::adversary::game::{Game, game};
-use sensor_tests::simulation::adversary::known::{KNOWN, known};
 use sensor_tests::simulation::adversary::play::{Played, play};
 use sensor_tests::simulation::adversary::verdict::{losses, words};
 
 /// How many games a plain test run plays: so many take a quarter of a minute on a busy machine.
-const GAMES: u64 = 15_000;
-/// Games that the sensor once lost; those of one way of losing in a row, in the order of the list of known ways.
+const GAMES: u64 = 20_000;
+/// Games that the sensor once lost; those of one way of losing in a row.
 const LOST_ONCE: [u64; 48] = [
     61, 63, 767, 1114, //
     23, 119, 223, 532, //
@@ -33,7 +32,7 @@ fn the_sensor_wins_against_an_attacker() {
         let played = play(&game);
         println!("{}", story(&game, &played));
         for loss in losses(&game, &played) {
-            println!("{loss}; known as: {:?}", known(&game, &loss).map(|known| known.name));
+            println!("{loss}");
         }
         return check(seed);
     }
@@ -52,8 +51,8 @@ fn games_that_were_once_lost_are_won() {
 fn check(seed: u64) {
     let game = game(seed);
     let played = play(&game);
-    for loss in losses(&game, &played) {
-        assert!(known(&game, &loss).is_some(), "{loss}\n{}", story(&game, &played));
+    if let Some(loss) = losses(&game, &played).first() {
+        panic!("{loss}\n{}", story(&game, &played));
     }
 }
 
@@ -69,7 +68,7 @@ fn by_turns(games: u64, play: impl Fn(u64) + Sync) {
     });
 }
 
-/// Counts the losses of so many games, by incident and way.
+/// Counts the losses of so many games, by incident.
 fn count(games: u64) {
     let found: Mutex<BTreeMap<String, BTreeSet<u64>>> = Mutex::default();
     by_turns(games, |seed| {
@@ -77,15 +76,14 @@ fn count(games: u64) {
         for loss in losses(&game, &play(&game)) {
             let loss_name = loss.to_string();
             let short = loss_name.split(" by ").next().unwrap_or_default();
-            let way = known(&game, &loss).map_or("UNKNOWN", |known| known.name);
-            let name = format!("{way}: {}, {short}", game.plan.incident);
+            let name = format!("{}, {short}", game.plan.incident);
             found.lock().unwrap().entry(name).or_default().insert(seed);
         }
     });
     for (what, seeds) in found.into_inner().unwrap() {
         println!("{:6} {what}: {:?}", seeds.len(), seeds.iter().take(10).collect::<Vec<_>>());
     }
-    println!("{games} games, {} known ways of losing", KNOWN.len());
+    println!("{games} games");
 }
 
 /// A game as a person reads it.

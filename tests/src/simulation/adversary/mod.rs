@@ -20,5 +20,3 @@ pub mod game;
 pub mod play;
 /// Whether the sensor won.
 pub mod verdict;
-/// Ways of losing that are known and not mended yet.
-pub mod known;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use sensor_core::inventory::event::{Detail, Event, Kind, Severity};
+use sensor_core::inventory::event::{Detail, Event, Kind, Reason, Severity};
+use sensor_core::inventory::sighting::Claim;
 use sensor_core::types::Mac;
 
 use super::cast::{named, whose};
+use super::deeds::Move;
 use super::game::Game;
 use super::incident::Incident;
 use super::play::{AFTER, Played};
@@ -52,7 +54,7 @@ pub fn losses(game: &Game, played: &Played) -> Vec<Loss> {
         _ => PROMISE,
     };
     let is_told = |(ms, event): &(u64, Event)| *ms <= game.last_ms + limit && tells(game, event);
-    if !played.told.iter().any(is_told) {
+    if !played.told.iter().any(is_told) && !is_client_in_crowd(game, played) {
         losses.push(Loss::Untold);
     }
     losses.extend(noise(played));
@@ -61,6 +63,22 @@ pub fn losses(game: &Game, played: &Played) -> Vec<Loss> {
         losses.push(Loss::Stolen(what, ip, mac));
     }
     losses
+}
+
+/// Whether the incident is a client that does nothing but ask, among those that starve a DHCP server: that is an alert, and
+/// which of the clients is more than made up shows when it says more.
+fn is_client_in_crowd(game: &Game, played: &Played) -> bool {
+    let asks_only = || {
+        let mut frames = game.plan.moves.iter().flat_map(Move::frames);
+        frames.all(|frame| matches!(frame.claim, Claim::Dhcp(_) | Claim::Dhcpv6(_)))
+    };
+    let is_of = |event: &Event| event.mac.is_some_and(|mac| game.plan.culprits.contains(&mac));
+    let tells =
+        |kind, holds: &dyn Fn(&Event) -> bool| played.told.iter().any(|(_, event)| event.kind == kind && holds(event));
+    matches!(game.plan.incident, Incident::NewHost | Incident::Clone)
+        && asks_only()
+        && tells(Kind::NewHost, &is_of)
+        && tells(Kind::Flood, &|event| event.reason == Some(Reason::DhcpStarvation))
 }
 
 /// Whether an event tells the game's incident.

@@ -1,6 +1,5 @@
 //! `new-host`: a host is reported once it has an IPv4 address, or has waited long enough for one.
 
-use crate::inventory::correlator::belief::LONG_KNOWN;
 use crate::inventory::correlator::state::Correlator;
 use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::model::host::HostId;
@@ -23,14 +22,14 @@ impl Correlator {
         event.ip = ip;
         event.severity = self.severity_of_new(Kind::NewHost, first_seen);
         // A telephone that changes its MAC was there for a while; who came a moment ago excuses nobody.
-        let is_old = |since: Timestamp| self.is_learning(since) || first_seen.since(since) >= LONG_KNOWN;
-        let alike = self.memory.similar_predecessors(id, is_old);
+        let alike = self.memory.similar_predecessors(id, |since| self.is_of_old(since, first_seen));
         if alike > 0 {
             event.severity = Severity::Info;
             event.details = vec![("alike", Detail::Number(alike as u64))];
         }
         if self.is_starved(id, segment, mac, first_seen) {
             event.severity = Severity::Info;
+            self.note_part(segment, mac);
         }
         self.push(event, events);
     }

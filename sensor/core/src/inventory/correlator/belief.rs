@@ -27,6 +27,11 @@ pub(super) fn is_established(first_seen: Timestamp, at: Timestamp) -> bool {
 }
 
 impl Correlator {
+    /// Whether what was first seen at `since` was known at `at` since the learning period, or for a day.
+    pub(super) fn is_of_old(&self, since: Timestamp, at: Timestamp) -> bool {
+        self.is_learning(since) || at.since(since) >= LONG_KNOWN
+    }
+
     /// Whether a DHCP server is known that was established before this one came, while this one is not established yet.
     fn has_older_server(&self, s: &Sighting, server: &RoleHolder) -> bool {
         let is_older = |known: &RoleHolder| known.ip != server.ip && known.first_seen < server.first_seen;

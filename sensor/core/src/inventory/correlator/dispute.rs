@@ -1,6 +1,7 @@
 //! An address is claimed by another MAC. Both stations are asked whether they hold it, and for a few seconds their claims
 //! wait. A feud (two stations that both hold on to an address) is reported once, however long it goes on.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -10,10 +11,12 @@ use crate::inventory::memory::binding::{HolderClaim, Weight};
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
-use crate::types::{Mac, Segment, Timestamp};
+use crate::types::{Class, Mac, Segment, Timestamp};
 
 /// Most claims that wait behind one that is being explained. More of them would be the two stations alternating.
 const LATER_MAX: usize = 8;
+/// Most claims of one station that are asked about at a time.
+const BY_STATION_MAX: usize = 256;
 /// What an old station sent before it heard of the claim may be heard for so long after it.
 const CROSSING: Duration = Duration::from_secs(1);
 /// A feud is over when one side was silent for this long.
@@ -56,10 +59,10 @@ impl Correlator {
         if self.is_in_feud(key, s) {
             return true;
         }
-        self.begin_dispute(s, ip, source)
+        self.begin_dispute(s, ip, source, events)
     }
 
-    fn begin_dispute(&mut self, s: &Sighting, ip: IpAddr, source: Source) -> bool {
+    fn begin_dispute(&mut self, s: &Sighting, ip: IpAddr, source: Source, events: &mut Vec<Event>) -> bool {
         let Some(explain) = self.settings.explain else { return false };
         let (segment, new) = (s.segment, s.mac);
         let Some(old) = self.memory.holder(segment, ip).map(|holder| holder.mac) else { return false };
@@ -69,11 +72,16 @@ impl Correlator {
         let is_dear = self.is_dear(segment, ip);
         // A router answers for its own address with either MAC, and asking would not show more.
         let is_usual = !is_dear && self.is_router_and_its_group(s, old);
-        if is_usual || self.disputes.len() >= self.limits.disputes_max && !is_dear {
+        if is_usual {
             return false;
         }
-        // It may have waited behind another claim until now. After a step of the clock that says nothing.
-        let since = if self.verdict_at.since(s.at) <= explain { s.at.max(self.verdict_at) } else { s.at };
+        // The holder keeps what cannot be asked about.
+        if !is_dear && !self.make_room_for(s, events) {
+            return true;
+        }
+        // It may have waited behind other claims until now. After a step of the clock that says nothing.
+        let waited_max = explain.saturating_mul(LATER_MAX as u32 + 1);
+        let since = if self.verdict_at.since(s.at) <= waited_max { s.at.max(self.verdict_at) } else { s.at };
         let [old_answered, new_answered, old_spoke] = [false; 3];
         let (sighting, due, later, served) = (s.clone(), since.after(explain), Vec::new(), None);
         let dispute = Dispute {
@@ -91,6 +99,30 @@ impl Correlator {
         self.disputes.insert((segment, ip), dispute);
         self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
         true
+    }
+
+    /// Whether one more claim of a station can be asked about. Who claims so many at once that others would have to wait is
+    /// reported, and waits itself.
+    fn make_room_for(&mut self, s: &Sighting, events: &mut Vec<Event>) -> bool {
+        let mut by_station: BTreeMap<Mac, usize> = BTreeMap::new();
+        for dispute in self.disputes.values() {
+            *by_station.entry(dispute.sighting.mac).or_default() += 1;
+        }
+        let own = by_station.get(&s.mac).copied().unwrap_or(0);
+        if own >= BY_STATION_MAX {
+            self.flood(s.segment, s.mac, Class::Arp, s.at, events);
+            return false;
+        }
+        if self.disputes.len() < self.limits.disputes_max {
+            return true;
+        }
+        let most = by_station.into_iter().max_by_key(|(_, count)| *count);
+        let Some((greedy, _)) = most.filter(|(_, count)| *count > own + 1) else { return false };
+        let is_greedy = |(key, dispute): &(&(Segment, IpAddr), &Dispute)| {
+            dispute.sighting.mac == greedy && !self.is_dear(key.0, key.1)
+        };
+        let displaced = self.disputes.iter().filter(is_greedy).map(|(key, _)| *key).next_back();
+        displaced.is_some_and(|key| self.disputes.remove(&key).is_some())
     }
 
     fn hear_in_dispute(&mut self, key: (Segment, IpAddr), s: &Sighting, source: Source, events: &mut Vec<Event>) {

@@ -35,6 +35,9 @@ impl Correlator {
             Claim::Wsd(heard) => self.observe_wsd(sighting, heard, events),
         }
         self.recognise(sighting, events);
+        if !self.starvation.parts.is_empty() {
+            self.rise_from_starvation(sighting, events);
+        }
         self.emit_returned(events);
     }
 

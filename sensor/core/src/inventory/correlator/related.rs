@@ -68,9 +68,7 @@ impl Correlator {
     /// Whether the sighting's station was known as early as a group: anybody may say that it belongs to one that is there. A
     /// router that is not active is silent, so that it may say so for the first time when it takes over.
     fn is_old_member(&self, s: &Sighting, group_since: Timestamp) -> bool {
-        let is_old = |since: Timestamp| {
-            self.is_learning(since) || since <= group_since.after(ESTABLISHED) || s.at.since(since) >= LONG_KNOWN
-        };
+        let is_old = |since: Timestamp| since <= group_since.after(ESTABLISHED) || self.is_of_old(since, s.at);
         let is_groups = s.mac.kind() == MacKind::Virtual;
         is_groups || self.memory.known_since(s.segment, s.mac).is_some_and(is_old)
     }

@@ -84,10 +84,13 @@ impl Correlator {
         mut details: Details,
         events: &mut Vec<Event>,
     ) {
-        let holder = holder_of(s, Role::DhcpServer, ip);
+        let mut holder = holder_of(s, Role::DhcpServer, ip);
         let mac = Some(s.frame_mac).filter(|_| relay.is_none());
         let other = self.memory.role(s.segment, Role::DhcpServer, ip).filter(|known| Some(known.mac) != mac);
-        let other = other.map(|known| known.mac).filter(|_| relay.is_none());
+        let other = other.map(|known| known.mac);
+        // A relay does not take its server's place.
+        holder.mac = other.filter(|_| relay.is_some()).unwrap_or(holder.mac);
+        let other = other.filter(|_| relay.is_none());
         if let Some(known) = other.filter(|_| self.is_named_by_another(s, ip)) {
             if self.keep_for_verdict(s, ip, &details) {
                 return;
@@ -101,7 +104,9 @@ impl Correlator {
         details.extend(relay.map(|relay| ("relay", Detail::Text(relay))));
         // A station that takes a server's place is a new server; those that take turns are reported once.
         let is_in_place = other.is_some_and(|known| {
-            !self.is_failover(&as_server(s, ip), ip, known)
+            let since = self.memory.known_since(s.segment, s.frame_mac);
+            let is_old = since.is_some_and(|since| self.is_of_old(since, s.at));
+            !(is_old && self.is_failover(&as_server(s, ip), ip, known))
                 && self.memory.is_new_oddity_after(oddity_of(s, Oddity::RogueDhcpServer, ip, s.frame_mac, known), OVER)
         });
         let is_new = self.memory.note_role(holder) || is_in_place;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::inventory::correlator::state::{Clients, Correlator};
+use crate::inventory::correlator::state::{Clients, Correlator, ReportedStarvation};
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::model::host::HostId;
 use crate::inventory::model::source::Source;
@@ -20,6 +20,8 @@ const CLIENTS: usize = 32;
 const CROWD: usize = 100;
 /// It is over when nothing was seen of it for this long.
 const STARVING: Duration = Duration::from_secs(600);
+/// Most stations that are remembered as parts of starvations.
+const PARTS_MAX: usize = 16_384;
 /// Most stations, and segments, that are watched.
 const WATCHED_MAX: usize = 256;
 /// Most stations of one segment that are counted.
@@ -58,15 +60,15 @@ impl Correlator {
 
     fn emit_starvation(&mut self, s: &Sighting, mac: Option<Mac>, clients: usize, events: &mut Vec<Event>) {
         let told = &mut self.starvation.reported;
-        told.retain(|(.., last)| s.at.since(*last) < STARVING);
-        if let Some((.., last)) = told.iter_mut().find(|(at, by, _)| (*at, *by) == (s.segment, mac)) {
-            *last = s.at.max(*last);
+        told.retain(|told| s.at.since(told.last_seen) < STARVING);
+        if let Some(told) = told.iter_mut().find(|told| (told.segment, told.mac) == (s.segment, mac)) {
+            told.last_seen = s.at.max(told.last_seen);
             return;
         }
         if told.len() >= WATCHED_MAX {
             return;
         }
-        told.push((s.segment, mac, s.at));
+        told.push(ReportedStarvation { segment: s.segment, mac, since: s.at, last_seen: s.at });
         let event = self.about_host(Kind::Flood, s.at, s.segment, mac.unwrap_or(s.mac));
         let host = event.host.filter(|_| mac.is_some());
         let event = Event {
@@ -84,10 +86,32 @@ impl Correlator {
 
     /// Whether a host is part of a starvation: first heard while it lasts, and by DHCP only.
     pub(super) fn is_starved(&self, id: HostId, segment: Segment, mac: Mac, first_seen: Timestamp) -> bool {
-        let lasts = |last: &Timestamp| first_seen.since(*last) < STARVING;
-        self.starvation.reported.iter().any(|(at, _, last)| *at == segment && lasts(last))
+        let is_part = |told: &ReportedStarvation| {
+            told.since.since(first_seen) <= WINDOW && first_seen.since(told.last_seen) < STARVING
+        };
+        self.starvation.reported.iter().any(|told| told.segment == segment && is_part(told))
             && self.memory.first_mac(id) == Some(mac)
             && self.only_asked(segment, mac)
+    }
+
+    /// A station that was told as a part of a starvation says more than that: it is a new host like any other.
+    pub(super) fn rise_from_starvation(&mut self, s: &Sighting, events: &mut Vec<Event>) {
+        for mac in [s.mac, s.frame_mac] {
+            if self.starvation.parts.contains(&(s.segment, mac)) && !self.only_asked(s.segment, mac) {
+                self.starvation.parts.remove(&(s.segment, mac));
+                let mut event = self.about_host(Kind::NewHost, s.at, s.segment, mac);
+                event.ip = event.host.and_then(|id| self.memory.best_address(id));
+                event.severity = self.severity_of_new(Kind::NewHost, s.at);
+                self.push(event, events);
+            }
+        }
+    }
+
+    /// Remembers a station that is told as a part of a starvation.
+    pub(super) fn note_part(&mut self, segment: Segment, mac: Mac) {
+        if self.starvation.parts.len() < PARTS_MAX {
+            self.starvation.parts.insert((segment, mac));
+        }
     }
 }
 

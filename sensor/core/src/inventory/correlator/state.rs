@@ -304,8 +304,22 @@ pub(super) struct Starvation {
     pub(super) senders: BTreeMap<(Segment, Mac), Clients>,
     /// For each segment the stations that were never heard before they asked.
     pub(super) crowds: BTreeMap<Segment, Clients>,
-    /// What was reported, and when it was last seen; no MAC where each client was a station of its own.
-    pub(super) reported: Vec<(Segment, Option<Mac>, Timestamp)>,
+    /// What was reported.
+    pub(super) reported: Vec<ReportedStarvation>,
+    /// Stations that were told as parts of one, as long as nothing but DHCP was heard of them.
+    pub(super) parts: BTreeSet<(Segment, Mac)>,
+}
+
+/// A starvation that was reported.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReportedStarvation {
+    pub(super) segment: Segment,
+    /// Who asked for all; `None` where each client was a station of its own.
+    pub(super) mac: Option<Mac>,
+    /// When it was recognised.
+    pub(super) since: Timestamp,
+    /// When it was last seen.
+    pub(super) last_seen: Timestamp,
 }
 
 /// Clients and when they asked, oldest first.

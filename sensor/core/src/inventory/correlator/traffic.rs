@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::inventory::correlator::belief::LONG_KNOWN;
 use crate::inventory::correlator::state::{Correlator, Forwarder, Paths};
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::memory::host;
@@ -159,7 +158,7 @@ impl Correlator {
     /// addresses in many networks, or holds an address that DHCP hands out as the gateway's. What a newcomer says, what is said
     /// of it and what it seems to forward make no router soon.
     pub(super) fn routes_for_others(&self, segment: Segment, mac: Mac, at: Timestamp) -> bool {
-        let is_old = |since: Timestamp| self.is_learning(since) || at.since(since) >= LONG_KNOWN;
+        let is_old = |since: Timestamp| self.is_of_old(since, at);
         let holds = |ip: IpAddr| self.memory.holder(segment, ip).is_some_and(|holder| holder.mac == mac);
         let is_gateway = |known: &RoleHolder| is_old(known.first_seen) && holds(known.ip);
         let advertises = |known: &RoleHolder| is_old(known.first_seen) && known.mac == mac;

@@ -37,7 +37,7 @@ impl ConflictCheck {
 
     /// The question that is due, if one is.
     pub fn due(&mut self, ip: IpAddr, now: Timestamp) -> Option<Question> {
-        if now.since(self.begun) > ASKING_MAX {
+        if self.is_asked(now) {
             self.step = 2 * times(ip).len();
         }
         while self.step < 2 * times(ip).len() {
@@ -76,6 +76,11 @@ impl ConflictCheck {
         let holder = self.step % 2;
         self.asked_at[holder] = sent_at.or(self.asked_at[holder]);
         self.step += 1;
+    }
+
+    /// Whether it asks no more.
+    pub fn is_asked(&self, now: Timestamp) -> bool {
+        now.since(self.begun) > ASKING_MAX
     }
 
     /// Whether no answer is expected any more.

@@ -16,8 +16,8 @@ use crate::inventory::planner::target::{Target, Wait};
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, Segment, Timestamp};
 
-/// Conflict checks at a time, as many as the correlator has disputes.
-const CHECKS_MAX: usize = 1024;
+/// Conflict checks that are remembered: more than the correlator begins within the time for which they ask.
+const CHECKS_MAX: usize = 4096;
 /// A port that was found closed is asked again after this.
 const DOUBT: Duration = Duration::from_secs(10);
 
@@ -81,6 +81,9 @@ impl Planner {
     pub fn check(&mut self, segment: Segment, ip: IpAddr, holders: [Mac; 2], now: Timestamp) -> bool {
         self.tick(now);
         let address = SegmentAddress { segment, ip };
+        if self.checks.len() >= CHECKS_MAX {
+            self.checks.retain(|_, check| !check.is_asked(self.clock.now()));
+        }
         let has_room = self.checks.len() < CHECKS_MAX || self.checks.contains_key(&address);
         let may_check = has_room && self.allows_check(address, holders);
         if may_check {

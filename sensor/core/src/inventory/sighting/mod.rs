@@ -121,7 +121,10 @@ impl Sighting {
 
     /// Whether it is a station's own answer to a question of the sensor, by ARP or NDP.
     pub fn is_asked_claim(&self) -> bool {
-        matches!(&self.claim, Claim::Arp(ArpClaim { asked: true, .. }) | Claim::Ndp(NdpClaim::Advert { asked: true, .. }))
+        matches!(
+            &self.claim,
+            Claim::Arp(ArpClaim { asked: true, .. }) | Claim::Ndp(NdpClaim::Advert { asked: true, .. })
+        )
     }
 
     /// The address that is in use by this sighting; `None` for one that is only asked about or that a name server names.
