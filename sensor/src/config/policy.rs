@@ -12,7 +12,8 @@ use crate::config::network::Named;
 use crate::config::parse::{
     parse_host, parse_kind, parse_macs, parse_prefix, parse_quiet, parse_segment, parse_severity,
 };
-use sensor_core::inventory::judge::policy::{Cluster, EventPolicy, Hours, Rule, Subjects};
+use sensor_core::inventory::judge::policy::{Cluster, EventPolicy, Hours, Rule};
+use sensor_core::inventory::judge::subjects::Subjects;
 use sensor_core::inventory::model::quiet::Quiet;
 use sensor_core::types::Mac;
 

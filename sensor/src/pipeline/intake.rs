@@ -232,6 +232,7 @@ impl Intake {
             if let Some(event) = events.last_mut() {
                 (event.mac, event.ip, event.host) = (mac, ip, Some(host.id));
                 event.hostname = best_name(&host.names);
+                event.whole = core.correlator.whole(event);
             }
         }
     }
@@ -272,7 +273,8 @@ mod tests {
     use enumset::EnumSet;
 
     use super::*;
-    use sensor_core::inventory::judge::policy::{EventPolicy, Subjects};
+    use sensor_core::inventory::judge::policy::EventPolicy;
+    use sensor_core::inventory::judge::subjects::Subjects;
     use sensor_core::inventory::model::host::{Host, HostId, Station};
     use sensor_core::inventory::model::rows::Rows;
 

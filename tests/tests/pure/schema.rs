@@ -264,6 +264,8 @@ fn full_event() -> EventRecord {
         old_vendor: some("ICANN, IANA Department"),
         hostname: some("printer"),
         host: some("00000000000000aa"),
+        host_ips: vec!["fe80::5".parse().unwrap()],
+        host_macs: vec!["00:00:5e:00:53:03".to_owned()],
         reason: some("unknown"),
         confidence: Some(100),
         details: json!({"number": 1, "text": "a", "texts": ["a", "b"]}).as_object().cloned(),

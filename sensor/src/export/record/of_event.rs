@@ -27,6 +27,8 @@ pub fn event_record(event: &Event, vendors: &Vendors, sensor: &str) -> EventReco
         old_vendor: vendor(event.old_mac),
         hostname: event.hostname.as_deref().map(|name| escape(name).into_owned()),
         host: event.host.map(host_id),
+        host_ips: event.whole.ips.iter().map(|other| other.it).collect(),
+        host_macs: event.whole.macs.iter().map(|other| other.it.to_string()).collect(),
         reason: event.reason.map(|reason| reason.name().to_owned()),
         confidence: event.confidence,
         details: details(&event.details),
@@ -61,6 +63,7 @@ mod tests {
 
     use super::*;
     use crate::export::hostile;
+    use sensor_core::inventory::event::whole::{Other, Whole};
     use sensor_core::inventory::event::{Kind, Reason, Severity};
     use sensor_core::inventory::model::host::HostId;
     use sensor_core::types::{Iface, Segment, Timestamp, Vlans};
@@ -143,6 +146,7 @@ mod tests {
             host: None,
             reason: None,
             confidence: None,
+            whole: Whole::default(),
             details: Vec::new(),
         }
     }

@@ -8,6 +8,8 @@ pub mod settings;
 pub mod state;
 /// Events in the making.
 mod report;
+/// The other addresses and MACs of an event's host.
+mod whole;
 /// What an announced service says of its host's role.
 mod announced_roles;
 

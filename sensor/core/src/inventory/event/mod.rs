@@ -30,6 +30,7 @@ use std::net::IpAddr;
 
 use crate::inventory::event::sentence::Facts;
 use crate::inventory::event::texts::{Catalog, Texts};
+use crate::inventory::event::whole::Whole;
 use crate::inventory::model::host::HostId;
 use crate::types::{Mac, Segment, Timestamp};
 
@@ -37,6 +38,8 @@ use crate::types::{Mac, Segment, Timestamp};
 pub mod sentence;
 /// What is said of a kind wherever kinds are explained.
 pub mod texts;
+/// What else an event's host has.
+pub mod whole;
 
 // One file a kind.
 mod bogon;
@@ -94,6 +97,8 @@ pub struct Event {
     pub confidence: Option<u8>,
     /// Further facts by name, in a fixed order for each kind; see [`Kind::details`].
     pub details: Vec<(&'static str, Detail)>,
+    /// What else the host has; empty where the event is about no host.
+    pub whole: Whole,
 }
 
 /// The value of a further fact.
@@ -239,6 +244,34 @@ impl Kind {
             Some(start) => name.starts_with(start),
             None => *known == name,
         })
+    }
+
+    /// Whether it tells of nothing but the host's own life, and accuses nobody.
+    pub const fn is_of_life(self) -> bool {
+        matches!(
+            self,
+            Self::HostBack
+                | Self::HostGone
+                | Self::MacRotated
+                | Self::NameChanged
+                | Self::NewAddress
+                | Self::NewHost
+                | Self::ServiceClosed
+                | Self::ServiceOpened
+        )
+    }
+
+    /// Whether it tells what is done with the address that it names, by whomever.
+    pub const fn is_of_address(self) -> bool {
+        matches!(
+            self,
+            Self::Bogon
+                | Self::ChangedMac
+                | Self::FlipFlop
+                | Self::IpConflict
+                | Self::MacMismatch
+                | Self::ReusedMac
+        )
     }
 
     /// Its entry in the journal's catalog.
