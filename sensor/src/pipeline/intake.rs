@@ -16,6 +16,7 @@ use sensor_core::inventory::core::{Core, mark_asked};
 use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
 use sensor_core::inventory::fingerprint::Fingerprints;
+use sensor_core::inventory::hearing::Tallies;
 use sensor_core::inventory::judge::fold::Fold;
 use sensor_core::inventory::judge::renotify::{AGAIN, Renotify};
 use sensor_core::inventory::judge::{Judge, Verdict};
@@ -166,6 +167,16 @@ impl Intake {
     /// Notes that frames may have been missed until `at`: silence before then does not make a host gone.
     pub fn set_deaf(&mut self, at: Timestamp) {
         self.core.set_deaf(at);
+    }
+
+    /// Notes what was heard and lost since the last call: when too much is lost, silence does not make a host gone.
+    pub fn weigh_losses(&mut self, tallies: Tallies, now: Timestamp) {
+        self.core.weigh_losses(tallies, now, &mut self.events);
+    }
+
+    /// Notes that probes could not be sent: then silence does not make a host gone.
+    pub fn fail_to_ask(&mut self, now: Timestamp) {
+        self.core.fail_to_ask(now, &mut self.events);
     }
 
     /// Sets the local time for quiet hours, in seconds east of UTC.

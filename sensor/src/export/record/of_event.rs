@@ -92,6 +92,11 @@ mod tests {
             host: Some(HostId(0xaa)),
             reason: Some(Reason::Dhcp),
             confidence: Some(90),
+            whole: Whole {
+                ips: vec![Other { it: "fe80::1".parse().unwrap(), is_proven: true }],
+                macs: vec![Other { it: A, is_proven: false }],
+                is_dear: true,
+            },
             details: vec![
                 ("z", Detail::Number(1)),
                 ("a", Detail::Text("b".to_owned())),
@@ -104,7 +109,9 @@ mod tests {
             json!({
                 "segment": "eth1.100.30", "iface": "eth1", "vlan": [100, 30], "ip": "10.0.0.1", "mac": C.to_string(),
                 "old_mac": A.to_string(), "old_vendor": "ICANN, IANA Department", "hostname": "nas",
-                "host": "00000000000000aa", "reason": "dhcp", "confidence": 90,
+                "host": "00000000000000aa", "reason": "dhcp", "host_ips": ["fe80::1"],
+                "host_macs": ["00:00:5e:00:53:01"],
+                "confidence": 90,
                 "details": {"z": 1, "a": "b", "c": ["d", "e"]}, "arpwatch": "changed ethernet address",
             }),
         );

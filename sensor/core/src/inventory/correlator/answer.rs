@@ -154,7 +154,7 @@ impl Correlator {
             Some(PortNews::Closed) => Kind::ServiceClosed,
             Some(PortNews::Opened) => Kind::ServiceOpened,
             Some(PortNews::Doubt) => {
-                self.doubts.push(PortDoubt { segment, ip, port });
+                self.doubts.push(PortDoubt { segment, ip, port, seen_open: false });
                 return;
             }
             Some(PortNews::Same) | None => return,

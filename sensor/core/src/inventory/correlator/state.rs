@@ -160,7 +160,7 @@ pub struct HolderCheck {
     pub holders: [Mac; 2],
 }
 
-/// A port that was open and was found closed: to be asked again soon.
+/// A port that was open and was found closed, or the reverse: to be asked again soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortDoubt {
     /// The segment.
@@ -169,6 +169,8 @@ pub struct PortDoubt {
     pub ip: IpAddr,
     /// The TCP port.
     pub port: u16,
+    /// It was closed, and was seen to answer somebody.
+    pub seen_open: bool,
 }
 
 /// An address whose new claim waits for answers.

@@ -191,7 +191,7 @@ kinds! {
     RogueRouter: "rogue-router", Alert, rogue_router;
     /// A station asks for very many addresses or ports.
     ScanDetected: "scan-detected", Warning, scan_detected;
-    /// A port hears nothing.
+    /// A port hears nothing, or too much is lost to judge who is gone.
     SensorBlind: "sensor-blind", Warning, sensor_blind;
     /// Frames were lost.
     SensorLoss: "sensor-loss", Warning, sensor_loss;
