@@ -13,6 +13,7 @@ use sensor::export::record::of_event::event_record;
 use sensor::export::record::of_rows::address_records;
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
 use sensor::vendor::Vendors;
+use sensor_core::inventory::event::whole::{Other, Whole};
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::model::address::{Binding, Holder};
@@ -383,6 +384,11 @@ fn event(kind: Kind) -> Event {
             ("text", Detail::Text("b\n".to_owned())),
             ("texts", Detail::Texts(vec!["c\0".to_owned()])),
         ],
+        whole: Whole {
+            ips: vec![Other { it: "2001:db8::5".parse().unwrap(), is_proven: true }],
+            macs: vec![Other { it: Mac([2, 0, 0, 0, 0, 2]), is_proven: false }],
+            is_dear: true,
+        },
     }
 }
 

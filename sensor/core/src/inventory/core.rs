@@ -139,8 +139,7 @@ impl Core {
         // Where nobody is asked, nobody is ever gone.
         let Some(gone_after) = self.planner.as_ref().and_then(Planner::gone_after) else { return };
         if let Some(span) = self.hearing.deafen(gone_after, now) {
-            let details =
-                vec![("cause", Detail::Text(cause.to_owned())), ("deaf_s", Detail::Number(span.as_secs()))];
+            let details = vec![("cause", Detail::Text(cause.to_owned())), ("deaf_s", Detail::Number(span.as_secs()))];
             self.correlator.emit(Kind::SensorBlind, now, details, events);
         }
     }

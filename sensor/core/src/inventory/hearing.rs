@@ -68,7 +68,10 @@ impl Hearing {
             });
             is_lost(sum) && sum.lost.saturating_mul(DEAF_FROM) >= sum.heard.saturating_add(sum.lost)
         };
-        has_lost && [|of: &Tallies| of.ring, |of: &Tallies| of.neighbours, |of: &Tallies| of.sockets].into_iter().any(is_heavy)
+        has_lost
+            && [|of: &Tallies| of.ring, |of: &Tallies| of.neighbours, |of: &Tallies| of.sockets]
+                .into_iter()
+                .any(is_heavy)
     }
 
     /// Silence proves nothing at `now`. For how long nobody could be judged, where that is longer than `gone_after` and was not

@@ -29,6 +29,8 @@ mod conflict;
 mod announce;
 /// Stations that turn out to be a known host's.
 mod rotation;
+/// Two machines with one client id.
+mod clone;
 
 /// ARP and NDP.
 mod neighbour;

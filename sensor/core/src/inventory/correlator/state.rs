@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::inventory::correlator::settings::{Allow, Settings};
 use crate::inventory::event::{Detail, Reason};
+use crate::inventory::memory::clones::Clones;
 use crate::inventory::memory::state::Memory;
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::role::{Role, RoleHolder};
@@ -42,6 +43,7 @@ pub struct Correlator {
     /// Stations that were reported to flood the network with a class of frames, and when each last did.
     pub(super) floods: Vec<(Segment, Mac, Class, Timestamp)>,
     pub(super) conflicts: Conflicts,
+    pub(super) clones: Clones,
     pub(super) starvation: Starvation,
     /// Nobody takes events: they are not made.
     pub(super) is_silent: bool,
@@ -75,6 +77,7 @@ impl Correlator {
             paths,
             floods: Vec::new(),
             conflicts: Conflicts::default(),
+            clones: Clones::default(),
             starvation: Starvation::default(),
             is_silent: false,
         }

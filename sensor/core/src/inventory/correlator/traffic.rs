@@ -103,7 +103,8 @@ impl Correlator {
     /// A SYN-ACK came from a port that refused when it was asked: it is asked again, because anybody can forge one.
     fn doubt_closed(&mut self, segment: Segment, ip: IpAddr, port: u16) {
         let was_closed = self.memory.asked(segment, ip).is_some_and(|asked| {
-            let is_open = asked.ports.binary_search_by_key(&port, |open| open.port).map(|place| !asked.ports[place].closed);
+            let is_open =
+                asked.ports.binary_search_by_key(&port, |open| open.port).map(|place| !asked.ports[place].closed);
             is_open == Ok(false) || is_open.is_err() && asked.closed_ports.binary_search(&port).is_ok()
         });
         // Where nobody may be asked, nobody takes them.

@@ -23,7 +23,8 @@ impl Correlator {
         let (mut macs, mut ips) = (Vec::new(), Vec::new());
         for mac in self.memory.macs_of(host.id) {
             let is_own = event.mac.is_none_or(|own| own == mac);
-            let is_proven = is_own || event.mac.is_some_and(|own| self.is_one_machine(host.segment, own, mac, event.at));
+            let is_proven =
+                is_own || event.mac.is_some_and(|own| self.is_one_machine(host.segment, own, mac, event.at));
             if event.mac != Some(mac) {
                 macs.push((self.memory.known_since(host.segment, mac), Other { it: mac, is_proven }));
             }
@@ -31,7 +32,11 @@ impl Correlator {
             let since = |ip| self.memory.holder(host.segment, ip).map(|holder| holder.first_seen);
             ips.extend(held.map(|ip| ((ip.is_ipv6(), since(ip)), Other { it: ip, is_proven })));
         }
-        Whole { macs: longest_known::<_, Mac>(macs), ips: longest_known::<(bool, Option<Timestamp>), IpAddr>(ips), is_dear }
+        Whole {
+            macs: longest_known::<_, Mac>(macs),
+            ips: longest_known::<(bool, Option<Timestamp>), IpAddr>(ips),
+            is_dear,
+        }
     }
 }
 

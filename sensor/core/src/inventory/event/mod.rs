@@ -265,12 +265,7 @@ impl Kind {
     pub const fn is_of_address(self) -> bool {
         matches!(
             self,
-            Self::Bogon
-                | Self::ChangedMac
-                | Self::FlipFlop
-                | Self::IpConflict
-                | Self::MacMismatch
-                | Self::ReusedMac
+            Self::Bogon | Self::ChangedMac | Self::FlipFlop | Self::IpConflict | Self::MacMismatch | Self::ReusedMac
         )
     }
 
@@ -333,6 +328,8 @@ impl Severity {
 pub enum Reason {
     /// Very many addresses were asked for by ARP or NDP.
     ArpScan,
+    /// Two stations that are there at the same time tell DHCP servers one client id.
+    Cloned,
     /// The old and the new station both answer for it.
     Conflict,
     /// A DHCP client declined it: somebody else has it (RFC 2131, section 4.4.1).
@@ -371,8 +368,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in alphabetical order of its written name.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ArpScan,
+        Self::Cloned,
         Self::Conflict,
         Self::Declined,
         Self::Defended,
@@ -396,6 +394,7 @@ impl Reason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ArpScan => "arp-scan",
+            Self::Cloned => "cloned",
             Self::Conflict => "conflict",
             Self::Declined => "declined",
             Self::Defended => "defended",

@@ -129,9 +129,8 @@ impl Memory {
     /// of ports that were there with the host are the host's word.
     pub(crate) fn is_announced_part(&self, segment: Segment, mac: Mac) -> bool {
         let Some(host) = self.host_of(segment, mac) else { return false };
-        let is_own = |mac: Mac| {
-            self.known_since(segment, mac).is_some_and(|since| since <= host.first_seen.after(TOGETHER))
-        };
+        let is_own =
+            |mac: Mac| self.known_since(segment, mac).is_some_and(|since| since <= host.first_seen.after(TOGETHER));
         let unit = unit_id(mac);
         let vouches = |n: &Neighbour| {
             let is_port = n.segment == segment && n.unit == Some(unit) && n.mac != mac && is_own(n.mac);

@@ -420,7 +420,10 @@ fn a_switch_port_that_takes_an_address_is_told() {
         &[new, "new-address 10.0.0.66 14 notice"],
     );
     // A new switch is one event.
-    check(&["0 stp 11 10 1", "4 wait", "5 stp 12 10 2", "6 arp 10.0.0.2 12"], &["new-host 11", "new-address 10.0.0.2 12"]);
+    check(
+        &["0 stp 11 10 1", "4 wait", "5 stp 12 10 2", "6 arp 10.0.0.2 12"],
+        &["new-host 11", "new-address 10.0.0.2 12"],
+    );
     let learning = Settings { learning_until: Some(time("600")), ..settings() };
     let input = then(&["90 stp 13 10 3", "91 arp 10.0.0.66 13"]);
     check_with(learning, Limits::default(), &input, &["new-host 10.0.0.2 10 info", "new-address 10.0.0.66 13"]);

@@ -25,8 +25,8 @@ use crate::inventory::sighting::answer::{Answer, PortState};
 use crate::inventory::sighting::arp::{ArpClaim, ArpOperation};
 use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
 use crate::inventory::sighting::mdns::MdnsClaim;
-use crate::inventory::sighting::traffic::ServedClaim;
 use crate::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use crate::inventory::sighting::traffic::ServedClaim;
 use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use crate::wire::ndp;
@@ -53,6 +53,8 @@ pub mod names;
 pub mod rogue;
 /// What else an event's host has.
 pub mod whole;
+/// Two machines with one client id.
+pub mod clone;
 /// DHCP starvation.
 pub mod starvation;
 /// Scans.

@@ -103,8 +103,12 @@ fn known_and_muted_is_the_whole_host_but_not_what_it_is_accused_of() {
 #[test]
 fn rules_look_at_the_whole_host_and_need_more_to_make_it_quieter() {
     let louder = Rule { hosts: single("10.0.0.1"), severity: Some(Severity::Alert), ..Rule::default() };
-    let of_network =
-        Rule { networks: network("10.5.0.0/16"), severity: Some(Severity::Warning), kinds: [Kind::NewHost].into(), ..louder.clone() };
+    let of_network = Rule {
+        networks: network("10.5.0.0/16"),
+        severity: Some(Severity::Warning),
+        kinds: [Kind::NewHost].into(),
+        ..louder.clone()
+    };
     let of_network = Rule { hosts: Subjects::default(), ..of_network };
     let of_server = Rule { hosts: named(&["5"]), severity: Some(Severity::Alert), ..Rule::default() };
     let quieter = Rule { hosts: single("10.0.0.9"), ..rule() };
