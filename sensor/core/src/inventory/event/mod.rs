@@ -10,7 +10,8 @@
 //!   of mDNS. *Questions* (ARP conflict check, DAD) do neither, but make the station known.
 //! - A claim is checked in arpwatch's order, and the first check that makes an event is the last: `bogon`,
 //!   `mac-mismatch`, then the binding.
-//! - 0/8, 127/8, 224/4, 255.255.255.255, `::`, `::1` and ff00::/8 are never bound.
+//! - 0/8, 127/8, 224/4, 255.255.255.255, `::`, `::1` and ff00::/8 are never bound, nor is the network or broadcast address
+//!   of a known IPv4 network (see `bogon`).
 //! - `at` is the time of the sighting that shows the event; for a host that settled (see `new-host`), of its first
 //!   sighting, and for a move that was explained (see `changed-mac`), of the claim; so there `at` goes back by up to
 //!   three seconds while ids rise.
