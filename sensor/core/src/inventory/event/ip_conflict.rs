@@ -12,7 +12,7 @@ pub(super) const TEXTS: Texts = Texts {
            `old_mac` spoke by it meanwhile. The address stays with `old_mac`, and their claims are not told again \
            until one is silent for ten minutes; details as of `changed-mac`. `cloned`: both tell DHCP servers one client id, \
            which names one interface of one machine (RFC 2131, section 4.2), and are heard by turns, three times within \
-           ten minutes each; then they are two hosts, whatever joined them. `ip` is an address of `mac`. Once a day for \
+           ten minutes each, without asking for an address as a laptop does that is docked; then they are two hosts, whatever joined them. `ip` is an address of `mac`. Once a day for \
            a client id; not by one that is a MAC, nor for a DUID alone, which a machine's interfaces share. \
            `declined`: `mac` sent DHCPDECLINE for it. \
            `defended`: `mac` asked everybody for it (ARP conflict check by broadcast, or DAD) and `old_mac` answered \

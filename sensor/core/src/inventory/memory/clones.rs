@@ -21,6 +21,8 @@ const REWRITTEN: Duration = Duration::from_secs(1);
 const OVERLAP: Duration = Duration::from_secs(2);
 /// Two stations that are heard by turns within this time are there at the same time.
 const TOGETHER: Duration = Duration::from_secs(600);
+/// A station that joins asks for an address within this time of its first frame.
+const JOINING: Duration = Duration::from_secs(10);
 /// The later, the earlier, the later, the earlier: a machine that changes its MAC does not go back and forth like that.
 const TURNS_MIN: u8 = 3;
 /// A client id is reported once in this time.
@@ -48,6 +50,8 @@ struct Pair {
     /// Which of the two spoke last.
     speaker: usize,
     turned_at: Timestamp,
+    /// Whether that counts among the turns.
+    is_counted: bool,
     turns: u8,
 }
 
@@ -71,6 +75,11 @@ impl Clones {
             stations.remove(0);
         }
         stations.push((mac, at));
+        for pair in self.pairs.iter_mut().filter(|pair| pair.id == key) {
+            if let Some(side) = pair.macs.iter().position(|known| *known == mac) {
+                pair.join(side, at);
+            }
+        }
         for other in others {
             self.watch(key, [other, mac], at);
         }
@@ -85,7 +94,7 @@ impl Clones {
         {
             self.pairs.swap_remove(oldest);
         }
-        self.pairs.push(Pair { id, macs, speaker: 1, turned_at: at, turns: 0 });
+        self.pairs.push(Pair { id, macs, speaker: 1, turned_at: at, is_counted: false, turns: 0 });
     }
 
     /// A station sent a frame. The two stations of a client id that turn out to be there at the same time.
@@ -97,7 +106,7 @@ impl Clones {
                 continue;
             }
             pair.turns = if at.since(pair.turned_at) <= TOGETHER { pair.turns + 1 } else { 1 };
-            (pair.speaker, pair.turned_at) = (side, at);
+            (pair.speaker, pair.turned_at, pair.is_counted) = (side, at, true);
             if pair.turns >= TURNS_MIN {
                 found = Some(place);
                 break;
@@ -108,6 +117,19 @@ impl Clones {
         let is_news = tellers.reported.is_none_or(|reported| at.since(reported) >= AGAIN);
         tellers.reported = Some(at);
         is_news.then_some(macs)
+    }
+}
+
+impl Pair {
+    /// One of the two asks for an address: that it speaks now is no sign that both are there, for a laptop that is docked and
+    /// undocked does so each time. Some of its frames may come before its question.
+    fn join(&mut self, side: usize, at: Timestamp) {
+        if self.speaker == side && self.is_counted && at.since(self.turned_at) <= JOINING {
+            self.turns = self.turns.saturating_sub(1);
+        }
+        if self.speaker != side || self.is_counted {
+            (self.speaker, self.turned_at, self.is_counted) = (side, at, false);
+        }
     }
 }
 
@@ -163,7 +185,10 @@ mod tests {
         for round in 0..100 {
             for last in 1..=10 {
                 let at = Timestamp::from_secs(round * 60 + i64::from(last) * 3);
-                clones.note(segment(), b"\0constant", mac(last), at);
+                // With each renewal.
+                if round % 20 == 0 {
+                    clones.note(segment(), b"\0constant", mac(last), at);
+                }
                 found.extend(clones.hear(segment(), mac(last), at));
             }
         }

@@ -39,6 +39,24 @@ fn two_that_speak_by_turns_are_two_and_it_is_told_once() {
 }
 
 #[test]
+fn who_keeps_asking_for_an_address_does_not_hide_behind_that() {
+    let mut lines: Vec<String> = [&FIRST[..], &SECOND].concat().into_iter().map(str::to_owned).collect();
+    for n in 0..10 {
+        let at = 310 + n * 20;
+        lines.extend([
+            format!("{at} rs bb"),
+            format!("{at}.5 dhcp request bb id=machine-7"),
+            format!("{} arp 10.0.0.8 bb", at + 3),
+            format!("{} arp 10.0.0.7 aa", at + 10),
+        ]);
+    }
+    let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+    let mut events = Vec::new();
+    lines.iter().for_each(|line| step(&mut correlator, &settings(), Limits::default(), line, &mut events));
+    assert_eq!(events.iter().filter(|event| event.reason == Some(Reason::Cloned)).count(), 1, "{events:#?}");
+}
+
+#[test]
 fn a_stood_join_is_parted() {
     // Silent for long, so that the join has stood; then both are there.
     let stood = [
@@ -72,6 +90,20 @@ fn a_machine_that_changes_its_mac_is_no_clone() {
         "12000 arp 10.0.0.7 aa",
         "16000 arp 10.0.0.8 bb",
     ]));
+    // A laptop that is docked and undocked asks for its address each time.
+    let docked: Vec<String> = (0..20)
+        .flat_map(|n| {
+            let (mac, at) = (["aa", "bb"][n % 2], 400 + n * 60);
+            [
+                format!("{at} rs {mac}"),
+                format!("{at}.5 dhcp discover {mac} id=machine-7"),
+                format!("{at}.7 dhcp request {mac} id=machine-7"),
+                format!("{} arp 10.0.0.7 {mac}", at + 3),
+                format!("{} arp 10.0.0.7 {mac}", at + 30),
+            ]
+        })
+        .collect();
+    no_clone(&pair.iter().copied().chain(docked.iter().map(String::as_str)).collect::<Vec<_>>());
     let turns = ["305 rs aa", "310 rs bb", "315 rs aa", "320 rs bb", "325 rs aa"];
     // A repeater sends a client's message on with its own MAC.
     no_clone(&[&["0 dhcp discover aa id=machine-7", "0.3 dhcp discover bb id=machine-7"], &turns[..]].concat());
