@@ -12,14 +12,15 @@ use crate::config::network::Named;
 use crate::config::parse::{
     parse_host, parse_kind, parse_macs, parse_prefix, parse_quiet, parse_segment, parse_severity,
 };
-use sensor_core::inventory::judge::policy::{Cluster, EventPolicy, Hours, Rule, Subjects};
+use sensor_core::inventory::judge::policy::{Cluster, EventPolicy, Hours, Rule};
+use sensor_core::inventory::judge::subjects::Subjects;
 use sensor_core::inventory::model::quiet::Quiet;
 use sensor_core::types::Mac;
 
 keys! {
     /// `[policy]`: which events are reported, and how loudly.
     pub PolicyKeys {
-        /// MACs, host ids, addresses and networks whose events are neither kept nor reported
+        /// MACs, host ids, addresses and networks of hosts whose events are neither kept nor reported; not what they attack
         ignore: Vec<String>,
         /// MACs, host ids, addresses and networks that belong here: their `new-host` is `info`
         known: Vec<String>,
@@ -43,7 +44,7 @@ keys! {
         kinds: Vec<String>,
         /// Condition: segments [default: all]
         segments: Vec<String>,
-        /// Condition: networks of the event's address [default: all]
+        /// Condition: networks of an address of the host [default: all]
         networks: Vec<String>,
         /// Condition: MACs, host ids, addresses and networks of the host [default: all]
         hosts: Vec<String>,

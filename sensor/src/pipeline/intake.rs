@@ -16,6 +16,7 @@ use sensor_core::inventory::core::{Core, mark_asked};
 use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
 use sensor_core::inventory::fingerprint::Fingerprints;
+use sensor_core::inventory::hearing::Tallies;
 use sensor_core::inventory::judge::fold::Fold;
 use sensor_core::inventory::judge::renotify::{AGAIN, Renotify};
 use sensor_core::inventory::judge::{Judge, Verdict};
@@ -168,6 +169,16 @@ impl Intake {
         self.core.set_deaf(at);
     }
 
+    /// Notes what was heard and lost since the last call: when too much is lost, silence does not make a host gone.
+    pub fn weigh_losses(&mut self, tallies: Tallies, now: Timestamp) {
+        self.core.weigh_losses(tallies, now, &mut self.events);
+    }
+
+    /// Notes that probes could not be sent: then silence does not make a host gone.
+    pub fn fail_to_ask(&mut self, now: Timestamp) {
+        self.core.fail_to_ask(now, &mut self.events);
+    }
+
     /// Sets the local time for quiet hours, in seconds east of UTC.
     pub fn set_utc_offset_s(&mut self, seconds: i32) {
         self.judge.set_utc_offset_s(seconds);
@@ -232,6 +243,7 @@ impl Intake {
             if let Some(event) = events.last_mut() {
                 (event.mac, event.ip, event.host) = (mac, ip, Some(host.id));
                 event.hostname = best_name(&host.names);
+                event.whole = core.correlator.whole(event);
             }
         }
     }
@@ -272,7 +284,8 @@ mod tests {
     use enumset::EnumSet;
 
     use super::*;
-    use sensor_core::inventory::judge::policy::{EventPolicy, Subjects};
+    use sensor_core::inventory::judge::policy::EventPolicy;
+    use sensor_core::inventory::judge::subjects::Subjects;
     use sensor_core::inventory::model::host::{Host, HostId, Station};
     use sensor_core::inventory::model::rows::Rows;
 

@@ -26,15 +26,17 @@ impl Sensor {
         Ok(())
     }
 
-    /// Frames that were lost since the last time: no host counts as gone for having been silent, and an event tells of them.
+    /// Frames that were lost since the last time: an event tells of them, and when they are many, no host counts as gone for
+    /// having been silent.
     pub(super) fn check_losses(&mut self, now: Timestamp) -> Result<(), Failure> {
         let counters = self.world.capture.counters()?;
+        self.world.intake.weigh_losses(status::tallies(&self.weighed, &counters), now);
+        self.weighed = counters;
         let losses = status::losses(&self.counters, &counters);
         if losses.is_empty() {
             self.counters = counters;
             return Ok(());
         }
-        self.world.intake.set_deaf(now);
         if now >= self.loss_due {
             self.loss_due = now.after(LOSS_EVERY);
             self.world.intake.emit(Kind::SensorLoss, now, losses);
@@ -53,7 +55,7 @@ impl Sensor {
         let failed = prober.map_or(0, |prober| prober.counts().failed_total.load(Ordering::Relaxed));
         let is_failing = std::mem::replace(&mut self.failed_probes, failed) != failed;
         if is_failing {
-            self.world.intake.set_deaf(now);
+            self.world.intake.fail_to_ask(now);
         }
         if is_failing || self.is_due(self.addresses_due, now) || !self.world.speakers.are_ready() {
             self.look_at_addresses(now, is_failing);

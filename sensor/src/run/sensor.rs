@@ -61,6 +61,8 @@ pub(super) struct Sensor {
     pub saved_mark: u64,
     /// The capture's counters up to which losses were told.
     pub counters: Counters,
+    /// The capture's counters up to which losses were weighed.
+    pub weighed: Counters,
     pub commit_due: Timestamp,
     pub loss_due: Timestamp,
     pub presence_due: Timestamp,
@@ -95,6 +97,7 @@ impl Sensor {
             log_failing: false,
             saved_mark: world.outbox.published_to(),
             counters: Counters::default(),
+            weighed: Counters::default(),
             commit_due: now,
             loss_due: now,
             presence_due: now.after(PRESENCE_EVERY),

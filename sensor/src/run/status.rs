@@ -16,6 +16,7 @@ use crate::run::local::Origin;
 use crate::run::outbox::SinkStatus;
 use crate::run::ports;
 use sensor_core::inventory::event::Detail;
+use sensor_core::inventory::hearing::{Tallies, Tally};
 use sensor_core::inventory::judge::mute::Mute;
 use sensor_core::inventory::planner::state::AnswerCounts;
 use sensor_core::types::{Class, Timestamp};
@@ -41,6 +42,24 @@ pub(super) fn losses(before: &Counters, now: &Counters) -> Vec<(&'static str, De
     let lost = |class: Class| now.lost[class as usize].saturating_sub(before.lost[class as usize]);
     let details = Class::ALL.into_iter().filter(|&class| lost(class) > 0);
     details.map(|class| (detail_name("lost", class), Detail::Number(lost(class)))).collect()
+}
+
+/// What was heard and lost between two readings. Frames that a packet socket dropped are lost of class `Other`, which never goes
+/// through the ring.
+pub(super) fn tallies(before: &Counters, now: &Counters) -> Tallies {
+    let of = |count: fn(&Counters) -> &[u64; Class::COUNT], class: Class| {
+        count(now)[class as usize].saturating_sub(count(before)[class as usize])
+    };
+    let tally = |classes: &[Class]| Tally {
+        heard: classes.iter().map(|class| of(|counters| &counters.passed, *class)).sum(),
+        lost: classes.iter().map(|class| of(|counters| &counters.lost, *class)).sum(),
+    };
+    let of_ring: Vec<Class> = Class::ALL.into_iter().filter(|class| *class as u8 != Class::Other as u8).collect();
+    let sockets = Tally {
+        heard: Class::ALL.into_iter().map(|class| of(|counters| &counters.seen, class)).sum(),
+        lost: of(|counters| &counters.lost, Class::Other),
+    };
+    Tallies { ring: tally(&of_ring), neighbours: tally(&[Class::Arp, Class::Ndp]), sockets }
 }
 
 /// What a status line is made of.
@@ -253,5 +272,18 @@ mod tests {
     fn details_are_named_by_outcome_and_class() {
         assert_eq!(detail_name("lost", Class::Arp), "lost_arp");
         assert_eq!(detail_name("seen", Class::SynAck), "seen_syn_ack");
+    }
+
+    #[test]
+    fn losses_are_counted_by_the_way_on_which_frames_come() {
+        let (before, mut now) = (Counters::default(), Counters::default());
+        (now.passed[Class::Arp as usize], now.passed[Class::Mdns as usize]) = (10, 20);
+        (now.lost[Class::Arp as usize], now.lost[Class::Mdns as usize], now.lost[Class::Other as usize]) = (1, 2, 4);
+        (now.seen[Class::Arp as usize], now.seen[Class::Traffic as usize]) = (100, 900);
+        let Tallies { ring, neighbours, sockets } = tallies(&before, &now);
+        assert_eq!((ring.heard, ring.lost), (30, 3));
+        assert_eq!((neighbours.heard, neighbours.lost), (10, 1));
+        assert_eq!((sockets.heard, sockets.lost), (1000, 4));
+        assert_eq!(tallies(&now, &now), Tallies::default());
     }
 }

@@ -102,6 +102,11 @@ impl Event {
         self.record.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// The texts of a list of the record's.
+    pub fn texts(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.record.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
     /// Its severity; `notice` where the record has none.
     pub fn severity(&self) -> Severity {
         Severity::parse(self.text("severity")).unwrap_or(Severity::Notice)

@@ -13,6 +13,7 @@ use sensor::export::record::of_event::event_record;
 use sensor::export::record::of_rows::address_records;
 use sensor::export::{ADDRESS_SCHEMA, EVENT_SCHEMA, csv};
 use sensor::vendor::Vendors;
+use sensor_core::inventory::event::whole::{Other, Whole};
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::model::address::{Binding, Holder};
@@ -264,6 +265,8 @@ fn full_event() -> EventRecord {
         old_vendor: some("ICANN, IANA Department"),
         hostname: some("printer"),
         host: some("00000000000000aa"),
+        host_ips: vec!["fe80::5".parse().unwrap()],
+        host_macs: vec!["00:00:5e:00:53:03".to_owned()],
         reason: some("unknown"),
         confidence: Some(100),
         details: json!({"number": 1, "text": "a", "texts": ["a", "b"]}).as_object().cloned(),
@@ -381,6 +384,11 @@ fn event(kind: Kind) -> Event {
             ("text", Detail::Text("b\n".to_owned())),
             ("texts", Detail::Texts(vec!["c\0".to_owned()])),
         ],
+        whole: Whole {
+            ips: vec![Other { it: "2001:db8::5".parse().unwrap(), is_proven: true }],
+            macs: vec![Other { it: Mac([2, 0, 0, 0, 0, 2]), is_proven: false }],
+            is_dear: true,
+        },
     }
 }
 

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use crate::inventory::correlator::answer::Missed;
 use crate::inventory::correlator::settings::Settings;
-use crate::inventory::correlator::state::Correlator;
-use crate::inventory::event::Event;
+use crate::inventory::correlator::state::{Correlator, PortDoubt};
+use crate::inventory::event::{Detail, Event, Kind};
+use crate::inventory::hearing::{Hearing, Tallies};
 use crate::inventory::model::rows::Limits;
 use crate::inventory::model::rows::Rows;
 use crate::inventory::planner::policy::Policy;
@@ -27,13 +28,15 @@ pub struct Core {
     planner: Option<Planner>,
     /// The sensor's own stations.
     own_macs: BTreeSet<Mac>,
+    hearing: Hearing,
 }
 
 impl Core {
     /// Starts from what was saved, with the next event's id; nobody is asked yet.
     pub fn new(settings: Settings, limits: Limits, saved: Rows, next_event_id: u64) -> Self {
         let own_macs = settings.own_macs.clone();
-        Self { correlator: Correlator::new(settings, limits, saved, next_event_id), planner: None, own_macs }
+        let correlator = Correlator::new(settings, limits, saved, next_event_id);
+        Self { correlator, planner: None, own_macs, hearing: Hearing::default() }
     }
 
     /// Probes are planned from now on. What is known already is treated as if it was heard at `now`.
@@ -118,6 +121,29 @@ impl Core {
         }
     }
 
+    /// Takes in what was heard and lost since the last call, about each second. When too much is lost, silence shows for nobody
+    /// that it is gone; when that goes on, an event says so.
+    pub fn weigh_losses(&mut self, tallies: Tallies, now: Timestamp, events: &mut Vec<Event>) {
+        if self.hearing.weigh(tallies, now) {
+            self.deafen("frames are lost", now, events);
+        }
+    }
+
+    /// Questions could not be sent: that nobody answers them proves nothing.
+    pub fn fail_to_ask(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        self.deafen("questions cannot be sent", now, events);
+    }
+
+    fn deafen(&mut self, cause: &'static str, now: Timestamp, events: &mut Vec<Event>) {
+        self.set_deaf(now);
+        // Where nobody is asked, nobody is ever gone.
+        let Some(gone_after) = self.planner.as_ref().and_then(Planner::gone_after) else { return };
+        if let Some(span) = self.hearing.deafen(gone_after, now) {
+            let details = vec![("cause", Detail::Text(cause.to_owned())), ("deaf_s", Detail::Number(span.as_secs()))];
+            self.correlator.emit(Kind::SensorBlind, now, details, events);
+        }
+    }
+
     /// Sets the local time zone that quiet hours are in, seconds east of UTC.
     pub fn set_utc_offset_s(&mut self, seconds: i32) {
         if let Some(planner) = &mut self.planner {
@@ -139,7 +165,11 @@ impl Core {
             }
         }
         for doubt in self.correlator.take_doubts() {
-            planner.confirm(doubt.segment, doubt.ip, doubt.port, now);
+            let PortDoubt { segment, ip, port, seen_open } = doubt;
+            match seen_open {
+                true => planner.confirm_open(segment, ip, port, now),
+                false => planner.confirm(segment, ip, port, now),
+            };
         }
         for event in &events[from..] {
             planner.consider(event, now);

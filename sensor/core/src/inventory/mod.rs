@@ -17,5 +17,7 @@ pub mod correlator;
 pub mod judge;
 /// Whether, whom, when and how to ask.
 pub mod planner;
+/// How well the sensor hears.
+pub mod hearing;
 /// Correlator and planner together.
 pub mod core;

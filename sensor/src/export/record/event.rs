@@ -46,6 +46,12 @@ pub struct EventRecord {
     /// The host's stable id, 16 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Its other present addresses, sorted; at most 64, those that it has for longest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_ips: Vec<IpAddr>,
+    /// Its other stations' MACs, sorted; at most 64, those that are known for longest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_macs: Vec<String>,
     /// Why an address changed its MAC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -27,6 +27,8 @@ pub fn event_record(event: &Event, vendors: &Vendors, sensor: &str) -> EventReco
         old_vendor: vendor(event.old_mac),
         hostname: event.hostname.as_deref().map(|name| escape(name).into_owned()),
         host: event.host.map(host_id),
+        host_ips: event.whole.ips.iter().map(|other| other.it).collect(),
+        host_macs: event.whole.macs.iter().map(|other| other.it.to_string()).collect(),
         reason: event.reason.map(|reason| reason.name().to_owned()),
         confidence: event.confidence,
         details: details(&event.details),
@@ -61,6 +63,7 @@ mod tests {
 
     use super::*;
     use crate::export::hostile;
+    use sensor_core::inventory::event::whole::{Other, Whole};
     use sensor_core::inventory::event::{Kind, Reason, Severity};
     use sensor_core::inventory::model::host::HostId;
     use sensor_core::types::{Iface, Segment, Timestamp, Vlans};
@@ -89,6 +92,11 @@ mod tests {
             host: Some(HostId(0xaa)),
             reason: Some(Reason::Dhcp),
             confidence: Some(90),
+            whole: Whole {
+                ips: vec![Other { it: "fe80::1".parse().unwrap(), is_proven: true }],
+                macs: vec![Other { it: A, is_proven: false }],
+                is_dear: true,
+            },
             details: vec![
                 ("z", Detail::Number(1)),
                 ("a", Detail::Text("b".to_owned())),
@@ -101,7 +109,9 @@ mod tests {
             json!({
                 "segment": "eth1.100.30", "iface": "eth1", "vlan": [100, 30], "ip": "10.0.0.1", "mac": C.to_string(),
                 "old_mac": A.to_string(), "old_vendor": "ICANN, IANA Department", "hostname": "nas",
-                "host": "00000000000000aa", "reason": "dhcp", "confidence": 90,
+                "host": "00000000000000aa", "reason": "dhcp", "host_ips": ["fe80::1"],
+                "host_macs": ["00:00:5e:00:53:01"],
+                "confidence": 90,
                 "details": {"z": 1, "a": "b", "c": ["d", "e"]}, "arpwatch": "changed ethernet address",
             }),
         );
@@ -143,6 +153,7 @@ mod tests {
             host: None,
             reason: None,
             confidence: None,
+            whole: Whole::default(),
             details: Vec::new(),
         }
     }

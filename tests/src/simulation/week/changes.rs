@@ -1,11 +1,14 @@
 //! Incidents of hosts that stop and start again, of names and services that change, and of the sensor itself.
 
 use sensor_core::inventory::event::Kind;
+use sensor_core::inventory::sighting::traffic::ServedClaim;
+use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::Class;
 
 use super::calendar::{DAY, DAYS, HOUR, MINUTE};
 use super::hosts::Sort;
 use super::plot::{Plot, SOON, sign};
+use super::words;
 use super::world::{Act, Deed};
 
 /// Hosts that are always on are reported as gone after an hour of silence and a round of questions.
@@ -53,8 +56,12 @@ impl Plot<'_> {
         let shut = at + 16 * HOUR;
         self.world.plan(at, Act::Serve(number, 3389, true));
         self.world.plan(shut, Act::Serve(number, 3389, false));
+        // Somebody uses it before the sensor looks at the host again.
+        let claim = Claim::Served(ServedClaim { protocol: "tcp", port: 3389, hop_limit: Some(64) });
+        let used = Sighting { claim, ..words::frame(self.world.machine(number).mac, ip) };
+        (1..4).for_each(|n| self.frame(at + n * 10 * MINUTE, used.clone()));
         let must = vec![
-            sign(Kind::ServiceOpened, Some(ip), None, &[], at + 8 * HOUR),
+            sign(Kind::ServiceOpened, Some(ip), None, &[], at + HOUR),
             sign(Kind::ServiceClosed, Some(ip), None, &[], shut + 8 * HOUR),
         ];
         self.told("service opened and closed", at, must, Vec::new());
@@ -67,6 +74,10 @@ impl Plot<'_> {
             self.world.plan(at + again * MINUTE, Act::Deed(Deed::Flood(mac, Class::Arp)));
         }
         self.told("flood", at, vec![sign(Kind::Flood, None, Some(mac), &[], at + SOON)], Vec::new());
+        // Small losses all week long keep no host from being missed.
+        for n in 0..DAYS * DAY / (10 * MINUTE) {
+            self.world.plan(n * 10 * MINUTE, Act::Deed(Deed::Trickle));
+        }
         let at = self.moment();
         self.world.plan(at, Act::Deed(Deed::Loss(1000)));
         self.told("frames lost", at, vec![sign(Kind::SensorLoss, None, None, &[], at + SOON)], Vec::new());

@@ -7,7 +7,9 @@ use ipnet::IpNet;
 use sensor_core::inventory::core::Core;
 use sensor_core::inventory::correlator::settings::{Allow, Members, Settings};
 use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
-use sensor_core::inventory::judge::policy::{Cluster, EventPolicy, Subjects};
+use sensor_core::inventory::hearing::{Tallies, Tally};
+use sensor_core::inventory::judge::policy::{Cluster, EventPolicy};
+use sensor_core::inventory::judge::subjects::Subjects;
 use sensor_core::inventory::judge::{Judge, Verdict as Judged};
 use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::model::rows::Rows;
@@ -169,7 +171,12 @@ impl Run {
             Deed::Loss(frames) => {
                 let details = vec![("frames", Detail::Number(*frames))];
                 desk.correlator.emit(Kind::SensorLoss, now, details, &mut self.fresh);
-                desk.set_deaf(now);
+                let ring = Tally { heard: 10_000, lost: *frames };
+                desk.weigh_losses(Tallies { ring, ..Tallies::default() }, now, &mut self.fresh);
+            }
+            Deed::Trickle => {
+                let ring = Tally { heard: 10_000, lost: 1 };
+                desk.weigh_losses(Tallies { ring, ..Tallies::default() }, now, &mut self.fresh);
             }
             Deed::Scan(mac, target) => {
                 let reason = if target.is_some() { Reason::PortScan } else { Reason::ArpScan };

@@ -58,6 +58,8 @@ pub enum Deed {
     Start,
     /// Frames were lost, and the sensor knows.
     Loss(u64),
+    /// One frame of many was lost.
+    Trickle,
     /// The kernel polices a station that sends too much.
     Flood(Mac, Class),
     /// The kernel counts a station that asks for very many addresses, or for very many ports of this address.

@@ -32,6 +32,9 @@ impl Correlator {
 
     /// Weighs a claim or a hint against the binding of its address; a claim that another station contests may have to wait.
     pub(super) fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
+        if self.edge(s.segment, ip).is_some() {
+            return;
+        }
         if !source.is_mention() && !self.is_own_mention(s, ip, source) {
             self.memory.drop_mention(s.segment, ip, s.mac);
         }
@@ -89,7 +92,17 @@ impl Correlator {
         if is_unreported && ip.is_ipv4() {
             self.emit_rotation(s.segment, s.mac, s.at, events);
         }
+        let is_part = outcome == ClaimOutcome::Bound && self.memory.is_announced_part(s.segment, s.mac);
         match outcome {
+            // Anybody can announce itself as a part of a switch; a switch's port seldom has an address.
+            ClaimOutcome::Bound if is_part && was_announced => {
+                let mut event = Event { ip: Some(ip), ..self.about_host(Kind::NewAddress, s.at, s.segment, s.mac) };
+                let is_fresh = self.memory.host(id).is_some_and(|host| !is_established(host.first_seen, s.at));
+                if !is_fresh && !self.is_learning(s.at) {
+                    event.severity = Severity::Notice;
+                }
+                self.push(event, events);
+            }
             ClaimOutcome::Bound if was_announced && !is_unreported && !is_mentioned && !self.is_one_more(id, ip) => {
                 let event = Event { ip: Some(ip), ..self.about_host(Kind::NewAddress, s.at, s.segment, s.mac) };
                 self.push(event, events);

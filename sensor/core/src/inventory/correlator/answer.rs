@@ -62,6 +62,8 @@ impl Correlator {
             return;
         }
         let mut event = self.about(Kind::HostGone, now, segment, ip, id);
+        // One of its addresses was asked; it is known by the best.
+        event.ip = self.memory.best_address(id).or(event.ip);
         let here_since = self.memory.host(id).map_or(now, |host| host.here_since);
         if last_seen.since(here_since) < STEADY {
             event.severity = Severity::Info;
@@ -152,7 +154,7 @@ impl Correlator {
             Some(PortNews::Closed) => Kind::ServiceClosed,
             Some(PortNews::Opened) => Kind::ServiceOpened,
             Some(PortNews::Doubt) => {
-                self.doubts.push(PortDoubt { segment, ip, port });
+                self.doubts.push(PortDoubt { segment, ip, port, seen_open: false });
                 return;
             }
             Some(PortNews::Same) | None => return,

@@ -51,6 +51,7 @@ impl Correlator {
 
     fn observe_client(&mut self, s: &Sighting, claim: &DhcpClaim, message: DhcpMessage, events: &mut Vec<Event>) {
         let id = self.memory.hear(s.segment, s.mac, Source::Dhcp, s.at);
+        self.note_client_id(s, claim);
         let prints_max = self.limits.prints_max;
         let options = clue::list(&claim.options);
         self.memory.update_host(id, |host| {

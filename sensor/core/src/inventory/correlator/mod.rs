@@ -8,6 +8,8 @@ pub mod settings;
 pub mod state;
 /// Events in the making.
 mod report;
+/// The other addresses and MACs of an event's host.
+mod whole;
 /// What an announced service says of its host's role.
 mod announced_roles;
 
@@ -29,6 +31,8 @@ mod announce;
 mod rotation;
 /// Whether a host's earlier station is still there.
 mod joined;
+/// Two machines with one client id.
+mod clone;
 
 /// ARP and NDP.
 mod neighbour;

@@ -11,7 +11,7 @@ use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::arp::{ArpClaim, ArpOperation};
 use crate::inventory::sighting::ndp::NdpClaim;
-use crate::types::MacKind;
+use crate::types::{MacKind, Segment};
 
 impl Correlator {
     pub(super) fn observe_arp(&mut self, s: &Sighting, claim: &ArpClaim, events: &mut Vec<Event>) {
@@ -67,9 +67,10 @@ impl Correlator {
         }
         self.watch_conflict(s, events);
         let is_foreign = |ip| meaning == Meaning::Claim && prefix::is_foreign(&self.settings.prefixes, s.segment, ip);
+        let is_nobodys = |ip| meaning == Meaning::Claim && self.edge(s.segment, ip).is_some();
         let is_mismatch = s.mac != s.frame_mac && !is_virtual_router(s, source) && !self.is_of_group(s);
         match s.ip {
-            Some(ip) if is_foreign(ip) => self.emit_oddity(s, ip, Oddity::Bogon, events),
+            Some(ip) if is_foreign(ip) || is_nobodys(ip) => self.emit_oddity(s, ip, Oddity::Bogon, events),
             Some(ip) if is_mismatch => self.emit_oddity(s, ip, Oddity::MacMismatch, events),
             None if is_mismatch => {}
             ip => {
@@ -81,6 +82,11 @@ impl Correlator {
                 }
             }
         }
+    }
+
+    /// Which address of a known network this is, where nobody can hold it.
+    pub(super) fn edge(&self, segment: Segment, ip: IpAddr) -> Option<&'static str> {
+        prefix::edge(&self.settings.prefixes, segment, ip)
     }
 
     fn emit_oddity(&mut self, s: &Sighting, ip: IpAddr, oddity: Oddity, events: &mut Vec<Event>) {
@@ -102,6 +108,9 @@ impl Correlator {
             let mut event = self.about_host(kind, s.at, segment, s.frame_mac);
             event.ip = Some(ip);
             event.mac = Some(mac);
+            if oddity == Oddity::Bogon {
+                event.details.extend(self.edge(segment, ip).map(|edge| ("address", Detail::Text(edge.to_owned()))));
+            }
             if oddity == Oddity::MacMismatch {
                 event.details.push(("frame_mac", Detail::Text(frame_mac.to_string())));
             }

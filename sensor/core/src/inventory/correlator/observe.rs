@@ -34,6 +34,7 @@ impl Correlator {
             Claim::Ssdp(heard) => self.observe_ssdp(sighting, heard, events),
             Claim::Wsd(heard) => self.observe_wsd(sighting, heard, events),
         }
+        self.watch_clones(sighting, events);
         self.recognise(sighting, events);
         if !self.starvation.parts.is_empty() {
             self.rise_from_starvation(sighting, events);

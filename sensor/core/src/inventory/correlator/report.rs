@@ -1,6 +1,7 @@
 //! How events are made: what every event says of its host, how severe it is during the learning period, and its id.
 
 use crate::inventory::correlator::state::Correlator;
+use crate::inventory::event::whole::Whole;
 use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::model::host::best_name;
 use crate::types::{Mac, Segment, Timestamp};
@@ -41,6 +42,7 @@ impl Correlator {
             return;
         }
         self.raise_for_gateway(&mut event);
+        event.whole = self.whole(&event);
         events.push(Event { id: self.next_event_id, ..event });
         self.next_event_id += 1;
     }
@@ -73,5 +75,6 @@ pub(super) fn bare(kind: Kind, at: Timestamp) -> Event {
         reason: None,
         confidence: None,
         details: Vec::new(),
+        whole: Whole::default(),
     }
 }

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::inventory::correlator::settings::{Allow, Settings};
 use crate::inventory::event::{Detail, Reason};
+use crate::inventory::memory::clones::Clones;
 use crate::inventory::memory::state::Memory;
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::role::{Role, RoleHolder};
@@ -44,6 +45,7 @@ pub struct Correlator {
     /// Stations that were reported to flood the network with a class of frames, and when each last did.
     pub(super) floods: Vec<(Segment, Mac, Class, Timestamp)>,
     pub(super) conflicts: Conflicts,
+    pub(super) clones: Clones,
     pub(super) starvation: Starvation,
     /// Nobody takes events: they are not made.
     pub(super) is_silent: bool,
@@ -78,6 +80,7 @@ impl Correlator {
             paths,
             floods: Vec::new(),
             conflicts: Conflicts::default(),
+            clones: Clones::default(),
             starvation: Starvation::default(),
             is_silent: false,
         }
@@ -182,7 +185,7 @@ pub struct HolderCheck {
     pub holders: [Mac; 2],
 }
 
-/// A port that was open and was found closed: to be asked again soon.
+/// A port that was open and was found closed, or the reverse: to be asked again soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortDoubt {
     /// The segment.
@@ -191,6 +194,8 @@ pub struct PortDoubt {
     pub ip: IpAddr,
     /// The TCP port.
     pub port: u16,
+    /// It was closed, and was seen to answer somebody.
+    pub seen_open: bool,
 }
 
 /// An address whose new claim waits for answers.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::inventory::correlator::state::{Correlator, Forwarder, Paths};
+use crate::inventory::correlator::state::{Correlator, Forwarder, Paths, PortDoubt};
 use crate::inventory::event::{Detail, Event, Kind};
 use crate::inventory::memory::host;
 use crate::inventory::model::address::Holder;
@@ -28,6 +28,8 @@ const FLOOD_OVER: Duration = Duration::from_secs(600);
 const FORWARDED_MIN: usize = 4;
 /// Prefixes that are taken from one station.
 const PREFIXES_MAX: usize = 32;
+/// Doubted ports that wait to be taken.
+const DOUBTS_MAX: usize = 64;
 /// Only a router has addresses in so many IPv4 networks (/24) of one segment.
 const NETWORKS_MIN: usize = 4;
 
@@ -87,11 +89,27 @@ impl Correlator {
         if !self.memory.holder(s.segment, ip).is_some_and(is_holder) {
             return;
         }
+        if claim.protocol == "tcp" {
+            self.doubt_closed(s.segment, ip, claim.port);
+        }
         let Some(id) = self.memory.host_of(s.segment, s.mac).map(|host| host.id) else { return };
         let services_max = self.limits.services_max;
         self.memory.update_host(id, |host| {
             (host::serve(host, claim.protocol, claim.port, Source::Traffic, s.at, services_max), ())
         });
+    }
+
+    /// A SYN-ACK came from a port that refused when it was asked: it is asked again, because anybody can forge one.
+    fn doubt_closed(&mut self, segment: Segment, ip: IpAddr, port: u16) {
+        let was_closed = self.memory.asked(segment, ip).is_some_and(|asked| {
+            let is_open =
+                asked.ports.binary_search_by_key(&port, |open| open.port).map(|place| !asked.ports[place].closed);
+            is_open == Ok(false) || is_open.is_err() && asked.closed_ports.binary_search(&port).is_ok()
+        });
+        // Where nobody may be asked, nobody takes them.
+        if was_closed && self.doubts.len() < DOUBTS_MAX {
+            self.doubts.push(PortDoubt { segment, ip, port, seen_open: true });
+        }
     }
 
     pub(super) fn learn_lease_paths(&mut self, s: &Sighting, claim: &DhcpClaim) {

@@ -8,9 +8,10 @@ pub(super) const TEXTS: Texts = Texts {
     message_id: "98755c1ae46a4b1eb5d212121e4a6280",
     rule: "A host is gone: nothing was heard of it, by any protocol, for `gone_after` (an hour, unless configured), \
            and questions by at least two techniques stayed unanswered. Not while the sensor itself did not hear well \
-           for as long: since its start, since frames were lost, since the interface was down. Info where the host \
+           for as long: since its start, since one frame in 100 was lost within a minute, since \
+           the interface was down. Info where the host \
            had not been here for 24 hours: what comes and goes is no news when it goes. Once, until it is back. `ip` \
-           is the address that was asked; `unheard_s`: seconds; `unanswered`: techniques.",
+           is the host's best address, or the one that `always_on` lists; `unheard_s`: seconds; `unanswered`: techniques.",
     fields: &["ip", "mac"],
     details: &["unanswered", "unheard_s"],
     catalog: Catalog {

@@ -10,7 +10,8 @@
 //!   of mDNS. *Questions* (ARP conflict check, DAD) do neither, but make the station known.
 //! - A claim is checked in arpwatch's order, and the first check that makes an event is the last: `bogon`,
 //!   `mac-mismatch`, then the binding.
-//! - 0/8, 127/8, 224/4, 255.255.255.255, `::`, `::1` and ff00::/8 are never bound.
+//! - 0/8, 127/8, 224/4, 255.255.255.255, `::`, `::1` and ff00::/8 are never bound, nor is the network or broadcast address
+//!   of a known IPv4 network (see `bogon`).
 //! - `at` is the time of the sighting that shows the event; for a host that settled (see `new-host`), of its first
 //!   sighting, and for a move that was explained (see `changed-mac`), of the claim; so there `at` goes back by up to
 //!   three seconds while ids rise.
@@ -30,6 +31,7 @@ use std::net::IpAddr;
 
 use crate::inventory::event::sentence::Facts;
 use crate::inventory::event::texts::{Catalog, Texts};
+use crate::inventory::event::whole::Whole;
 use crate::inventory::model::host::HostId;
 use crate::types::{Mac, Segment, Timestamp};
 
@@ -37,6 +39,8 @@ use crate::types::{Mac, Segment, Timestamp};
 pub mod sentence;
 /// What is said of a kind wherever kinds are explained.
 pub mod texts;
+/// What else an event's host has.
+pub mod whole;
 
 // One file a kind.
 mod bogon;
@@ -94,6 +98,8 @@ pub struct Event {
     pub confidence: Option<u8>,
     /// Further facts by name, in a fixed order for each kind; see [`Kind::details`].
     pub details: Vec<(&'static str, Detail)>,
+    /// What else the host has; empty where the event is about no host.
+    pub whole: Whole,
 }
 
 /// The value of a further fact.
@@ -186,7 +192,7 @@ kinds! {
     RogueRouter: "rogue-router", Alert, rogue_router;
     /// A station asks for very many addresses or ports.
     ScanDetected: "scan-detected", Warning, scan_detected;
-    /// A port hears nothing.
+    /// A port hears nothing, or too much is lost to judge who is gone.
     SensorBlind: "sensor-blind", Warning, sensor_blind;
     /// Frames were lost.
     SensorLoss: "sensor-loss", Warning, sensor_loss;
@@ -239,6 +245,29 @@ impl Kind {
             Some(start) => name.starts_with(start),
             None => *known == name,
         })
+    }
+
+    /// Whether it tells of nothing but the host's own life, and accuses nobody.
+    pub const fn is_of_life(self) -> bool {
+        matches!(
+            self,
+            Self::HostBack
+                | Self::HostGone
+                | Self::MacRotated
+                | Self::NameChanged
+                | Self::NewAddress
+                | Self::NewHost
+                | Self::ServiceClosed
+                | Self::ServiceOpened
+        )
+    }
+
+    /// Whether it tells what is done with the address that it names, by whomever.
+    pub const fn is_of_address(self) -> bool {
+        matches!(
+            self,
+            Self::Bogon | Self::ChangedMac | Self::FlipFlop | Self::IpConflict | Self::MacMismatch | Self::ReusedMac
+        )
     }
 
     /// Its entry in the journal's catalog.
@@ -300,6 +329,8 @@ impl Severity {
 pub enum Reason {
     /// Very many addresses were asked for by ARP or NDP.
     ArpScan,
+    /// Two stations that are there at the same time tell DHCP servers one client id.
+    Cloned,
     /// The old and the new station both answer for it.
     Conflict,
     /// A DHCP client declined it: somebody else has it (RFC 2131, section 4.4.1).
@@ -338,8 +369,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in alphabetical order of its written name.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ArpScan,
+        Self::Cloned,
         Self::Conflict,
         Self::Declined,
         Self::Defended,
@@ -363,6 +395,7 @@ impl Reason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ArpScan => "arp-scan",
+            Self::Cloned => "cloned",
             Self::Conflict => "conflict",
             Self::Declined => "declined",
             Self::Defended => "defended",

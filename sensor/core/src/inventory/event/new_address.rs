@@ -7,7 +7,9 @@ pub(super) const TEXTS: Texts = Texts {
     arpwatch: None,
     message_id: "0d959dbe2b274f969f18299a930ccc68",
     rule: "A host that was told holds an address that nobody held before; by claim or hint. Not for one more IPv6 \
-           address of a /64 in which the host holds one already. A station holds at most 64 IPv6 addresses: the one \
+           address of a /64 in which the host holds one already. Notice where the \
+           station counts to a switch's host only because it announced itself so (LLDP, CDP, spanning tree), more than a \
+           minute after the host was first seen and not in the learning period. A station holds at most 64 IPv6 addresses: the one \
            unseen for longest is forgotten, and every one after a week unseen (IPv4: half a year).",
     fields: &["ip", "mac"],
     details: &[],
@@ -17,7 +19,9 @@ pub(super) const TEXTS: Texts = Texts {
 host held before. Most machines have several IPv6 addresses and change some of them
 daily; a second IPv4 address is rarer: a container, an alias, or a new lease.
 
-Nothing is to be done, unless the address was meant for somebody else.",
+Nothing is to be done, unless the address was meant for somebody else. With severity
+notice the station announced itself as a port of a known switch, which anybody can do,
+and now has an address: look whether it is the switch's.",
     },
     sentence,
 };

@@ -1,6 +1,6 @@
-//! `sensor-blind`: a port hears nothing.
+//! `sensor-blind`: a port hears nothing, or too much is lost to judge who is gone.
 
-use crate::inventory::event::sentence::Facts;
+use crate::inventory::event::sentence::{Facts, span};
 use crate::inventory::event::texts::{Catalog, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
@@ -8,7 +8,9 @@ pub(super) const TEXTS: Texts = Texts {
     message_id: "0c5a2f7d6be14d6b9f0d2a86f5c31e47",
     rule: "A port has heard nothing at all for longer than a minute, because it is down, gone or not attached: told \
            once, until it hears again. `cause` is `down`, `no carrier`, `removed` or `not attached: ...`; `deaf_s`: \
-           seconds.",
+           seconds. Without `port`: for longer than `gone_after` it could not be judged who is gone, because one frame \
+           in 100 or more was lost within a minute (`frames are lost`; of those that the kernel hands over, of ARP and \
+           NDP alone, or of packet sockets), or `questions cannot be sent`, again and again; told once for such a time.",
     fields: &[],
     details: &["cause", "deaf_s", "port", "since"],
     catalog: Catalog {
@@ -25,6 +27,10 @@ least once a minute, and "sensor doctor -i IFACE" says what is in its way."#,
 };
 
 fn sentence(facts: &Facts<'_>) -> String {
+    let deaf = facts.details.number("deaf_s").map_or(String::new(), |s| format!(", for {}", span(s)));
+    if let (None, Some(cause)) = (facts.details.text("port"), facts.details.text("cause")) {
+        return format!("the sensor cannot judge who is gone: {cause}{deaf}");
+    }
     let port = facts.details.text("port").unwrap_or("a port");
     let cause = facts.details.text("cause").map_or(String::new(), |cause| format!(": {cause}"));
     let since = facts.details.text("since").map_or(String::new(), |since| format!(", since {since}"));

@@ -6,7 +6,8 @@ use crate::inventory::event::texts::{Catalog, Texts};
 pub(super) const TEXTS: Texts = Texts {
     arpwatch: None,
     message_id: "daed95f0b7f440eebe9564cc052c5a72",
-    rule: "Frames were lost: told at most once a minute, with how many of each class since the last time.",
+    rule: "Frames were lost: told at most once a minute, with how many of each class since the last time; within an \
+           hour (`fold_s`) of the last one it is counted, whichever classes they are of.",
     fields: &[],
     details: &["lost_*"],
     catalog: Catalog {

@@ -6,7 +6,10 @@ use crate::inventory::event::texts::{Catalog, Texts};
 pub(super) const TEXTS: Texts = Texts {
     arpwatch: None,
     message_id: "8b6137a48bd244b185b85b24c4b9d3d0",
-    rule: "A TCP port that was asked before and refused is open. `banner`: where it greeted.",
+    rule: "A TCP port that was asked before and refused is open: it accepts when it is asked again. It is asked at once \
+           when a SYN-ACK of the host comes from it, since a frame alone may be forged; else with the next look at the \
+           host. A port that never refused, because it was never asked or the host was not there, is learned \
+           without an event: passive FTP, RPC and the like open new ones for each client. `banner`: where it greeted.",
     fields: &["ip", "mac"],
     details: &["banner", "port"],
     catalog: Catalog {

@@ -29,8 +29,6 @@ pub(super) fn fold_key(event: &Event) -> Option<String> {
     add(&mut text, event.reason.map(|reason| reason.name()));
     for (name, value) in &event.details {
         match (event.kind, value) {
-            // Which classes were lost, not how many frames.
-            (Kind::SensorLoss, _) => add(&mut text, Some(name)),
             // Another prefix or name server is another attack.
             (Kind::RogueRouter, Detail::Texts(values)) => add(&mut text, Some(values.join(","))),
             (_, Detail::Text(value)) if is_part(event.kind, name) => add(&mut text, Some(value)),

@@ -2,21 +2,27 @@
 //!
 //! # Its rules, in this order
 //!
-//! 1. *Ignored*: an event is neither kept nor reported when its address is on the ignore list, or all of its stations
-//!    and its host are. A claim of an ignored station on somebody else's address is not ignored.
-//! 2. *Severity*: `host-gone` of an always-on host is `alert`; `new-host` of a known host is `info`; an address that
-//!    passes between stations of one cluster (`kin`) is `info`; then the first of the owner's rules that applies and
-//!    names a severity decides.
+//! 1. *Ignored*: an event is neither kept nor reported when all of its stations and its host are on the ignore list. By an
+//!    address only what concerns the host that has it is ignored (it is new, gone, has another name), and what is done with
+//!    the address itself, unless much depends on that (a gateway's, a server's). Whoever serves, routes, floods or scans
+//!    chooses its address itself, so that does not count then; nor is a claim of an ignored station on somebody else's
+//!    address ignored.
+//! 2. *Severity*: `host-gone` of an always-on host is `alert`, and names the address that the owner listed; `new-host` of a
+//!    known host is `info`; an address that passes between stations of one cluster (`kin`) is `info`; then the first of
+//!    the owner's rules that applies and names a severity decides.
 //! 3. *Muted*: by the first of the owner's rules that applies and mutes, else by the first mute in force. A muted event
 //!    is kept and marked, and not reported.
 //! 4. *Folded*: a repeat with the same `fold_key` within `EventPolicy::fold` of the last one, and within a day of the
 //!    first, is counted and not reported, unless it is more severe than what was reported, or what it repeats was muted
 //!    and it is not.
 //!
+//! A listed host counts by all that it has, not only by what the event names: see `judge/subjects.rs`.
+//!
 //! All of this goes by the event's own time, so that it does not matter when the judge is asked.
 
 use std::fmt;
 
+use crate::inventory::event::whole::Other;
 use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::judge::fold::Folds;
 use crate::inventory::judge::fold::{Fold, Past};
@@ -24,9 +30,12 @@ use crate::inventory::judge::fold_key::fold_key;
 use crate::inventory::judge::mute::Mute;
 use crate::inventory::judge::policy::{EventPolicy, Rule};
 use crate::inventory::judge::renotify::{AGAIN, Renotify};
+use crate::inventory::judge::subjects::Effect;
 use crate::inventory::model::rows::Rows;
 use crate::types::{Mac, Timestamp};
 
+/// Whom the owner named.
+pub mod subjects;
 /// What the owner decided about events.
 pub mod policy;
 /// Maintenance windows.
@@ -120,6 +129,7 @@ impl Judge {
         if self.is_ignored(event) {
             return Verdict::Ignored;
         }
+        self.name_as_listed(event);
         event.severity = self.severity(event);
         let muted = self.muted(event);
         // The owner wants unknown hosts to be reported again: that is no repeat to be folded.
@@ -143,24 +153,43 @@ impl Judge {
 
     fn is_ignored(&self, event: &Event) -> bool {
         let ignore = &self.policy.ignore;
-        if event.ip.is_some_and(|ip| ignore.has_ip(ip)) {
-            return true;
-        }
         let is_listed = |mac: Option<Mac>| mac.is_some_and(|mac| ignore.macs.contains(&mac));
         let is_host = event.host.is_some_and(|host| ignore.hosts.contains(&host));
-        (is_listed(event.mac) || is_host) && (event.old_mac.is_none() || is_listed(event.old_mac))
+        let are_stations = (is_listed(event.mac) || is_host) && (event.old_mac.is_none() || is_listed(event.old_mac));
+        let is_of_address = event.kind.is_of_address() && !event.whole.is_dear;
+        are_stations
+            || event.kind.is_of_life() && ignore.has(event, Effect::Quieter)
+            || is_of_address && event.ip.is_some_and(|ip| ignore.has_ip(ip))
+    }
+
+    /// An event about an always-on host names it by the address that the owner listed, whichever was found silent.
+    fn name_as_listed(&self, event: &mut Event) {
+        if !matches!(event.kind, Kind::HostBack | Kind::HostGone) {
+            return;
+        }
+        let Some(listed) = self.policy.always_on.named_ip(event, Effect::Louder) else { return };
+        let found = event.ip.replace(listed);
+        if found != Some(listed) {
+            event.whole.ips.retain(|other| other.it != listed);
+            event.whole.ips.extend(found.map(|it| Other { it, is_proven: true }));
+            event.whole.ips.sort_by_key(|other| other.it);
+        }
     }
 
     fn severity(&self, event: &Event) -> Severity {
         let policy = &self.policy;
         let by_list = match event.kind {
-            Kind::HostGone if policy.always_on.has(event) => Severity::Alert,
-            Kind::NewHost if policy.known.has(event) => Severity::Info,
+            Kind::HostGone if policy.always_on.has(event, Effect::Louder) => Severity::Alert,
+            Kind::NewHost if policy.known.has(event, Effect::Quieter) => Severity::Info,
             _ if self.is_within_cluster(event) => Severity::Info,
             _ => event.severity,
         };
-        let rule = policy.rules.iter().find(|rule| rule.severity.is_some() && self.holds(rule, event, by_list));
-        rule.and_then(|rule| rule.severity).unwrap_or(by_list)
+        let mut severities = policy.rules.iter().filter_map(|rule| Some((rule, rule.severity?)));
+        let decides = |(rule, severity): &(&Rule, Severity)| {
+            let effect = if *severity < by_list { Effect::Quieter } else { Effect::Louder };
+            self.holds(rule, event, by_list, effect)
+        };
+        severities.find(decides).map_or(by_list, |(_, severity)| severity)
     }
 
     fn is_within_cluster(&self, event: &Event) -> bool {
@@ -180,16 +209,16 @@ impl Judge {
     fn muted(&self, event: &Event) -> Option<Muted> {
         let mut rules = (1..).zip(&self.policy.rules);
         let rule = rules
-            .find(|(_, rule)| rule.mute && self.holds(rule, event, event.severity))
+            .find(|(_, rule)| rule.mute && self.holds(rule, event, event.severity, Effect::Quieter))
             .map(|(place, _)| Muted::Rule(place));
         rule.or_else(|| self.mutes.iter().find(|mute| mute.holds(event)).map(|mute| Muted::Mute(mute.id)))
     }
 
-    fn holds(&self, rule: &Rule, event: &Event, severity: Severity) -> bool {
+    fn holds(&self, rule: &Rule, event: &Event, severity: Severity, effect: Effect) -> bool {
         (rule.kinds.is_empty() || rule.kinds.contains(&event.kind))
             && (rule.segments.is_empty() || event.segment.is_some_and(|segment| rule.segments.contains(&segment)))
-            && (rule.networks.is_empty() || event.ip.is_some_and(|ip| rule.networks.has_ip(ip)))
-            && (rule.hosts.is_empty() || rule.hosts.has(event))
+            && (rule.networks.is_empty() || rule.networks.has(event, effect))
+            && (rule.hosts.is_empty() || rule.hosts.has(event, effect))
             && rule.hours.is_none_or(|hours| hours.hold(event.at, self.utc_offset_s))
             && rule.below.is_none_or(|below| severity < below)
     }

@@ -1,11 +1,13 @@
 //! Mutes: maintenance windows in which events about a host, address, segment or kind are kept but not reported.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::inventory::event::{Event, Kind};
+use crate::inventory::judge::subjects::{Effect, is_within, other_ips, other_macs};
 use crate::inventory::model::host::HostId;
 use crate::types::{Mac, Segment, Timestamp};
 
@@ -31,9 +33,9 @@ pub enum MuteTarget {
     Host(HostId),
     /// Every event of a kind.
     Kind(Kind),
-    /// Every event about a station, as the present one or the one before.
+    /// Every event about a station, as the present one or the one before, or about the life of its host.
     Mac(Mac),
-    /// Every event about an address, or about any address of a network.
+    /// Every event about an address, or about any address of a network, or about the life of a host that has one.
     Network(IpNet),
     /// Every event on a segment.
     Segment(Segment),
@@ -56,8 +58,14 @@ impl MuteTarget {
             Self::Host(host) => event.host == Some(*host),
             Self::Kind(kind) => event.kind == *kind,
             // Where a station replaced another one, both are meant.
-            Self::Mac(mac) => event.mac == Some(*mac) || event.old_mac == Some(*mac),
-            Self::Network(net) => event.ip.is_some_and(|ip| net.contains(&ip)),
+            Self::Mac(mac) => {
+                let is_of_host = || other_macs(event, Effect::Quieter).any(|other| other == *mac);
+                event.mac == Some(*mac) || event.old_mac == Some(*mac) || is_of_host()
+            }
+            Self::Network(net) => {
+                let counts = |other: IpAddr| is_within(other, net, event, Effect::Quieter);
+                event.ip.is_some_and(|ip| net.contains(&ip)) || other_ips(event, Effect::Quieter).any(counts)
+            }
             Self::Segment(segment) => event.segment == Some(*segment),
         }
     }

@@ -1,12 +1,10 @@
 //! What the owner decided about events: which are ignored, muted, or reported with another severity.
 
-use crate::inventory::event::{Event, Kind, Severity};
-use crate::inventory::model::host::HostId;
+use crate::inventory::event::{Kind, Severity};
+use crate::inventory::judge::subjects::Subjects;
 use crate::inventory::model::quiet::{Quiet, local_minute};
 use crate::types::{Mac, Segment, Timestamp};
-use ipnet::IpNet;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// What the owner decided about events. How the judge applies it is described in `judge/mod.rs`.
@@ -58,7 +56,7 @@ pub struct Rule {
     pub kinds: BTreeSet<Kind>,
     /// On one of these segments.
     pub segments: BTreeSet<Segment>,
-    /// With an address of one of these networks.
+    /// With an address of one of these networks, or about a host that has one.
     pub networks: Subjects,
     /// About one of these.
     pub hosts: Subjects,
@@ -79,38 +77,6 @@ pub struct Hours {
     pub day: Quiet,
     /// The days, from Monday.
     pub days: [bool; 7],
-}
-
-/// Hosts, stations and addresses that the owner named.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Subjects {
-    /// Stations.
-    pub macs: BTreeSet<Mac>,
-    /// Hosts.
-    pub hosts: BTreeSet<HostId>,
-    /// Single addresses.
-    pub ips: BTreeSet<IpAddr>,
-    /// Networks.
-    pub prefixes: Vec<IpNet>,
-}
-
-impl Subjects {
-    /// Whether nobody is named.
-    pub fn is_empty(&self) -> bool {
-        self.macs.is_empty() && self.hosts.is_empty() && self.ips.is_empty() && self.prefixes.is_empty()
-    }
-
-    /// Whether the address is named.
-    pub fn has_ip(&self, ip: IpAddr) -> bool {
-        self.ips.contains(&ip) || self.prefixes.iter().any(|prefix| prefix.contains(&ip))
-    }
-
-    /// Whether the host or station that an event is about is named, or its address.
-    pub fn has(&self, event: &Event) -> bool {
-        event.host.is_some_and(|host| self.hosts.contains(&host))
-            || event.mac.is_some_and(|mac| self.macs.contains(&mac))
-            || event.ip.is_some_and(|ip| self.has_ip(ip))
-    }
 }
 
 impl Hours {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::inventory::judge::policy::Subjects;
+use crate::inventory::judge::subjects::Subjects;
 use crate::inventory::model::address::best_address;
 use crate::inventory::model::host::{Host, HostId};
 use crate::inventory::model::rows::Rows;

@@ -26,6 +26,8 @@ mod restore;
 mod stations;
 /// Hosts that are not reported yet.
 mod pending;
+/// Stations that tell one client id.
+pub(super) mod clones;
 /// Who holds which address: bindings, leases and their history.
 mod addresses;
 /// What addresses answered to probes.

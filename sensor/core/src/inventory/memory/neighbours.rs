@@ -7,13 +7,16 @@ use std::time::Duration;
 use crate::inventory::memory::state::Memory;
 use crate::inventory::memory::table::{RowChange, see};
 use crate::inventory::model::host::HostId;
-use crate::inventory::model::identity::unit_id;
+use crate::inventory::model::identity::{host_id, unit_id};
 use crate::inventory::model::role::Neighbour;
 use crate::inventory::model::row::TableRow;
 use crate::types::{Mac, Segment, Timestamp};
 
 /// Most stations that one host is merged of; a machine has fewer ports on one segment.
 const STATIONS_MAX: usize = 256;
+
+/// Ports that were first heard within this time of their host came with it.
+const TOGETHER: Duration = Duration::from_secs(60);
 
 impl Memory {
     /// A neighbour announced itself. An older message does not replace what a later one said.
@@ -120,6 +123,22 @@ impl Memory {
         let port = self.port_of(segment, mac, unit, own);
         let machine = port.and_then(|port| self.host_of(segment, port)).map(|host| host.id);
         machine.map_or(own, |machine| self.merge(own, machine))
+    }
+
+    /// Whether a station counts to its host by nothing but announcements, its own or of a port that came later than the host: those
+    /// of ports that were there with the host are the host's word.
+    pub(crate) fn is_announced_part(&self, segment: Segment, mac: Mac) -> bool {
+        let Some(host) = self.host_of(segment, mac) else { return false };
+        let is_own =
+            |mac: Mac| self.known_since(segment, mac).is_some_and(|since| since <= host.first_seen.after(TOGETHER));
+        let unit = unit_id(mac);
+        let vouches = |n: &Neighbour| {
+            let is_port = n.segment == segment && n.unit == Some(unit) && n.mac != mac && is_own(n.mac);
+            is_port && self.host_of(segment, n.mac).is_some_and(|other| other.id == host.id)
+        };
+        host.id != host_id(segment, mac)
+            && self.join_of(segment, mac).is_none()
+            && self.tables.neighbours.find(vouches).is_none()
     }
 
     /// Another station that announces itself as a part of the unit, has a number in the same row, and is not the host's own.

@@ -157,6 +157,11 @@ impl Memory {
         held.flatten().copied()
     }
 
+    /// The MACs of a host's stations, in order.
+    pub(crate) fn macs_of(&self, id: HostId) -> impl Iterator<Item = Mac> + '_ {
+        self.tables.hosts.note(&id).into_iter().flatten().copied()
+    }
+
     /// The lowest MAC of a host's stations; `None` when it is known by an address only.
     pub(crate) fn first_mac(&self, id: HostId) -> Option<Mac> {
         self.tables.hosts.note(&id)?.first().copied()

@@ -27,7 +27,7 @@ pub(crate) fn is_foreign(prefixes: &[(Option<Iface>, IpNet)], segment: Segment, 
 }
 
 /// Whether an address is valid on its link only (RFC 3927; RFC 4291, section 2.5.6).
-pub(crate) fn is_link_local(ip: IpAddr) -> bool {
+pub fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
@@ -41,6 +41,26 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64,
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
     }
+}
+
+/// Which address of a known network this is, where nobody can hold it: `network` or `broadcast` (RFC 1122, section 3.2.1.3).
+/// Networks of two addresses and of one have neither (RFC 3021). Where known networks lie in each other, it must be so in all
+/// that contain it.
+pub(crate) fn edge(prefixes: &[(Option<Iface>, IpNet)], segment: Segment, ip: IpAddr) -> Option<&'static str> {
+    let mut found = None;
+    for (iface, prefix) in prefixes {
+        let applies = iface.is_none_or(|iface| segment == Segment::untagged(iface));
+        if !applies || ip.is_ipv6() || !prefix.contains(&ip) {
+            continue;
+        }
+        found = match ip {
+            _ if prefix.prefix_len() > 30 => return None,
+            ip if ip == prefix.network() => Some("network"),
+            ip if ip == prefix.broadcast() => Some("broadcast"),
+            _ => return None,
+        };
+    }
+    found
 }
 
 /// Whether one station can hold the address at all: not "this host" (0/8), loopback, multicast or broadcast.
@@ -70,6 +90,35 @@ mod tests {
             check(&[], ip, false);
         }
         check(&["10.0.0.0/24"], "2001:db9::9", false);
+    }
+
+    #[test]
+    fn the_first_and_the_last_address_of_a_network_are_nobodys() {
+        let check = |prefixes: &[&str], ip: &str, expected| {
+            let iface = Iface::new("eth0").expect("a name");
+            let known: Vec<_> = prefixes.iter().map(|net| (Some(iface), net.parse().expect("a prefix"))).collect();
+            let ip = ip.parse().expect("an address");
+            assert_eq!(edge(&known, Segment::untagged(iface), ip), expected, "{prefixes:?} {ip}");
+            let elsewhere = Segment::untagged(Iface::new("eth1").expect("a name"));
+            assert_eq!(edge(&known, elsewhere, ip), None);
+        };
+        check(&["10.0.0.0/24"], "10.0.0.0", Some("network"));
+        check(&["10.0.0.0/24"], "10.0.0.255", Some("broadcast"));
+        check(&["10.0.0.9/24"], "10.0.0.255", Some("broadcast"));
+        check(&["10.0.0.0/24"], "10.0.0.1", None);
+        check(&["10.0.0.0/23"], "10.0.0.255", None);
+        check(&["10.0.0.0/23"], "10.0.1.0", None);
+        check(&["10.0.0.0/30"], "10.0.0.3", Some("broadcast"));
+        for small in ["10.0.0.2/31", "10.0.0.2/32"] {
+            check(&[small], "10.0.0.2", None);
+            check(&[small], "10.0.0.3", None);
+        }
+        // The smaller one may be a part that the owner named.
+        check(&["10.0.0.0/16", "10.0.1.0/24"], "10.0.1.255", None);
+        check(&["10.0.1.0/24", "10.0.0.0/16"], "10.0.1.255", None);
+        check(&["10.0.0.0/16", "10.0.0.0/24"], "10.0.0.0", Some("network"));
+        check(&["2001:db8::/64"], "2001:db8::", None);
+        check(&[], "10.0.0.255", None);
     }
 
     /// An interface has such prefixes before it gets an address, or when it gets none.

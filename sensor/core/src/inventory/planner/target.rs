@@ -168,12 +168,14 @@ impl Target {
         self.silent_rounds = 0;
     }
 
-    /// Notes a port that is to be asked again.
-    pub fn doubt(&mut self, port: u16, again_at: Timestamp) {
+    /// Notes a port that is to be asked again. When the noted ones are: not later for one that came on top.
+    pub fn doubt(&mut self, port: u16, again_at: Timestamp) -> Timestamp {
+        let is_first = self.doubted.is_empty();
         if self.doubted.len() < DOUBTED_MAX && !self.doubted.contains(&port) {
             self.doubted.push(port);
         }
-        self.confirm_at = again_at;
+        self.confirm_at = if is_first { again_at } else { self.confirm_at.min(again_at) };
+        self.confirm_at
     }
 
     /// Begins what is due, or says when something will be.

@@ -12,7 +12,7 @@ use crate::inventory::planner::observation::{self, Observation};
 use crate::inventory::planner::permit;
 use crate::inventory::planner::probe::{Probe, Technique};
 use crate::inventory::planner::state::Planner;
-use crate::inventory::planner::target::{Target, Wait};
+use crate::inventory::planner::target::{SPACING, Target, Wait};
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, Segment, Timestamp};
 
@@ -111,17 +111,32 @@ impl Planner {
         self.deaf_until = self.deaf_until.max(Some(self.clock.now().after(ahead)));
     }
 
-    /// Has a port that was open and was found closed asked again soon. Whether it may be.
+    /// After which silence a host of some network counts as gone, at the soonest; `None` where nobody is asked.
+    pub fn gone_after(&self) -> Option<Duration> {
+        let asked = self.permit.policy().networks.iter().filter(|network| !network.passive);
+        asked.map(|network| network.gone_after).min()
+    }
+
+    /// Has a port that was open and was found closed asked again soon: the service may be back by then. Whether it may be.
     pub fn confirm(&mut self, segment: Segment, ip: IpAddr, port: u16, now: Timestamp) -> bool {
+        self.ask_port(segment, ip, port, DOUBT, now)
+    }
+
+    /// Has a port that was closed and seems to have answered somebody asked at once. Whether it may be.
+    pub fn confirm_open(&mut self, segment: Segment, ip: IpAddr, port: u16, now: Timestamp) -> bool {
+        self.ask_port(segment, ip, port, SPACING, now)
+    }
+
+    fn ask_port(&mut self, segment: Segment, ip: IpAddr, port: u16, after: Duration, now: Timestamp) -> bool {
         self.tick(now);
         let address = SegmentAddress { segment, ip };
-        let now = self.clock.now();
+        let at = self.clock.now().after(after);
         let Some(target) = self.targets.get_mut(&address) else { return false };
         if !self.permit.ports(target.network).contains(&port) {
             return false;
         }
-        target.doubt(port, now.after(DOUBT));
-        self.wake_idle(address, now.after(DOUBT));
+        let at = target.doubt(port, at);
+        self.wake_idle(address, at);
         true
     }
 

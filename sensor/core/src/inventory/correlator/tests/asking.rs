@@ -303,3 +303,45 @@ fn no_host_is_gone_while_the_sensor_was_deaf() {
         &["new-host 10.0.0.1 aa", "host-gone 10.0.0.1 aa info"],
     );
 }
+
+/// Which ports are to be asked again after the lines.
+#[track_caller]
+fn check_doubts(input: &[&str], expected: &[(u16, bool)]) {
+    let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+    let mut events = Vec::new();
+    for line in input {
+        step(&mut correlator, &settings(), Limits::default(), line, &mut events);
+    }
+    let doubts: Vec<_> = correlator.take_doubts().iter().map(|doubt| (doubt.port, doubt.seen_open)).collect();
+    assert_eq!(doubts, expected, "{input:#?}");
+    assert!(events.iter().all(|event| event.kind == Kind::NewHost), "a frame alone opens nothing: {events:#?}");
+}
+
+#[test]
+fn a_closed_port_that_seems_to_answer_is_asked_at_once() {
+    let closed = ["0 arp 10.0.0.1 aa", "10 port 10.0.0.1 80 closed"];
+    let then = |lines: &[&'static str]| [&closed[..], lines].concat();
+    check_doubts(&then(&["20 served 10.0.0.1 aa 80"]), &[(80, true)]);
+    check_doubts(&then(&["19 restart", "20 served 10.0.0.1 aa 80"]), &[(80, true)]);
+    // It was never asked: whatever answers there may have done so for years.
+    check_doubts(&then(&["20 served 10.0.0.1 aa 8080"]), &[]);
+    // In somebody else's name.
+    check_doubts(&then(&["20 served 10.0.0.1 bb 80"]), &[]);
+    check_doubts(&["0 arp 10.0.0.1 aa", "10 port 10.0.0.1 80 open", "20 served 10.0.0.1 aa 80"], &[]);
+    // Nobody takes them.
+    let many: Vec<String> = (0..500).map(|n| format!("{} served 10.0.0.1 aa 80", 20 + n)).collect();
+    let many: Vec<&str> = closed.into_iter().chain(many.iter().map(String::as_str)).collect();
+    check_doubts(&many, &[(80, true); 64]);
+}
+
+#[test]
+fn a_port_that_opened_is_told_once_it_answers() {
+    check(
+        &["0 arp 10.0.0.1 aa", "10 port 10.0.0.1 80 closed", "20 served 10.0.0.1 aa 80", "21 port 10.0.0.1 80 open"],
+        &["new-host 10.0.0.1 aa", "service-opened 10.0.0.1 aa"],
+    );
+    check(
+        &["0 arp 10.0.0.1 aa", "10 port 10.0.0.1 80 closed", "20 served 10.0.0.1 aa 80", "21 port 10.0.0.1 80 closed"],
+        &["new-host 10.0.0.1 aa"],
+    );
+}

@@ -395,3 +395,36 @@ fn hostile_repeats_stay_bounded() {
     let largest = rows.hosts.iter().map(|host| rows.stations.iter().filter(|s| s.host == host.id).count()).max();
     assert!(largest.is_some_and(|count| count > 1 && count <= 256), "{largest:?}");
 }
+
+#[test]
+fn a_switch_port_that_takes_an_address_is_told() {
+    let switch = ["0 stp 11 10 1", "0.1 stp 12 10 2", "1 arp 10.0.0.2 10", "4 wait"];
+    let then = |lines: &[&'static str]| [&switch[..], lines].concat();
+    let new = "new-host 10.0.0.2 10";
+    let told = "new-address 10.0.0.66 13 notice";
+    check(&then(&["90 stp 13 10 3", "91 arp 10.0.0.66 13"]), &[new, told]);
+    check(&then(&["90 lldp 13 10 p3", "91 arp 10.0.0.66 13", "92 arp 10.0.0.66 13"]), &[new, told]);
+    check(&then(&["90 lldp 13 10 p3", "90.5 restart", "91 arp 10.0.0.66 13"]), &[new, told]);
+    // It announced the address before, as the switch's own.
+    check(&then(&["90 lldp 13 10 p3 mgmt=10.0.0.66", "91 arp 10.0.0.66 13"]), &[new, told]);
+    // One more of the switch's IPv6 prefix would not be told of the switch itself.
+    check(
+        &then(&["2 ns 2001:db8::2 10", "90 stp 13 10 3", "91 ns 2001:db8::66 13"]),
+        &[new, "new-address 2001:db8::2 10", "new-address 2001:db8::66 13 notice"],
+    );
+    // The switch itself, which its ports named before.
+    check(&["0 stp 11 10 1", "4 wait", "900 arp 10.0.0.2 10"], &["new-host 11", "new-address 10.0.0.2 10"]);
+    // A second station that a late port vouches for is as late.
+    check(
+        &then(&["90 stp 13 10 3", "91 stp 13 14 3", "92 arp 10.0.0.66 14"]),
+        &[new, "new-address 10.0.0.66 14 notice"],
+    );
+    // A new switch is one event.
+    check(
+        &["0 stp 11 10 1", "4 wait", "5 stp 12 10 2", "6 arp 10.0.0.2 12"],
+        &["new-host 11", "new-address 10.0.0.2 12"],
+    );
+    let learning = Settings { learning_until: Some(time("600")), ..settings() };
+    let input = then(&["90 stp 13 10 3", "91 arp 10.0.0.66 13"]);
+    check_with(learning, Limits::default(), &input, &["new-host 10.0.0.2 10 info", "new-address 10.0.0.66 13"]);
+}

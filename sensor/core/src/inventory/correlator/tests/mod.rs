@@ -26,6 +26,7 @@ use crate::inventory::sighting::arp::{ArpClaim, ArpOperation};
 use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
 use crate::inventory::sighting::mdns::MdnsClaim;
 use crate::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use crate::inventory::sighting::traffic::ServedClaim;
 use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Iface, Mac, Segment, Text, Timestamp, Vlans};
 use crate::wire::ndp;
@@ -50,6 +51,10 @@ pub mod link;
 pub mod names;
 /// DHCP servers, routers and gateways.
 pub mod rogue;
+/// What else an event's host has.
+pub mod whole;
+/// Two machines with one client id.
+pub mod clone;
 /// DHCP starvation.
 pub mod starvation;
 /// Scans.
@@ -141,6 +146,10 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "dhcp" => {
             let claim = dhcp(words);
             (words[1], claim.ciaddr.map(IpAddr::V4), Claim::Dhcp(Box::new(claim)))
+        }
+        "served" => {
+            let port = words[2].parse().unwrap();
+            (words[1], ip(0), Claim::Served(ServedClaim { protocol: "tcp", port, hop_limit: Some(64) }))
         }
         "syn" => (words[1], ip(0), Claim::Syn(Box::new(signature::observed(words[2], false).unwrap()))),
         "model" => {

@@ -102,3 +102,24 @@ fn a_bogon_is_reported_once_and_binds_nothing() {
     check(&["0 @eth1.30 arp 192.0.2.1 aa"], &["new-host @eth1.30 192.0.2.1 aa"]);
     check(&["0 @eth1.30 na 2001:db9::1 aa"], &["bogon @eth1.30 2001:db9::1 aa"]);
 }
+
+#[test]
+fn the_first_and_the_last_address_of_a_network_bind_nobody() {
+    let with = |prefix: &str| Settings { prefixes: vec![(Iface::new("eth1"), prefix.parse().unwrap())], ..settings() };
+    let check_in = |prefix: &str, input: &[&str], expected: &[&str]| {
+        check_with(with(prefix), Limits::default(), input, expected);
+    };
+    let bogon = "bogon 10.0.0.255 aa";
+    check_in("10.0.0.0/24", &["0 arp 10.0.0.255 aa", "1 arp 10.0.0.255 aa", "9 wait"], &[bogon, "new-host aa"]);
+    check_in("10.0.0.0/24", &["0 reply 10.0.0.0 aa", "9 wait"], &["bogon 10.0.0.0 aa", "new-host aa"]);
+    check_in(
+        "10.0.0.0/24",
+        &["0 arp 10.0.0.1 aa", "1 arp 10.0.0.255 aa", "2 mdns 10.0.0.255 aa query x", "3 arp 10.0.0.255 bb", "9 wait"],
+        &["new-host 10.0.0.1 aa", bogon, "bogon 10.0.0.255 bb", "new-host bb"],
+    );
+    // Whoever asks whether it is free claims nothing.
+    check_in("10.0.0.0/24", &["0 probe 10.0.0.255 aa", "9 wait"], &["new-host aa"]);
+    check_in("10.0.0.0/23", &["0 arp 10.0.0.255 aa"], &["new-host 10.0.0.255 aa"]);
+    check_in("10.0.0.254/31", &["0 arp 10.0.0.255 aa"], &["new-host 10.0.0.255 aa"]);
+    check(&["0 arp 10.0.0.255 aa"], &["new-host 10.0.0.255 aa"]);
+}

@@ -117,6 +117,7 @@ pub(super) fn event(kind: Kind, address: &str) -> Event {
         reason: None,
         confidence: None,
         details: Vec::new(),
+        whole: crate::inventory::event::whole::Whole::default(),
     }
 }
 

@@ -4,23 +4,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use enumset::EnumSet;
-
 use crate::inventory::event::Reason;
+use crate::inventory::event::whole::{Other, Whole};
 use crate::inventory::judge::mute::{MUTES_MAX, MuteTarget};
-use crate::inventory::judge::policy::{Cluster, Hours, Subjects};
+use crate::inventory::judge::policy::{Cluster, Hours};
+use crate::inventory::judge::subjects::Subjects;
 use crate::inventory::judge::*;
-use crate::inventory::model::address::{Binding, Holder};
-use crate::inventory::model::host::{HostId, Station};
+use crate::inventory::model::host::HostId;
 use crate::inventory::model::quiet::Quiet;
 use crate::types::{Iface, Segment};
+
+/// Unknown hosts that are told again.
+mod renotify;
+/// Hosts that the owner listed by one of the things that they have.
+mod whole;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// `seconds kind [ip [mac [old_mac]]] [name=value]...`; `reason=`, `segment=`, `host=` and `severity=` are fields,
-/// others details. A MAC is its last octet.
+/// `seconds kind [ip [mac [old_mac]]] [name=value]...`; `reason=`, `segment=`, `host=`, `also=`, `dear=` and `severity=` are
+/// fields, others details. A MAC is its last octet.
 fn event(id: u64, line: &str) -> Event {
     let mut words = line.split_whitespace();
     let at = Timestamp::from_secs(words.next().unwrap().parse().unwrap());
@@ -39,6 +43,7 @@ fn event(id: u64, line: &str) -> Event {
         reason: None,
         confidence: None,
         details: Vec::new(),
+        whole: Whole::default(),
     };
     let mut place = 0;
     for word in words {
@@ -46,6 +51,8 @@ fn event(id: u64, line: &str) -> Event {
             Some(("reason", value)) => event.reason = Reason::ALL.into_iter().find(|reason| reason.name() == value),
             Some(("severity", value)) => event.severity = Severity::parse(value).unwrap(),
             Some(("segment", value)) => event.segment = Some(Segment::untagged(Iface::new(value).unwrap())),
+            Some(("also", value)) => also(&mut event.whole, value),
+            Some(("dear", _)) => event.whole.is_dear = true,
             Some(("host", value)) => event.host = Some(HostId(value.parse().unwrap())),
             Some((name, value)) => event.details.push((name.to_owned().leak(), Detail::Text(value.to_owned()))),
             None => {
@@ -59,6 +66,15 @@ fn event(id: u64, line: &str) -> Event {
         }
     }
     event
+}
+
+/// Another address or MAC of the host; with a `?` it is not proven.
+fn also(whole: &mut Whole, text: &str) {
+    let (text, is_proven) = (text.trim_end_matches('?'), !text.ends_with('?'));
+    match text.parse() {
+        Ok(it) => whole.ips.push(Other { it, is_proven }),
+        Err(_) => whole.macs.push(Other { it: mac(text), is_proven }),
+    }
 }
 
 fn mac(octet: &str) -> Mac {
@@ -201,8 +217,7 @@ fn details_that_make_a_difference_do() {
             "3 service-opened notice",
             "4 service-closed info",
             "5 service-opened notice",
-            "6 sensor-loss warning x2 until 66",
-            "126 sensor-loss warning",
+            "6 sensor-loss warning x3 until 126",
             "130 host-gone notice",
             "131 host-back info",
             "132 host-gone notice",
@@ -437,64 +452,4 @@ fn causes_are_bounded_and_the_latest_are_remembered() {
     }
     let last = judge.judge(&mut event(50_000, "40000 bogon 10.0.156.63 a"));
     assert_eq!(last, Verdict::Folded(Fold { id: 39_999, count: 2, last_at: Timestamp::from_secs(40_000) }));
-}
-
-/// Hosts as `number first_seen last_seen`, each with one station and one address.
-fn rows(hosts: &[(u8, i64, i64)]) -> Rows {
-    let mut rows = Rows::default();
-    let segment = Segment::untagged(Iface::new("eth1").unwrap());
-    for &(number, first_seen, last_seen) in hosts {
-        let (first_seen, last_seen) = (Timestamp::from_secs(first_seen), Timestamp::from_secs(last_seen));
-        let (id, mac) = (HostId(number.into()), Mac([2, 0, 0, 0, 0, number]));
-        let sources = EnumSet::empty();
-        rows.hosts.push(crate::inventory::model::host::Host {
-            id,
-            segment,
-            first_seen,
-            last_seen,
-            announced: true,
-            gone_since: None,
-            here_since: first_seen,
-            names: Vec::new(),
-            services: Vec::new(),
-            dhcp: None,
-            roles: BTreeMap::new(),
-            prints: Vec::new(),
-        });
-        rows.stations.push(Station { segment, mac, host: id, first_seen, last_seen, sources });
-        let ip = std::net::Ipv4Addr::new(10, 0, 0, number).into();
-        let holders = vec![Holder { mac, first_seen, last_seen, sources }];
-        rows.bindings.push(Binding { segment, ip, holders });
-    }
-    rows
-}
-
-#[test]
-fn who_is_unknown_and_present_is_told_again() {
-    let known = Subjects { ips: ["10.0.0.2".parse().unwrap()].into(), ..named(&["1"]) };
-    let policy = EventPolicy { known, renotify: Some(Duration::from_secs(24 * 3600)), ..policy() };
-    let mut judge = Judge::default();
-    judge.set_policy(policy.clone());
-    let last = 3 * DAY;
-    let mut all = rows(&[(1, 0, last), (2, 0, last), (3, 0, last), (4, HOUR, DAY), (5, HOUR, last), (6, 0, last)]);
-    all.hosts[5].gone_since = Some(Timestamp::from_secs(last));
-    let again = |judge: &mut Judge, at: i64| -> Vec<(u64, i64, u64)> {
-        let told = judge.renotify(Timestamp::from_secs(at), || all.clone());
-        told.into_iter().map(|again| (again.host.id.0, again.at.as_nanos() / 1_000_000_000, again.times)).collect()
-    };
-    assert_eq!(again(&mut judge, last - 1), [], "the first look only takes note of the time");
-    assert_eq!(again(&mut judge, last + 60), [(3, last, 3)]);
-    assert_eq!(again(&mut judge, last + 120), []);
-    let judge_after_restart = &mut Judge::default();
-    judge_after_restart.set_policy(policy);
-    judge_after_restart.restore(Vec::new(), Vec::new(), Some(Timestamp::from_secs(last + 60)));
-    assert_eq!(again(judge_after_restart, last + 2 * HOUR), [(5, last + HOUR, 3)], "4 was not heard for a day");
-}
-
-#[test]
-fn nobody_is_told_again_unless_it_was_wished() {
-    let mut judge = Judge::default();
-    let never = || -> Rows { panic!("the inventory is not asked for") };
-    assert_eq!(judge.renotify(Timestamp::from_secs(0), never), []);
-    assert_eq!(judge.renotify(Timestamp::from_secs(DAY), never), []);
 }
