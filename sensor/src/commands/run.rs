@@ -81,6 +81,7 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         .map_err(Failure::system("a sink's thread cannot start"))?;
     let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
     intake.judge.set_policy(config.policy);
+    intake.core.correlator.set_own_addresses(local.own_addresses(alias));
     let (speakers, prober) = match setup {
         Some(ProbeSetup { policy, prober_config }) => {
             let (now, speakers) = (clock.now(), prober_config.speakers.clone());

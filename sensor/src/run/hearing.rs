@@ -68,6 +68,7 @@ impl Sensor {
         if let Some(here) = &here {
             local.renew(here);
             intake.core.correlator.set_prefixes(local.homes(*alias));
+            intake.core.correlator.set_own_addresses(local.own_addresses(*alias));
         }
         self.look_at_speakers(here.as_ref(), now, is_failing);
     }

@@ -10,7 +10,7 @@ use crate::capture::iface::addresses::Addresses;
 use crate::capture::options::{Port, PortRole};
 use crate::capture::watched::{WATCHED_MAX, Watched};
 use crate::pipeline::speakers::Alias;
-use sensor_core::types::{Iface, Segment};
+use sensor_core::types::{Iface, Mac, Segment};
 
 /// The local prefixes, but for those that are learned.
 #[derive(Clone, Debug)]
@@ -31,6 +31,7 @@ pub struct LocalPrefixes {
 struct InterfacePrefixes {
     prefixes: Vec<IpNet>,
     own: Vec<IpAddr>,
+    mac: Option<Mac>,
 }
 
 /// How a prefix came to be watched.
@@ -88,7 +89,7 @@ impl LocalPrefixes {
         for iface in self.ports.iter().map(|port| port.iface).filter(|iface| ifaces.contains(iface)) {
             let prefixes = here.prefixes_of(iface).into_iter().collect();
             let own = here.of(iface).iter().map(IpNet::addr).collect();
-            self.attached.insert(iface, InterfacePrefixes { prefixes, own });
+            self.attached.insert(iface, InterfacePrefixes { prefixes, own, mac: here.mac_of(iface) });
         }
         self.fix();
     }
@@ -141,6 +142,19 @@ impl LocalPrefixes {
             homes.extend(near);
         }
         homes
+    }
+
+    /// The addresses of the ports' interfaces, each on the segment where its neighbours are filed, and the station that holds it.
+    pub fn own_addresses(&self, alias: Option<Alias>) -> BTreeMap<(Segment, IpAddr), Mac> {
+        let at = |iface: Iface| match alias {
+            Some(Alias { speaker, mirror }) if iface == speaker => Segment::untagged(mirror),
+            _ => Segment::untagged(iface),
+        };
+        let of_iface = |(iface, attached): (&Iface, &InterfacePrefixes)| {
+            let (segment, mac) = (at(*iface), attached.mac);
+            attached.own.iter().filter_map(move |ip| Some(((segment, *ip), mac?))).collect::<Vec<_>>()
+        };
+        self.attached.iter().flat_map(of_iface).collect()
     }
 
     /// All prefixes, at most as many as the kernel's table holds; learned ones come last.
@@ -231,7 +245,7 @@ mod tests {
 
     fn attach(local: &mut LocalPrefixes, iface: Iface, prefixes: &[&str]) {
         let prefixes = prefixes.iter().map(|prefix| net(prefix)).collect();
-        local.attached.insert(iface, InterfacePrefixes { prefixes, own: Vec::new() });
+        local.attached.insert(iface, InterfacePrefixes { prefixes, ..InterfacePrefixes::default() });
         local.fix();
     }
 
@@ -260,6 +274,19 @@ mod tests {
         let named = (Some(mirror), net("192.0.2.0/24"));
         assert_eq!(local.homes(Some(Alias { speaker, mirror })), [named, (Some(mirror), net("10.1.0.0/24"))]);
         assert_eq!(local.homes(None).len(), 3, "a port like any other");
+    }
+
+    #[test]
+    fn own_addresses_are_where_their_neighbours_are() {
+        let (mirror, mut local) = local(PortRole::Mirror, Vec::new(), &[]);
+        let (speaker, ip, mac) = (Iface::new("eth0").unwrap(), "10.1.0.9".parse().unwrap(), Mac([2, 0, 0, 0, 0, 9]));
+        let own = InterfacePrefixes { prefixes: Vec::new(), own: vec![ip], mac: Some(mac) };
+        local.attached.insert(speaker, own);
+        let check = |alias, iface| {
+            assert_eq!(local.own_addresses(alias), BTreeMap::from([((Segment::untagged(iface), ip), mac)]));
+        };
+        check(None, speaker);
+        check(Some(Alias { speaker, mirror }), mirror);
     }
 
     #[test]

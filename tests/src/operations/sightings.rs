@@ -122,7 +122,7 @@ fn announced(bytes: &mut Unstructured<'_>, ip: IpAddr) -> Result<Claim> {
         }
         2 => NbnsClaim::Goodbye { name, group: false, addr },
         3 => NbnsClaim::Query { name },
-        4 | 5 => NbnsClaim::Address { name, group: bytes.ratio(1, 4)?, addr },
+        4 | 5 => NbnsClaim::Address { name, group: bytes.ratio(1, 4)?, addr, is_answer: bytes.ratio(1, 2)? },
         _ => NbnsClaim::Status { name, group: bytes.ratio(1, 4)?, active: true },
     };
     Ok(Claim::Nbns(Box::new(Heard { said, is_near, port })))

@@ -66,7 +66,8 @@ impl Addresses {
         self.0.iter().find(is_it).and_then(|interface| Iface::new(&interface.name))
     }
 
-    pub(super) fn mac_of(&self, iface: Iface) -> Option<Mac> {
+    /// The MAC of an interface, where it has one.
+    pub fn mac_of(&self, iface: Iface) -> Option<Mac> {
         self.find(iface).and_then(|interface| interface.mac)
     }
 

@@ -80,7 +80,7 @@ pub fn mdns(mac: Mac, ip: IpAddr, claim: MdnsClaim) -> Sighting {
 /// The registration of a NetBIOS name.
 pub fn netbios(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
     let name = nbns::Name { name: Text::new(name.to_ascii_uppercase().as_bytes()), suffix: 0 };
-    let said = NbnsClaim::Address { name, group: false, addr: ip };
+    let said = NbnsClaim::Address { name, group: false, addr: ip, is_answer: false };
     word(mac, Some(ip.into()), Claim::Nbns(Box::new(Heard { said, is_near: true, port: 137 })))
 }
 

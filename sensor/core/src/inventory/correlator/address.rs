@@ -32,6 +32,9 @@ impl Correlator {
 
     /// Weighs a claim or a hint against the binding of its address; a claim that another station contests may have to wait.
     pub(super) fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
+        if self.is_own_address(s, ip, weight) {
+            return;
+        }
         if !source.is_mention() && !self.is_own_mention(s, ip, source) {
             self.memory.drop_mention(s.segment, ip, s.mac);
         }

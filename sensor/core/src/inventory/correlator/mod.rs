@@ -23,6 +23,8 @@ mod address;
 mod dispute;
 /// Two stations that want one address.
 mod conflict;
+/// Addresses that this box holds itself.
+mod own;
 /// New hosts.
 mod announce;
 /// Stations that turn out to be a known host's.
@@ -38,6 +40,10 @@ mod starvation;
 mod mdns;
 /// DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery.
 mod names;
+/// Names that were asked for, announced and answered.
+mod name_log;
+/// Answers for names that belong to others or to nobody.
+mod name_spoof;
 /// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
 mod link;
 /// DHCP servers and routers: new ones, and those that do not belong there.

@@ -44,6 +44,7 @@ impl Correlator {
         self.memory.forget_old(now);
         self.settle_defences(Some(now), events);
         self.settle_checks(Some(now), events);
+        self.settle_own_claims(Some(now), events);
         // A verdict may give a new host its address, so it comes before the host is reported.
         if !self.disputes.is_empty() {
             self.decide_due(Some(now), events);
@@ -64,7 +65,7 @@ impl Correlator {
     /// When `handle_timeout` has something to do next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let settled = self.memory.first_waiting().map(|first_seen| first_seen.after(self.settings.settle));
-        [settled, self.next_verdict(), self.memory.first_neighbour_expiry()].into_iter().flatten().min()
+        [settled, self.next_verdict(), self.first_own_claim(), self.memory.first_neighbour_expiry()].into_iter().flatten().min()
     }
 
     /// The input has ended: reports everything that still waits for more evidence.
@@ -72,6 +73,7 @@ impl Correlator {
         self.decide_due(None, events);
         self.settle_defences(None, events);
         self.settle_checks(None, events);
+        self.settle_own_claims(None, events);
         self.handle_timeout(now, events);
         for id in self.memory.pending() {
             self.announce(id, events);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::inventory::correlator::name_log::NameLog;
 use crate::inventory::correlator::settings::{Allow, Settings};
 use crate::inventory::event::{Detail, Reason};
 use crate::inventory::memory::state::Memory;
@@ -43,6 +44,11 @@ pub struct Correlator {
     pub(super) floods: Vec<(Segment, Mac, Class, Timestamp)>,
     pub(super) conflicts: Conflicts,
     pub(super) starvation: Starvation,
+    pub(super) name_log: NameLog,
+    /// The addresses that this box holds, and by which station.
+    pub(super) own_addresses: BTreeMap<(Segment, IpAddr), Mac>,
+    /// Claims of such addresses by others that are not reported yet.
+    pub(super) own_claims: Vec<OwnClaim>,
     /// Nobody takes events: they are not made.
     pub(super) is_silent: bool,
 }
@@ -76,6 +82,9 @@ impl Correlator {
             floods: Vec::new(),
             conflicts: Conflicts::default(),
             starvation: Starvation::default(),
+            name_log: NameLog::default(),
+            own_addresses: BTreeMap::new(),
+            own_claims: Vec::new(),
             is_silent: false,
         }
     }
@@ -199,6 +208,18 @@ pub(super) struct Verdict {
     pub(super) excuse: Option<Reason>,
     /// Who answered.
     pub(super) details: Details,
+}
+
+/// Another station claims an address that this box holds.
+#[derive(Debug)]
+pub(super) struct OwnClaim {
+    pub(super) at: Timestamp,
+    pub(super) segment: Segment,
+    pub(super) ip: IpAddr,
+    /// The station that claims it.
+    pub(super) mac: Mac,
+    /// This box's.
+    pub(super) own: Mac,
 }
 
 /// Two stations that both hold on to an address.

@@ -50,6 +50,7 @@ mod ip_conflict;
 mod mac_mismatch;
 mod mac_rotated;
 mod name_changed;
+mod name_spoof_suspected;
 mod new_address;
 mod new_dhcp_server;
 mod new_host;
@@ -170,6 +171,8 @@ kinds! {
     MacRotated: "mac-rotated", Info, mac_rotated;
     /// The name of a host changed at its own source.
     NameChanged: "name-changed", Info, name_changed;
+    /// A station answers for names that belong to others or to nobody.
+    NameSpoofSuspected: "name-spoof-suspected", Warning, name_spoof_suspected;
     /// A host that was told holds an address that nobody held before.
     NewAddress: "new-address", Info, new_address;
     /// A DHCP server never seen before.

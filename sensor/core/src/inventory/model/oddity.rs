@@ -23,6 +23,9 @@ pub enum Oddity {
     MacMismatch,
     /// Not odd by itself: `ip` is a name server that a router announced. Both MACs are zeros.
     NameServer,
+    /// A station answers for names that are not its own. `ip` is 0.0.0.0; `frame_mac` the station of the network's server whose
+    /// name it is, or zeros.
+    NameSpoof,
     /// A station tries very many ports. `ip` is 0.0.0.0.
     PortScan,
     /// A DHCP server that does not belong there.
@@ -37,7 +40,7 @@ pub enum Oddity {
 
 impl Oddity {
     /// Every oddity, in alphabetical order of its written name.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ArpScan,
         Self::Bogon,
         Self::Feud,
@@ -46,6 +49,7 @@ impl Oddity {
         Self::IpConflict,
         Self::MacMismatch,
         Self::NameServer,
+        Self::NameSpoof,
         Self::PortScan,
         Self::RogueDhcpServer,
         Self::RogueRouter,
@@ -64,6 +68,7 @@ impl Oddity {
             Self::IpConflict => "ip-conflict",
             Self::MacMismatch => "mac-mismatch",
             Self::NameServer => "name-server",
+            Self::NameSpoof => "name-spoof",
             Self::PortScan => "port-scan",
             Self::RogueDhcpServer => "rogue-dhcp-server",
             Self::RogueRouter => "rogue-router",

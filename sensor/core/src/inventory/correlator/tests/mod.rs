@@ -3,7 +3,7 @@
 //! A sighting is `SECONDS [@SEGMENT] VERB ARGUMENTS`; MACs are two hex digits (the last octet of `02:00:00:00:00:..`) or
 //! whole; a MAC `aa/bb` is `aa` in the payload of a frame from `bb`. Other verbs: `wait` (a timeout at that time), `finish`,
 //! `restart` (snapshot and restore), and of asking: `asked` (an ARP or ND reply to a probe), `echo`, `port`, `ptr`, `nbns`,
-//! `miss` (no answer since), `deaf`, `refuse` (nobody may be asked). `scan` is what the classifier counted. An event is
+//! `miss` (no answer since), `deaf`, `refuse` (nobody may be asked). `scan` is what the classifier counted, `own` the addresses of this box. An event is
 //! `KIND [IP] [MAC] [old MAC] [reason] [hostname in quotes] [severity]`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -42,12 +42,16 @@ pub mod rows;
 pub mod asking;
 /// Two stations, one address.
 pub mod conflict;
+/// Addresses that this box holds itself.
+pub mod own;
 /// Stations that turn out to be a known host's.
 pub mod rotation;
 /// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
 pub mod link;
 /// DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery.
 pub mod names;
+/// Answers for names that belong to others or to nobody.
+pub mod name_spoof;
 /// DHCP servers, routers and gateways.
 pub mod rogue;
 /// DHCP starvation.
@@ -80,6 +84,7 @@ fn step(correlator: &mut Correlator, settings: &Settings, limits: Limits, line: 
         "wait" => correlator.handle_timeout(at, events),
         "finish" => correlator.finish(at, events),
         "deaf" => correlator.set_deaf(at),
+        "own" => correlator.set_own_addresses(own::addresses(segment, &words)),
         "scan" => scan::scan(correlator, segment, at, &words, events),
         "miss" => miss(correlator, segment, at, &words, events),
         "refuse" => correlator.take_checks().iter().for_each(|check| correlator.refuse_check(check, events)),
