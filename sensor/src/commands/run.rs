@@ -56,8 +56,9 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
     let (mut writer, saved) = Writer::open(&output.db, clock.now())?;
     writer.set_rules(&rules)?;
     let local = LocalPrefixes::new(&ports, &config.inventory.networks, &here);
+    let learning_until = saved.created_at.after(config.inventory.learning);
     let settings = Settings {
-        learning_until: Some(saved.created_at.after(config.inventory.learning)),
+        learning_until: Some(learning_until),
         settle: SETTLE,
         own_macs: here.macs(),
         prefixes: local.homes(alias),
@@ -85,7 +86,9 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
     let (speakers, prober) = match setup {
         Some(ProbeSetup { policy, prober_config }) => {
             let (now, speakers) = (clock.now(), prober_config.speakers.clone());
-            intake.set_planner(Planner::new(policy, secret(), now), now);
+            let mut planner = Planner::new(policy, secret(), now);
+            planner.look_for_servers_from(learning_until);
+            intake.set_planner(planner, now);
             let prober = Prober::spawn(prober_config).map_err(Failure::system("the prober's thread cannot start"))?;
             (speakers, Some(prober))
         }

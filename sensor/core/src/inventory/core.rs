@@ -51,7 +51,9 @@ impl Core {
         if self.is_own(sighting) {
             return;
         }
-        if let Some(planner) = &mut self.planner {
+        // A server's answer to the sensor says nothing of a host that may be asked.
+        let is_ours = self.own_macs.contains(&sighting.mac);
+        if let Some(planner) = self.planner.as_mut().filter(|_| !is_ours) {
             let answers = planner.observe(sighting, now);
             mark_asked(sighting, answers);
         }
@@ -59,9 +61,11 @@ impl Core {
         self.inform_planner(from, now, events);
     }
 
-    /// Whether a sighting is about a station of the sensor itself, or was sent by one.
+    /// Whether a sighting is about a station of the sensor itself, or was sent by one; not when it is a DHCP server's answer
+    /// to the sensor, which shows the server.
     pub fn is_own(&self, sighting: &Sighting) -> bool {
-        self.own_macs.contains(&sighting.mac) || self.own_macs.contains(&sighting.frame_mac)
+        let is_served = || matches!(&sighting.claim, Claim::Dhcp(claim) if claim.from_server);
+        self.own_macs.contains(&sighting.frame_mac) || self.own_macs.contains(&sighting.mac) && !is_served()
     }
 
     /// Does what is due at `now`; appends the events that it causes.

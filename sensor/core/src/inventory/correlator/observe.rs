@@ -2,6 +2,7 @@
 
 use crate::inventory::correlator::state::{CLOCK_STEP_MIN, Correlator};
 use crate::inventory::event::Event;
+use crate::inventory::model::source::Source;
 use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Mac, Timestamp};
 
@@ -10,7 +11,17 @@ impl Correlator {
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp, events: &mut Vec<Event>) {
         self.handle_timeout(now, events);
         let own = &self.settings.own_macs;
-        if own.contains(&sighting.mac) || own.contains(&sighting.frame_mac) {
+        if own.contains(&sighting.frame_mac) {
+            return;
+        }
+        if own.contains(&sighting.mac) {
+            // Who answers the sensor's own client, or its search for servers, is a server.
+            if let Claim::Dhcp(claim) = &sighting.claim
+                && claim.from_server
+            {
+                self.hear(sighting, sighting.frame_mac, Source::Dhcp);
+                self.observe_server(sighting, claim, events);
+            }
             return;
         }
         match &sighting.claim {

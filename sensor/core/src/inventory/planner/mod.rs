@@ -27,6 +27,8 @@ mod jitter;
 pub mod sweep;
 /// The sweep of one network over its interval.
 mod background;
+/// Looking for DHCP servers.
+mod servers;
 /// Conflict checks.
 mod check;
 /// Presence rounds.

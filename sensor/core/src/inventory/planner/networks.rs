@@ -49,6 +49,7 @@ impl Planner {
         }
         self.checks =
             std::mem::take(&mut self.checks).into_iter().filter(|(at, _)| self.network_of(*at).is_some()).collect();
+        self.renew_searches(now);
         self.resume_at = None;
     }
 }
