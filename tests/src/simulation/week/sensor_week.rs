@@ -19,6 +19,7 @@ use sensor_core::types::Mac;
 
 use super::arpwatch::Arpwatch;
 use super::calendar::{DAY, DAYS, HOUR, LEARNING_MS, SECOND, START, at, segment};
+use super::habits;
 use super::hosts::{Machine, OWN_IP, OWN_MAC, PREFIXES, Sort};
 use super::incidents::plant;
 use super::plot::Incident;
@@ -67,6 +68,7 @@ pub fn live(seed: u64) -> Week {
     let begun = Instant::now();
     let mut world = World::new(seed);
     let incidents = plant(&mut world);
+    habits::settle_in(&mut world);
     let net = "10.20.0.0/22".parse().expect("a network");
     let mut judge = Judge::default();
     judge.set_policy(telling(&world));
@@ -206,6 +208,7 @@ impl Run {
         let settings = self.settings();
         let now = at(self.world.now_ms);
         let mut desk = Core::new(settings, Limits::default(), std::mem::take(&mut self.rows), self.next_event_id);
+        desk.correlator.set_own_addresses([((segment(), OWN_IP.into()), OWN_MAC)].into());
         let key = self.seed.wrapping_mul(31).wrapping_add(self.starts);
         desk.set_planner(Planner::new(policy(), key, now), now);
         self.desk = Some(desk);

@@ -84,6 +84,42 @@ pub fn netbios(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
     word(mac, Some(ip.into()), Claim::Nbns(Box::new(Heard { said, is_near: true, port: 137 })))
 }
 
+/// The address record of a host in an mDNS response.
+pub fn mdns_address(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
+    mdns(mac, ip.into(), MdnsClaim::Address { name: Text::new(name.as_bytes()), addr: ip.into() })
+}
+
+/// Questions for a name by LLMNR, NetBIOS and mDNS, from an address that does not matter.
+pub fn mdns_query(mac: Mac, name: &str) -> Sighting {
+    word(mac, None, Claim::Mdns(MdnsClaim::Query { name: Text::new(name.as_bytes()) }))
+}
+
+/// As [`mdns_query`], by LLMNR.
+pub fn llmnr_query(mac: Mac, name: &str) -> Sighting {
+    let said = MdnsClaim::Query { name: Text::new(name.as_bytes()) };
+    word(mac, None, Claim::Llmnr(Box::new(Heard { said, is_near: true, port: 50_000 })))
+}
+
+/// As [`mdns_query`], by NetBIOS.
+pub fn netbios_query(mac: Mac, name: &str) -> Sighting {
+    let name = nbns::Name { name: Text::new(name.to_ascii_uppercase().as_bytes()), suffix: 0x20 };
+    let said = NbnsClaim::Query { name };
+    word(mac, None, Claim::Nbns(Box::new(Heard { said, is_near: true, port: 137 })))
+}
+
+/// The answer to a NetBIOS query, sent to the asker alone.
+pub fn netbios_answer(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
+    let name = nbns::Name { name: Text::new(name.to_ascii_uppercase().as_bytes()), suffix: 0x20 };
+    let said = NbnsClaim::Address { name, group: false, addr: ip, is_answer: true };
+    word(mac, Some(ip.into()), Claim::Nbns(Box::new(Heard { said, is_near: false, port: 137 })))
+}
+
+/// The answer to an LLMNR query, sent to the asker alone.
+pub fn llmnr_answer(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
+    let said = MdnsClaim::Address { name: Text::new(name.as_bytes()), addr: ip.into() };
+    word(mac, Some(ip.into()), Claim::Llmnr(Box::new(Heard { said, is_near: false, port: 5355 })))
+}
+
 /// An LLMNR query.
 pub fn llmnr(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
     let said = MdnsClaim::Query { name: Text::new(name.as_bytes()) };

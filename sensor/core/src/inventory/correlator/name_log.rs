@@ -26,6 +26,8 @@ const ASKERS_MAX: usize = 8;
 pub(super) struct NameLog {
     asked: VecDeque<Asked>,
     stations: BTreeMap<(Segment, Mac), Answerer>,
+    /// Until when the names of hosts were heard before a restart: their announcements are not known any more.
+    pub(super) restored_until: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -59,6 +61,11 @@ pub(super) struct Answered {
 }
 
 impl NameLog {
+    /// After a restart; hosts were last heard at `until`.
+    pub(super) fn restored(until: Option<Timestamp>) -> Self {
+        Self { restored_until: until, ..Self::default() }
+    }
+
     /// A station asks for a name.
     pub(super) fn ask(&mut self, segment: Segment, by: Mac, name: String, at: Timestamp) {
         let is_same = |asked: &Asked| (asked.segment, asked.by) == (segment, by) && asked.name == name;

@@ -29,6 +29,8 @@ const WEIGHT_OF_TWO: usize = 8;
 const WEIGHT_OF_ONE: usize = 16;
 /// A host that was not heard for so long may have given up its name.
 const LIVING: Duration = Duration::from_secs(600);
+/// The address in the row of a told station.
+const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// Names that an event lists.
 const NAMES_MAX: usize = 16;
 
@@ -63,8 +65,11 @@ impl Correlator {
             return false;
         }
         let memory = &self.memory;
+        // What a station was called by before a restart counts as announced, unless it was told of it.
+        let is_honest = !memory.has_oddity(&oddity_of(s, Oddity::NameSpoof, NOWHERE, s.mac, Mac::ZERO));
+        let restored_until = self.name_log.restored_until.filter(|_| is_honest);
         let whose = |is_announced: bool| {
-            let is_own = is_own_name(memory.host(id), &name, is_announced, s.at);
+            let is_own = is_own_name(memory.host(id), &name, is_announced, restored_until, s.at);
             let owns: fn(&Host, &str, Timestamp) -> bool = if is_own { owns_by_dhcp } else { owns };
             let is_owner = |host: &Host| host.id != id && host.segment == s.segment && owns(host, &name, s.at);
             (is_own, memory.find_host(is_owner).map(|host| host.id))
@@ -106,9 +111,8 @@ impl Correlator {
         let is_servers = owner.is_some_and(|owner| self.serves_network(owner));
         let owner_mac = owner.and_then(|owner| self.memory.first_mac(owner));
         // What was a warning is told again when it comes to the name of a server of the network.
-        let none = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let of_server = owner_mac.filter(|_| is_servers).unwrap_or(Mac::ZERO);
-        if !self.memory.is_new_oddity_after(oddity_of(s, Oddity::NameSpoof, none, s.mac, of_server), OVER) {
+        if !self.memory.is_new_oddity_after(oddity_of(s, Oddity::NameSpoof, NOWHERE, s.mac, of_server), OVER) {
             return;
         }
         let mut event = self.about_host(Kind::NameSpoofSuspected, s.at, s.segment, s.mac);
@@ -125,7 +129,8 @@ impl Correlator {
     fn has_other_name(&self, s: &Sighting, id: HostId, names: &[String]) -> bool {
         let is_other = |own: &str| names.iter().all(|name| stem(name) != stem(own));
         let known = self.memory.host(id).into_iter().flat_map(|host| &host.names);
-        known.filter(|known| is_of_dhcp(known)).any(|known| is_other(&label(&known.name))) || self.name_log.announced(s.segment, s.mac).any(is_other)
+        known.filter(|known| is_of_dhcp(known)).any(|known| is_other(&label(&known.name)))
+            || self.name_log.announced(s.segment, s.mac).any(is_other)
     }
 
     /// Whether a host was heard lately.
@@ -154,12 +159,19 @@ impl Correlator {
 
 /// Whether a name is a host's own: one that it announced, gives to DHCP, or has been called by for a day. What clients look for
 /// by themselves nobody can announce as his.
-fn is_own_name(host: Option<&Host>, name: &str, is_announced: bool, at: Timestamp) -> bool {
+fn is_own_name(
+    host: Option<&Host>,
+    name: &str,
+    is_announced: bool,
+    restored_until: Option<Timestamp>,
+    at: Timestamp,
+) -> bool {
+    let is_restored = |known: &Name| restored_until.is_some_and(|until| known.first_seen <= until);
     let mut known = host.into_iter().flat_map(|host| &host.names).filter(|known| label(&known.name) == name);
     let is_long_known = |known: &Name| at.since(known.first_seen) >= LONG_KNOWN;
     match is_alluring(name) {
         true => known.any(is_long_known),
-        false => is_announced || known.any(|known| is_of_dhcp(known) || is_long_known(known)),
+        false => is_announced || known.any(|known| is_of_dhcp(known) || is_long_known(known) || is_restored(known)),
     }
 }
 

@@ -109,7 +109,8 @@ impl Correlator {
                 if !is_answer {
                     self.note_own_name(s, &name.name, Source::Nbns);
                 }
-                let is_false = *is_answer && self.is_false_answer(s, (id, (*addr).into()), &name.name, Source::Nbns, events);
+                let is_false =
+                    *is_answer && self.is_false_answer(s, (id, (*addr).into()), &name.name, Source::Nbns, events);
                 Some(name).filter(|_| !is_false)
             }
             NbnsClaim::Query { name } if is_hosts(name) => {

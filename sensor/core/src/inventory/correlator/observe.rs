@@ -76,7 +76,10 @@ impl Correlator {
     /// When `handle_timeout` has something to do next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let settled = self.memory.first_waiting().map(|first_seen| first_seen.after(self.settings.settle));
-        [settled, self.next_verdict(), self.first_own_claim(), self.memory.first_neighbour_expiry()].into_iter().flatten().min()
+        [settled, self.next_verdict(), self.first_own_claim(), self.memory.first_neighbour_expiry()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The input has ended: reports everything that still waits for more evidence.

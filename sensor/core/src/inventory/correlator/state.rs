@@ -65,6 +65,7 @@ impl Correlator {
     pub fn new(settings: Settings, limits: Limits, saved: Rows, next_event_id: u64) -> Self {
         let paths = Paths::restore(&saved.roles);
         let feuds = restore_feuds(&saved.told);
+        let restored_until = saved.hosts.iter().map(|host| host.last_seen).max();
         let memory = Memory::restore(saved, limits, settings.history);
         Self {
             settings,
@@ -82,7 +83,7 @@ impl Correlator {
             floods: Vec::new(),
             conflicts: Conflicts::default(),
             starvation: Starvation::default(),
-            name_log: NameLog::default(),
+            name_log: NameLog::restored(restored_until),
             own_addresses: BTreeMap::new(),
             own_claims: Vec::new(),
             is_silent: false,

@@ -7,7 +7,7 @@ pub(super) const TEXTS: Texts = Texts {
     arpwatch: None,
     message_id: "b3721923a74b438da1e6345f9146bc47",
     rule: "A station answers by LLMNR, NetBIOS or mDNS, with an address of its own, for names that it never announced (by \
-           DHCP, NetBIOS registration, or mDNS unasked) and was not called by for a day. Any of these within an hour: \
+           DHCP, NetBIOS registration, or mDNS unasked) and was not called by for a day or before the sensor's restart. Any of these within an hour: \
            `wpad` or `isatap`, announced or not; names of two other hosts, or of one where the station has announced another name for \
            itself (a counter at its end makes no other), where a name that the other one gives to DHCP counts even if \
            this one announced it as well; 4 names that two stations asked for, or 8 names, of which those \

@@ -75,29 +75,36 @@ fn who_answers_for_everything_is_told_once() {
         check_after(&lines.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     };
     check_names(&["prntsrv", "intranett", "fielserver"], &["bb", "dd"], &[]);
-    check_names(&["prntsrv", "intranett", "fielserver", "xkqzjw", "qwertz"], &["bb", "dd"], &[
-        "name-spoof-suspected 10.0.0.66 aa \"fielserver\": prntsrv,intranett,fielserver,xkqzjw",
-    ]);
+    check_names(
+        &["prntsrv", "intranett", "fielserver", "xkqzjw", "qwertz"],
+        &["bb", "dd"],
+        &["name-spoof-suspected 10.0.0.66 aa \"fielserver\": prntsrv,intranett,fielserver,xkqzjw"],
+    );
     check_names(&["n1", "n2", "n3", "n4", "n5", "n6", "n7"], &["bb"], &[]);
-    check_names(&["n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"], &["bb"], &[
-        "name-spoof-suspected 10.0.0.66 aa \"n7\": n1,n2,n3,n4,n5,n6,n7,n8",
-    ]);
+    check_names(
+        &["n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"],
+        &["bb"],
+        &["name-spoof-suspected 10.0.0.66 aa \"n7\": n1,n2,n3,n4,n5,n6,n7,n8"],
+    );
 }
 
 #[test]
 fn a_few_stable_or_announced_names_are_a_hosts_own() {
     // NetBIOS aliases that were registered, and names that are not a computer's.
     let registered = ["NAS", "MEDIA", "BACKUP", "PHOTOS", "MUSIC"];
-    let lines = registered.iter().flat_map(|name| {
+    let registers = registered.map(|name| format!("50 nbname 10.0.0.66 aa name {name} 10.0.0.66 port=137"));
+    let answers = registered.iter().flat_map(|name| {
         [
-            format!("50 nbname 10.0.0.66 aa name {name} 10.0.0.66 port=137"),
             format!("100 nbname 10.0.0.11 bb query {name} port=137"),
             format!("100 nbname 10.0.0.12 dd query {name} port=137"),
             format!("101 nbname 10.0.0.66 aa answer {name} 10.0.0.66 port=137"),
         ]
     });
-    let lines: Vec<String> = lines.collect();
-    check_after(&lines.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+    let answers: Vec<String> = answers.collect();
+    for between in ["60 wait", "60 restart"] {
+        let lines = [&registers[..], &[between.to_owned()], &answers].concat();
+        check_after(&lines.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+    }
     // mDNS aliases: announced before they are asked for.
     let lines = (0..12).flat_map(|n| {
         [
@@ -125,9 +132,10 @@ fn another_hosts_name_is_told_where_the_station_has_its_own() {
     let told = "name-spoof-suspected 10.0.0.66 aa old cc";
     let answer = "100 llmnr 10.0.0.66 aa a FILES 10.0.0.66 port=5355";
     let is_here = "99 arp 10.0.0.20 cc";
-    check_after(&["20 dhcp request aa name=kali", is_here, answer, "400 nbname 10.0.0.66 aa answer FILES 10.0.0.66"], &[
-        &format!("{told} \"kali\": files"),
-    ]);
+    check_after(
+        &["20 dhcp request aa name=kali", is_here, answer, "400 nbname 10.0.0.66 aa answer FILES 10.0.0.66"],
+        &[&format!("{told} \"kali\": files")],
+    );
     // Also when it announces the name as well: DHCP says whose it is.
     check_after(
         &["20 dhcp request aa name=kali", is_here, "50 mdns 10.0.0.66 aa a files.local 10.0.0.66", answer],

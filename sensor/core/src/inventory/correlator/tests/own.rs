@@ -19,10 +19,10 @@ fn who_claims_an_address_of_this_box_is_reported_once_and_does_not_get_it() {
     let conflict = "ip-conflict 10.0.0.9 aa old ee conflict";
     check_own(&["1 announce 10.0.0.9 aa", "3.9 wait"], &[]);
     check_own(&["1 announce 10.0.0.9 aa", "4 wait"], &[conflict, "new-host aa"]);
-    check_own(&["1 arp 10.0.0.9 aa", "2 reply 10.0.0.9 aa", "9 arp 10.0.0.9 aa", "3600 arp 10.0.0.9 aa", "3610 wait"], &[
-        conflict,
-        "new-host aa",
-    ]);
+    check_own(
+        &["1 arp 10.0.0.9 aa", "2 reply 10.0.0.9 aa", "9 arp 10.0.0.9 aa", "3600 arp 10.0.0.9 aa", "3610 wait"],
+        &[conflict, "new-host aa"],
+    );
     // Once an address: each is another trouble.
     check_own(
         &["0 own 10.0.0.9 ee 2001:db8::9 ee", "1 arp 10.0.0.9 aa", "1 na 2001:db8::9 aa", "9 wait"],
@@ -40,7 +40,10 @@ fn nothing_but_a_claim_is_reported() {
 
 #[test]
 fn an_address_that_this_box_gives_up_is_nobody_elses_fault() {
-    check_own(&["1 announce 10.0.0.9 aa", "2 own", "9 wait", "10 arp 10.0.0.9 aa"], &["new-host aa", "new-address 10.0.0.9 aa"]);
+    check_own(
+        &["1 announce 10.0.0.9 aa", "2 own", "9 wait", "10 arp 10.0.0.9 aa"],
+        &["new-host aa", "new-address 10.0.0.9 aa"],
+    );
 }
 
 #[test]

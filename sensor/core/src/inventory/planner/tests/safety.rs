@@ -363,7 +363,9 @@ impl SimulatedNetwork {
             assert_eq!(early, None, "seed {}: looked for servers too often", self.seed);
         }
         let hosts: BTreeSet<(Segment, IpAddr)> = self.sent.iter().map(|(_, probe)| (probe.segment, probe.ip)).collect();
-        for (segment, host) in hosts.into_iter().filter(|(_, host)| !host.is_multicast() && *host != ip("255.255.255.255")) {
+        for (segment, host) in
+            hosts.into_iter().filter(|(_, host)| !host.is_multicast() && *host != ip("255.255.255.255"))
+        {
             let one = of(&|probe| (probe.segment, probe.ip) == (segment, host), &host_packets);
             self.check_window("host", &one, HOUR, self.policy.host_per_hour, 0);
         }
