@@ -3,7 +3,7 @@
 //! An address is two words in network order; an IPv4 address is the first word, and the second is 0. A MAC address is
 //! the lower 48 bits of a word.
 
-use crate::abi::{Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, TunnelKind};
+use crate::abi::{Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, Shut, TunnelKind};
 use crate::packet::{Packet, address_at};
 
 /// What [`crate::classify::find`] found: enough for the gate, and where to read the rest. It is small, because in the
@@ -212,6 +212,12 @@ impl Found {
             }
             _ => (self.flags & (FLAG_IPV4 | FLAG_IPV6) != 0).then_some(self.source),
         }
+    }
+
+    /// The tunnel in which the frame carries another one, as it is counted when it is not opened.
+    #[inline(always)]
+    pub const fn shut(&self) -> Shut {
+        Shut::new(self.source, self.inner.kind, self.inner.id)
     }
 
     /// The claim that any IP frame makes: its station has its IP source.

@@ -25,7 +25,7 @@ mod neighbor;
 /// Protocols that carry another frame.
 mod tunnel;
 
-use crate::abi::{Class, FLAG_CUT, Header, TunnelKind};
+use crate::abi::{Class, FLAG_CUT, Header, Shut, TunnelKind};
 use crate::found::{Addresses, Claim, Found, Tunnel};
 use crate::gate;
 use crate::packet::{Captured, Packet, Whole, mac_word, slice, u16_at, u32_at, u64_at};
@@ -50,6 +50,8 @@ pub struct Harvest {
     pub frame_mac: u64,
     /// What the frame asks for, where that is counted.
     pub asked: Option<Asked>,
+    /// A tunnel that was not opened because nobody named its sender.
+    pub shut: Option<Shut>,
 }
 
 impl Harvest {
@@ -60,27 +62,68 @@ impl Harvest {
     }
 }
 
-/// Which tunnels are opened. Not all of them everywhere: a guest could send tunnel frames of its own and so forge the
-/// traffic of other segments.
+/// Which tunnels are opened. Not all of them everywhere: whoever can send a datagram here could send tunnel frames of its
+/// own and so forge the traffic of other segments.
 #[derive(Clone, Copy, Debug)]
 pub enum Opens<'a> {
-    /// All of them: the port was declared a mirror, or the frames come from a file.
+    /// All of them: the frames come from a file.
     All,
-    /// Those that end at one of the sensor's own addresses, which this table has.
-    Own(&'a watched::Table),
+    /// Those whose senders this table names; on a port that was not declared a mirror, only those that end at one of the
+    /// sensor's own addresses, which the table has too.
+    Named {
+        /// The table.
+        table: &'a watched::Table,
+        /// Whether the port was declared a mirror.
+        is_mirror: bool,
+    },
+}
+
+impl Opens<'_> {
+    /// Whether PPPoE sessions are opened, whose senders are on the link.
+    const fn sessions(&self) -> bool {
+        matches!(self, Opens::All | Opens::Named { is_mirror: true, .. })
+    }
+}
+
+/// What becomes of a tunnel's frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// It is opened.
+    Opened,
+    /// It is not: nobody named its sender.
+    Shut,
+    /// It is not: it belongs to others.
+    Passing,
+}
+
+/// What becomes of the frame that `found` carries, on a port of this role.
+#[inline(always)]
+pub fn opening<P: Packet>(packet: &P, found: &Found, table: &watched::Table, is_mirror: bool) -> Opening {
+    if !is_mirror && !found.destination(packet).is_some_and(|address| watched::is_own(table, address)) {
+        Opening::Passing
+    } else if watched::is_tunnel_source(table, found.source, &found.inner) {
+        Opening::Opened
+    } else {
+        Opening::Shut
+    }
 }
 
 /// Classifies a frame, or the frame that it carries where that may be opened.
 pub fn classify<P: Packet>(packet: &P, opens: Opens<'_>) -> Harvest {
-    let mut found = find(packet, 0, Tunnel::default(), matches!(opens, Opens::All));
-    let opens_it = || match opens {
-        Opens::All => true,
-        Opens::Own(table) => found.destination(packet).is_some_and(|address| watched::is_own(table, address)),
-    };
-    if found.inner_at > 0 && opens_it() {
-        found = find(packet, found.inner_at, found.inner, false);
+    let mut found = find(packet, 0, Tunnel::default(), opens.sessions());
+    let mut shut = None;
+    if found.inner_at > 0 {
+        let opening = match opens {
+            Opens::All => Opening::Opened,
+            Opens::Named { table, is_mirror } => opening(packet, &found, table, is_mirror),
+        };
+        match opening {
+            Opening::Opened => found = find(packet, found.inner_at, found.inner, false),
+            Opening::Shut => shut = Some(found.shut()),
+            Opening::Passing => {}
+        }
     }
-    harvest(packet, &found)
+    Harvest { shut, ..harvest(packet, &found) }
 }
 
 /// Reads on, natively and to the end, in the frame of a record whose class is [`Class::Deep`]. The offset of the body is
@@ -124,6 +167,7 @@ fn harvest<P: Packet>(packet: &P, found: &Found) -> Harvest {
         sender,
         frame_mac: found.frame_mac,
         asked: scan::asked(packet, found),
+        shut: None,
     }
 }
 

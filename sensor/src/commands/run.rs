@@ -55,7 +55,7 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
     make_default_folder(&output.db)?;
     let (mut writer, saved) = Writer::open(&output.db, clock.now())?;
     writer.set_rules(&rules)?;
-    let local = LocalPrefixes::new(&ports, &config.inventory.networks, &here);
+    let local = LocalPrefixes::new(&ports, &config.inventory.networks, &config.tunnels, &here);
     let learning_until = saved.created_at.after(config.inventory.learning);
     let settings = Settings {
         learning_until: Some(learning_until),

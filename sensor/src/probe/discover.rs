@@ -26,7 +26,7 @@ const OPTIONS: [u8; 23] = [
     53, 1, 1, // the message's type
     55, 5, 1, 3, 6, 51, 54, // the options asked for
     60, 6, b's', b'e', b'n', b's', b'o', b'r', // the vendor class
-    255, // the end
+    255,  // the end
 ];
 
 /// Writes the packet of a client with this MAC; `None` where it does not fit.
@@ -68,9 +68,7 @@ mod tests {
         let mac = Mac([2, 0, 0, 0xaa, 0xbb, 0xcc]);
         let mut bytes = [0; DISCOVER_LEN];
         write(&mut bytes, mac).unwrap();
-        assert_eq!(bytes[..20], [
-            0x45, 0, 1, 0x48, 0, 0, 0, 0, 64, 17, 0x79, 0xa6, 0, 0, 0, 0, 255, 255, 255, 255
-        ]);
+        assert_eq!(bytes[..20], [0x45, 0, 1, 0x48, 0, 0, 0, 0, 64, 17, 0x79, 0xa6, 0, 0, 0, 0, 255, 255, 255, 255]);
         assert_eq!(bytes[20..28], [0, 68, 0, 67, 1, 0x34, 0, 0]);
         assert_eq!(bytes[38], 0x80);
         let message = dhcp::parse(&bytes[28..]).unwrap().unwrap();

@@ -4,6 +4,8 @@
 use std::sync::atomic::Ordering;
 
 use crate::capture::iface::addresses::{Addresses, addresses};
+use crate::capture::watched;
+use crate::capture::watched::TunnelSource;
 use crate::pipeline;
 use crate::run::sensor::{ADDRESSES_EVERY, LOSS_EVERY, Sensor};
 use crate::run::world::World;
@@ -12,22 +14,37 @@ use crate::terminal::failure::Failure;
 use crate::terminal::notice;
 use sensor_core::inventory::event::Kind;
 use sensor_core::types::Timestamp;
+use sensor_ebpf::abi::{Counters, TunnelKind};
 
 impl Sensor {
     /// Gives the capture the prefixes in which every frame counts as a sign of life, when they have changed.
     pub(super) fn watch_prefixes(&mut self) -> Result<(), Failure> {
         let World { capture, intake, local, .. } = &mut self.world;
-        let watched = local.prefixes(intake.core.correlator.learned_prefixes());
-        if watched != self.watched {
-            capture.watch(&watched, &local.own)?;
-            self.watched = watched;
+        let watching = local.watching(intake.core.correlator.learned_prefixes());
+        if watching != *capture.watching() {
+            capture.watch(watching)?;
         }
         Ok(())
+    }
+
+    /// Says once that a tunnel is not opened, and what to write so that it is.
+    fn tell_shut_tunnel(&mut self, counters: &Counters) {
+        let Some(TunnelSource { prefix, kind, id }) = watched::last_shut(counters).filter(|_| !self.is_shut_told)
+        else {
+            return;
+        };
+        self.is_shut_told = true;
+        let (source, kind, id) = (prefix.addr(), kind.map_or("", TunnelKind::name), id.unwrap_or_default());
+        notice::info(&format!(
+            "a {kind} tunnel (id {id}) from {source} is not opened, because nobody named its sender; if it is yours, write \
+             [[tunnel]] sources = [\"{source}\"] into the configuration"
+        ));
     }
 
     /// Frames that were lost since the last time: no host counts as gone for having been silent, and an event tells of them.
     pub(super) fn check_losses(&mut self, now: Timestamp) -> Result<(), Failure> {
         let counters = self.world.capture.counters()?;
+        self.tell_shut_tunnel(&counters);
         let losses = status::losses(&self.counters, &counters);
         if losses.is_empty() {
             self.counters = counters;

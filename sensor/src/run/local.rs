@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::options::{Port, PortRole};
-use crate::capture::watched::{WATCHED_MAX, Watched};
+use crate::capture::watched::{TUNNEL_SOURCES_MAX, TunnelSource, WATCHED_MAX, Watched, Watching};
 use crate::pipeline::speakers::Alias;
 use sensor_core::types::{Iface, Mac, Segment};
 
@@ -22,8 +22,11 @@ pub struct LocalPrefixes {
     were_attached: Vec<(Iface, IpNet)>,
     /// All of them together, as the capture takes them.
     fixed: BTreeMap<Watched, Origin>,
-    /// The sensor's own addresses: packets of tunnels that end there are looked into.
-    pub own: Vec<IpAddr>,
+    /// The sensor's own addresses: tunnels that end there may be opened.
+    own: Vec<IpAddr>,
+    /// Where tunnels come from that are opened: what the owner named, then what this machine's interfaces lead to.
+    named_tunnels: Vec<TunnelSource>,
+    own_tunnels: Vec<TunnelSource>,
 }
 
 /// The prefixes and the addresses of one interface.
@@ -67,9 +70,9 @@ const LOCAL: [&str; 7] =
 const WERE_ATTACHED_MAX: usize = 256;
 
 impl LocalPrefixes {
-    /// For these ports, the networks that the owner named, and the prefixes of this machine's interfaces.
-    pub fn new(ports: &[Port], named: &[(Option<Iface>, IpNet)], here: &Addresses) -> Self {
-        let (ports, named) = (ports.to_vec(), named.to_vec());
+    /// For these ports, the networks and the senders of tunnels that the owner named, and this machine's interfaces.
+    pub fn new(ports: &[Port], named: &[(Option<Iface>, IpNet)], tunnels: &[TunnelSource], here: &Addresses) -> Self {
+        let (ports, named, named_tunnels) = (ports.to_vec(), named.to_vec(), tunnels.to_vec());
         let mut local = Self {
             ports,
             named,
@@ -77,6 +80,8 @@ impl LocalPrefixes {
             were_attached: Vec::new(),
             fixed: BTreeMap::new(),
             own: Vec::new(),
+            named_tunnels,
+            own_tunnels: Vec::new(),
         };
         local.renew(here);
         local
@@ -86,6 +91,7 @@ impl LocalPrefixes {
     /// been renamed.
     pub fn renew(&mut self, here: &Addresses) {
         let ifaces = here.ifaces();
+        self.own_tunnels = here.tunnels();
         for iface in self.ports.iter().map(|port| port.iface).filter(|iface| ifaces.contains(iface)) {
             let prefixes = here.prefixes_of(iface).into_iter().collect();
             let own = here.of(iface).iter().map(IpNet::addr).collect();
@@ -157,12 +163,15 @@ impl LocalPrefixes {
         self.attached.iter().flat_map(of_iface).collect()
     }
 
-    /// All prefixes, at most as many as the kernel's table holds; learned ones come last.
-    pub fn prefixes(&self, learned: impl Iterator<Item = (Segment, IpNet)>) -> Vec<Watched> {
-        self.watched(learned).into_iter().map(|(watched, _)| watched).collect()
+    /// What the capture is to look at: all prefixes, at most as many as the kernel's table holds, learned ones last.
+    pub fn watching(&self, learned: impl Iterator<Item = (Segment, IpNet)>) -> Watching {
+        let mut tunnels = [&self.named_tunnels[..], &self.own_tunnels].concat();
+        tunnels.truncate(TUNNEL_SOURCES_MAX);
+        let prefixes = self.watched(learned).into_iter().map(|(watched, _)| watched).collect();
+        Watching { prefixes, own: self.own.clone(), tunnels }
     }
 
-    /// As [`LocalPrefixes::prefixes`], each with its origin; then at most as many learned ones that lie within another prefix.
+    /// The prefixes of [`LocalPrefixes::watching`], each with its origin; then at most as many learned ones that lie within another prefix.
     pub fn origins(&self, learned: impl Iterator<Item = (Segment, IpNet)> + Clone) -> Vec<(Watched, Origin)> {
         let within = learned.clone().map(watched).filter(|watched| !self.fixed.contains_key(watched));
         let within = within.filter(|watched| self.covers(watched)).map(|watched| (watched, Origin::Learned));
@@ -203,10 +212,18 @@ mod tests {
     fn local(role: PortRole, named: Vec<(Option<Iface>, IpNet)>, attached: &[&str]) -> (Iface, LocalPrefixes) {
         let iface = Iface::new("eth1").unwrap();
         let prefixes = attached.iter().map(|prefix| net(prefix)).collect();
-        let attached = BTreeMap::from([(iface, InterfacePrefixes { prefixes, own: Vec::new() })]);
+        let attached = BTreeMap::from([(iface, InterfacePrefixes { prefixes, ..InterfacePrefixes::default() })]);
         let ports = vec![Port { iface, role }];
-        let (were_attached, fixed, own) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let mut local = LocalPrefixes { ports, named, attached, were_attached, fixed, own };
+        let mut local = LocalPrefixes {
+            ports,
+            named,
+            attached,
+            were_attached: Vec::new(),
+            fixed: BTreeMap::new(),
+            own: Vec::new(),
+            named_tunnels: Vec::new(),
+            own_tunnels: Vec::new(),
+        };
         local.fix();
         (iface, local)
     }
@@ -222,7 +239,7 @@ mod tests {
         };
         let origins: Vec<String> = local.origins(learned.clone()).into_iter().map(words).collect();
         assert_eq!(origins, expected);
-        assert!(local.prefixes(learned).len() <= origins.len());
+        assert!(local.watching(learned).prefixes.len() <= origins.len());
     }
 
     const OWN: [&str; 3] =
@@ -302,7 +319,7 @@ mod tests {
         let (iface, local) = local(PortRole::Host, Vec::new(), &["10.0.0.0/8"]);
         let learned = (0..=255).flat_map(|n| [format!("10.{n}.0.0/16"), format!("11.{n}.0.0/16")]);
         let learned: Vec<_> = learned.map(|prefix| (Segment::untagged(iface), net(&prefix))).collect();
-        assert_eq!(local.prefixes(learned.iter().copied()).len(), WATCHED_MAX);
+        assert_eq!(local.watching(learned.iter().copied()).prefixes.len(), WATCHED_MAX);
         assert_eq!(local.origins(learned.iter().copied()).len(), 2 * WATCHED_MAX);
     }
 }

@@ -9,7 +9,7 @@ use sensor_ebpf::packet::Captured;
 use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::scan;
 use sensor_ebpf::watched::{self, Watch};
-use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
+use sensor_tests::bpf::{ANY_TUNNEL, IFINDEX, Kernel, Options, Record, require_root};
 use sensor_tests::frames::{Random, arp, captures, hand_made, ipv4, ipv6, link_local, mutant, ndp, read_capture};
 
 const MUTANTS: usize = 120_000;
@@ -45,11 +45,9 @@ impl Port {
 }
 
 fn harvest(frame: &[u8], port: Port) -> Harvest {
-    let nobody = watched::table(&[], &[]);
-    let opens = match port {
-        Port::Host => Opens::Own(&nobody),
-        Port::Mirror => Opens::All,
-    };
+    let mut table = watched::table(&[], &[]);
+    watched::set_tunnels(&mut table, &ANY_TUNNEL);
+    let opens = Opens::Named { table: &table, is_mirror: matches!(port, Port::Mirror) };
     classify(&Captured { bytes: frame, wire_len: frame.len() }, opens)
 }
 
