@@ -49,6 +49,8 @@ mod networks;
 mod answers;
 /// Who is due asks.
 mod schedule;
+/// Searches for DHCP servers have their turns.
+mod search;
 /// What the planner's owner calls.
 mod verbs;
 

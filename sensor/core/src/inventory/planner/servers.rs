@@ -10,19 +10,19 @@ use crate::inventory::planner::address::SegmentAddress;
 use crate::inventory::planner::jitter;
 use crate::inventory::planner::permit::{Permit, has};
 use crate::inventory::planner::policy::Network;
-use crate::inventory::planner::probe::{Probe, Question, Technique};
-use crate::inventory::planner::state::Planner;
+use crate::inventory::planner::probe::Technique;
 use crate::types::{Segment, Timestamp};
 
 /// The search on one segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ServerSearch {
-    segment: Segment,
+    pub(super) segment: Segment,
     /// The network under whose rules it asks; `None` while there is none.
-    network: Option<usize>,
-    next_at: Timestamp,
+    pub(super) network: Option<usize>,
+    /// When it asks next.
+    pub(super) next_at: Timestamp,
     /// How often it asked: makes the jitter differ each time.
-    asked: u64,
+    pub(super) asked: u64,
 }
 
 /// The first question comes within this time.
@@ -37,6 +37,17 @@ impl ServerSearch {
     /// When it asks next, where it may ask.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.network.map(|_| self.next_at)
+    }
+
+    /// It begins at `from` at the earliest.
+    pub(super) fn begin(&mut self, key: u64, from: Timestamp) {
+        self.next_at = self.next_at.max(from.after(jitter::part(START, number(key, self.segment, 0))));
+    }
+
+    /// It asks at `now`.
+    pub(super) fn ask(&mut self, key: u64, now: Timestamp) {
+        self.asked += 1;
+        self.next_at = now.after(EVERY).after(jitter::part(JITTER, number(key, self.segment, self.asked)));
     }
 }
 
@@ -57,56 +68,21 @@ impl Permit {
     }
 }
 
-impl Planner {
-    /// The searches go on where they were, each under the rules of the first network of its segment that allows it.
-    pub(super) fn renew_searches(&mut self, now: Timestamp) {
-        let searches = &mut self.searches;
-        searches.iter_mut().for_each(|search| search.network = None);
-        for (index, network) in self.permit.policy().networks.iter().enumerate() {
-            if !self.permit.allows_search(network) {
-                continue;
-            }
-            let segment = network.segment;
-            if let Some(known) = searches.iter_mut().find(|search| search.segment == segment) {
-                known.network = known.network.or(Some(index));
-            } else if searches.len() < SEARCHES_MAX {
-                let next_at = now.after(jitter::part(START, number(self.key, segment, 0)));
-                searches.push(ServerSearch { segment, network: Some(index), next_at, asked: 0 });
-            }
+/// The searches go on where they were, each under the rules of the first network of its segment that allows it.
+pub(super) fn renew(searches: &mut Vec<ServerSearch>, permit: &Permit, key: u64, now: Timestamp) {
+    searches.iter_mut().for_each(|search| search.network = None);
+    for (index, network) in permit.policy().networks.iter().enumerate() {
+        if !permit.allows_search(network) {
+            continue;
         }
-    }
-
-    /// DHCP servers are looked for from `at` on, by the wall clock: in the learning period they are only noted.
-    pub fn look_for_servers_from(&mut self, at: Timestamp) {
-        let ahead = at.since(self.clock.wall());
-        let from = self.clock.now().after(ahead);
-        for search in &mut self.searches {
-            search.next_at = search.next_at.max(from.after(jitter::part(START, number(self.key, search.segment, 0))));
+        let segment = network.segment;
+        if let Some(known) = searches.iter_mut().find(|search| search.segment == segment) {
+            known.network = known.network.or(Some(index));
+        } else if searches.len() < SEARCHES_MAX {
+            let mut search = ServerSearch { segment, network: Some(index), next_at: now, asked: 0 };
+            search.begin(key, now);
+            searches.push(search);
         }
-    }
-
-    /// Asks for DHCP servers where that is due. Whether all were asked.
-    pub(super) fn plan_searches(&mut self, limit: usize, shut: &[bool], out: &mut Vec<Probe>) -> bool {
-        let now = self.clock.now();
-        for place in 0..self.searches.len() {
-            let ServerSearch { segment, network, next_at, asked } = self.searches[place];
-            let Some(index) = network.filter(|index| next_at <= now && !shut[*index]) else { continue };
-            if out.len() >= limit {
-                return false;
-            }
-            let cost = Question::Discover.cost();
-            if let Some(at) = self.missing(index, cost, now) {
-                self.resume_no_later(at);
-                continue;
-            }
-            let search = &mut self.searches[place];
-            search.asked += 1;
-            search.next_at = now.after(EVERY).after(jitter::part(JITTER, number(self.key, segment, asked + 1)));
-            self.sensor.take(cost.sensor, now);
-            self.networks[index].take(cost.host, now);
-            out.push(Probe { segment, ip: EVERYBODY, question: Question::Discover });
-        }
-        true
     }
 }
 

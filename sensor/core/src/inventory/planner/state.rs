@@ -13,6 +13,7 @@ use crate::inventory::planner::monotonic::Monotonic;
 use crate::inventory::planner::permit::Permit;
 use crate::inventory::planner::policy::{Network, Policy};
 use crate::inventory::planner::probe::{Question, Technique};
+use crate::inventory::planner::servers;
 use crate::inventory::planner::servers::ServerSearch;
 use crate::inventory::planner::target::{Inquiry, Target, Wait};
 use crate::inventory::planner::targets::Targets;
@@ -89,7 +90,9 @@ impl Planner {
     pub fn new(policy: Policy, key: u64, now: Timestamp) -> Self {
         let permit = Permit::new(policy);
         let policy = permit.policy();
-        let mut planner = Self {
+        let mut searches = Vec::new();
+        servers::renew(&mut searches, &permit, key, now);
+        Self {
             key,
             clock: Monotonic::new(now),
             targets: Targets::default(),
@@ -99,16 +102,14 @@ impl Planner {
             networks: buckets(policy),
             hosts: HostBuckets::per_hour(policy.host_per_hour),
             sweeps: sweeps(&permit, key, now),
-            searches: Vec::new(),
+            searches,
             left_networks: Vec::new(),
             silences: Vec::new(),
             answers: AnswerCounts::default(),
             deaf_until: None,
             resume_at: None,
             permit,
-        };
-        planner.renew_searches(now);
-        planner
+        }
     }
 
     /// Local time is this far east of UTC, in seconds: quiet hours are local.
