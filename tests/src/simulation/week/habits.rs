@@ -145,16 +145,17 @@ impl Habits<'_> {
             (machine.mac, self.world.add(machine))
         });
         let client = ClientWords { parameters: &[1, 3, 6], ..ClientWords::default() };
-        for turn in 0..DAYS * 6 {
-            let at = HOUR + turn * 4 * HOUR;
+        for turn in 0..DAYS * 48 - 4 {
+            let at = HOUR + turn * HOUR / 2;
             let (mac, number) = devices[usize::try_from(turn % 2).unwrap_or(0)];
             let request = words::dhcp_client(&client, DhcpMessage::Request);
             let release = words::dhcp_client(&client, DhcpMessage::Release);
             self.send(at, words::dhcp_from_client(mac, DhcpClaim { requested_ip: Some(ip), ..request }));
             self.send(at + 20, words::dhcp_from_server(server, mac, DhcpMessage::Ack, ip, 7200));
             self.world.plan(at + 100, Act::Join(number));
-            self.world.plan(at + 100 * MINUTE, Act::Leave(number));
-            self.send(at + 100 * MINUTE, words::dhcp_from_client(mac, DhcpClaim { ciaddr: Some(ip), ..release }));
+            let leaves = at + 28 * MINUTE;
+            self.world.plan(leaves, Act::Leave(number));
+            self.send(leaves, words::dhcp_from_client(mac, DhcpClaim { ciaddr: Some(ip), ..release }));
         }
     }
 

@@ -3,6 +3,8 @@
 use crate::inventory::planner::probe::{Probe, Question};
 use crate::inventory::planner::servers::{EVERYBODY, ServerSearch};
 use crate::inventory::planner::state::Planner;
+use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::Timestamp;
 
 impl Planner {
@@ -10,6 +12,16 @@ impl Planner {
     pub fn look_for_servers_from(&mut self, at: Timestamp) {
         let from = self.clock.now().after(at.since(self.clock.wall()));
         self.searches.iter_mut().for_each(|search| search.begin(self.key, from));
+    }
+
+    /// Takes in a sighting: a client may look for DHCP servers.
+    pub(super) fn hear_client(&mut self, sighting: &Sighting) {
+        let asks = |claim: &DhcpClaim| !claim.from_server && claim.message == DhcpMessage::Discover;
+        if matches!(&sighting.claim, Claim::Dhcp(claim) if asks(claim)) {
+            let now = self.clock.now();
+            let here = self.searches.iter_mut().filter(|search| search.segment == sighting.segment);
+            here.for_each(|search| search.hear_client(now));
+        }
     }
 
     /// Asks for DHCP servers where that is due. Whether all were asked.

@@ -1,5 +1,5 @@
-//! Looking for DHCP servers: a DISCOVER to everybody on a segment, soon after the start and then every few hours. A server
-//! that answers its clients by unicast is heard by nobody else. Nothing is ever requested, so no lease is taken.
+//! Looking for DHCP servers: a DISCOVER to everybody on a segment, soon after the start, then every few hours, and when a
+//! client asks, which is when a server that was just plugged in gives leases. A server that answers its clients by unicast is heard by nobody else. Nothing is ever requested, so no lease is taken.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub(super) struct ServerSearch {
     pub(super) network: Option<usize>,
     /// When it asks next.
     pub(super) next_at: Timestamp,
+    /// It does not ask before.
+    not_before: Timestamp,
     /// How often it asked: makes the jitter differ each time.
     pub(super) asked: u64,
 }
@@ -30,6 +32,8 @@ const START: Duration = Duration::from_secs(30);
 /// The others come this long after the one before, and up to [`JITTER`] later.
 const EVERY: Duration = Duration::from_secs(4 * 3600);
 const JITTER: Duration = Duration::from_secs(2 * 3600);
+/// Two questions are at least so far apart, however many clients ask.
+const SPACING: Duration = Duration::from_secs(600);
 /// Segments whose search is remembered.
 const SEARCHES_MAX: usize = 64;
 
@@ -41,12 +45,21 @@ impl ServerSearch {
 
     /// It begins at `from` at the earliest.
     pub(super) fn begin(&mut self, key: u64, from: Timestamp) {
+        self.not_before = self.not_before.max(from);
         self.next_at = self.next_at.max(from.after(jitter::part(START, number(key, self.segment, 0))));
+    }
+
+    /// A client on the segment asks for servers: whoever answers it may be heard by nobody else, so it asks as well.
+    pub(super) fn hear_client(&mut self, now: Timestamp) {
+        if now >= self.not_before {
+            self.next_at = self.next_at.min(now);
+        }
     }
 
     /// It asks at `now`.
     pub(super) fn ask(&mut self, key: u64, now: Timestamp) {
         self.asked += 1;
+        self.not_before = now.after(SPACING);
         self.next_at = now.after(EVERY).after(jitter::part(JITTER, number(key, self.segment, self.asked)));
     }
 }
@@ -79,7 +92,7 @@ pub(super) fn renew(searches: &mut Vec<ServerSearch>, permit: &Permit, key: u64,
         if let Some(known) = searches.iter_mut().find(|search| search.segment == segment) {
             known.network = known.network.or(Some(index));
         } else if searches.len() < SEARCHES_MAX {
-            let mut search = ServerSearch { segment, network: Some(index), next_at: now, asked: 0 };
+            let mut search = ServerSearch { segment, network: Some(index), next_at: now, not_before: now, asked: 0 };
             search.begin(key, now);
             searches.push(search);
         }

@@ -53,6 +53,7 @@ impl Planner {
     /// Takes in a sighting (not of the sensor's own stations). Whether it answers a probe: in time, and as the first.
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp) -> bool {
         self.tick(now);
+        self.hear_client(sighting);
         let Some(ip) = sighting.ip else { return false };
         let address = SegmentAddress { segment: sighting.segment, ip };
         let observation = Observation::of(sighting, &self.permit.policy().own_ips);

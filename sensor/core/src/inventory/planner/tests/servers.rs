@@ -1,6 +1,7 @@
 //! Looking for DHCP servers.
 
 use crate::inventory::planner::tests::bench::*;
+use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
 
 fn searched(prefix: &str) -> Network {
     Network { techniques: [Technique::Dhcp].into(), ..network(prefix) }
@@ -63,4 +64,28 @@ fn a_network_that_comes_back_is_not_asked_again_at_once() {
         planner.plan(now, 64, &mut out);
     }
     assert_eq!(out.len(), 1);
+}
+
+#[test]
+fn when_clients_ask_the_sensor_asks_too_but_seldom() {
+    let mut planner = Planner::new(policy(vec![searched("10.0.0.0/24")]), 7, START);
+    planner.look_for_servers_from(START.after(10 * MINUTE));
+    let discover = |from_server| {
+        let message = DhcpMessage::Discover;
+        let claim = Claim::Dhcp(Box::new(DhcpClaim { message, from_server, ..DhcpClaim::default() }));
+        Sighting { at: START, segment: segment("eth0"), frame_mac: mac(5), mac: mac(5), ip: None, claim }
+    };
+    let mut found = Vec::new();
+    for s in 0..3600 {
+        let now = START.after(Duration::from_secs(s));
+        planner.observe(&discover(false), now);
+        let mut out = Vec::new();
+        planner.plan(now, 64, &mut out);
+        found.extend(out.iter().map(|_| s));
+    }
+    assert_eq!(found, [600, 1200, 1800, 2400, 3000]);
+    planner.observe(&discover(true), START.after(HOUR));
+    let mut out = Vec::new();
+    planner.plan(START.after(HOUR), 64, &mut out);
+    assert_eq!(out, [], "a server's message");
 }
