@@ -24,7 +24,7 @@ mod dispute;
 /// Two stations that want one address.
 mod conflict;
 /// Addresses that this box holds itself.
-mod own;
+mod own_address;
 /// New hosts.
 mod announce;
 /// Stations that turn out to be a known host's.

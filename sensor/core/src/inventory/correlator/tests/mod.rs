@@ -43,7 +43,7 @@ pub mod asking;
 /// Two stations, one address.
 pub mod conflict;
 /// Addresses that this box holds itself.
-pub mod own;
+pub mod own_address;
 /// Stations that turn out to be a known host's.
 pub mod rotation;
 /// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
@@ -84,7 +84,7 @@ fn step(correlator: &mut Correlator, settings: &Settings, limits: Limits, line: 
         "wait" => correlator.handle_timeout(at, events),
         "finish" => correlator.finish(at, events),
         "deaf" => correlator.set_deaf(at),
-        "own" => correlator.set_own_addresses(own::addresses(segment, &words)),
+        "own" => correlator.set_own_addresses(own_address::addresses(segment, &words)),
         "scan" => scan::scan(correlator, segment, at, &words, events),
         "miss" => miss(correlator, segment, at, &words, events),
         "refuse" => correlator.take_checks().iter().for_each(|check| correlator.refuse_check(check, events)),
