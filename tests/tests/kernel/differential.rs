@@ -10,7 +10,7 @@ use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::scan;
 use sensor_ebpf::watched::{self, Watch};
 use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
-use sensor_tests::frames::{Random, arp, captures, hand_made, ipv4, ipv6, link_local, mutant, ndp, read_capture};
+use sensor_tests::frames::{Random, arp, captures, hand_made, ipv4, ipv6, link_local, mutant, ndp, read_capture, udp};
 
 const MUTANTS: usize = 120_000;
 /// After so many frames a bucket of the presence table may be full: mutants are new stations with known addresses.
@@ -97,7 +97,7 @@ impl Model {
             let frame_mac = found.frame_mac;
             self.passes(&found, &Claim { kind: kind::PRESENCE, address, mac: frame_mac, frame_mac })
         };
-        if found.class == Class::Traffic && !is_new {
+        if found.class == Class::Traffic && !is_new && found.asked.is_none() {
             self.gated += 1;
             return None;
         }
@@ -108,7 +108,8 @@ impl Model {
         self.scans += u64::from(is_scan);
         let body = &frame[found.body_at..][..usize::from(found.header.body_len)];
         let said = if is_scan { None } else { message::repeated(self.options.seed, &found, body) };
-        let passes = found.claim.or(said).is_none_or(|claim| self.passes(&found, &claim));
+        let is_said = found.claim.or(said).is_none_or(|claim| self.passes(&found, &claim));
+        let passes = is_said && found.class != Class::Traffic;
         if !passes && !is_new && !is_scan {
             self.gated += 1;
             return None;
@@ -318,14 +319,29 @@ fn kernel_and_native_code_mark_scans_alike() {
     let solicitations: Vec<_> =
         (0..=255).map(|n| ipv6(link_local(1), link_local(n), 58, 255, &ndp(135, 0, &[link_local(n)], &[]))).collect();
     assert_eq!(scans_of(&solicitations, "a sweep by NDP"), 1);
-    let syn = |to, port: u16| {
-        let segment = [&[0xc3, 0x50][..], &port.to_be_bytes(), &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 4, 0, 0, 0, 0, 0]];
+    let tcp = |to, port: u16, flags| {
+        let segment =
+            [&[0xc3, 0x50][..], &port.to_be_bytes(), &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 4, 0, 0, 0, 0, 0]];
         ipv4([10, 0, 0, 1], to, 6, 0x4000, &segment.concat())
     };
+    let syn = |to, port| tcp(to, port, 2);
     let clients: Vec<_> = (0..=255).flat_map(|n| [syn([10, 1, 0, n], 80), syn([10, 1, 0, n], 443)]).collect();
     assert_eq!(scans_of(&clients, "a busy client"), 0);
     let high: Vec<_> = (33_000..34_000).map(|port| syn([10, 2, 0, 1], port)).collect();
     assert_eq!(scans_of(&high, "ports handed out by a service"), 0);
     let ports: Vec<_> = (1..1_000).map(|port| syn([10, 3, 0, 1], port)).collect();
     assert_eq!(scans_of(&ports, "a scan of ports"), 1);
+    for (n, flags) in [(4, 0), (5, 1), (6, 0x29)] {
+        let ports: Vec<_> = (1..200).map(|port| tcp([10, 3, 0, n], port, flags)).collect();
+        assert_eq!(scans_of(&ports, "a scan by segments of no connection"), 1, "{flags}");
+    }
+    let closing: Vec<_> = (1..1_000).map(|port| tcp([10, 3, 0, 7], port, 0x11)).collect();
+    assert_eq!(scans_of(&closing, "connections that end"), 0);
+    let datagram = |to, port, body: &[u8]| ipv4([10, 0, 0, 1], to, 17, 0x4000, &udp(40_000, port, body));
+    let known: Vec<_> = (1..200).map(|port| datagram([10, 4, 0, 1], port, &[1, 2, 3])).collect();
+    assert_eq!(scans_of(&known, "datagrams to well-known ports"), 1);
+    let empty: Vec<_> = (20_000..20_200).map(|port| datagram([10, 4, 0, 2], port, &[])).collect();
+    assert_eq!(scans_of(&empty, "empty datagrams"), 1);
+    let calls: Vec<_> = (10_000..12_000).map(|port| datagram([10, 4, 0, 3], port, &[0x80; 20])).collect();
+    assert_eq!(scans_of(&calls, "media of many calls"), 0);
 }

@@ -7,6 +7,7 @@ use sensor_core::inventory::event::{Kind, Reason};
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::inventory::sighting::scan::{PortTechnique, ScanTarget};
 
 use super::calendar::{HOUR, MINUTE, SECOND};
 use super::hosts::{GATEWAY, Machine, PREFIXES, SHARED_IP, Sort, random_mac};
@@ -150,14 +151,17 @@ impl Plot<'_> {
     }
 
     pub(super) fn scans(&mut self) {
+        let by = |technique| ScanTarget::Port { ip: SHARED_IP.into(), port: 69, technique };
         for (name, target, reason) in [
-            ("ARP scan", None, Reason::ArpScan),
-            ("ARP scan", None, Reason::ArpScan),
-            ("port scan", Some(IpAddr::from(SHARED_IP)), Reason::PortScan),
+            ("ARP scan", ScanTarget::Neighbour(None), Reason::ArpScan),
+            ("ARP scan", ScanTarget::Neighbour(None), Reason::ArpScan),
+            ("port scan", by(PortTechnique::Syn), Reason::PortScan),
+            ("FIN scan", by(PortTechnique::Stray), Reason::PortScan),
+            ("UDP scan", by(PortTechnique::Udp), Reason::PortScan),
         ] {
             let (number, _) = self.victim();
             let (at, mac) = (self.moment(), self.world.machine(number).mac);
-            if target.is_none() {
+            if reason == Reason::ArpScan {
                 talk::scan(self.world, number, at - self.world.now_ms);
             }
             // The kernel reports it again as long as it goes on.

@@ -1,5 +1,7 @@
 //! What machines do by day and by night: when they come, go, rest and wake.
 
+use sensor_core::inventory::sighting::scan::ScanTarget;
+
 use super::calendar::{DAY, HOUR, MINUTE};
 use super::hosts::Sort;
 use super::talk;
@@ -136,5 +138,5 @@ fn nightly_scan(world: &mut World) {
     let scanner = world.people.scanner;
     talk::scan(world, scanner, 2 * HOUR);
     let mac = world.machine(scanner).mac;
-    world.later(2 * HOUR + 5000, Act::Deed(Deed::Scan(mac, None)));
+    world.later(2 * HOUR + 5000, Act::Deed(Deed::Scan(mac, ScanTarget::Neighbour(None))));
 }

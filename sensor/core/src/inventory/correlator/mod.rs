@@ -42,6 +42,8 @@ mod names;
 mod link;
 /// DHCP servers and routers: new ones, and those that do not belong there.
 mod rogue;
+/// Redirects.
+mod redirect;
 /// Frames of any kind.
 mod traffic;
 /// Scans.

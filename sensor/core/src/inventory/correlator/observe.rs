@@ -26,6 +26,7 @@ impl Correlator {
             Claim::Llmnr(heard) => self.observe_llmnr(sighting, heard, events),
             Claim::Nbns(heard) => self.observe_nbns(sighting, heard, events),
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
+            Claim::Redirect(redirect) => self.observe_redirect(sighting, redirect, events),
             Claim::Redundancy(message) => self.observe_redundancy(sighting, message, events),
             Claim::Stp(message) => self.observe_stp(sighting, message),
             Claim::Served(claim) => self.observe_served(sighting, claim, events),

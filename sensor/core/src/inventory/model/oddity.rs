@@ -25,6 +25,9 @@ pub enum Oddity {
     NameServer,
     /// A station tries very many ports. `ip` is 0.0.0.0.
     PortScan,
+    /// `mac` redirected hosts to the hop `ip`; `frame_mac` is the holder of the router's address in whose name it did, `mac`
+    /// where that is itself, zeros where the redirect was innocent.
+    Redirect,
     /// A DHCP server that does not belong there.
     RogueDhcpServer,
     /// A router that does not belong there.
@@ -37,7 +40,7 @@ pub enum Oddity {
 
 impl Oddity {
     /// Every oddity, in alphabetical order of its written name.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ArpScan,
         Self::Bogon,
         Self::Feud,
@@ -47,6 +50,7 @@ impl Oddity {
         Self::MacMismatch,
         Self::NameServer,
         Self::PortScan,
+        Self::Redirect,
         Self::RogueDhcpServer,
         Self::RogueRouter,
         Self::SpoofedRouter,
@@ -65,6 +69,7 @@ impl Oddity {
             Self::MacMismatch => "mac-mismatch",
             Self::NameServer => "name-server",
             Self::PortScan => "port-scan",
+            Self::Redirect => "redirect",
             Self::RogueDhcpServer => "rogue-dhcp-server",
             Self::RogueRouter => "rogue-router",
             Self::SpoofedRouter => "spoofed-router",

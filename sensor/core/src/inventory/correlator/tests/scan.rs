@@ -1,6 +1,7 @@
-//! Scans: `scan MAC [TARGET]`, of ports where a target is named.
+//! Scans: `scan MAC [TARGET [TECHNIQUE]]`, of ports where a target is named.
 
 use crate::inventory::correlator::tests::*;
+use crate::inventory::sighting::scan::{PortTechnique, ScanTarget};
 use crate::inventory::sighting::traffic::TrafficClaim;
 
 pub(super) fn scan(
@@ -10,9 +11,16 @@ pub(super) fn scan(
     words: &[&str],
     events: &mut Vec<Event>,
 ) {
-    let target = words.get(1).map(|word| word.parse().unwrap());
-    let reason = if target.is_some() { Reason::PortScan } else { Reason::ArpScan };
-    correlator.scan(segment, mac(words[0]), reason, target, at, events);
+    let technique = match words.get(2) {
+        Some(&"udp") => PortTechnique::Udp,
+        Some(&"fin") => PortTechnique::Stray,
+        _ => PortTechnique::Syn,
+    };
+    let target = words.get(1).map_or(ScanTarget::Neighbour(None), |word| {
+        let ip = word.parse().unwrap();
+        ScanTarget::Port { ip, port: 7, technique }
+    });
+    correlator.scan(segment, mac(words[0]), target, at, events);
 }
 
 #[test]
@@ -35,6 +43,23 @@ fn scans_are_apart_by_kind_station_and_segment() {
             "scan-detected @eth2 aa arp-scan",
         ],
     );
+}
+
+#[test]
+fn a_scan_of_ports_names_its_technique() {
+    let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+    let mut told = |words: &str| {
+        let mut events = Vec::new();
+        step(&mut correlator, &settings(), Limits::default(), words, &mut events);
+        let text = |detail: &(&'static str, Detail)| matches!(detail, ("technique", Detail::Text(text)) if text != "");
+        let techniques = events.iter().flat_map(|event| event.details.iter().filter(|detail| text(detail)));
+        techniques.map(|(_, detail)| detail.clone()).collect::<Vec<_>>()
+    };
+    let by = |name: &str| [Detail::Text(name.to_owned())];
+    assert_eq!(told("0 scan aa 10.0.0.9"), by("tcp-syn"));
+    assert_eq!(told("1 scan bb 10.0.0.9 fin"), by("tcp-without-ack"));
+    assert_eq!(told("2 scan cc 10.0.0.9 udp"), by("udp"));
+    assert_eq!(told("3 scan dd"), []);
 }
 
 #[test]
