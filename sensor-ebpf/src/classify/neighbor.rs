@@ -1,9 +1,8 @@
 //! ICMPv6, ICMP and IGMP: neighbour messages, redirects and group membership.
 
-use super::bounds::OPTIONS_MAX;
 use crate::abi::{Class, SMALL_BODY};
 use crate::found::{Claim, Found, kind};
-use crate::packet::{Packet, address_at, mac_word, slice, u32_at};
+use crate::packet::{Packet, address_at, option, u32_at};
 use crate::scan;
 
 const ROUTER_SOLICITATION: u8 = 133;
@@ -140,10 +139,11 @@ fn ndp<P: Packet>(
     let wanted = if message == ROUTER_SOLICITATION || message == NEIGHBOR_SOLICITATION { 1 } else { 2 };
     let options_end = end.min(at + SMALL_BODY);
     let frame_mac = found.frame_mac;
-    let mac = match link_layer_option(packet, at + fixed_len, options_end, wanted)? {
-        LinkLayer::Absent => frame_mac,
-        LinkLayer::Is(mac) => mac,
-        LinkLayer::NotCaptured => return Ok(()),
+    let mac = match packet.link_layer_option(at + fixed_len, options_end, wanted) {
+        option::ABSENT => frame_mac,
+        option::NOT_CAPTURED => return Ok(()),
+        option::MALFORMED => return Err(Class::Malformed),
+        mac => mac ^ option::IS_MAC,
     };
     let source = found.source;
     let (kind, address) = if message == ROUTER_SOLICITATION {
@@ -163,34 +163,4 @@ fn ndp<P: Packet>(
         found.claim = Some(Claim { kind, address, mac, frame_mac });
     }
     Ok(())
-}
-
-/// The link-layer address in the options of a neighbour message.
-enum LinkLayer {
-    Absent,
-    Is(u64),
-    /// The options were not captured that far.
-    NotCaptured,
-}
-
-/// The first link-layer address of the `wanted` type among the options from `at` to `end`. All of them are looked at,
-/// because one of length zero makes the message invalid.
-#[inline(always)]
-fn link_layer_option<P: Packet>(packet: &P, mut at: usize, end: usize, wanted: u8) -> Result<LinkLayer, Class> {
-    let mut found = LinkLayer::Absent;
-    for _ in 0..OPTIONS_MAX {
-        if at + 8 > end {
-            break;
-        }
-        let Some(option) = packet.bytes::<8>(at) else { return Ok(LinkLayer::NotCaptured) };
-        // "Nodes MUST silently discard an ND packet that contains an option with length zero." (RFC 4861, 4.6)
-        if option[1] == 0 {
-            return Err(Class::Malformed);
-        }
-        if option[0] == wanted && option[1] == 1 && matches!(found, LinkLayer::Absent) {
-            found = LinkLayer::Is(mac_word(&slice(&option, 2)));
-        }
-        at += usize::from(option[1]) * 8;
-    }
-    Ok(found)
 }
