@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config;
@@ -115,7 +116,7 @@ impl Intake {
         }
         // After the frame's sightings, which may be the first of the station and show whether it is a router.
         if let Some(target) = scanned {
-            self.core.correlator.scan(frame.segment, frame.source_mac, target, frame.at, &mut self.events);
+            self.core.scan(frame.segment, frame.source_mac, target, frame.at, &mut self.events);
         }
     }
 
@@ -194,9 +195,9 @@ impl Intake {
         self.core.correlator.emit_of(segment, kind, at, details, &mut self.events);
     }
 
-    /// Replaces the MACs of the sensor's own stations.
-    pub fn set_own_macs(&mut self, macs: BTreeSet<Mac>) {
-        self.core.set_own_macs(macs);
+    /// Adds to the sensor's own stations and addresses.
+    pub fn add_own(&mut self, macs: BTreeSet<Mac>, ips: BTreeSet<IpAddr>) {
+        self.core.correlator.add_own(macs, ips);
     }
 
     /// The events since the last call, judged and prepared. Muted ones are among them.

@@ -57,6 +57,8 @@ fn harvest(frame: &[u8], port: Port) -> Harvest {
 struct Model {
     table: watched::Table,
     presence: Vec<presence::Bucket>,
+    /// Bucket and slot of the sender that the last frame was the first of.
+    entered: Option<(u32, usize)>,
     keys: presence::Keys,
     gate: Vec<gate::Bucket>,
     scan: Vec<scan::Bucket>,
@@ -71,6 +73,7 @@ impl Model {
         Self {
             table: watched::table(&WATCHES, &[]),
             presence: vec![[0; _]; presence::BUCKETS],
+            entered: None,
             keys: presence::keys(options.seed),
             gate: vec![[0; _]; gate::BUCKETS],
             scan: vec![[0; _]; scan::BUCKETS],
@@ -112,6 +115,10 @@ impl Model {
         let passes = is_said && found.class != Class::Traffic;
         if !passes && !is_new && !is_scan {
             self.gated += 1;
+            // A message that is held back does not show its sender, who is new again the next time.
+            if let Some((bucket, slot)) = self.entered.filter(|_| said.is_some()) {
+                presence::forget(&mut self.presence[bucket as usize], slot);
+            }
             return None;
         }
         Some(Record {
@@ -135,6 +142,7 @@ impl Model {
     }
 
     fn look(&mut self, found: &Harvest) -> Look {
+        self.entered = None;
         let Some(address) = found.sender else { return Look::Outside };
         let place = found.place(IFINDEX);
         let mark = presence::mark(&self.keys, place, address, found.frame_mac);
@@ -143,7 +151,8 @@ impl Model {
             Look::Absent => {
                 let inside = watched::is_watched(&self.table, place, address);
                 let entered = presence::enter(bucket, &mark, 1, self.options.interval, 1, inside);
-                if inside && entered.is_some() { Look::Absent } else { Look::Outside }
+                self.entered = entered.filter(|_| inside).map(|entered| (mark.bucket, entered.slot));
+                if self.entered.is_some() { Look::Absent } else { Look::Outside }
             }
             look => look,
         }

@@ -236,6 +236,7 @@ impl Run {
             learning_until: Some(at(LEARNING_MS)),
             settle: THREE_SECONDS,
             own_macs: [OWN_MAC].into(),
+            own_ips: [OWN_IP.into()].into(),
             prefixes: nets().into_iter().map(|net| (None, net)).collect(),
             allow: vec![allow],
             explain: Some(THREE_SECONDS),

@@ -51,6 +51,8 @@ mod scan;
 /// Answers to probes, and answers that did not come.
 pub mod answer;
 
+/// What bears the sensor's own MACs.
+mod own;
 /// The way of a sighting, and what is due when time passes.
 mod observe;
 

@@ -9,8 +9,10 @@ impl Correlator {
     /// Takes in one sighting; appends the events that it causes.
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp, events: &mut Vec<Event>) {
         self.handle_timeout(now, events);
-        let own = &self.settings.own_macs;
-        if own.contains(&sighting.mac) || own.contains(&sighting.frame_mac) {
+        if self.bears_own_mac(sighting) {
+            if !self.is_own(sighting) {
+                self.observe_forged(sighting, events);
+            }
             return;
         }
         match &sighting.claim {

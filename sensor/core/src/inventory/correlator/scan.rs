@@ -14,9 +14,10 @@ use crate::types::{Mac, Segment, Timestamp};
 const SCAN_OVER: Duration = Duration::from_secs(600);
 
 impl Correlator {
-    /// A station asked for very many neighbours, or for very many ports of one address; `target` is one of them.
+    /// A station asked for very many neighbours, or for very many ports of one address; `target` is one of them. What the sensor
+    /// itself asks for is not told to it.
     pub fn scan(&mut self, segment: Segment, mac: Mac, target: ScanTarget, at: Timestamp, events: &mut Vec<Event>) {
-        if self.settings.own_macs.contains(&mac) || !mac.is_station() || self.routes_for_others(segment, mac, at) {
+        if !mac.is_station() || self.routes_for_others(segment, mac, at) {
             return;
         }
         let (reason, oddity, details) = match target {

@@ -23,6 +23,8 @@ pub enum Oddity {
     MacMismatch,
     /// Not odd by itself: `ip` is a name server that a router announced. Both MACs are zeros.
     NameServer,
+    /// A station says that `ip`, which `frame_mac` holds, has the sensor's MAC `mac`.
+    OwnMac,
     /// A station tries very many ports. `ip` is 0.0.0.0.
     PortScan,
     /// `mac` redirected hosts to the hop `ip`; `frame_mac` is the holder of the router's address in whose name it did, `mac`
@@ -40,7 +42,7 @@ pub enum Oddity {
 
 impl Oddity {
     /// Every oddity, in alphabetical order of its written name.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ArpScan,
         Self::Bogon,
         Self::Feud,
@@ -49,6 +51,7 @@ impl Oddity {
         Self::IpConflict,
         Self::MacMismatch,
         Self::NameServer,
+        Self::OwnMac,
         Self::PortScan,
         Self::Redirect,
         Self::RogueDhcpServer,
@@ -68,6 +71,7 @@ impl Oddity {
             Self::IpConflict => "ip-conflict",
             Self::MacMismatch => "mac-mismatch",
             Self::NameServer => "name-server",
+            Self::OwnMac => "own-mac",
             Self::PortScan => "port-scan",
             Self::Redirect => "redirect",
             Self::RogueDhcpServer => "rogue-dhcp-server",

@@ -52,6 +52,8 @@ pub mod names;
 pub mod rogue;
 /// Redirects.
 pub mod redirect;
+/// Frames with the sensor's own MAC.
+pub mod own;
 /// DHCP starvation.
 pub mod starvation;
 /// Scans.
