@@ -14,7 +14,7 @@
 //!
 //! Two CPUs that count for one station at the same time may lose a bit: a scan is then detected a few targets later.
 
-use crate::classify::ip;
+use crate::classify::protocol;
 use crate::found::Found;
 use crate::packet::Packet;
 use crate::presence::{self, Keys};
@@ -77,8 +77,8 @@ pub fn asked<P: Packet>(packet: &P, found: &Found) -> Option<Asked> {
         return None;
     }
     let bits = match found.protocol {
-        ip::TCP => BITS_TCP,
-        ip::UDP => BITS_UDP,
+        protocol::TCP => BITS_TCP,
+        protocol::UDP => BITS_UDP,
         _ => return Some(Asked { of: 0, item: found.asks, bits: BITS_NEIGHBORS }),
     };
     // The protocol keeps the ports of TCP and UDP apart; no IPv4 address reaches these bits.

@@ -1,17 +1,11 @@
 //! IPv4 and IPv6, up to the transport header.
 
+use super::protocol::{GRE, ICMP, ICMPV6, IGMP, TCP, UDP, VRRP};
 use super::{neighbor, transport, tunnel};
 use crate::abi::{Class, FLAG_IPV4, FLAG_IPV6};
 use crate::found::Found;
 use crate::packet::{Packet, u16_at, u32_at, u64_at};
 
-pub(super) const ICMP: u8 = 1;
-pub(super) const IGMP: u8 = 2;
-pub(crate) const TCP: u8 = 6;
-pub(crate) const UDP: u8 = 17;
-pub(super) const GRE: u8 = 47;
-pub(super) const ICMPV6: u8 = 58;
-pub(super) const VRRP: u8 = 112;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;

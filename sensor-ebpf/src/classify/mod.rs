@@ -14,10 +14,12 @@
 pub mod bounds;
 /// The ethertypes that it knows.
 mod ethertype;
+/// The IP protocols that it knows.
+pub(crate) mod protocol;
 /// ARP, LLDP, and the protocols over LLC.
 mod link;
 /// IPv4 and IPv6.
-pub(crate) mod ip;
+mod ip;
 /// UDP, TCP and VRRP.
 mod transport;
 /// ICMPv6 and IGMP: neighbour messages and group membership.
@@ -144,12 +146,12 @@ pub fn plain_traffic<P: Packet>(packet: &P) -> Option<([u64; 2], u64)> {
         _ => return None,
     };
     let is_plain = match protocol {
-        ip::TCP if transport == 34 => transport::is_of_connection(head[47]),
-        ip::TCP => transport::is_of_connection(packet.bytes::<2>(66)?[1]),
-        ip::UDP if transport == 34 => {
+        protocol::TCP if transport == 34 => transport::is_of_connection(head[47]),
+        protocol::TCP => transport::is_of_connection(packet.bytes::<2>(66)?[1]),
+        protocol::UDP if transport == 34 => {
             transport::is_plain(u16_at(&head, 34), u16_at(&head, 36), u16_at(&head, 38), true)
         }
-        ip::UDP => {
+        protocol::UDP => {
             let udp: [u8; 8] = packet.bytes(54)?;
             transport::is_plain(u16_at(&udp, 0), u16_at(&udp, 2), u16_at(&udp, 4), false)
         }

@@ -45,6 +45,7 @@ fn settings(bytes: &mut Unstructured<'_>) -> Result<Settings> {
         learning_until: bytes.ratio(1, 2)?.then(|| Timestamp::from_secs(20)),
         settle: Duration::from_secs(bytes.int_in_range(0..=3)?),
         own_macs: [OWN].into(),
+        own_ips: BTreeSet::new(),
         prefixes: if bytes.ratio(1, 2)? { vec![(None, "10.0.0.0/30".parse().expect("a prefix"))] } else { Vec::new() },
         allow: Vec::new(),
         explain: bytes.ratio(1, 3)?.then_some(Duration::from_secs(3)),
@@ -110,10 +111,10 @@ impl Run {
         let (segment, mac, ip) = (segment(bytes)?, mac(bytes)?, ip(bytes)?);
         let port = ScanTarget::Port { ip, port: 7, technique: PortTechnique::Syn };
         match bytes.int_in_range(0..=2)? {
+            // The core tells the correlator nothing of what the sensor asks for, and the kernel does not police its own host.
+            _ if mac == OWN => {}
             0 => self.correlator.scan(segment, mac, ScanTarget::Neighbour(Some(ip)), self.now, &mut self.events),
             1 => self.correlator.scan(segment, mac, port, self.now, &mut self.events),
-            // The kernel does not police its own host.
-            _ if mac == OWN => {}
             _ => self.correlator.flood(segment, mac, Class::Arp, self.now, &mut self.events),
         }
         Ok(())

@@ -4,8 +4,8 @@ use sensor_core::inventory::sighting::scan::ScanTarget;
 
 use super::calendar::{DAY, HOUR, MINUTE};
 use super::hosts::Sort;
-use super::talk;
 use super::world::{Act, Deed, Group, World};
+use super::{talk, words};
 
 /// Tuesday and Thursday night.
 const FAIL_OVERS: [(u64, Group); 8] = [
@@ -44,6 +44,7 @@ pub fn dawn(world: &mut World, day: u64) {
     if day > 0 {
         nightly_scan(world);
     }
+    redirects(world);
 }
 
 /// Machines that are always on join within the first twenty minutes.
@@ -130,6 +131,16 @@ fn printer(world: &mut World, day: u64, number: usize, is_weekend: bool) {
         let wakes = between(world, 8 * HOUR, 18 * HOUR);
         world.later(wakes, Act::Wake(number, true));
         world.later(wakes + 10 * MINUTE, Act::Wake(number, false));
+    }
+}
+
+/// A router tells hosts, several times a day, that the other one is nearer to some destination.
+fn redirects(world: &mut World) {
+    let [router, hop] = [0, 1].map(|place| world.machine(world.people.routers[place]).mac);
+    for _ in 0..4 {
+        let at = between(world, HOUR, 22 * HOUR);
+        let (from, to) = (talk::link_local(router).into(), talk::link_local(hop).into());
+        world.send(at, words::redirect(router, from, to, Some(hop)));
     }
 }
 
