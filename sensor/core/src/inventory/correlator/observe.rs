@@ -10,17 +10,15 @@ impl Correlator {
     /// Takes in one sighting; appends the events that it causes.
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp, events: &mut Vec<Event>) {
         self.handle_timeout(now, events);
-        let own = &self.settings.own_macs;
-        if own.contains(&sighting.frame_mac) {
+        if let Some(claim) = self.served(sighting) {
+            // Who answers the sensor's own client, or its search for servers, is a server.
+            self.hear(sighting, sighting.frame_mac, Source::Dhcp);
+            self.observe_server(sighting, claim, events);
             return;
         }
-        if own.contains(&sighting.mac) {
-            // Who answers the sensor's own client, or its search for servers, is a server.
-            if let Claim::Dhcp(claim) = &sighting.claim
-                && claim.from_server
-            {
-                self.hear(sighting, sighting.frame_mac, Source::Dhcp);
-                self.observe_server(sighting, claim, events);
+        if self.bears_own_mac(sighting) {
+            if !self.is_own(sighting) {
+                self.observe_forged(sighting, events);
             }
             return;
         }
@@ -37,6 +35,7 @@ impl Correlator {
             Claim::Llmnr(heard) => self.observe_llmnr(sighting, heard, events),
             Claim::Nbns(heard) => self.observe_nbns(sighting, heard, events),
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
+            Claim::Redirect(redirect) => self.observe_redirect(sighting, redirect, events),
             Claim::Redundancy(message) => self.observe_redundancy(sighting, message, events),
             Claim::Stp(message) => self.observe_stp(sighting, message),
             Claim::Served(claim) => self.observe_served(sighting, claim, events),
