@@ -163,8 +163,8 @@ impl Planner {
         let limit = out.len().saturating_add(room);
         let mut shut = vec![false; self.networks.len()];
         let is_done = self.plan_checks(limit, &mut shut, out)
-            && self.plan_targets(limit, &mut shut, out)
             && self.plan_searches(limit, &shut, out)
+            && self.plan_targets(limit, &mut shut, out)
             && self.plan_sweeps(limit, &shut, out);
         if !is_done && self.resume_at.is_none() {
             // Only room in `out` was missing.
