@@ -1,9 +1,9 @@
 //! The planner: whether, whom, when and how to ask. Pure: sightings, events and time in, probes out. Its verbs are
 //! `observe`, `consider`, `check`, `plan` and `poll_timeout`.
 //!
-//! Order of urgency: conflict checks, searches for DHCP servers, new and doubtful hosts, presence rounds, repeated descriptions, sweeps. Every
-//! probe obeys the owner's rules (`permit.rs`) and is paid for from three buckets (`bucket.rs`): the sensor's, its
-//! network's and its host's.
+//! Order of urgency: conflict checks, searches for DHCP servers, new and doubtful hosts, presence rounds, repeated
+//! descriptions, sweeps. Every probe obeys the owner's rules (`permit.rs`) and is paid for from three buckets
+//! (`bucket.rs`): the sensor's, its network's and its host's.
 
 /// An IP address on a segment.
 pub mod address;
