@@ -80,11 +80,13 @@ pub enum Class {
     Served = 20,
     /// Any other IP packet: only its sender is of interest.
     Traffic = 21,
+    /// An ICMP redirect (RFC 792): its head, and that of the packet that it is about.
+    Redirect = 22,
 }
 
 impl Class {
     /// How many classes there are: the length of counter tables.
-    pub const COUNT: usize = 22;
+    pub const COUNT: usize = 23;
     /// Every class, in the order of its number.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Other,
@@ -109,6 +111,7 @@ impl Class {
         Self::SynAck,
         Self::Served,
         Self::Traffic,
+        Self::Redirect,
     ];
 
     /// The class with this number, as in ring records; `None` for a number that is not in use.
@@ -151,6 +154,7 @@ impl Class {
             Self::SynAck => "syn-ack",
             Self::Served => "served",
             Self::Traffic => "traffic",
+            Self::Redirect => "redirect",
         }
     }
 }
@@ -163,7 +167,8 @@ pub const WEIGH_INTERVAL_NS: u64 = 1_000_000;
 pub const ARP_BODY: usize = 28;
 /// Bytes of a frame that are harvested at most, counted from its Ethernet header.
 pub const FRAME_MAX: usize = 1500;
-/// Length of the body of a small record (ARP, NDP without RA), bytes: a neighbour message and four 8-byte options.
+/// Length of the body of a small record (ARP, NDP without RA, ICMP redirects), bytes: a neighbour message and four 8-byte
+/// options.
 pub const SMALL_BODY: usize = 56;
 /// Bytes of a datagram from a service's port that are harvested: enough to tell an answer from a question.
 pub const SERVED_BODY: usize = SMALL_BODY;
@@ -344,10 +349,37 @@ pub struct Counters {
     pub gate_evictions: u64,
     /// Slots of the presence table that were given to another station while still in use.
     pub presence_evictions: u64,
+    /// Tunnels' frames that were not opened because nobody named their sender.
+    pub shut: u64,
+    /// The last of them.
+    pub last_shut: Shut,
+}
+
+/// A tunnel that was not opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Shut {
+    /// Who sent it: an address as two words, as in `found.rs`.
+    pub source: [u64; 2],
+    /// The number of its [`TunnelKind`] (bits 0 to 31), and its id.
+    tunnel: u64,
+}
+
+impl Shut {
+    /// A tunnel of this kind and id from this sender.
+    #[inline(always)]
+    pub const fn new(source: [u64; 2], kind: TunnelKind, id: u32) -> Self {
+        Self { source, tunnel: (id as u64) << 32 | kind as u64 }
+    }
+
+    /// Its kind and id.
+    pub fn tunnel(&self) -> (TunnelKind, u32) {
+        (TunnelKind::from_number(self.tunnel as u8).unwrap_or_default(), (self.tunnel >> 32) as u32)
+    }
 }
 
 /// The number of 8-byte words in [`Counters`]; user space reads the map's value as an array of them.
-pub const COUNTER_WORDS: usize = Class::COUNT * 6 + 2;
+pub const COUNTER_WORDS: usize = Class::COUNT * 6 + 6;
 const _: () = assert!(core::mem::size_of::<Counters>() == COUNTER_WORDS * 8);
 
 impl Counters {
@@ -363,6 +395,8 @@ impl Counters {
             policed: tables[5],
             gate_evictions: rest[0],
             presence_evictions: rest[1],
+            shut: rest[2],
+            last_shut: Shut { source: [rest[3], rest[4]], tunnel: rest[5] },
         }
     }
 
@@ -378,5 +412,9 @@ impl Counters {
         }
         self.gate_evictions += other.gate_evictions;
         self.presence_evictions += other.presence_evictions;
+        self.shut += other.shut;
+        if other.shut > 0 {
+            self.last_shut = other.last_shut;
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! An address is two words in network order; an IPv4 address is the first word, and the second is 0. A MAC address is
 //! the lower 48 bits of a word.
 
-use crate::abi::{Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, TunnelKind};
+use crate::abi::{Class, FLAG_CUT, FLAG_IPV4, FLAG_IPV6, FRAME_MAX, Header, Shut, TunnelKind};
 use crate::packet::{Packet, address_at};
 
 /// What [`crate::classify::find`] found: enough for the gate, and where to read the rest. It is small, because in the
@@ -23,7 +23,7 @@ pub struct Found {
     /// The IP source; zeros without an IP header.
     pub source: [u64; 2],
     /// What the frame asks for, where that is counted ([`crate::scan`]): the address of a neighbour as one word, or a
-    /// port; 0 where nothing is counted.
+    /// port of TCP or UDP; 0 where nothing is counted.
     pub asks: u64,
     pub(crate) vlan_count: u8,
     pub(crate) flags: u8,
@@ -108,8 +108,10 @@ pub mod kind {
     /// Neighbour advertisement; the address is its target. The flags router (1) and override (2) are added to the
     /// number.
     pub const NEIGHBOR_ADVERTISEMENT: u8 = 11;
-    /// Redirect; the address is its source and target mixed. A table of its own.
+    /// ICMP redirect; the address is its source and the gateway. A table of its own.
     pub const REDIRECT: u8 = 16;
+    /// ICMP redirect that says that its destination is on the link.
+    pub const REDIRECT_ON_LINK: u8 = 17;
     /// TCP SYN; the address is its source.
     pub const SYN: u8 = 24;
     /// Any frame; the address is its IP source.
@@ -214,6 +216,12 @@ impl Found {
         }
     }
 
+    /// The tunnel in which the frame carries another one, as it is counted when it is not opened.
+    #[inline(always)]
+    pub const fn shut(&self) -> Shut {
+        Shut::new(self.source, self.inner.kind, self.inner.id)
+    }
+
     /// The claim that any IP frame makes: its station has its IP source.
     #[inline(always)]
     pub fn presence(&self) -> Claim {
@@ -229,13 +237,7 @@ impl Found {
     /// Sets the body: from `at` to `end`, as far as that was captured, and at most to [`FRAME_MAX`].
     #[inline(always)]
     pub(crate) fn take_body<P: Packet>(&mut self, packet: &P, at: usize, end: usize) {
-        self.take_body_until(packet, at, end, self.start + FRAME_MAX);
-    }
-
-    /// As [`Found::take_body`], but at most to `limit`.
-    #[inline(always)]
-    pub(crate) fn take_body_until<P: Packet>(&mut self, packet: &P, at: usize, end: usize, limit: usize) {
-        let taken_to = end.min(limit).min(packet.captured_len());
+        let taken_to = end.min(self.start + FRAME_MAX).min(packet.captured_len());
         if taken_to < end {
             self.flags |= FLAG_CUT;
         }

@@ -54,7 +54,7 @@ pub struct Speaker {
 #[inline(always)]
 pub const fn is_compared(class: Class, body_len: u16) -> bool {
     match class {
-        Class::Arp | Class::Traffic => false,
+        Class::Arp | Class::Redirect | Class::Traffic => false,
         Class::Ndp | Class::Served => body_len as usize > SMALL_BODY,
         _ => true,
     }
@@ -106,8 +106,16 @@ mod tests {
 
     fn compared(class: Class, body: &[u8]) -> Option<Claim> {
         let header = crate::abi::Header { body_len: body.len() as u16, ports: [5353, 5353], ..Default::default() };
-        let harvest =
-            Harvest { class, header, body_at: 0, claim: None, sender: None, frame_mac: 0x0200_0000_000a, asked: None };
+        let harvest = Harvest {
+            class,
+            header,
+            body_at: 0,
+            claim: None,
+            sender: None,
+            frame_mac: 0x0200_0000_000a,
+            asked: None,
+            shut: None,
+        };
         repeated(SEED, &harvest, body)
     }
 

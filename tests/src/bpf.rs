@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues, RingBuf};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
-use sensor_ebpf::abi::{COUNTER_WORDS, Counters, Header};
+use sensor_ebpf::abi::{COUNTER_WORDS, Counters, Header, TunnelKind};
 use sensor_ebpf::watched::{self, Watch};
 use sensor_ebpf::{gate, presence};
 
@@ -84,6 +84,13 @@ pub fn stay_on(cpu: usize) -> std::io::Result<()> {
     }
 }
 
+/// Every sender of tunnels.
+pub const ANY_TUNNEL: [watched::TunnelSource; 2] = {
+    let every =
+        watched::TunnelSource { address: [0; 2], mask: [0; 2], is_ipv6: false, kind: TunnelKind::None, id: None };
+    [every, watched::TunnelSource { is_ipv6: true, ..every }]
+};
+
 /// The loaded object.
 pub struct Kernel {
     ebpf: Ebpf,
@@ -128,10 +135,17 @@ impl Kernel {
         Ok(Self { ebpf, ring: RingBuf::try_from(ring)? })
     }
 
-    /// Sets the watched prefixes and the sensor's own addresses.
+    /// Sets the watched prefixes and the sensor's own addresses; tunnels are opened whoever sends them.
     pub fn watch(&mut self, watches: &[Watch], own: &[[u64; 2]]) {
+        let mut table = watched::table(watches, own);
+        watched::set_tunnels(&mut table, &ANY_TUNNEL);
+        self.set_table(table);
+    }
+
+    /// Sets what is looked at.
+    pub fn set_table(&mut self, table: watched::Table) {
         let map = self.ebpf.map_mut("WATCH").expect("the object has watched prefixes");
-        Array::<_, watched::Table>::try_from(map).unwrap().set(0, watched::table(watches, own), 0).unwrap();
+        Array::<_, watched::Table>::try_from(map).unwrap().set(0, table, 0).unwrap();
     }
 
     /// The boot-time clock as the program read it last, nanoseconds.

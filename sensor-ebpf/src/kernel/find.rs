@@ -6,10 +6,9 @@ use core::hint::black_box;
 use aya_ebpf::bindings::xdp_md;
 use sensor_ebpf::abi::{Class, TunnelKind};
 use sensor_ebpf::classify::bounds::INNER_MAX;
-use sensor_ebpf::classify::find;
+use sensor_ebpf::classify::{Opening, find, opening};
 use sensor_ebpf::found::{Found, Tunnel};
 use sensor_ebpf::packet::Packet;
-use sensor_ebpf::watched;
 
 use super::maps;
 use super::read::{Gathered, Inner, Linear};
@@ -32,8 +31,19 @@ pub(super) extern "C" fn find_linear(ctx: *mut xdp_md, is_mirror: u32) -> u64 {
     if found.class == Class::Malformed && packet.is_partial() {
         return SPREAD;
     }
-    if found.inner_at > 0 && (is_mirror != 0 || is_to_us(&packet, &found)) {
-        return pack(&found);
+    if found.inner_at > 0
+        && let Some(table) = maps::watched()
+    {
+        match opening(&packet, &found, table, is_mirror != 0) {
+            Opening::Opened => return pack(&found),
+            Opening::Shut => {
+                if let Some(counters) = maps::counters() {
+                    counters.shut += 1;
+                    counters.last_shut = found.shut();
+                }
+            }
+            Opening::Passing => {}
+        }
     }
     keep(found)
 }
@@ -82,11 +92,4 @@ fn keep(found: Found) -> u64 {
 fn pack(found: &Found) -> u64 {
     let tunnel = &found.inner;
     found.inner_at as u64 | (tunnel.kind as u64) << 8 | u64::from(tunnel.vlan) << 16 | u64::from(tunnel.id) << 32
-}
-
-/// Whether a frame is sent to one of the sensor's own addresses.
-#[inline(always)]
-fn is_to_us<P: Packet>(packet: &P, found: &Found) -> bool {
-    let (Some(address), Some(table)) = (found.destination(packet), maps::watched()) else { return false };
-    watched::is_own(table, address)
 }

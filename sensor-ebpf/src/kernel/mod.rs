@@ -67,8 +67,8 @@ fn bare_drop(_: XdpContext) -> u32 {
     xdp_action::XDP_DROP
 }
 
-/// Counts one frame, and writes a record of it to the ring when it says something new. On a mirror port all tunnels are
-/// opened, on others those that end at the sensor.
+/// Counts one frame, and writes a record of it to the ring when it says something new. Tunnels are opened
+/// whose senders were named, on a port that is no mirror only those that end at the sensor.
 #[inline(always)]
 fn observe(ctx: *mut xdp_md, is_mirror: bool) {
     if is_known_traffic(ctx) {

@@ -20,7 +20,7 @@ use crate::capture::packet::PacketSocket;
 use crate::capture::port_life::{CaptureState, LinkState, PortAction, PortChange, PortLife, PortView};
 use crate::capture::presence::Seen;
 use crate::capture::promisc::Promiscuous;
-use crate::capture::watched::{Watched, words};
+use crate::capture::watched::Watching;
 use crate::capture::xdp::{Attached, Xdp};
 use sensor_core::types::{Frame, Segment, Timestamp};
 
@@ -43,8 +43,7 @@ pub struct Live {
     /// Counters of sockets that were closed.
     gone: Counters,
     notes: Vec<String>,
-    watched: Vec<Watched>,
-    own: Vec<[u64; 2]>,
+    watching: Watching,
     changes: Vec<PortChange>,
     /// `None` where a sandbox forbids netlink sockets: changes are then found by polling.
     links: Option<LinkMonitor>,
@@ -114,8 +113,7 @@ impl Live {
             options: *options,
             gone: Counters::default(),
             notes,
-            watched: Vec::new(),
-            own: Vec::new(),
+            watching: Watching::default(),
             changes: Vec::new(),
             links,
             addresses,
@@ -202,21 +200,24 @@ impl Live {
         Ok(self.more)
     }
 
-    /// Sets the watched prefixes (at most [`crate::capture::watched::WATCHED_MAX`]), in which frames of any protocol
-    /// are reported, and the sensor's own addresses: tunnels that end at one of them are decapsulated.
-    pub fn watch(&mut self, watched: &[Watched], own: &[IpAddr]) -> Result<(), CaptureError> {
-        self.watched = watched.to_vec();
-        self.own = own.iter().copied().map(words).collect();
+    /// Sets what is looked at.
+    pub fn watch(&mut self, watching: Watching) -> Result<(), CaptureError> {
+        self.watching = watching;
         self.update_watched()
+    }
+
+    /// What is looked at.
+    pub fn watching(&self) -> &Watching {
+        &self.watching
     }
 
     /// Writes the watched prefixes again: an interface that comes back has another number.
     fn update_watched(&mut self) -> Result<(), CaptureError> {
         for socket in self.captures.iter_mut().filter_map(|capture| capture.socket.as_mut()) {
-            socket.watch(&self.watched, &self.own);
+            socket.watch(&self.watching);
         }
         let fail = |source| CaptureError::Socket { iface: "XDP watched prefixes".into(), call: "map update", source };
-        self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.watch(&self.watched, &self.own).map_err(fail))
+        self.xdp.as_mut().map_or(Ok(()), |xdp| xdp.watch(&self.watching).map_err(fail))
     }
 
     /// Reports the stations that sent frames of any kind since the last call. Packet sockets report theirs as frames.

@@ -18,7 +18,7 @@ use crate::capture::error::{Capability, CaptureError};
 use crate::capture::harvest::harvest;
 use crate::capture::options::{Options, Port, PortRole};
 use crate::capture::sieve::Sieve;
-use crate::capture::watched::Watched;
+use crate::capture::watched::Watching;
 use crate::capture::xdp::seed;
 use crate::clock::Clock;
 use crate::system::socket::{set_option, socket};
@@ -64,9 +64,9 @@ impl PacketSocket {
         Ok(Self { iface, socket, batch: ReceiveBatch::new(), sieve, dropped: AtomicU64::new(0) })
     }
 
-    /// Sets the watched prefixes and the sensor's own addresses.
-    pub(super) fn watch(&mut self, watched: &[Watched], own: &[[u64; 2]]) {
-        self.sieve.watch(self.iface, watched, own);
+    /// Sets what is looked at.
+    pub(super) fn watch(&mut self, watching: &Watching) {
+        self.sieve.watch(self.iface, watching);
     }
 
     /// To be called before an address is probed: see [`Sieve::forget`].

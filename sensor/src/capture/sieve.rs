@@ -14,7 +14,7 @@ use sensor_ebpf::{message, police, scan};
 
 use crate::capture::options::Options;
 use crate::capture::watched;
-use crate::capture::watched::{Watched, place, words};
+use crate::capture::watched::{Watching, place, words};
 use sensor_core::types::{Iface, Segment, Timestamp};
 
 /// Tables and counters of one source of frames.
@@ -23,12 +23,20 @@ pub(super) struct Sieve {
     gate: Vec<gate::Bucket>,
     scan: Vec<scan::Bucket>,
     watch: Box<Table>,
-    opens_all: bool,
+    source: FrameSource,
     seed: u64,
     keys: presence::Keys,
     limits: Option<LiveLimits>,
     /// Frames that were seen, delivered and suppressed.
     pub(super) counters: Counters,
+}
+
+/// Where the frames come from, which decides which tunnels are decapsulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FrameSource {
+    File,
+    HostPort,
+    MirrorPort,
 }
 
 /// Limits on a live source. A capture file has none: a flood in it delays nobody, and the result must not depend on how
@@ -58,27 +66,28 @@ const PLACE: u32 = 1;
 impl Sieve {
     /// For a capture file: watches every address and decapsulates every tunnel.
     pub(super) fn of_file() -> Self {
-        Self::new(Box::new(table(&watched::EVERYTHING, &[])), true, SEED, None)
+        Self::new(Box::new(table(&watched::EVERYTHING, &[])), FrameSource::File, SEED, None)
     }
 
-    /// For a port: watches no prefix before [`Sieve::watch`]; on a mirror port it decapsulates every tunnel. `seed` is
-    /// a secret. A refresh interval of zero delivers every claim.
+    /// For a port: watches no prefix and opens no tunnel before [`Sieve::watch`]. `seed` is a secret.
+    /// A refresh interval of zero delivers every claim.
     pub(super) fn of_port(is_mirror: bool, seed: u64, options: &Options) -> Self {
         // A repeated claim is also a sign of life, so it passes at least as often as a known sender's other frames.
         let refresh = options.refresh.as_secs().min(u64::from(INTERVAL_MS / 1000));
         let refresh = (refresh > 0).then(|| gate::ticks(refresh));
         let police = options.policing.then(|| vec![[0; _]; police::BUCKETS]);
         let limits = LiveLimits { police, refresh, now_ns: 0 };
-        Self::new(Box::new(table(&[], &[])), is_mirror, seed, Some(limits))
+        let source = if is_mirror { FrameSource::MirrorPort } else { FrameSource::HostPort };
+        Self::new(Box::new(table(&[], &[])), source, seed, Some(limits))
     }
 
-    fn new(watch: Box<Table>, opens_all: bool, seed: u64, limits: Option<LiveLimits>) -> Self {
+    fn new(watch: Box<Table>, source: FrameSource, seed: u64, limits: Option<LiveLimits>) -> Self {
         Self {
             presence: vec![[0; _]; presence::BUCKETS],
             gate: vec![[0; _]; gate::BUCKETS],
             scan: vec![[0; _]; scan::BUCKETS],
             watch,
-            opens_all,
+            source,
             seed,
             keys: presence::keys(seed),
             limits,
@@ -86,15 +95,16 @@ impl Sieve {
         }
     }
 
-    /// Sets the watched prefixes and the sensor's own addresses; those of other interfaces are ignored.
-    pub(super) fn watch(&mut self, iface: Iface, watched: &[Watched], own: &[[u64; 2]]) {
+    /// Sets what is looked at; prefixes of other interfaces are ignored.
+    pub(super) fn watch(&mut self, iface: Iface, watching: &Watching) {
         let number = |name| (name == iface).then_some(PLACE);
-        *self.watch = watched::table(watched, own, &number);
+        *self.watch = watched::table(watching, &number);
     }
 
     /// Which tunnels are decapsulated.
     pub(super) fn opens(&self) -> Opens<'_> {
-        if self.opens_all { Opens::All } else { Opens::Own(&self.watch) }
+        let is_mirror = self.source == FrameSource::MirrorPort;
+        if self.source == FrameSource::File { Opens::All } else { Opens::Named { table: &self.watch, is_mirror } }
     }
 
     /// Sets the boot-time clock, in nanoseconds.
@@ -117,6 +127,10 @@ impl Sieve {
     pub(super) fn admit(&mut self, harvest: &mut Harvest, rest: &[u8], at: Timestamp) -> bool {
         let class = harvest.class as usize;
         let place = harvest.place(PLACE);
+        if let Some(shut) = harvest.shut {
+            self.counters.shut += 1;
+            self.counters.last_shut = shut;
+        }
         if !harvest.class.is_watched() {
             self.counters.seen[class] += 1;
             let is_scan = self.mark_scan(harvest, at);

@@ -25,7 +25,7 @@ use crate::capture::options::{Mode, Options, Port, PortRole};
 use crate::capture::presence;
 use crate::capture::presence::{PresenceReader, Seen};
 use crate::capture::watched;
-use crate::capture::watched::{Watched, place, words};
+use crate::capture::watched::{Watching, place, words};
 use sensor_core::types::{Frame, Iface, Segment, Timestamp};
 
 /// The loaded programs with their ring and maps.
@@ -226,11 +226,11 @@ impl Xdp {
         records_max
     }
 
-    /// Sets the watched prefixes and the sensor's own addresses.
-    pub(super) fn watch(&mut self, watched: &[Watched], own: &[[u64; 2]]) -> io::Result<()> {
+    /// Sets what is looked at.
+    pub(super) fn watch(&mut self, watching: &Watching) -> io::Result<()> {
         let (links, ifaces) = (&self.links, &self.ifaces);
         let number = |name| links.keys().copied().find(|index| ifaces.get(index) == Some(&name));
-        let table = watched::table(watched, own, &number);
+        let table = watched::table(watching, &number);
         self.watch
             .set(0, table, 0)
             .map_err(|error| io_error(&error).unwrap_or_else(|| io::Error::other(error.to_string())))

@@ -56,11 +56,13 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
     make_default_folder(&output.db)?;
     let (mut writer, saved) = Writer::open(&output.db, clock.now())?;
     writer.set_rules(&rules)?;
-    let local = LocalPrefixes::new(&ports, &config.inventory.networks, &here);
+    let local = LocalPrefixes::new(&ports, &config.inventory.networks, &config.tunnels, &here);
+    let learning_until = saved.created_at.after(config.inventory.learning);
     let settings = Settings {
-        learning_until: Some(saved.created_at.after(config.inventory.learning)),
+        learning_until: Some(learning_until),
         settle: SETTLE,
         own_macs: here.macs(),
+        own_ips: here.ips(),
         prefixes: local.homes(alias),
         gateways: local.gateways(default_gateways(), alias),
         allow: config.probing.networks.iter().map(Named::allow).collect(),
@@ -83,10 +85,13 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         .map_err(Failure::system("a sink's thread cannot start"))?;
     let mut intake = Intake::new(settings, saved, vendors, &config.inventory, log);
     intake.judge.set_policy(config.policy);
+    intake.core.correlator.set_own_addresses(local.own_addresses(alias));
     let (speakers, prober) = match setup {
         Some(ProbeSetup { policy, prober_config }) => {
             let (now, speakers) = (clock.now(), prober_config.speakers.clone());
-            intake.set_planner(Planner::new(policy, secret(), now), now);
+            let mut planner = Planner::new(policy, secret(), now);
+            planner.look_for_servers_from(learning_until);
+            intake.set_planner(planner, now);
             let prober = Prober::spawn(prober_config).map_err(Failure::system("the prober's thread cannot start"))?;
             (speakers, Some(prober))
         }

@@ -67,6 +67,14 @@ fn show(answer: &str, out: &mut dyn Write) -> io::Result<()> {
     ] {
         writeln!(out, "{:>12} {words}", status[key].as_u64().unwrap_or(0))?;
     }
+    let shut = &status["tunnels_shut"];
+    if let Some(frames) = shut["frames"].as_u64() {
+        let (kind, id, source) = (text(&shut["kind"]), &shut["id"], text(&shut["source"]));
+        writeln!(
+            out,
+            "{frames:>12} frames of tunnels that are not opened, the last {kind} {id} from {source}: see [[tunnel]]"
+        )?;
+    }
     for mute in list(&status["mutes"]) {
         let reason = mute["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
         writeln!(out, "muted: {} until {} ({}{reason})", text(&mute["target"]), text(&mute["until"]), mute["id"])?;
@@ -139,6 +147,7 @@ mod tests {
             "watched": [{"prefix": "10.0.0.0/8", "segment": null, "origin": "private"},
                         {"prefix": "2001:db8:77::/64", "segment": "eth1.30", "origin": "learned"}],
             "frames": {"seen": {"arp": 12, "dhcp": 1}, "lost": {"arp": 2}},
+            "tunnels_shut": {"frames": 7, "source": "192.0.2.7", "kind": "vxlan", "id": 42},
             "mutes": [{"id": 3, "target": "eth1.30", "until": "V", "reason": "moving"}, {"id": 4, "target": "bogon", "until": "W"}],
             "losses": [{"reason": "ring-full", "cpu": 1, "class": "arp", "frames": 2}],
             "sinks": [{"name": "journal", "waiting": 0, "written_to": 9, "missed": 0},
@@ -158,6 +167,7 @@ mod tests {
             "journal                                  0             9         0",
             "syslog tcp:log:601                       4             5         1",
             "  takes nothing since V: refused",
+            "           7 frames of tunnels that are not opened, the last vxlan 42 from 192.0.2.7: see [[tunnel]]",
             "muted: eth1.30 until V (3: moving)",
             "muted: bogon until W (4)",
         ] {

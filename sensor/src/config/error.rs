@@ -177,6 +177,25 @@ pub enum ConfigError {
         /// What is right.
         example: &'static str,
     },
+    /// There is no such kind of tunnel.
+    #[error("[[tunnel]] kind: '{value}' is no kind of tunnel: gre, erspan, vxlan or geneve{suggestion}")]
+    TunnelKind {
+        /// The word as written.
+        value: String,
+        /// The nearest one.
+        suggestion: String,
+    },
+    /// More than the kernel's table holds.
+    #[error("{named} sources of tunnels are named; at most {most} are possible: name networks")]
+    TunnelSources {
+        /// How many were named.
+        named: usize,
+        /// How many are possible.
+        most: usize,
+    },
+    /// A table without its one necessary key.
+    #[error("[[tunnel]] number {0} has no sources; write sources = [\"192.0.2.7\"]")]
+    NoTunnelSource(usize),
     /// There is no such probe technique.
     #[error("techniques: '{value}' is none of {known}{suggestion}")]
     Technique {

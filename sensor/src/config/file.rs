@@ -9,6 +9,7 @@ use crate::config::general::General;
 use crate::config::network::{NetworkKeys, SettingsKeys};
 use crate::config::policy::PolicyKeys;
 use crate::config::table::Table;
+use crate::config::tunnel::TunnelKeys;
 use crate::config::webhook::WebhookKeys;
 
 /// What the file says.
@@ -16,6 +17,7 @@ use crate::config::webhook::WebhookKeys;
 pub(crate) struct File {
     pub(crate) general: General,
     pub(crate) networks: Vec<(NetworkKeys, SettingsKeys)>,
+    pub(crate) tunnels: Vec<TunnelKeys>,
     pub(crate) policy: PolicyKeys,
     pub(crate) alerts: Vec<(AlertKeys, WebhookKeys)>,
 }
@@ -40,6 +42,10 @@ impl File {
         for mut network in table.list("network")? {
             file.networks.push((network.take()?, network.take()?));
             network.finish()?;
+        }
+        for mut tunnel in table.list("tunnel")? {
+            file.tunnels.push(tunnel.take()?);
+            tunnel.finish()?;
         }
         file.policy = table.inner("policy")?;
         for mut alert in table.list("alert")? {

@@ -2,7 +2,7 @@
 //! environment over the file, the file over the default.
 //!
 //! - `keys.rs` declares tables of keys; each table stands with what it means: `capture.rs`, `output.rs`, `inventory.rs`,
-//!   `probing.rs`, `network.rs`, `policy.rs`, `alert.rs` with `webhook.rs` and `mail.rs`.
+//!   `probing.rs`, `network.rs`, `tunnel.rs`, `policy.rs`, `alert.rs` with `webhook.rs` and `mail.rs`.
 //! - `general.rs` holds the keys that are flags too; `table.rs` and `file.rs` read the file; `reference.rs` writes the
 //!   manual's list of all keys.
 //! - `run.rs`, `scan.rs`, `replay.rs`, `watch.rs`: one file a command, its arguments and what it is to do.
@@ -30,6 +30,8 @@ pub mod output;
 pub mod inventory;
 /// What may be probed in one network.
 pub mod network;
+/// Which tunnels are opened.
+pub mod tunnel;
 /// How the sensor probes, all networks together.
 pub mod probing;
 /// The keys that are flags too.

@@ -43,7 +43,8 @@ keys! {
         /// [default: on for networks that are named, else off]
         #[arg(long, value_name = "SPAN", env = "SENSOR_SWEEP")]
         sweep: Sweep,
-        /// How hosts are probed: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]
+        /// How hosts are probed: arp, dhcp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; dhcp where
+        /// `allow_dhcp_servers` names some, snmp with credentials only]
         #[arg(long, value_name = "LIST", env = "SENSOR_TECHNIQUES", value_delimiter = ',')]
         techniques: Vec<String>,
         /// Ask name servers for names; the flag and the variable switch that off
@@ -114,6 +115,8 @@ pub struct NetworkSettings {
     pub sweep: Option<Duration>,
     /// How hosts may be probed.
     pub techniques: BTreeSet<Technique>,
+    /// The techniques were chosen, and are not the default.
+    pub techniques_chosen: bool,
     /// Name servers; the system's when there are none.
     pub nameservers: Vec<SocketAddr>,
     /// TCP ports that are looked at.
@@ -167,6 +170,10 @@ impl Named {
         let mut settings = general.with(&own)?;
         if let Some(list) = &keys.allow_dhcp_servers {
             settings.allow_dhcp_servers = parse_members("allow_dhcp_servers", list)?;
+            // Others can only be found where they are looked for.
+            if !list.is_empty() && !settings.techniques_chosen {
+                settings.techniques.insert(Technique::Dhcp);
+            }
         }
         if let Some(list) = &keys.allow_routers {
             settings.allow_routers = parse_members("allow_routers", list)?;
@@ -207,11 +214,13 @@ impl Default for NetworkSettings {
 impl NetworkSettings {
     /// The settings of networks without any of their own.
     pub(super) fn general(keys: &SettingsKeys) -> Result<Self, ConfigError> {
-        let techniques = Technique::ALL.into_iter().filter(|technique| *technique != Technique::Snmp);
+        let is_usual = |technique: &Technique| !matches!(technique, Technique::Dhcp | Technique::Snmp);
+        let techniques = Technique::ALL.into_iter().filter(is_usual);
         let none = Self {
             passive: false,
             sweep: None,
             techniques: techniques.collect(),
+            techniques_chosen: false,
             nameservers: Vec::new(),
             ports: Arc::default(),
             delicate_ports: BTreeSet::new(),
@@ -242,6 +251,7 @@ impl NetworkSettings {
         }
         if let Some(words) = &keys.techniques {
             new.techniques = words.iter().map(|word| parse_technique(word)).collect::<Result<_, _>>()?;
+            new.techniques_chosen = true;
         }
         if let Some(path) = &keys.snmp {
             new.snmp = Some(path.clone());

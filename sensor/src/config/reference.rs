@@ -10,6 +10,7 @@ use crate::config::mail::MailKeys;
 use crate::config::network::{NetworkKeys, SettingsKeys};
 use crate::config::policy::{PolicyKeys, RuleKeys};
 use crate::config::run::RunArgs;
+use crate::config::tunnel::TunnelKeys;
 use crate::config::webhook::WebhookKeys;
 use crate::config::{capture, inventory, output, probing};
 
@@ -75,6 +76,12 @@ pub fn reference() -> Vec<Section> {
             title: "`[[network]]`",
             about: "Addresses that live here; senders from elsewhere are bogons. Several tables may be given.",
             keys: network,
+        },
+        Section {
+            title: "`[[tunnel]]`",
+            about: "Who may send frames in tunnels: these, and the other ends of this machine's own tunnel interfaces. Up to 32 \
+                    sources in all tables together; see [VLANs and tunnels](mirror-ports.md#vlans-and-tunnels).",
+            keys: entries(&[TunnelKeys::KEYS], None),
         },
         Section {
             title: "`[policy]`",

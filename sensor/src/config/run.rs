@@ -6,6 +6,7 @@ use clap::Args;
 use ipnet::IpNet;
 
 use crate::capture::options::{Options, Port};
+use crate::capture::watched::TunnelSource;
 use crate::config::error::ConfigError;
 use crate::config::file::File;
 use crate::config::general::General;
@@ -15,6 +16,7 @@ use crate::config::output::{Output, Screen};
 use crate::config::parse::parse_prefix;
 use crate::config::policy::policy;
 use crate::config::probing::{Probing, ProbingKeys};
+use crate::config::tunnel;
 use sensor_core::inventory::correlator::settings::Allow;
 use sensor_core::inventory::judge::policy::EventPolicy;
 use sensor_core::types::Iface;
@@ -45,6 +47,8 @@ pub struct Run {
     pub capture: Options,
     /// Where to write.
     pub output: Output,
+    /// Where tunnels come from that are opened.
+    pub tunnels: Vec<TunnelSource>,
     /// What the events and the inventory depend on.
     pub inventory: Inventory,
     /// What may be probed.
@@ -77,6 +81,7 @@ impl Run {
         Ok(Self {
             ports: capture.ports()?,
             capture: capture.options()?,
+            tunnels: tunnel::sources(&file.tunnels)?,
             output: Output::new(output, args.json.then_some(Screen::Json))?,
             inventory: Inventory::new(inventory, homes(&probing.networks)),
             named_interfaces: capture.named()?.into_iter().chain(probing.interface).collect(),

@@ -12,6 +12,7 @@ use crate::config::network::{Ports, SettingsKeys};
 use crate::config::output::Screen;
 use crate::config::parse::{parse_iface, parse_prefix};
 use crate::config::probing::{Probing, ProbingKeys};
+use sensor_core::inventory::planner::probe::Technique;
 use sensor_core::types::Iface;
 
 /// `sensor scan`
@@ -29,7 +30,7 @@ pub struct ScanArgs {
     /// Packets a second, at most
     #[arg(long, value_name = "N", env = "SENSOR_RATE", default_value_t = 25_000)]
     pub rate: u32,
-    /// How hosts are probed: arp, icmp, mdns, nbns, ndp, ptr, snmp, tcp [default: all; snmp with credentials only]
+    /// How hosts are probed: arp, icmp, mdns, nbns, ndp, ptr, snmp or tcp [default: all; snmp with credentials only]
     #[arg(long, value_name = "LIST", env = "SENSOR_TECHNIQUES", value_delimiter = ',')]
     pub techniques: Option<Vec<String>>,
     /// How long an answer is waited for, in milliseconds [default: 2500; 250 with one technique only]
@@ -116,6 +117,13 @@ impl Scan {
             never_probe: args.never_probe,
             ..ProbingKeys::default()
         };
+        // A scan asks hosts. Servers are looked for by `run`.
+        let dhcp = Technique::Dhcp.name();
+        if args.techniques.iter().flatten().any(|word| word == dhcp) {
+            let known = Technique::ALL.into_iter().filter(|technique| *technique != Technique::Dhcp);
+            let known = known.map(Technique::name).collect::<Vec<_>>().join(", ");
+            return Err(ConfigError::Technique { value: dhcp.to_owned(), known, suggestion: String::new() });
+        }
         let settings = SettingsKeys {
             techniques: args.techniques,
             resolve: Some(!args.no_resolve),

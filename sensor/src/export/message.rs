@@ -201,6 +201,17 @@ mod tests {
     }
 
     #[test]
+    fn name_spoof_suspected() {
+        check(
+            Kind::NameSpoofSuspected,
+            json!({"names": ["files", "wpad"], "askers": 2}),
+            "10.0.0.5 (nas) at aa:00:00:00:00:01 on eth1.30 answers for names that are not its own, of which one is \
+             00:00:5e:00:53:02 (IANA)'s: files, wpad",
+            "an unknown address at an unknown station answers for names that are not its own",
+        );
+    }
+
+    #[test]
     fn new_address() {
         check(
             Kind::NewAddress,

@@ -5,6 +5,8 @@
 pub mod banner;
 /// Keyed cookies, which match replies to requests.
 pub mod cookie;
+/// A DHCP DISCOVER.
+mod discover;
 /// Reverse DNS.
 pub mod dns;
 /// ICMP and ICMPv6 echo.
@@ -17,7 +19,7 @@ pub mod nbns;
 pub mod pace;
 /// Runs the techniques, on a thread or as a task.
 pub mod prober;
-/// ARP and NDP requests as raw frames.
+/// ARP, NDP and DHCP requests as raw frames.
 pub mod raw;
 /// SNMP's system group.
 pub mod snmp;

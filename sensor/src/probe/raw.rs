@@ -1,4 +1,4 @@
-//! ARP and NDP requests as raw frames, built with pnet and sent in batches (`sendmmsg(2)`). Nothing is received here:
+//! ARP and NDP requests, and DHCP's search for servers, as raw frames, built with pnet and sent in batches (`sendmmsg(2)`). Nothing is received here:
 //! the capture receives the answers like all other frames.
 
 use std::io;
@@ -17,6 +17,8 @@ use pnet::packet::ipv6::MutableIpv6Packet;
 use pnet::util::MacAddr;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 
+use crate::probe::discover;
+use crate::probe::discover::DISCOVER_LEN;
 use sensor_core::inventory::planner::probe::{Probe, Question};
 use sensor_core::types::{Iface, Mac};
 
@@ -43,8 +45,8 @@ pub struct Raw {
 
 /// Maximum number of frames sent by one system call.
 pub const BATCH: usize = 64;
-/// Maximum length of a frame in bytes: two VLAN tags and a neighbour solicitation with its option.
-const FRAME_MAX: usize = 14 + 8 + 40 + 32;
+/// Maximum length of a frame in bytes: two VLAN tags and a DISCOVER.
+const FRAME_MAX: usize = 14 + 8 + DISCOVER_LEN;
 /// Minimum length of an Ethernet frame without the checksum, in bytes (IEEE 802.3, section 3.2.8).
 const FRAME_MIN: usize = 60;
 
@@ -94,7 +96,7 @@ impl Raw {
         frame(&self.speaker, probe).is_some()
     }
 
-    /// Sends the probes that are frames (ARP, conflict check, NDP), at most [`BATCH`] of them, and skips others.
+    /// Sends the probes that are frames (ARP, conflict check, DHCP, NDP), at most [`BATCH`] of them, and skips others.
     /// Returns how many of `probes`, from the first, are done; fewer than all when the interface's queue is full.
     pub fn send<'a>(&mut self, probes: impl IntoIterator<Item = &'a Probe>) -> io::Result<usize> {
         self.frames.clear();
@@ -147,6 +149,11 @@ fn frame(speaker: &Speaker, probe: &Probe) -> Option<RawFrame> {
         (Question::ConflictCheck { to }, IpAddr::V4(target)) => {
             let at = head(&mut frame, speaker, probe, *to, EtherTypes::Arp)?;
             arp(&mut frame.bytes[at..], speaker.mac, Ipv4Addr::UNSPECIFIED, target)?;
+        }
+        (Question::Discover, _) => {
+            let at = head(&mut frame, speaker, probe, Mac::BROADCAST, EtherTypes::Ipv4)?;
+            discover::write(&mut frame.bytes[at..], speaker.mac)?;
+            frame.len = at + DISCOVER_LEN;
         }
         (Question::Ndp { to }, IpAddr::V6(target)) => {
             let source = own_ipv6(speaker, target)?;
@@ -312,6 +319,13 @@ mod tests {
             "3333ffaabbcc 020000000001 86dd 60000000 0020 3a ff fe800000000000000000000000000009 \
              ff0200000000000000000001ffaabbcc 8700 01a6 00000000 fe8000000000000000000000 00aabbcc 0101 020000000001",
         );
+    }
+
+    #[test]
+    fn a_search_for_servers_is_a_tagged_broadcast_where_the_segment_is() {
+        let frame = hex(Question::Discover, "255.255.255.255", [0, 30]).unwrap();
+        assert!(frame.starts_with("ffffffffffff0200000000018100001e0800450001480000"), "{frame}");
+        assert_eq!(frame.len(), 2 * (14 + 4 + DISCOVER_LEN));
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Tools {
                     self.send_answer(segment, reply.ip, Claim::Answer(Box::new(answer))).await;
                 }
             }
-            Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Ndp { .. } => {}
+            Question::Arp { .. } | Question::ConflictCheck { .. } | Question::Discover | Question::Ndp { .. } => {}
             Question::Connect { ports } => {
                 for &port in &*ports {
                     let target = TcpTarget { ip, port, scope };

@@ -1,10 +1,13 @@
 //! What limits or changes what the sensor hears: losses, ports that are down, questions that cannot be sent, addresses of
 //! this machine that come and go.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use crate::capture::iface::addresses::{Addresses, addresses};
 use crate::capture::iface::proc::default_gateways;
+use crate::capture::watched;
+use crate::capture::watched::TunnelSource;
 use crate::pipeline;
 use crate::run::sensor::{ADDRESSES_EVERY, LOSS_EVERY, Sensor};
 use crate::run::world::World;
@@ -13,23 +16,38 @@ use crate::terminal::failure::Failure;
 use crate::terminal::notice;
 use sensor_core::inventory::event::Kind;
 use sensor_core::types::Timestamp;
+use sensor_ebpf::abi::{Counters, TunnelKind};
 
 impl Sensor {
     /// Gives the capture the prefixes in which every frame counts as a sign of life, when they have changed.
     pub(super) fn watch_prefixes(&mut self) -> Result<(), Failure> {
         let World { capture, intake, local, .. } = &mut self.world;
-        let watched = local.prefixes(intake.core.correlator.learned_prefixes());
-        if watched != self.watched {
-            capture.watch(&watched, &local.own)?;
-            self.watched = watched;
+        let watching = local.watching(intake.core.correlator.learned_prefixes());
+        if watching != *capture.watching() {
+            capture.watch(watching)?;
         }
         Ok(())
+    }
+
+    /// Says once that a tunnel is not opened, and what to write so that it is.
+    fn tell_shut_tunnel(&mut self, counters: &Counters) {
+        let Some(TunnelSource { prefix, kind, id }) = watched::last_shut(counters).filter(|_| !self.is_shut_told)
+        else {
+            return;
+        };
+        self.is_shut_told = true;
+        let (source, kind, id) = (prefix.addr(), kind.map_or("", TunnelKind::name), id.unwrap_or_default());
+        notice::info(&format!(
+            "a {kind} tunnel (id {id}) from {source} is not opened, because nobody named its sender; if it is yours, write \
+             [[tunnel]] sources = [\"{source}\"] into the configuration"
+        ));
     }
 
     /// Frames that were lost since the last time: an event tells of them, and when they are many, no host counts as gone for
     /// having been silent.
     pub(super) fn check_losses(&mut self, now: Timestamp) -> Result<(), Failure> {
         let counters = self.world.capture.counters()?;
+        self.tell_shut_tunnel(&counters);
         self.world.intake.weigh_losses(status::tallies(&self.weighed, &counters), now);
         self.weighed = counters;
         let losses = status::losses(&self.counters, &counters);
@@ -70,8 +88,10 @@ impl Sensor {
         let here = addresses().ok();
         if let Some(here) = &here {
             local.renew(here);
+            intake.add_own(BTreeSet::new(), here.ips());
             intake.core.correlator.set_prefixes(local.homes(*alias));
             intake.core.correlator.set_gateways(local.gateways(default_gateways(), *alias));
+            intake.core.correlator.set_own_addresses(local.own_addresses(*alias));
         }
         self.look_at_speakers(here.as_ref(), now, is_failing);
     }
@@ -84,7 +104,7 @@ impl Sensor {
         if is_changed {
             // Before the new station's first frame, which is the sensor's own.
             if let Some(here) = here {
-                intake.set_own_macs(here.macs());
+                intake.add_own(here.macs(), here.ips());
             }
             intake.core.set_policy(pipeline::speakers::policy(&speakers.all(), asking), now);
         }

@@ -8,9 +8,9 @@ use ipnet::IpNet;
 
 use crate::capture::iface::addresses::Addresses;
 use crate::capture::options::{Port, PortRole};
-use crate::capture::watched::{WATCHED_MAX, Watched};
+use crate::capture::watched::{TUNNEL_SOURCES_MAX, TunnelSource, WATCHED_MAX, Watched, Watching};
 use crate::pipeline::speakers::Alias;
-use sensor_core::types::{Iface, Segment};
+use sensor_core::types::{Iface, Mac, Segment};
 
 /// The local prefixes, but for those that are learned.
 #[derive(Clone, Debug)]
@@ -22,8 +22,11 @@ pub struct LocalPrefixes {
     were_attached: Vec<(Iface, IpNet)>,
     /// All of them together, as the capture takes them.
     fixed: BTreeMap<Watched, Origin>,
-    /// The sensor's own addresses: packets of tunnels that end there are looked into.
-    pub own: Vec<IpAddr>,
+    /// The sensor's own addresses: tunnels that end there may be opened.
+    own: Vec<IpAddr>,
+    /// Where tunnels come from that are opened: what the owner named, then what this machine's interfaces lead to.
+    named_tunnels: Vec<TunnelSource>,
+    own_tunnels: Vec<TunnelSource>,
 }
 
 /// The prefixes and the addresses of one interface.
@@ -31,6 +34,7 @@ pub struct LocalPrefixes {
 struct InterfacePrefixes {
     prefixes: Vec<IpNet>,
     own: Vec<IpAddr>,
+    mac: Option<Mac>,
 }
 
 /// How a prefix came to be watched.
@@ -66,9 +70,9 @@ const LOCAL: [&str; 7] =
 const WERE_ATTACHED_MAX: usize = 256;
 
 impl LocalPrefixes {
-    /// For these ports, the networks that the owner named, and the prefixes of this machine's interfaces.
-    pub fn new(ports: &[Port], named: &[(Option<Iface>, IpNet)], here: &Addresses) -> Self {
-        let (ports, named) = (ports.to_vec(), named.to_vec());
+    /// For these ports, the networks and the senders of tunnels that the owner named, and this machine's interfaces.
+    pub fn new(ports: &[Port], named: &[(Option<Iface>, IpNet)], tunnels: &[TunnelSource], here: &Addresses) -> Self {
+        let (ports, named, named_tunnels) = (ports.to_vec(), named.to_vec(), tunnels.to_vec());
         let mut local = Self {
             ports,
             named,
@@ -76,6 +80,8 @@ impl LocalPrefixes {
             were_attached: Vec::new(),
             fixed: BTreeMap::new(),
             own: Vec::new(),
+            named_tunnels,
+            own_tunnels: Vec::new(),
         };
         local.renew(here);
         local
@@ -85,10 +91,11 @@ impl LocalPrefixes {
     /// been renamed.
     pub fn renew(&mut self, here: &Addresses) {
         let ifaces = here.ifaces();
+        self.own_tunnels = here.tunnels();
         for iface in self.ports.iter().map(|port| port.iface).filter(|iface| ifaces.contains(iface)) {
             let prefixes = here.prefixes_of(iface).into_iter().collect();
             let own = here.of(iface).iter().map(IpNet::addr).collect();
-            self.attached.insert(iface, InterfacePrefixes { prefixes, own });
+            self.attached.insert(iface, InterfacePrefixes { prefixes, own, mac: here.mac_of(iface) });
         }
         self.fix();
     }
@@ -145,20 +152,29 @@ impl LocalPrefixes {
 
     /// The routers among these that are reached through a port, on the segments where they are heard.
     pub fn gateways(&self, routers: Vec<(Iface, IpAddr)>, alias: Option<Alias>) -> Vec<(Segment, IpAddr)> {
-        let heard_at = |iface: Iface| match alias {
-            Some(Alias { speaker, mirror }) if speaker == iface => Some(mirror),
-            _ => self.ports.iter().any(|port| port.iface == iface).then_some(iface),
+        let is_port = |iface: Iface| self.ports.iter().any(|port| port.iface == iface);
+        let known = routers.into_iter().filter(|(iface, _)| is_port(*iface));
+        known.map(|(iface, ip)| (heard_at(iface, alias), ip)).collect()
+    }
+
+    /// The addresses of the ports' interfaces, each on the segment where its neighbours are filed, and the station that holds it.
+    pub fn own_addresses(&self, alias: Option<Alias>) -> BTreeMap<(Segment, IpAddr), Mac> {
+        let of_iface = |(iface, attached): (&Iface, &InterfacePrefixes)| {
+            let (segment, mac) = (heard_at(*iface, alias), attached.mac);
+            attached.own.iter().filter_map(move |ip| Some(((segment, *ip), mac?))).collect::<Vec<_>>()
         };
-        let known = routers.into_iter().filter_map(|(iface, ip)| Some((Segment::untagged(heard_at(iface)?), ip)));
-        known.collect()
+        self.attached.iter().flat_map(of_iface).collect()
     }
 
-    /// All prefixes, at most as many as the kernel's table holds; learned ones come last.
-    pub fn prefixes(&self, learned: impl Iterator<Item = (Segment, IpNet)>) -> Vec<Watched> {
-        self.watched(learned).into_iter().map(|(watched, _)| watched).collect()
+    /// What the capture is to look at: all prefixes, at most as many as the kernel's table holds, learned ones last.
+    pub fn watching(&self, learned: impl Iterator<Item = (Segment, IpNet)>) -> Watching {
+        let mut tunnels = [&self.named_tunnels[..], &self.own_tunnels].concat();
+        tunnels.truncate(TUNNEL_SOURCES_MAX);
+        let prefixes = self.watched(learned).into_iter().map(|(watched, _)| watched).collect();
+        Watching { prefixes, own: self.own.clone(), tunnels }
     }
 
-    /// As [`LocalPrefixes::prefixes`], each with its origin; then at most as many learned ones that lie within another prefix.
+    /// The prefixes of [`LocalPrefixes::watching`], each with its origin; then at most as many learned ones that lie within another prefix.
     pub fn origins(&self, learned: impl Iterator<Item = (Segment, IpNet)> + Clone) -> Vec<(Watched, Origin)> {
         let within = learned.clone().map(watched).filter(|watched| !self.fixed.contains_key(watched));
         let within = within.filter(|watched| self.covers(watched)).map(|watched| (watched, Origin::Learned));
@@ -182,6 +198,11 @@ impl LocalPrefixes {
     }
 }
 
+/// The segment where what an interface is attached to is filed: of a speaker that asks for a mirror port, the mirror port's.
+fn heard_at(iface: Iface, alias: Option<Alias>) -> Segment {
+    Segment::untagged(alias.filter(|alias| alias.speaker == iface).map_or(iface, |alias| alias.mirror))
+}
+
 fn watched((segment, prefix): (Segment, IpNet)) -> Watched {
     Watched { segment: Some(segment), prefix }
 }
@@ -199,10 +220,18 @@ mod tests {
     fn local(role: PortRole, named: Vec<(Option<Iface>, IpNet)>, attached: &[&str]) -> (Iface, LocalPrefixes) {
         let iface = Iface::new("eth1").unwrap();
         let prefixes = attached.iter().map(|prefix| net(prefix)).collect();
-        let attached = BTreeMap::from([(iface, InterfacePrefixes { prefixes, own: Vec::new() })]);
+        let attached = BTreeMap::from([(iface, InterfacePrefixes { prefixes, ..InterfacePrefixes::default() })]);
         let ports = vec![Port { iface, role }];
-        let (were_attached, fixed, own) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let mut local = LocalPrefixes { ports, named, attached, were_attached, fixed, own };
+        let mut local = LocalPrefixes {
+            ports,
+            named,
+            attached,
+            were_attached: Vec::new(),
+            fixed: BTreeMap::new(),
+            own: Vec::new(),
+            named_tunnels: Vec::new(),
+            own_tunnels: Vec::new(),
+        };
         local.fix();
         (iface, local)
     }
@@ -218,7 +247,7 @@ mod tests {
         };
         let origins: Vec<String> = local.origins(learned.clone()).into_iter().map(words).collect();
         assert_eq!(origins, expected);
-        assert!(local.prefixes(learned).len() <= origins.len());
+        assert!(local.watching(learned).prefixes.len() <= origins.len());
     }
 
     const OWN: [&str; 3] =
@@ -241,7 +270,7 @@ mod tests {
 
     fn attach(local: &mut LocalPrefixes, iface: Iface, prefixes: &[&str]) {
         let prefixes = prefixes.iter().map(|prefix| net(prefix)).collect();
-        local.attached.insert(iface, InterfacePrefixes { prefixes, own: Vec::new() });
+        local.attached.insert(iface, InterfacePrefixes { prefixes, ..InterfacePrefixes::default() });
         local.fix();
     }
 
@@ -273,6 +302,19 @@ mod tests {
     }
 
     #[test]
+    fn own_addresses_are_where_their_neighbours_are() {
+        let (mirror, mut local) = local(PortRole::Mirror, Vec::new(), &[]);
+        let (speaker, ip, mac) = (Iface::new("eth0").unwrap(), "10.1.0.9".parse().unwrap(), Mac([2, 0, 0, 0, 0, 9]));
+        let own = InterfacePrefixes { prefixes: Vec::new(), own: vec![ip], mac: Some(mac) };
+        local.attached.insert(speaker, own);
+        let check = |alias, iface| {
+            assert_eq!(local.own_addresses(alias), BTreeMap::from([((Segment::untagged(iface), ip), mac)]));
+        };
+        check(None, speaker);
+        check(Some(Alias { speaker, mirror }), mirror);
+    }
+
+    #[test]
     fn a_mirror_port_watches_private_ranges_on_every_segment() {
         let (_, local) = local(PortRole::Mirror, Vec::new(), &[]);
         let origins = local.origins(std::iter::empty());
@@ -285,7 +327,7 @@ mod tests {
         let (iface, local) = local(PortRole::Host, Vec::new(), &["10.0.0.0/8"]);
         let learned = (0..=255).flat_map(|n| [format!("10.{n}.0.0/16"), format!("11.{n}.0.0/16")]);
         let learned: Vec<_> = learned.map(|prefix| (Segment::untagged(iface), net(&prefix))).collect();
-        assert_eq!(local.prefixes(learned.iter().copied()).len(), WATCHED_MAX);
+        assert_eq!(local.watching(learned.iter().copied()).prefixes.len(), WATCHED_MAX);
         assert_eq!(local.origins(learned.iter().copied()).len(), 2 * WATCHED_MAX);
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use sensor_ebpf::abi::Counters;
 use tokio::net::UnixStream;
 
-use crate::capture::watched::Watched;
 use crate::config::output::Screen;
 use crate::control::request::Response;
 use crate::pipeline::prepared::PreparedEvent;
@@ -69,7 +68,7 @@ pub(super) struct Sensor {
     pub heard_due: Timestamp,
     pub addresses_due: Timestamp,
     /// The prefixes that the capture was last given.
-    pub watched: Vec<Watched>,
+    pub is_shut_told: bool,
     status_due: Timestamp,
     renotify_due: Timestamp,
     /// Room for the questions of one turn.
@@ -103,7 +102,7 @@ impl Sensor {
             presence_due: now.after(PRESENCE_EVERY),
             heard_due: now.after(HEARD_EVERY),
             addresses_due: now.after(ADDRESSES_EVERY),
-            watched: Vec::new(),
+            is_shut_told: false,
             status_due: now,
             renotify_due: now.after(RENOTIFY_EVERY),
             probes: Vec::new(),

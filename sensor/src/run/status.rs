@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use sensor_ebpf::abi::Counters;
+use sensor_ebpf::abi::{Counters, TunnelKind};
 use serde_json::{Map, Value, json};
 
 use crate::capture::options::{Accounts, Mode, PortRole, PortStatus};
 use crate::capture::port_life::CaptureState;
-use crate::capture::watched::Watched;
+use crate::capture::watched;
+use crate::capture::watched::{TunnelSource, Watched};
 use crate::export::escape::escape;
 use crate::export::record::text::rfc3339;
 use crate::probe::counts::CountsSnapshot;
@@ -116,12 +117,13 @@ pub(super) fn line(status: &StatusFigures<'_>) -> String {
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
         "ports": status.ports.iter().map(|port| self::port(port, status.at)).collect::<Vec<_>>(),
-        "watched": status.watched.iter().map(watched).collect::<Vec<_>>(),
+        "watched": status.watched.iter().map(self::watched).collect::<Vec<_>>(),
         "frames": frames,
         "cpus": cpus(status.accounts),
         "losses": lost(status),
         "gate_evictions": status.accounts.total.gate_evictions,
         "malformed": status.malformed_total,
+        "tunnels_shut": tunnels_shut(&status.accounts.total),
         "evictions": status.evictions_total,
         "probes": asking,
         "events_waiting": status.events_unsaved + status.sinks.iter().map(|sink| sink.waiting).max().unwrap_or(0),
@@ -131,6 +133,13 @@ pub(super) fn line(status: &StatusFigures<'_>) -> String {
         "mutes": status.mutes.iter().filter(|mute| mute.until > status.at).map(mute).collect::<Vec<_>>(),
     }})
     .to_string()
+}
+
+/// Frames of tunnels that were not opened, and the last of those tunnels; `null` when there were none.
+fn tunnels_shut(counters: &Counters) -> Option<Value> {
+    let TunnelSource { prefix, kind, id } = watched::last_shut(counters)?;
+    let kind = kind.map(TunnelKind::name);
+    Some(json!({"frames": counters.shut, "source": prefix.addr().to_string(), "kind": kind, "id": id}))
 }
 
 /// A port in words: `eth1 (mirror, driver)`.

@@ -199,7 +199,7 @@ impl Teller {
         let name = nbns::Name { name: Text::new(name.as_bytes()), suffix };
         let group = nbns::Name { name: Text::new(b"WORKGROUP"), suffix: 0 };
         for (name, group) in [(name, false), (group, true)] {
-            let said = NbnsClaim::Address { name, group, addr };
+            let said = NbnsClaim::Address { name, group, addr, is_answer: false };
             self.burst(host.mac, Some(ip), Claim::Nbns(Box::new(Heard { said, is_near: true, port: 137 })));
         }
     }

@@ -170,7 +170,12 @@ impl Teller {
             }
             6 => {
                 let said = match far {
-                    IpAddr::V4(addr) => NbnsClaim::Address { name: nbns::Name { name, suffix: 0 }, group: false, addr },
+                    IpAddr::V4(addr) => NbnsClaim::Address {
+                        name: nbns::Name { name, suffix: 0 },
+                        group: false,
+                        addr,
+                        is_answer: false,
+                    },
                     IpAddr::V6(_) => NbnsClaim::Query { name: nbns::Name { name, suffix: 0 } },
                 };
                 Claim::Nbns(Box::new(Heard { said, is_near: false, port: 137 }))

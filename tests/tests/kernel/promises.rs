@@ -1,7 +1,8 @@
 //! What the XDP program promises: the gate, the counters, the verdicts, frames over several buffers.
 
-use sensor_ebpf::abi::{Class, FLAG_CUT};
+use sensor_ebpf::abi::{Class, FLAG_CUT, Shut, TunnelKind};
 use sensor_ebpf::gate::ticks;
+use sensor_ebpf::watched::{self, TunnelSource};
 use sensor_tests::bpf::{Kernel, Options, XDP_DROP, XDP_PASS, require_root, stay_on, watch_ipv4};
 use sensor_tests::frames::{arp, hand_made, ipv4, ipv6, link_layer_option, link_local, mac, ndp, tagged, udp};
 
@@ -263,11 +264,58 @@ fn every_class_is_counted() {
 }
 
 #[test]
+fn a_tunnel_is_opened_only_when_its_sender_was_named() {
+    if !require_root() {
+        return;
+    }
+    let mut kernel = Kernel::load(Options::default());
+    let named = TunnelSource {
+        address: [0xc000_0200, 0],
+        mask: [0xffff_ff00, 0],
+        is_ipv6: false,
+        kind: TunnelKind::Vxlan,
+        id: Some(7),
+    };
+    let (ours, others) = ([192, 0, 2, 200], [192, 0, 2, 201]);
+    let mut table = watched::table(&[], &[[u64::from(u32::from_be_bytes(ours)), 0]]);
+    watched::set_tunnels(&mut table, &[named]);
+    kernel.set_table(table);
+    let mut shut = 0;
+    let mut check = |from: [u8; 4], to: [u8; 4], id: u8, program: &str, is_opened: bool, is_shut: bool| {
+        let inner = arp(1, [2, 0, 0, 0, 0, 9], IP, [0; 6], [10, 0, 0, 9]);
+        let body = [&[8, 0, 0, 0, 0, 0, id, 0][..], &inner].concat();
+        kernel.run(program, &ipv4(from, to, 17, 0, &udp(50_000, 4789, &body)));
+        let opened = kernel.next_record().map(|record| record.header.tunnel_id);
+        assert_eq!(opened, is_opened.then_some(u32::from(id)), "{from:?} {to:?} {id} {program}");
+        kernel.drain();
+        kernel.forget_claims();
+        shut += u64::from(is_shut);
+        let counters = kernel.counters();
+        assert_eq!(counters.shut, shut, "{from:?} {to:?} {id} {program}");
+        if is_shut {
+            let source = [u64::from(u32::from_be_bytes(from)), 0];
+            assert_eq!(counters.last_shut, Shut::new(source, TunnelKind::Vxlan, id.into()));
+        }
+    };
+    let (near, far) = ([192, 0, 2, 5], [198, 51, 100, 5]);
+    check(near, ours, 7, "sensor_host", true, false);
+    check(near, others, 7, "sensor_mirror", true, false);
+    // What passes by on a host port is nobody's business.
+    check(near, others, 7, "sensor_host", false, false);
+    check(far, others, 7, "sensor_host", false, false);
+    check(far, ours, 7, "sensor_host", false, true);
+    check(near, ours, 8, "sensor_host", false, true);
+    check(far, others, 7, "sensor_mirror", false, true);
+    check(near, others, 8, "sensor_mirror", false, true);
+}
+
+#[test]
 fn the_port_role_decides_the_verdict() {
     if !require_root() {
         return;
     }
     let mut kernel = Kernel::load(Options::default());
+    kernel.watch(&[], &[]);
     for (name, frame) in hand_made() {
         assert_eq!(kernel.run("sensor_host", &frame), XDP_PASS, "{name}");
         let from_host = kernel.drain();

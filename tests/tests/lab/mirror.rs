@@ -176,7 +176,10 @@ fn tunnels_are_segments_of_their_own() {
         return;
     }
     let (namespace, folder) = (port(), TempDir::new().unwrap());
-    let sensor = start(&namespace, &folder, &["--mirror", PORT]);
+    let config = folder.path().join("sensor.toml");
+    std::fs::write(&config, "[[tunnel]]\nsources = [\"192.0.2.0/24\"]\n").unwrap();
+    let config = config.display().to_string();
+    let sensor = start(&namespace, &folder, &["--mirror", PORT, "--config", &config]);
     // A real VXLAN device without a host at the other end, and the kernel's own ARP in it.
     namespace
         .sh(&format!(
@@ -228,30 +231,48 @@ fn sensor_export(namespace: &Namespace, folder: &TempDir) -> Vec<Value> {
     records
 }
 
+/// A tunnel from afar to the sensor's own address, in which somebody makes up a segment.
 #[test]
-fn a_forged_tunnel_on_a_host_port_makes_no_segment() {
+fn a_forged_tunnel_makes_no_segment_and_is_told_once() {
     if !require_root() {
         return;
     }
     let (namespace, folder) = (port(), TempDir::new().unwrap());
     namespace.sh(&format!("ip addr add 192.0.2.200/24 dev {PORT}")).unwrap();
-    let sensor = start(&namespace, &folder, &["-i", PORT]);
+    // This machine's own tunnel: its other end is opened without being named.
+    namespace
+        .sh(&format!(
+            "ip link add vx22 type vxlan id 22 remote 192.0.2.5 dstport 4790 dev {PORT} && ip link set vx22 up"
+        ))
+        .unwrap();
     let inner = |n: u8| arp(2, station(n).0, [10, 11, 0, n], [0; 6], [10, 11, 0, 99]);
-    let vxlan = |to: [u8; 4], n: u8| {
+    let vxlan = |from: [u8; 4], to: [u8; 4], n: u8| {
         let body = [&[8, 0, 0, 0, 0, 0, n, 0][..], &inner(n)].concat();
-        frames::ipv4([192, 0, 2, 5], to, 17, 0, &frames::udp(50_000, 4789, &body))
+        frames::ipv4(from, to, 17, 0, &frames::udp(50_000, 4789, &body))
     };
-    let forged = vxlan([192, 0, 2, 7], 21);
-    sender::send(&namespace, CABLE, &[forged, vxlan([192, 0, 2, 200], 22)]).unwrap();
-    // A tunnel to the sensor's own address is opened, once the program in the kernel knows that address.
-    let ours = wait::until("the tunnel that ends here", || {
-        sender::send(&namespace, CABLE, &[vxlan([192, 0, 2, 200], 22)])?;
-        Ok(record(&sensor.export()?, "10.11.0.22").cloned())
-    });
-    assert_eq!(ours.unwrap()["segment"], "mir1/vxlan22");
-    let records = sensor.export().unwrap();
-    assert!(record(&records, "10.11.0.21").is_none(), "{records:#?}");
-    assert!(sensor.stop().unwrap().success());
+    for role in ["-i", "--mirror"] {
+        let sensor = start(&namespace, &folder, &[role, PORT]);
+        let (near, far, own) = ([192, 0, 2, 5], [198, 51, 100, 5], [192, 0, 2, 200]);
+        let forged = [vxlan(far, own, 21), vxlan(far, own, 22), vxlan(near, own, 23)];
+        // Once the program in the kernel knows whose tunnels are opened, that of the other end is.
+        let ours = wait::until("the tunnel that ends here", || {
+            sender::send(&namespace, CABLE, &forged)?;
+            sender::send(&namespace, CABLE, &[vxlan(near, own, 22)])?;
+            Ok(record(&sensor.export()?, "10.11.0.22").cloned())
+        });
+        assert_eq!(ours.unwrap()["segment"], "mir1/vxlan22", "{role}");
+        let records = sensor.export().unwrap();
+        for forged in ["10.11.0.21", "10.11.0.23"] {
+            assert!(record(&records, forged).is_none(), "{role}: {records:#?}");
+        }
+        let told = wait::until("the line", || {
+            let said = std::fs::read_to_string(folder.path().join("stderr"))?;
+            Ok(said.contains("[[tunnel]] sources = [").then_some(said))
+        })
+        .unwrap();
+        assert_eq!(told.matches("is not opened").count(), 1, "{role}: {told}");
+        assert!(sensor.stop().unwrap().success());
+    }
 }
 
 #[test]

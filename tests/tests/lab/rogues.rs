@@ -113,6 +113,68 @@ fn a_rogue_router_is_reported() {
     assert!(running.stop().unwrap().success());
 }
 
+/// On a port that the sensor lives on, nobody else's lease is heard: servers answer whom they serve.
+#[test]
+fn a_second_dhcp_server_is_found_by_asking() {
+    if !lab::possible() {
+        return;
+    }
+    let mut lab = Lab::build().unwrap();
+    lab.start_hosts().unwrap();
+    let _rogue = rogue(&lab);
+    let folder = TempDir::new().unwrap();
+    let allowed = "[[network]]\nprefix = \"10.77.0.0/24\"\nallow_dhcp_servers = [\"10.77.0.1\"]\n";
+    let config = config(folder.path(), allowed);
+    let here = &lab.host("six").namespace;
+    here.sh("ip addr add 10.77.0.30/24 dev eth0").unwrap();
+    let flags = ["-i", "eth0", "--learning", "0", "--config", &config];
+    let running = SensorProcess::start(here, folder.path(), &flags).unwrap();
+    let told = running.wait_for("the rogue server", |events| !of_kind(events, "rogue-dhcp-server").is_empty()).unwrap();
+    let servers = of_kind(&told, "rogue-dhcp-server");
+    assert_eq!(servers.len(), 1, "{servers:#?}");
+    assert_eq!((&servers[0]["ip"], &servers[0]["reason"]), (&"10.77.0.20".into(), &"unlisted".into()));
+    // The server that the owner listed is for the record only.
+    let listed = |event: &&Value| event["ip"] == "10.77.0.1";
+    let told =
+        running.wait_for("the listed server", |events| of_kind(events, "new-dhcp-server").iter().any(listed)).unwrap();
+    let servers = of_kind(&told, "new-dhcp-server");
+    assert!(servers.iter().filter(|event| listed(event)).all(|event| event["severity"] == "info"), "{servers:#?}");
+    assert!(running.stop().unwrap().success());
+    // It took no lease of either.
+    for leases in ["rogue.leases", "dnsmasq.leases"] {
+        let leases = std::fs::read_to_string(lab.path(leases)).unwrap_or_default();
+        assert!(!leases.contains(&lab.host("six").mac.to_string()), "{leases}");
+    }
+}
+
+/// Somebody configures the address of the sensor's own machine.
+#[test]
+fn a_station_that_takes_the_sensors_own_address_is_reported() {
+    if !lab::possible() {
+        return;
+    }
+    let mut lab = Lab::build().unwrap();
+    lab.start_hosts().unwrap();
+    let folder = TempDir::new().unwrap();
+    let here = &lab.host("six").namespace;
+    here.sh("ip addr add 10.77.0.30/24 dev eth0").unwrap();
+    let running = SensorProcess::start(here, folder.path(), &["-i", "eth0", "--learning", "0"]).unwrap();
+    let claim = sender::arp_request(ATTACKER, Ipv4Addr::new(10, 77, 0, 30), lab::SERVER, &[]);
+    let told = running
+        .wait_for("the conflict", |events| {
+            sender::send(&lab.host("static").namespace, "eth0", &[claim.clone()]).unwrap();
+            !of_kind(events, "ip-conflict").is_empty()
+        })
+        .unwrap();
+    let conflicts = of_kind(&told, "ip-conflict");
+    assert_eq!(conflicts.len(), 1, "{conflicts:#?}");
+    assert_eq!((&conflicts[0]["ip"], &conflicts[0]["severity"]), (&"10.77.0.30".into(), &"warning".into()));
+    assert_eq!(conflicts[0]["old_mac"], lab.host("six").mac.to_string());
+    let records = running.export().unwrap();
+    assert!(records.iter().all(|record| record["ip"] != "10.77.0.30"), "{records:#?}");
+    assert!(running.stop().unwrap().success());
+}
+
 #[test]
 fn a_station_that_takes_the_gateways_address_is_reported() {
     if !lab::possible() {

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+use crate::capture::iface::tunnel;
+use crate::capture::watched::TunnelSource;
 use crate::system::netlink::{Netlink, attribute, text};
 use sensor_core::types::{Iface, Mac};
 
@@ -21,12 +23,24 @@ struct Interface {
     /// Its MAC; `None` when its link layer has no 48-bit addresses.
     mac: Option<Mac>,
     nets: Vec<IpNet>,
+    /// Where it leads to, if it is a tunnel's.
+    tunnel: Option<TunnelSource>,
 }
 
 impl Addresses {
     /// The MACs of all interfaces.
     pub fn macs(&self) -> BTreeSet<Mac> {
         self.0.iter().filter_map(|interface| interface.mac).collect()
+    }
+
+    /// Where the tunnels of this machine's interfaces come from.
+    pub fn tunnels(&self) -> Vec<TunnelSource> {
+        self.0.iter().filter_map(|interface| interface.tunnel).collect()
+    }
+
+    /// The addresses of all interfaces.
+    pub fn ips(&self) -> BTreeSet<IpAddr> {
+        self.0.iter().flat_map(|interface| &interface.nets).map(IpNet::addr).collect()
     }
 
     /// The names of all interfaces.
@@ -66,7 +80,8 @@ impl Addresses {
         self.0.iter().find(is_it).and_then(|interface| Iface::new(&interface.name))
     }
 
-    pub(super) fn mac_of(&self, iface: Iface) -> Option<Mac> {
+    /// The MAC of an interface, where it has one.
+    pub fn mac_of(&self, iface: Iface) -> Option<Mac> {
         self.find(iface).and_then(|interface| interface.mac)
     }
 
@@ -96,7 +111,8 @@ fn interface(body: &[u8]) -> Option<(u32, Interface)> {
     let mac = attribute(attributes, libc::IFLA_ADDRESS).and_then(|bytes| bytes.try_into().ok()).map(Mac);
     let name = attribute(attributes, libc::IFLA_IFNAME).map(text)?;
     let index = u32::from_ne_bytes([info[4], info[5], info[6], info[7]]);
-    Some((index, Interface { name, mac: mac.filter(|mac| mac.is_station()), nets: Vec::new() }))
+    let tunnel = attribute(attributes, libc::IFLA_LINKINFO).and_then(tunnel::of_link);
+    Some((index, Interface { name, mac: mac.filter(|mac| mac.is_station()), nets: Vec::new(), tunnel }))
 }
 
 /// An address of `RTM_NEWADDR`: `struct ifaddrmsg` (family, prefix length, flags, scope, index), then attributes.

@@ -13,6 +13,8 @@ pub mod addresses;
 pub mod changes;
 /// One interface: number, MAC, addresses, kind and XDP program.
 pub mod link;
+/// Where a tunnel's interface leads to.
+mod tunnel;
 /// Neighbours and default routes from /proc.
 pub mod proc;
 

@@ -70,7 +70,7 @@ pub(super) fn nbns(line: &mut Map<String, Value>, claim: &NbnsClaim) {
         put(line, "suffix", hex(&[name.suffix]));
     };
     match claim {
-        NbnsClaim::Address { name, group, addr } => {
+        NbnsClaim::Address { name, group, addr, .. } => {
             record("address", name);
             put(line, "group", *group);
             put(line, "addr", addr.to_string());
@@ -211,7 +211,7 @@ mod tests {
         let claim = |said| Claim::Nbns(heard(said));
         let with_address = r#""name":"LAB","suffix":"1b","group":true,"addr":"10.0.0.5""#;
         check(
-            claim(NbnsClaim::Address { name: name(b"LAB"), group, addr }),
+            claim(NbnsClaim::Address { name: name(b"LAB"), group, addr, is_answer: false }),
             "nbns",
             &format!(r#""record":"address",{with_address}"#),
         );

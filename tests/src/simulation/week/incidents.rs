@@ -19,7 +19,12 @@ pub fn plant(world: &mut World) -> Vec<Incident> {
     plot.rogues();
     plot.dhcp_mischief();
     plot.scans();
+    plot.redirects();
     plot.oddities();
+    plot.names();
+    plot.lying_servers();
+    plot.odd_claims();
+    plot.own_address();
     plot.deaths();
     plot.changes();
     plot.of_the_sensor();

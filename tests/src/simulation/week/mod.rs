@@ -28,6 +28,10 @@ pub mod plot;
 mod addresses;
 /// Incidents: attacks and mistakes.
 mod attacks;
+/// Incidents: stations that speak for others.
+mod impostors;
+/// Innocent habits that look like attacks.
+mod habits;
 /// Incidents: hosts that stop, services that change, the sensor's own.
 mod changes;
 /// All incidents.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use sensor_core::inventory::core::Core;
 use sensor_core::inventory::correlator::settings::{Allow, Members, Settings};
-use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
+use sensor_core::inventory::event::{Detail, Event, Kind};
 use sensor_core::inventory::hearing::{Tallies, Tally};
 use sensor_core::inventory::judge::policy::{Cluster, EventPolicy};
 use sensor_core::inventory::judge::subjects::Subjects;
@@ -21,6 +21,7 @@ use sensor_core::types::Mac;
 
 use super::arpwatch::Arpwatch;
 use super::calendar::{DAY, DAYS, HOUR, LEARNING_MS, SECOND, START, at, segment};
+use super::habits;
 use super::hosts::{Machine, OWN_IP, OWN_MAC, PREFIXES, Sort};
 use super::incidents::plant;
 use super::plot::Incident;
@@ -69,6 +70,7 @@ pub fn live(seed: u64) -> Week {
     let begun = Instant::now();
     let mut world = World::new(seed);
     let incidents = plant(&mut world);
+    habits::settle_in(&mut world);
     let net = "10.20.0.0/22".parse().expect("a network");
     let mut judge = Judge::default();
     judge.set_policy(telling(&world));
@@ -179,8 +181,7 @@ impl Run {
                 desk.weigh_losses(Tallies { ring, ..Tallies::default() }, now, &mut self.fresh);
             }
             Deed::Scan(mac, target) => {
-                let reason = if target.is_some() { Reason::PortScan } else { Reason::ArpScan };
-                desk.correlator.scan(segment(), *mac, reason, *target, now, &mut self.fresh);
+                desk.correlator.scan(segment(), *mac, *target, now, &mut self.fresh);
             }
             Deed::Restart(..) | Deed::Start => {}
         }
@@ -213,6 +214,7 @@ impl Run {
         let settings = self.settings();
         let now = at(self.world.now_ms);
         let mut desk = Core::new(settings, Limits::default(), std::mem::take(&mut self.rows), self.next_event_id);
+        desk.correlator.set_own_addresses([((segment(), OWN_IP.into()), OWN_MAC)].into());
         let key = self.seed.wrapping_mul(31).wrapping_add(self.starts);
         desk.set_planner(Planner::new(policy(), key, now), now);
         self.desk = Some(desk);
@@ -244,6 +246,7 @@ impl Run {
             learning_until: Some(at(LEARNING_MS)),
             settle: THREE_SECONDS,
             own_macs: [OWN_MAC].into(),
+            own_ips: [OWN_IP.into()].into(),
             prefixes: nets().into_iter().map(|net| (None, net)).collect(),
             gateways: Vec::new(),
             allow: vec![allow],

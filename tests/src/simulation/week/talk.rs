@@ -422,7 +422,7 @@ pub fn answer(world: &mut World, probe: &Probe) {
             }
         }
         Question::Ptr => socket(world, ip, 3, Answer::Ptr { name: None, confirmed: false }),
-        Question::AllNodes | Question::Mdns | Question::Nbns | Question::Snmp => {}
+        Question::AllNodes | Question::Discover | Question::Mdns | Question::Nbns | Question::Snmp => {}
     }
 }
 

@@ -8,6 +8,7 @@ use sensor_core::inventory::sighting::heard::Heard;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
 use sensor_core::inventory::sighting::nbns::NbnsClaim;
 use sensor_core::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use sensor_core::inventory::sighting::redirect::Redirect;
 use sensor_core::inventory::sighting::traffic::TrafficClaim;
 use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::{Mac, Text};
@@ -64,6 +65,15 @@ pub fn router_advert(mac: Mac, ip: Ipv6Addr, lifetime_s: u16, prefixes: &[Ipv6Ad
     ndp(mac, ip, NdpClaim::RouterAdvert(Box::new(advert)))
 }
 
+/// A redirect in a router's name.
+pub fn redirect(mac: Mac, router: IpAddr, hop: IpAddr, hop_mac: Option<Mac>) -> Sighting {
+    let far: IpAddr =
+        if router.is_ipv4() { [198, 51, 100, 7].into() } else { [0x2001, 0xdb8, 9, 0, 0, 0, 0, 7].into() };
+    let redirect = Redirect { hop, hop_mac, destination: far };
+    let claim = if router.is_ipv4() { Claim::Redirect(redirect) } else { Claim::Ndp(NdpClaim::Redirect(redirect)) };
+    word(mac, Some(router), claim)
+}
+
 /// Frames of a known station that the kernel counted.
 pub fn presence(mac: Mac, ip: IpAddr, frames: u64) -> Sighting {
     word(mac, Some(ip), Claim::Traffic(TrafficClaim { hop_limit: None, frames, bytes: frames * 400 }))
@@ -82,8 +92,44 @@ pub fn mdns(mac: Mac, ip: IpAddr, claim: MdnsClaim) -> Sighting {
 /// The registration of a NetBIOS name.
 pub fn netbios(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
     let name = nbns::Name { name: Text::new(name.to_ascii_uppercase().as_bytes()), suffix: 0 };
-    let said = NbnsClaim::Address { name, group: false, addr: ip };
+    let said = NbnsClaim::Address { name, group: false, addr: ip, is_answer: false };
     word(mac, Some(ip.into()), Claim::Nbns(Box::new(Heard { said, is_near: true, port: 137 })))
+}
+
+/// The address record of a host in an mDNS response.
+pub fn mdns_address(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
+    mdns(mac, ip.into(), MdnsClaim::Address { name: Text::new(name.as_bytes()), addr: ip.into() })
+}
+
+/// Questions for a name by LLMNR, NetBIOS and mDNS, from an address that does not matter.
+pub fn mdns_query(mac: Mac, name: &str) -> Sighting {
+    word(mac, None, Claim::Mdns(MdnsClaim::Query { name: Text::new(name.as_bytes()) }))
+}
+
+/// As [`mdns_query`], by LLMNR.
+pub fn llmnr_query(mac: Mac, name: &str) -> Sighting {
+    let said = MdnsClaim::Query { name: Text::new(name.as_bytes()) };
+    word(mac, None, Claim::Llmnr(Box::new(Heard { said, is_near: true, port: 50_000 })))
+}
+
+/// As [`mdns_query`], by NetBIOS.
+pub fn netbios_query(mac: Mac, name: &str) -> Sighting {
+    let name = nbns::Name { name: Text::new(name.to_ascii_uppercase().as_bytes()), suffix: 0x20 };
+    let said = NbnsClaim::Query { name };
+    word(mac, None, Claim::Nbns(Box::new(Heard { said, is_near: true, port: 137 })))
+}
+
+/// The answer to a NetBIOS query, sent to the asker alone.
+pub fn netbios_answer(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
+    let name = nbns::Name { name: Text::new(name.to_ascii_uppercase().as_bytes()), suffix: 0x20 };
+    let said = NbnsClaim::Address { name, group: false, addr: ip, is_answer: true };
+    word(mac, Some(ip.into()), Claim::Nbns(Box::new(Heard { said, is_near: false, port: 137 })))
+}
+
+/// The answer to an LLMNR query, sent to the asker alone.
+pub fn llmnr_answer(mac: Mac, ip: Ipv4Addr, name: &str) -> Sighting {
+    let said = MdnsClaim::Address { name: Text::new(name.as_bytes()), addr: ip.into() };
+    word(mac, Some(ip.into()), Claim::Llmnr(Box::new(Heard { said, is_near: false, port: 5355 })))
 }
 
 /// An LLMNR query.

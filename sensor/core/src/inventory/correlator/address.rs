@@ -18,7 +18,7 @@ use crate::types::{Mac, Timestamp};
 impl Correlator {
     /// A station was heard.
     pub(super) fn hear(&mut self, s: &Sighting, mac: Mac, source: Source) {
-        if mac.is_station() {
+        if mac.is_station() && !self.is_own_mac(mac) {
             self.memory.hear(s.segment, mac, source, s.at);
         }
     }
@@ -32,7 +32,7 @@ impl Correlator {
 
     /// Weighs a claim or a hint against the binding of its address; a claim that another station contests may have to wait.
     pub(super) fn weigh(&mut self, s: &Sighting, ip: IpAddr, source: Source, weight: Weight, events: &mut Vec<Event>) {
-        if self.edge(s.segment, ip).is_some() {
+        if self.edge(s.segment, ip).is_some() || self.is_own_address(s, ip, weight) {
             return;
         }
         if !source.is_mention() && !self.is_own_mention(s, ip, source) {

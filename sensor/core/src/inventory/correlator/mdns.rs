@@ -31,6 +31,9 @@ impl Correlator {
         if !matches!(claim, MdnsClaim::Query { .. } | MdnsClaim::Goodbye { .. }) {
             self.hear_service(s, id, names::MDNS_PORT, Source::Mdns);
         }
+        if let MdnsClaim::Query { name } = claim {
+            self.note_name_query(s, name, Source::Mdns);
+        }
         if is_own {
             self.learn_announced(s, id, claim, events);
         }
@@ -45,6 +48,7 @@ impl Correlator {
         match claim {
             MdnsClaim::Address { name, addr } => {
                 if (s.ip == Some(*addr) || self.memory.holds(id, *addr, s.at))
+                    && !self.is_false_answer(s, (id, *addr), name, Source::Mdns, events)
                     && let Some(name) = host::mdns_name(name)
                 {
                     self.learn_name(s, id, name, Source::Mdns, events);

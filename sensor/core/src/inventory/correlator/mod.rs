@@ -25,6 +25,8 @@ mod address;
 mod dispute;
 /// Two stations that want one address.
 mod conflict;
+/// Addresses that this box holds itself.
+mod own_address;
 /// New hosts.
 mod announce;
 /// Stations that turn out to be a known host's.
@@ -44,10 +46,16 @@ mod starvation;
 mod mdns;
 /// DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery.
 mod names;
+/// Names that were asked for, announced and answered.
+mod name_log;
+/// Answers for names that belong to others or to nobody.
+mod name_spoof;
 /// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
 mod link;
 /// DHCP servers and routers: new ones, and those that do not belong there.
 mod rogue;
+/// Redirects.
+mod redirect;
 /// Frames of any kind.
 mod traffic;
 /// Scans.
@@ -55,6 +63,8 @@ mod scan;
 /// Answers to probes, and answers that did not come.
 pub mod answer;
 
+/// What bears the sensor's own MACs.
+mod own;
 /// The way of a sighting, and what is due when time passes.
 mod observe;
 

@@ -23,8 +23,7 @@ use crate::inventory::sighting::mdns::MdnsClaim;
 use crate::inventory::sighting::nbns::NbnsClaim;
 use crate::inventory::sighting::wsd::{WsdClaim, onvif_name};
 use crate::types::{Mac, Text, Timestamp};
-use crate::wire::ssdp;
-use crate::wire::wsd;
+use crate::wire::{nbns, ssdp, wsd};
 
 /// RFC 6762, section 2.
 pub(super) const MDNS_PORT: u16 = 5353;
@@ -38,6 +37,8 @@ const SSDP_PORT: u16 = 1900;
 const WSD_PORT: u16 = 3702;
 /// The suffix of a computer's own name, and of its domain's.
 const WORKSTATION: u8 = 0;
+/// The suffix of the name by which a computer's shares are reached.
+const FILE_SERVER: u8 = 0x20;
 /// Two names that a host claims within this time are aliases, not an old and a new name: a host that starts announces all
 /// its names, one after the other.
 const ALIASES: Duration = Duration::from_secs(60);
@@ -84,8 +85,12 @@ impl Correlator {
         if !matches!(heard.said, MdnsClaim::Query { .. }) && heard.port == LLMNR_PORT {
             self.hear_service(s, id, LLMNR_PORT, Source::Llmnr);
         }
+        if let MdnsClaim::Query { name } = &heard.said {
+            self.note_name_query(s, name, Source::Llmnr);
+        }
         if let MdnsClaim::Address { name, addr } = &heard.said
             && self.is_its_own(s, id, *addr)
+            && !self.is_false_answer(s, (id, *addr), name, Source::Llmnr, events)
             && let Some(name) = host::mdns_name(name)
         {
             self.learn_own_name(s, id, name, Source::Llmnr, events);
@@ -98,7 +103,20 @@ impl Correlator {
     pub(super) fn observe_nbns(&mut self, s: &Sighting, heard: &Heard<NbnsClaim>, events: &mut Vec<Event>) {
         let Some(id) = self.neighbour(s, heard.is_near, Source::Nbns) else { return };
         let own = match &heard.said {
-            NbnsClaim::Address { name, group: false, addr } if self.is_its_own(s, id, IpAddr::V4(*addr)) => Some(name),
+            NbnsClaim::Address { name, group: false, addr, is_answer }
+                if self.is_its_own(s, id, IpAddr::V4(*addr)) && is_hosts(name) =>
+            {
+                if !is_answer {
+                    self.note_own_name(s, &name.name, Source::Nbns);
+                }
+                let is_false =
+                    *is_answer && self.is_false_answer(s, (id, (*addr).into()), &name.name, Source::Nbns, events);
+                Some(name).filter(|_| !is_false)
+            }
+            NbnsClaim::Query { name } if is_hosts(name) => {
+                self.note_name_query(s, &name.name, Source::Nbns);
+                None
+            }
             NbnsClaim::Status { name, group: false, active: true } => Some(name),
             NbnsClaim::Address { .. }
             | NbnsClaim::Goodbye { .. }
@@ -243,6 +261,11 @@ impl Correlator {
     }
 }
 
+/// Whether a NetBIOS name is a computer's, and not a user's, a domain's or a browser's.
+fn is_hosts(name: &nbns::Name) -> bool {
+    matches!(name.suffix, WORKSTATION | FILE_SERVER)
+}
+
 /// Whether an escaped name is text: nothing in it had to be escaped.
 fn is_text(name: &str) -> bool {
     !name.contains("\\x") && !name.contains("\\u{")
@@ -257,7 +280,7 @@ fn is_alias_or_counted(names: &[Name], name: &str, source: Source, at: Timestamp
 }
 
 /// A name without the counter at its end: `host` of `host-2`, `Host` of `Host (2)`.
-fn stem(name: &str) -> &str {
+pub(super) fn stem(name: &str) -> &str {
     let is_count = |c: char| c.is_ascii_digit() || matches!(c, '-' | ' ' | '(' | ')');
     let stem = name.trim_end_matches(is_count);
     if stem.is_empty() { name } else { stem }

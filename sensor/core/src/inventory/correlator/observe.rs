@@ -2,6 +2,7 @@
 
 use crate::inventory::correlator::state::{CLOCK_STEP_MIN, Correlator};
 use crate::inventory::event::Event;
+use crate::inventory::model::source::Source;
 use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Mac, Timestamp};
 
@@ -9,8 +10,16 @@ impl Correlator {
     /// Takes in one sighting; appends the events that it causes.
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp, events: &mut Vec<Event>) {
         self.handle_timeout(now, events);
-        let own = &self.settings.own_macs;
-        if own.contains(&sighting.mac) || own.contains(&sighting.frame_mac) {
+        if let Some(claim) = self.served(sighting) {
+            // Who answers the sensor's own client, or its search for servers, is a server.
+            self.hear(sighting, sighting.frame_mac, Source::Dhcp);
+            self.observe_server(sighting, claim, events);
+            return;
+        }
+        if self.bears_own_mac(sighting) {
+            if !self.is_own(sighting) {
+                self.observe_forged(sighting, events);
+            }
             return;
         }
         match &sighting.claim {
@@ -26,6 +35,7 @@ impl Correlator {
             Claim::Llmnr(heard) => self.observe_llmnr(sighting, heard, events),
             Claim::Nbns(heard) => self.observe_nbns(sighting, heard, events),
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
+            Claim::Redirect(redirect) => self.observe_redirect(sighting, redirect, events),
             Claim::Redundancy(message) => self.observe_redundancy(sighting, message, events),
             Claim::Stp(message) => self.observe_stp(sighting, message),
             Claim::Served(claim) => self.observe_served(sighting, claim, events),
@@ -49,6 +59,7 @@ impl Correlator {
         self.settle_defences(Some(now), events);
         self.settle_checks(Some(now), events);
         self.settle_joins(now);
+        self.settle_own_claims(Some(now), events);
         // A verdict may give a new host its address, so it comes before the host is reported.
         if !self.disputes.is_empty() {
             self.decide_due(Some(now), events);
@@ -70,7 +81,9 @@ impl Correlator {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let settled = self.memory.first_waiting().map(|first_seen| first_seen.after(self.settings.settle));
         let joined = self.join_checks.iter().map(|check| check.due).min();
-        [settled, joined, self.next_verdict(), self.memory.first_neighbour_expiry()].into_iter().flatten().min()
+        let waiting =
+            [settled, joined, self.next_verdict(), self.first_own_claim(), self.memory.first_neighbour_expiry()];
+        waiting.into_iter().flatten().min()
     }
 
     /// The input has ended: reports everything that still waits for more evidence.
@@ -78,6 +91,7 @@ impl Correlator {
         self.decide_due(None, events);
         self.settle_defences(None, events);
         self.settle_checks(None, events);
+        self.settle_own_claims(None, events);
         self.handle_timeout(now, events);
         for id in self.memory.pending() {
             self.announce(id, events);

@@ -36,8 +36,9 @@ impl Correlator {
             let relay = claim.giaddr.map(|relay| relay.to_string());
             let is_relayed = claim.hop_limit.is_some_and(is_forwarded);
             let relay = relay.or_else(|| is_relayed.then(|| s.frame_mac.to_string()));
-            self.serve(s, ip, relay, Vec::new(), events);
-            self.watch_handed_out(s, ip, claim, events);
+            if self.serve(s, ip, relay, Vec::new(), events) {
+                self.watch_handed_out(s, ip, claim, events);
+            }
         }
     }
 
@@ -75,7 +76,8 @@ impl Correlator {
         }
     }
 
-    /// A DHCP server answered. Through a relay or a router, where one is named, the frame's MAC is not the server's.
+    /// A DHCP server answered. Through a relay or a router, where one is named, the frame's MAC is not the server's. Whether it
+    /// may be the word of the server that is named: what a forger hands out is nothing that was handed out before.
     pub(super) fn serve(
         &mut self,
         s: &Sighting,
@@ -83,7 +85,7 @@ impl Correlator {
         relay: Option<String>,
         mut details: Details,
         events: &mut Vec<Event>,
-    ) {
+    ) -> bool {
         let mut holder = holder_of(s, Role::DhcpServer, ip);
         let mac = Some(s.frame_mac).filter(|_| relay.is_none());
         let other = self.memory.role(s.segment, Role::DhcpServer, ip).filter(|known| Some(known.mac) != mac);
@@ -93,13 +95,13 @@ impl Correlator {
         let other = other.filter(|_| relay.is_none());
         if let Some(known) = other.filter(|_| self.is_named_by_another(s, ip)) {
             if self.keep_for_verdict(s, ip, &details) {
-                return;
+                return false;
             }
             if self.memory.is_new_oddity_after(oddity_of(s, Oddity::RogueDhcpServer, ip, s.frame_mac, known), OVER) {
                 let event = Event { kind: Kind::RogueDhcpServer, ..self.rogue(s, ip, Reason::Spoofed, details) };
                 self.push(Event { old_mac: Some(known), ..event }, events);
             }
-            return;
+            return false;
         }
         details.extend(relay.map(|relay| ("relay", Detail::Text(relay))));
         // A station that takes a server's place is a new server; those that take turns are reported once.
@@ -116,6 +118,7 @@ impl Correlator {
         } else if is_new {
             self.emit_new(s, ip, Kind::NewDhcpServer, details, events);
         }
+        true
     }
 
     /// Whether a station answers in a known DHCP server's name that neither holds its address nor is one with its station.
@@ -303,7 +306,9 @@ impl Correlator {
         }
         let mut event = self.about_host(kind, s.at, s.segment, s.frame_mac);
         event.ip = Some(ip);
-        event.severity = self.severity_of_new(kind, s.at);
+        // A server that the owner listed and that the sensor found by asking is no news.
+        let is_expected = self.settings.own_macs.contains(&s.mac) && self.is_listed(s.segment, role, ip, s.frame_mac);
+        event.severity = if is_expected { Severity::Info } else { self.severity_of_new(kind, s.at) };
         event.details = details;
         self.push(event, events);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::inventory::correlator::name_log::NameLog;
 use crate::inventory::correlator::settings::{Allow, Settings};
 use crate::inventory::event::{Detail, Reason};
 use crate::inventory::memory::clones::Clones;
@@ -47,6 +48,11 @@ pub struct Correlator {
     pub(super) conflicts: Conflicts,
     pub(super) clones: Clones,
     pub(super) starvation: Starvation,
+    pub(super) name_log: NameLog,
+    /// The addresses that this box holds, and by which station.
+    pub(super) own_addresses: BTreeMap<(Segment, IpAddr), Mac>,
+    /// Claims of such addresses by others that are not reported yet.
+    pub(super) own_claims: Vec<OwnClaim>,
     /// Nobody takes events: they are not made.
     pub(super) is_silent: bool,
 }
@@ -63,6 +69,7 @@ impl Correlator {
     pub fn new(settings: Settings, limits: Limits, saved: Rows, next_event_id: u64) -> Self {
         let paths = Paths::restore(&saved.roles);
         let feuds = restore_feuds(&saved.told);
+        let restored_until = saved.hosts.iter().map(|host| host.last_seen).max();
         let memory = Memory::restore(saved, limits, settings.history);
         Self {
             settings,
@@ -82,6 +89,9 @@ impl Correlator {
             conflicts: Conflicts::default(),
             clones: Clones::default(),
             starvation: Starvation::default(),
+            name_log: NameLog::restored(restored_until),
+            own_addresses: BTreeMap::new(),
+            own_claims: Vec::new(),
             is_silent: false,
         }
     }
@@ -112,9 +122,11 @@ impl Correlator {
         self.settings.gateways = gateways;
     }
 
-    /// More stations that are the sensor's own.
-    pub fn set_own_macs(&mut self, macs: &BTreeSet<Mac>) {
+    /// More stations and addresses that are the sensor's own. Those that it had before stay its own: their frames may still
+    /// arrive.
+    pub fn add_own(&mut self, macs: BTreeSet<Mac>, ips: BTreeSet<IpAddr>) {
         self.settings.own_macs.extend(macs);
+        self.settings.own_ips.extend(ips);
     }
 
     /// Rows that changed in more than `last_seen` since the last call, each once. The `last_seen` of names, services, earlier
@@ -230,6 +242,18 @@ pub(super) struct Verdict {
     pub(super) excuse: Option<Reason>,
     /// Who answered.
     pub(super) details: Details,
+}
+
+/// Another station claims an address that this box holds.
+#[derive(Debug)]
+pub(super) struct OwnClaim {
+    pub(super) at: Timestamp,
+    pub(super) segment: Segment,
+    pub(super) ip: IpAddr,
+    /// The station that claims it.
+    pub(super) mac: Mac,
+    /// This box's.
+    pub(super) own: Mac,
 }
 
 /// Two stations that both hold on to an address.

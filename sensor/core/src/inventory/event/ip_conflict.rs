@@ -10,11 +10,13 @@ pub(super) const TEXTS: Texts = Texts {
            (segment, address, both MACs) until a day after the last sign of it, whichever `reason` was first. \
            `conflict`: `mac` claimed the address, and both answered a conflict check (RFC 5227, section 2.1.1), or \
            `old_mac` spoke by it meanwhile. The address stays with `old_mac`, and their claims are not told again \
-           until one is silent for ten minutes; details as of `changed-mac`. `cloned`: both tell DHCP servers one client id, \
-           which names one interface of one machine (RFC 2131, section 4.2), and are heard by turns, three times within \
-           ten minutes each, without asking for an address as a laptop does that is docked; then they are two hosts, whatever joined them. `ip` is an address of `mac`. Once a day for \
-           a client id; not by one that is a MAC, nor for a DUID alone, which a machine's interfaces share. \
-           `declined`: `mac` sent DHCPDECLINE for it. \
+           until one is silent for ten minutes; details as of `changed-mac`. So it is where `old_mac` is this box \
+           itself and still has the address three seconds later: on host ports as well, and nobody is asked. `cloned`: \
+           both tell DHCP servers one client id, which names one interface of one machine (RFC 2131, section 4.2), and are \
+           heard by turns, three times within ten minutes each, without asking for an address as a laptop does that is \
+           docked; then they are two hosts, whatever joined them. `ip` is an address of `mac`. Once a day for a client id; \
+           not by one that is a MAC, nor for a DUID alone, which a machine's interfaces share. `declined`: `mac` sent \
+           DHCPDECLINE for it. \
            `defended`: `mac` asked everybody for it (ARP conflict check by broadcast, or DAD) and `old_mac` answered \
            within 3 seconds (`after_ms`) by ARP reply, announcement or neighbour advertisement; told at once when \
            `mac` has a lease of it, else after ten seconds, and not when `mac` only asks: it checked 4 addresses (16 \

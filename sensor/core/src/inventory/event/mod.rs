@@ -5,7 +5,7 @@
 //! - Frames from or about the sensor's own stations (`Settings::own_macs`) are ignored. MACs that no station can own
 //!   (group addresses, zeros) make no station, and a claim by one is dropped.
 //! - *Claims* move addresses from one station to another: ARP requests, replies and announcements; NDP solicitations,
-//!   advertisements, router messages, and a redirect's sender. *Hints* only bind addresses that are free and refresh
+//!   advertisements and router messages. *Hints* only bind addresses that are free and refresh
 //!   bindings: the address of a DHCP ACK, `ciaddr` of a client's own message (not of RELEASE or DECLINE), the IP source
 //!   of mDNS. *Questions* (ARP conflict check, DAD) do neither, but make the station known.
 //! - A claim is checked in arpwatch's order, and the first check that makes an event is the last: `bogon`,
@@ -54,10 +54,12 @@ mod ip_conflict;
 mod mac_mismatch;
 mod mac_rotated;
 mod name_changed;
+mod name_spoof_suspected;
 mod new_address;
 mod new_dhcp_server;
 mod new_host;
 mod new_router;
+mod redirect;
 mod reused_mac;
 mod rogue_dhcp_server;
 mod rogue_router;
@@ -176,6 +178,8 @@ kinds! {
     MacRotated: "mac-rotated", Info, mac_rotated;
     /// The name of a host changed at its own source.
     NameChanged: "name-changed", Info, name_changed;
+    /// A station answers for names that belong to others or to nobody.
+    NameSpoofSuspected: "name-spoof-suspected", Warning, name_spoof_suspected;
     /// A host that was told holds an address that nobody held before.
     NewAddress: "new-address", Info, new_address;
     /// A DHCP server never seen before.
@@ -184,6 +188,8 @@ kinds! {
     NewHost: "new-host", Notice, new_host;
     /// A router never seen before.
     NewRouter: "new-router", Notice, new_router;
+    /// A station tells hosts of another first hop.
+    Redirect: "redirect", Warning, redirect;
     /// An address passed back to a MAC that held it before the one before.
     ReusedMac: "reused-mac", Warning, reused_mac;
     /// A DHCP server that is not allowed.

@@ -8,7 +8,7 @@ pub(super) const TEXTS: Texts = Texts {
     message_id: "2c7513793e7642d9ac4ff9d2cc68bf24",
     rule: "A DHCP server never seen before on this segment: OFFER, ACK or NAK; `ip` is option 54, else the IP source; \
            `mac` is the frame's, so a relay's where there is one. `protocol`: `dhcpv6`, of such a server. Info inside \
-           the learning period.",
+           the learning period, and where `allow_dhcp_servers` names it and it answered the sensor's own search.",
     fields: &["ip", "mac"],
     details: &["protocol"],
     catalog: Catalog {

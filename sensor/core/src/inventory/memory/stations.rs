@@ -93,6 +93,11 @@ impl Memory {
         self.tables.hosts.get(&id)
     }
 
+    /// The first host, by its number, for which `holds` is true.
+    pub(crate) fn find_host(&self, holds: impl Fn(&Host) -> bool) -> Option<&Host> {
+        self.tables.hosts.find(holds)
+    }
+
     /// Changes a host. What changed may show that it is the same machine as another.
     pub(crate) fn update_host<T>(&mut self, id: HostId, change: impl FnOnce(&mut Host) -> (RowChange, T)) -> Option<T> {
         let changed = self.tables.hosts.update(&id, |host, _| {

@@ -1,9 +1,9 @@
 //! The planner: whether, whom, when and how to ask. Pure: sightings, events and time in, probes out. Its verbs are
 //! `observe`, `consider`, `check`, `plan` and `poll_timeout`.
 //!
-//! Order of urgency: conflict checks, new and doubtful hosts, presence rounds, repeated descriptions, sweeps. Every
-//! probe obeys the owner's rules (`permit.rs`) and is paid for from three buckets (`bucket.rs`): the sensor's, its
-//! network's and its host's.
+//! Order of urgency: conflict checks, searches for DHCP servers, new and doubtful hosts, presence rounds, repeated
+//! descriptions, sweeps. Every probe obeys the owner's rules (`permit.rs`) and is paid for from three buckets
+//! (`bucket.rs`): the sensor's, its network's and its host's.
 
 /// An IP address on a segment.
 pub mod address;
@@ -27,6 +27,8 @@ mod jitter;
 pub mod sweep;
 /// The sweep of one network over its interval.
 mod background;
+/// Looking for DHCP servers.
+mod servers;
 /// Conflict checks.
 mod check;
 /// Presence rounds.
@@ -47,6 +49,8 @@ mod networks;
 mod answers;
 /// Who is due asks.
 mod schedule;
+/// Searches for DHCP servers have their turns.
+mod search;
 /// What the planner's owner calls.
 mod verbs;
 

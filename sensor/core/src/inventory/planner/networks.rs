@@ -2,6 +2,7 @@
 
 use crate::inventory::planner::agenda::Agenda;
 use crate::inventory::planner::policy::Policy;
+use crate::inventory::planner::servers;
 use crate::inventory::planner::state::{LeftNetwork, Planner, buckets, sweeps};
 use crate::types::Timestamp;
 
@@ -49,6 +50,7 @@ impl Planner {
         }
         self.checks =
             std::mem::take(&mut self.checks).into_iter().filter(|(at, _)| self.network_of(*at).is_some()).collect();
+        servers::renew(&mut self.searches, &self.permit, self.key, now);
         self.resume_at = None;
     }
 }

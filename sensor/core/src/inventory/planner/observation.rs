@@ -50,9 +50,7 @@ impl Observation {
             Claim::Ndp(NdpClaim::Advert { to, .. }) => {
                 Self { answers_by: is_to_us(*to).then_some(AnswerPath::Wire), ..usual }
             }
-            Claim::Ndp(NdpClaim::Redirect { .. } | NdpClaim::RouterAdvert(_) | NdpClaim::RouterSolicit) => {
-                Self { in_use: false, ..usual }
-            }
+            Claim::Ndp(NdpClaim::RouterAdvert(_) | NdpClaim::RouterSolicit) => Self { in_use: false, ..usual },
             Claim::Dhcp(claim) if !claim.client_is_here => Self { is_heard: false, in_use: false, ..usual },
             Claim::Dhcp(claim) if claim.from_server => {
                 let in_use = claim.message == DhcpMessage::Ack && claim.yiaddr.is_some();

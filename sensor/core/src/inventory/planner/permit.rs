@@ -150,7 +150,7 @@ impl Permit {
         if !has(network, technique) {
             return Err(Refusal::Technique);
         }
-        if !network.attached && matches!(technique, Technique::Arp | Technique::Ndp) {
+        if !network.attached && technique.info().link_only {
             return Err(Refusal::NotAttached);
         }
         match port {
@@ -168,6 +168,10 @@ impl Permit {
                 true => Ok(()),
                 false => Err(Refusal::Everybody),
             },
+            Question::Discover => {
+                let mut here = self.policy.networks.iter().filter(|network| network.segment == probe.segment);
+                if here.any(|network| self.allows_search(network)) { Ok(()) } else { Err(Refusal::Everybody) }
+            }
             Question::Connect { ports } | Question::Knock { ports } => {
                 self.allows(address, mac, technique, None, now)?;
                 ports.iter().try_for_each(|port| self.allows(address, mac, technique, Some(*port), now))

@@ -39,6 +39,9 @@ pub enum Question {
         /// The ports, in this order.
         ports: Arc<[u16]>,
     },
+    /// Which DHCP servers are there? A DISCOVER (RFC 2131, section 4.4.1) to everybody, whose offers are never requested;
+    /// `Probe::ip` is 255.255.255.255.
+    Discover,
     /// ICMP or ICMPv6 echo.
     Echo,
     /// TCP connections, each closed as soon as it is established: whether the ports are open, and nothing more.
@@ -83,7 +86,7 @@ pub struct TechniqueInfo {
 /// How an answer arrives, which is how answers are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerPath {
-    /// As a frame that the capture hears: ARP and NDP.
+    /// As a frame that the capture hears: ARP, DHCP and NDP.
     Wire,
     /// As an echo reply: ICMP and ICMPv6.
     Echo,
@@ -155,6 +158,8 @@ const TWICE: TechniqueInfo = TechniqueInfo { cost: Cost::both(2), ..PLAIN };
 techniques! {
     /// ARP.
     Arp: TechniqueInfo { name: "arp", family: Family::V4, presence: Some(0), ..LINK };
+    /// DHCP: which servers offer an address.
+    Dhcp: TechniqueInfo { name: "dhcp", family: Family::V4, ..LINK };
     /// ICMP and ICMPv6 echo.
     Icmp: TechniqueInfo {
         name: "icmp",
@@ -248,7 +253,8 @@ impl Technique {
         Self::ALL.into_iter().find(|technique| technique.name() == name)
     }
 
-    /// Its question to one host, by a frame to this station alone where one is given; `None` for TCP, which asks ports.
+    /// Its question to one host, by a frame to this station alone where one is given; `None` for TCP, which asks ports, and
+    /// for DHCP, which asks everybody.
     pub fn question(self, to: Option<Mac>) -> Option<Question> {
         match self {
             Self::Arp => Some(Question::Arp { to: to.unwrap_or(Mac::BROADCAST) }),
@@ -258,7 +264,7 @@ impl Technique {
             Self::Ndp => Some(Question::Ndp { to }),
             Self::Ptr => Some(Question::Ptr),
             Self::Snmp => Some(Question::Snmp),
-            Self::Tcp => None,
+            Self::Dhcp | Self::Tcp => None,
         }
     }
 }
@@ -270,6 +276,7 @@ impl Question {
             Self::AllNodes | Self::Echo => Technique::Icmp,
             Self::Arp { .. } | Self::ConflictCheck { .. } => Technique::Arp,
             Self::Connect { .. } | Self::Knock { .. } => Technique::Tcp,
+            Self::Discover => Technique::Dhcp,
             Self::Mdns => Technique::Mdns,
             Self::Nbns => Technique::Nbns,
             Self::Ndp { .. } => Technique::Ndp,
@@ -327,6 +334,7 @@ mod tests {
             (Question::AllNodes, both(1)),
             (Question::Arp { to: Mac::BROADCAST }, both(1)),
             (Question::Connect { ports: [1, 2].into() }, both(8)),
+            (Question::Discover, both(1)),
             (Question::Echo, both(1)),
             (Question::Knock { ports: [1].into() }, both(4)),
             (Question::Mdns, both(2)),

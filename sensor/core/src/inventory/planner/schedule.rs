@@ -296,7 +296,7 @@ impl Planner {
     }
 
     /// Until when the sensor's or the network's bucket lacks packets, where one does.
-    fn missing(&self, index: usize, cost: Cost, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn missing(&self, index: usize, cost: Cost, now: Timestamp) -> Option<Timestamp> {
         let at = self.sensor.ready_at(cost.sensor).max(self.networks[index].ready_at(cost.host));
         Some(at).filter(|at| *at > now)
     }
@@ -320,7 +320,7 @@ impl Planner {
         self.hosts.take(address, cost.host, now);
     }
 
-    fn resume_no_later(&mut self, at: Timestamp) {
+    pub(super) fn resume_no_later(&mut self, at: Timestamp) {
         self.resume_at = Some(self.resume_at.map_or(at, |resume| resume.min(at)));
     }
 }

@@ -13,6 +13,8 @@ use crate::inventory::planner::monotonic::Monotonic;
 use crate::inventory::planner::permit::Permit;
 use crate::inventory::planner::policy::{Network, Policy};
 use crate::inventory::planner::probe::{Question, Technique};
+use crate::inventory::planner::servers;
+use crate::inventory::planner::servers::ServerSearch;
 use crate::inventory::planner::target::{Inquiry, Target, Wait};
 use crate::inventory::planner::targets::Targets;
 use crate::types::{Segment, Timestamp};
@@ -30,6 +32,7 @@ pub struct Planner {
     pub(super) networks: Vec<Bucket>,
     pub(super) hosts: HostBuckets,
     pub(super) sweeps: Vec<Background>,
+    pub(super) searches: Vec<ServerSearch>,
     /// Networks that were in the policy before, the last first.
     pub(super) left_networks: Vec<LeftNetwork>,
     pub(super) silences: Vec<Silence>,
@@ -87,6 +90,8 @@ impl Planner {
     pub fn new(policy: Policy, key: u64, now: Timestamp) -> Self {
         let permit = Permit::new(policy);
         let policy = permit.policy();
+        let mut searches = Vec::new();
+        servers::renew(&mut searches, &permit, key, now);
         Self {
             key,
             clock: Monotonic::new(now),
@@ -97,6 +102,7 @@ impl Planner {
             networks: buckets(policy),
             hosts: HostBuckets::per_hour(policy.host_per_hour),
             sweeps: sweeps(&permit, key, now),
+            searches,
             left_networks: Vec::new(),
             silences: Vec::new(),
             answers: AnswerCounts::default(),
@@ -141,6 +147,8 @@ impl Planner {
     fn wake(&self, wall: Timestamp) -> Option<Timestamp> {
         let timer = self.agenda.first_timer().map(|(at, _)| at);
         let sweep = self.sweeps.iter().map(|sweep| sweep.next_at).min();
+        let search = self.searches.iter().filter_map(ServerSearch::due).min();
+        let sweep = [sweep, search].into_iter().flatten().min();
         let check = self.checks.iter().map(|(address, check)| check.wake_at(address.ip)).min();
         let rest = self.clock.now().after(REST_MAX);
         if self.permit.is_quiet(wall) {

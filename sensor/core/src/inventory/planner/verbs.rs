@@ -14,12 +14,16 @@ use crate::inventory::planner::probe::{Probe, Technique};
 use crate::inventory::planner::state::Planner;
 use crate::inventory::planner::target::{SPACING, Target, Wait};
 use crate::inventory::sighting::Sighting;
+use crate::inventory::sighting::scan::{PortTechnique, ScanTarget};
 use crate::types::{Mac, Segment, Timestamp};
 
 /// Conflict checks that are remembered: more than the correlator begins within the time for which they ask.
 const CHECKS_MAX: usize = 4096;
 /// A port that was found closed is asked again after this.
 const DOUBT: Duration = Duration::from_secs(10);
+/// What makes a scan was asked within 64 seconds, by the classifier's window, and a sweep knows when it asked only by blocks of
+/// 64 addresses.
+const SCAN_WINDOW: Duration = Duration::from_secs(128);
 
 impl Planner {
     /// Makes targets of the addresses that were known before, those seen last first. Rounds and descriptions are spread
@@ -53,6 +57,7 @@ impl Planner {
     /// Takes in a sighting (not of the sensor's own stations). Whether it answers a probe: in time, and as the first.
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp) -> bool {
         self.tick(now);
+        self.hear_client(sighting);
         let Some(ip) = sighting.ip else { return false };
         let address = SegmentAddress { segment: sighting.segment, ip };
         let observation = Observation::of(sighting, self.permit.policy());
@@ -147,6 +152,23 @@ impl Planner {
         self.permit.allows_address(address, mac, self.clock.now()).is_ok() && !self.permit.is_quiet(self.clock.wall())
     }
 
+    /// Whether the sensor itself asked for what a scan with its MAC asks for, within the classifier's window: in a sweep of that
+    /// address, or of IPv6 any address that it looks after, or a port that it tries.
+    pub fn has_asked(&self, segment: Segment, target: ScanTarget) -> bool {
+        let is_recent = |since: Timestamp| self.clock.now().since(since) <= SCAN_WINDOW;
+        match target {
+            ScanTarget::Neighbour(Some(ip)) if ip.is_ipv4() => self.sweeps.iter().any(|sweep| {
+                self.permit.network(sweep.network).segment == segment && sweep.asked_since(ip).is_some_and(is_recent)
+            }),
+            ScanTarget::Neighbour(Some(ip)) => self.targets.contains(&SegmentAddress { segment, ip }),
+            ScanTarget::Port { ip, port, technique: PortTechnique::Syn } => {
+                let network = self.network_of(SegmentAddress { segment, ip });
+                network.is_some_and(|index| self.permit.ports(index).contains(&port))
+            }
+            ScanTarget::Neighbour(None) | ScanTarget::Port { .. } => false,
+        }
+    }
+
     /// At most `room` probes that are due now, the most urgent first, appended to `out`.
     pub fn plan(&mut self, now: Timestamp, room: usize, out: &mut Vec<Probe>) {
         self.tick(now);
@@ -159,6 +181,7 @@ impl Planner {
         let limit = out.len().saturating_add(room);
         let mut shut = vec![false; self.networks.len()];
         let is_done = self.plan_checks(limit, &mut shut, out)
+            && self.plan_searches(limit, &shut, out)
             && self.plan_targets(limit, &mut shut, out)
             && self.plan_sweeps(limit, &shut, out);
         if !is_done && self.resume_at.is_none() {

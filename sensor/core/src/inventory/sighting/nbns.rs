@@ -15,6 +15,8 @@ pub enum NbnsClaim {
         group: bool,
         /// Its address.
         addr: Ipv4Addr,
+        /// Whether a query is answered; else the name's holder registers or refreshes it.
+        is_answer: bool,
     },
     /// A name is released.
     Goodbye {
@@ -60,7 +62,7 @@ pub(super) fn claims(message: &nbns::Message) -> Vec<NbnsClaim> {
                     let name = name.clone();
                     claims.push(match is_release {
                         true => NbnsClaim::Goodbye { name, group, addr },
-                        false => NbnsClaim::Address { name, group, addr },
+                        false => NbnsClaim::Address { name, group, addr, is_answer: message.is_response },
                     });
                 }
             }

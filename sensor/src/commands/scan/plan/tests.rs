@@ -113,7 +113,8 @@ fn excepted_networks_and_addresses_are_not_asked() {
 fn techniques_and_ports_are_those_of_the_rules() {
     let plan = plan(&asking(&[], &[]), &[target("10.0.0.0/24", true), target("10.9.0.0/24", false)]);
     assert!(DELICATE_PORTS.contains(&9100));
-    let all: BTreeSet<_> = Technique::ALL.into_iter().filter(|technique| *technique != Technique::Arp).collect();
+    let of_hosts = |technique: &Technique| !matches!(technique, Technique::Arp | Technique::Dhcp);
+    let all: BTreeSet<_> = Technique::ALL.into_iter().filter(of_hosts).collect();
     let of_v4: BTreeSet<_> = all.iter().copied().filter(|technique| *technique != Technique::Ndp).collect();
     let of_v6: BTreeSet<_> = all.iter().copied().filter(|technique| *technique != Technique::Nbns).collect();
     let far: BTreeSet<_> = of_v4.iter().copied().filter(|technique| *technique != Technique::Mdns).collect();

@@ -1,6 +1,7 @@
 //! Two machines with one client id: `id=` of a DHCP message.
 
 use crate::inventory::correlator::tests::*;
+use crate::inventory::event::Reason;
 
 const FIRST: [&str; 2] = ["0 dhcp discover aa id=machine-7", "0.2 arp 10.0.0.7 aa"];
 const SECOND: [&str; 2] = ["300 dhcp discover bb id=machine-7", "300.2 arp 10.0.0.8 bb"];

@@ -93,7 +93,8 @@ fn the_sensors_own_stations_make_no_event() {
         "0 ra fe80::1 ee 9",
         "9 finish",
     ];
-    check_with(own, Limits::default(), &input, &[]);
+    // Who answers the sensor's own client is told: it serves, and perhaps nobody else hears it.
+    check_with(own, Limits::default(), &input, &["new-dhcp-server 10.0.0.254 fe", "new-host fe"]);
 }
 
 #[test]

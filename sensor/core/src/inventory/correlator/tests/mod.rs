@@ -3,7 +3,7 @@
 //! A sighting is `SECONDS [@SEGMENT] VERB ARGUMENTS`; MACs are two hex digits (the last octet of `02:00:00:00:00:..`) or
 //! whole; a MAC `aa/bb` is `aa` in the payload of a frame from `bb`. Other verbs: `wait` (a timeout at that time), `finish`,
 //! `restart` (snapshot and restore), and of asking: `asked` (an ARP or ND reply to a probe), `echo`, `port`, `ptr`, `nbns`,
-//! `miss` (no answer since), `deaf`, `refuse` (nobody may be asked). `scan` is what the classifier counted. An event is
+//! `miss` (no answer since), `deaf`, `refuse` (nobody may be asked). `scan` is what the classifier counted, `own` the addresses of this box. An event is
 //! `KIND [IP] [MAC] [old MAC] [reason] [hostname in quotes] [severity]`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -17,7 +17,7 @@ use ipnet::Ipv6Net;
 use crate::inventory::correlator::answer::Missed;
 use crate::inventory::correlator::settings::{Allow, Members, Settings};
 use crate::inventory::correlator::state::Correlator;
-use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
+use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::fingerprint::p0f::signature;
 use crate::inventory::model::rows::{Limits, Rows};
 use crate::inventory::planner::probe::Technique;
@@ -43,18 +43,26 @@ pub mod rows;
 pub mod asking;
 /// Two stations, one address.
 pub mod conflict;
+/// Addresses that this box holds itself.
+pub mod own_address;
 /// Stations that turn out to be a known host's.
 pub mod rotation;
 /// LLDP, CDP, spanning tree, group membership, first-hop redundancy.
 pub mod link;
 /// DHCPv6, LLMNR, NetBIOS, SSDP, WS-Discovery.
 pub mod names;
+/// Answers for names that belong to others or to nobody.
+pub mod name_spoof;
 /// DHCP servers, routers and gateways.
 pub mod rogue;
 /// What else an event's host has.
 pub mod whole;
 /// Two machines with one client id.
 pub mod clone;
+/// Redirects.
+pub mod redirect;
+/// Frames with the sensor's own MAC.
+pub mod own;
 /// DHCP starvation.
 pub mod starvation;
 /// Scans.
@@ -85,6 +93,7 @@ fn step(correlator: &mut Correlator, settings: &Settings, limits: Limits, line: 
         "wait" => correlator.handle_timeout(at, events),
         "finish" => correlator.finish(at, events),
         "deaf" => correlator.set_deaf(at),
+        "own" => correlator.set_own_addresses(own_address::addresses(segment, &words)),
         "scan" => scan::scan(correlator, segment, at, &words, events),
         "miss" => miss(correlator, segment, at, &words, events),
         "refuse" => correlator.take_checks().iter().for_each(|check| correlator.refuse_check(check, events)),
@@ -126,7 +135,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         ),
         "dad" => (words[1], ip(0), Claim::Ndp(NdpClaim::Dad)),
         "rs" => (words[0], None, Claim::Ndp(NdpClaim::RouterSolicit)),
-        "redirect" => (words[1], ip(0), Claim::Ndp(NdpClaim::Redirect { target, destination: target })),
+        "redirect" => redirect::said(words),
         "ra" => {
             let prefix = |word: &&str| {
                 let net: Ipv6Net = word.trim_end_matches('~').parse().unwrap();

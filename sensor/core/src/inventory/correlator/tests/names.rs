@@ -38,7 +38,10 @@ pub(super) fn said<'a>(verb: &str, words: &[&'a str]) -> (&'a str, Option<IpAddr
             let said = match rest[0] {
                 "query" => NbnsClaim::Query { name },
                 "status" => NbnsClaim::Status { name, group, active: true },
-                _ => NbnsClaim::Address { name, group, addr: rest[2].parse().unwrap() },
+                _ => {
+                    let (addr, is_answer) = (rest[2].parse().unwrap(), rest[0] == "answer");
+                    NbnsClaim::Address { name, group, addr, is_answer }
+                }
             };
             Claim::Nbns(Box::new(Heard { said, is_near, port }))
         }

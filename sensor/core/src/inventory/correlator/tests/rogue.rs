@@ -334,3 +334,24 @@ fn a_router_is_reported_once() {
     check(&[ra, "1 ra fe80::2 bb 9"], &["new-router fe80::1 aa", "new-router fe80::2 bb"]);
     check(&[ra, "1 @eth2 ra fe80::1 aa 9"], &["new-router fe80::1 aa", "new-router @eth2 fe80::1 aa"]);
 }
+
+#[test]
+fn what_a_forger_hands_out_is_news_from_the_known_server() {
+    let told = [
+        "new-dhcp-server 10.0.0.254 fe",
+        "new-host 10.0.0.254 fe",
+        "rogue-dhcp-server 10.0.0.254 fd old fe spoofed",
+        "new-host fd",
+        "dhcp-changed 10.0.0.254 fe",
+    ];
+    check(
+        &[
+            "0 dhcp offer bb/fe server=10.0.0.254 router=10.0.0.1",
+            "0 arp 10.0.0.254 fe",
+            "100 dhcp offer bb/fd server=10.0.0.254 router=10.0.0.66",
+            "200 dhcp offer bb/fe server=10.0.0.254 router=10.0.0.66",
+            "201 dhcp offer bb/fe server=10.0.0.254 router=10.0.0.66",
+        ],
+        &told,
+    );
+}

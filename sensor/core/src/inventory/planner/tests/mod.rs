@@ -8,5 +8,7 @@ mod rounds;
 mod rules;
 /// Random policies, hosts and liars.
 mod safety;
+/// Looking for DHCP servers.
+mod servers;
 /// A sweep alone.
 mod sweeps;
