@@ -80,11 +80,13 @@ pub enum Class {
     Served = 20,
     /// Any other IP packet: only its sender is of interest.
     Traffic = 21,
+    /// An ICMP redirect (RFC 792): its head, and that of the packet that it is about.
+    Redirect = 22,
 }
 
 impl Class {
     /// How many classes there are: the length of counter tables.
-    pub const COUNT: usize = 22;
+    pub const COUNT: usize = 23;
     /// Every class, in the order of its number.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Other,
@@ -109,6 +111,7 @@ impl Class {
         Self::SynAck,
         Self::Served,
         Self::Traffic,
+        Self::Redirect,
     ];
 
     /// The class with this number, as in ring records; `None` for a number that is not in use.
@@ -151,6 +154,7 @@ impl Class {
             Self::SynAck => "syn-ack",
             Self::Served => "served",
             Self::Traffic => "traffic",
+            Self::Redirect => "redirect",
         }
     }
 }
@@ -163,7 +167,8 @@ pub const WEIGH_INTERVAL_NS: u64 = 1_000_000;
 pub const ARP_BODY: usize = 28;
 /// Bytes of a frame that are harvested at most, counted from its Ethernet header.
 pub const FRAME_MAX: usize = 1500;
-/// Length of the body of a small record (ARP, NDP without RA), bytes: a neighbour message and four 8-byte options.
+/// Length of the body of a small record (ARP, NDP without RA, ICMP redirects), bytes: a neighbour message and four 8-byte
+/// options.
 pub const SMALL_BODY: usize = 56;
 /// Bytes of a datagram from a service's port that are harvested: enough to tell an answer from a question.
 pub const SERVED_BODY: usize = SMALL_BODY;

@@ -23,7 +23,7 @@ pub struct Found {
     /// The IP source; zeros without an IP header.
     pub source: [u64; 2],
     /// What the frame asks for, where that is counted ([`crate::scan`]): the address of a neighbour as one word, or a
-    /// port; 0 where nothing is counted.
+    /// port of TCP or UDP; 0 where nothing is counted.
     pub asks: u64,
     pub(crate) vlan_count: u8,
     pub(crate) flags: u8,
@@ -108,8 +108,10 @@ pub mod kind {
     /// Neighbour advertisement; the address is its target. The flags router (1) and override (2) are added to the
     /// number.
     pub const NEIGHBOR_ADVERTISEMENT: u8 = 11;
-    /// Redirect; the address is its source and target mixed. A table of its own.
+    /// ICMP redirect; the address is its source and the gateway. A table of its own.
     pub const REDIRECT: u8 = 16;
+    /// ICMP redirect that says that its destination is on the link.
+    pub const REDIRECT_ON_LINK: u8 = 17;
     /// TCP SYN; the address is its source.
     pub const SYN: u8 = 24;
     /// Any frame; the address is its IP source.
@@ -229,13 +231,7 @@ impl Found {
     /// Sets the body: from `at` to `end`, as far as that was captured, and at most to [`FRAME_MAX`].
     #[inline(always)]
     pub(crate) fn take_body<P: Packet>(&mut self, packet: &P, at: usize, end: usize) {
-        self.take_body_until(packet, at, end, self.start + FRAME_MAX);
-    }
-
-    /// As [`Found::take_body`], but at most to `limit`.
-    #[inline(always)]
-    pub(crate) fn take_body_until<P: Packet>(&mut self, packet: &P, at: usize, end: usize, limit: usize) {
-        let taken_to = end.min(limit).min(packet.captured_len());
+        let taken_to = end.min(self.start + FRAME_MAX).min(packet.captured_len());
         if taken_to < end {
             self.flags |= FLAG_CUT;
         }

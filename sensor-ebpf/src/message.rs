@@ -54,7 +54,7 @@ pub struct Speaker {
 #[inline(always)]
 pub const fn is_compared(class: Class, body_len: u16) -> bool {
     match class {
-        Class::Arp | Class::Traffic => false,
+        Class::Arp | Class::Redirect | Class::Traffic => false,
         Class::Ndp | Class::Served => body_len as usize > SMALL_BODY,
         _ => true,
     }

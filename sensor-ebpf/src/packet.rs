@@ -3,7 +3,7 @@
 //! taken from bytes that were read.
 
 use crate::abi::SMALL_BODY;
-use crate::classify::bounds::{FAR, HEADERS_MAX, INNER_MAX, NEAR, Reach};
+use crate::classify::bounds::{FAR, HEADERS_MAX, INNER_MAX, NEAR, OPTIONS_MAX, Reach};
 
 /// No reader in the kernel needs more of a frame than its first `READ_MAX` bytes. A carried frame starts below
 /// [`crate::classify::bounds::INNER_MAX`], its headers take up to [`crate::classify::bounds::HEADERS_MAX`] bytes, and
@@ -22,6 +22,46 @@ pub trait Packet {
     /// `N` bytes from `offset` on. `None` when they are not all there or end behind [`READ_MAX`]. `N` must be at least
     /// 2, because the verifier cannot follow the read of a single byte at a variable offset.
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+    /// The first link-layer address of the `wanted` type among the options of a neighbour message, from `at` to `end`, as a
+    /// word of [`option`]. In the kernel it is a function of its own, so that the verifier follows its loop once and not
+    /// once for each way that leads to it.
+    fn link_layer_option(&self, at: usize, end: usize, wanted: u8) -> u64 {
+        option::search(self, at, end, wanted)
+    }
+}
+
+/// Options of neighbour messages (RFC 4861, section 4.6).
+pub mod option {
+    use super::{OPTIONS_MAX, Packet, mac_word, slice};
+
+    /// There is none of the wanted type.
+    pub const ABSENT: u64 = 0;
+    /// The options were not captured that far.
+    pub const NOT_CAPTURED: u64 = 1 << 48;
+    /// "Nodes MUST silently discard an ND packet that contains an option with length zero." (section 4.6)
+    pub const MALFORMED: u64 = 2 << 48;
+    /// Set in a word that has a MAC address in its lower 48 bits.
+    pub const IS_MAC: u64 = 4 << 48;
+
+    /// Looks at all options, because one of length zero makes the message invalid.
+    #[inline(always)]
+    pub fn search<P: Packet + ?Sized>(packet: &P, mut at: usize, end: usize, wanted: u8) -> u64 {
+        let mut found = ABSENT;
+        for _ in 0..OPTIONS_MAX {
+            if at + 8 > end {
+                break;
+            }
+            let Some(option) = packet.bytes::<8>(at) else { return NOT_CAPTURED };
+            if option[1] == 0 {
+                return MALFORMED;
+            }
+            if option[0] == wanted && option[1] == 1 && found == ABSENT {
+                found = IS_MAC | mac_word(&slice(&option, 2));
+            }
+            at += usize::from(option[1]) * 8;
+        }
+        found
+    }
 }
 
 /// A captured frame in memory.

@@ -6,14 +6,15 @@
 //! - Neighbours are counted by (segment, station), and only in frames to a group. A station that checks whether a known
 //!   neighbour is still there asks that neighbour alone (RFC 4861, section 7.3.3; Linux and Windows do the same for
 //!   ARP), and a monitoring server does so all the time for hundreds of hosts.
-//! - Ports are counted by (segment, station, destination), so that a scan of many hosts at once is counted for each
-//!   host.
+//! - Ports are counted by (segment, station, destination, protocol), so that a scan of many hosts at once is counted for
+//!   each host. Of TCP it is SYNs, and segments that no connection has (`classify::transport`); of UDP it is
+//!   what [`counts_datagram`] says. Nothing else of a connection or a flow is counted, so that it costs nothing.
 //!
 //! The table is 4-way set-associative; a target that was counted before costs one look-up.
 //!
 //! Two CPUs that count for one station at the same time may lose a bit: a scan is then detected a few targets later.
 
-use crate::abi::Class;
+use crate::classify::protocol;
 use crate::found::Found;
 use crate::packet::Packet;
 use crate::presence::{self, Keys};
@@ -27,14 +28,21 @@ pub type Bucket = [u64; 8];
 /// A scan of neighbours is detected at so many of 64 bits: after 97 neighbours on average. Among stations that ask for
 /// 64 neighbours one in 4,000 sets as many bits; of 126 neighbours (a /25) 99 in 100 do, of 254 (a /24) all.
 pub const BITS_NEIGHBORS: u32 = 50;
-/// A scan of ports is detected at so many of 64 bits: after 63 ports on average. No honest client uses half as many
+/// A scan of TCP ports is detected at so many of 64 bits: after 63 ports on average. No honest client uses half as many
 /// services of one host.
-pub const BITS_PORTS: u32 = 40;
+pub const BITS_TCP: u32 = 40;
+/// A scan of UDP ports is detected at so many of 64 bits: after 30 of the counted ports on average, never before 24. A
+/// Windows domain's client uses eight of its server. It is less than for TCP, because hosts answer about one closed port a
+/// second (RFC 1812, section 4.3.2.8; Linux's `icmp_ratelimit`), and scanners wait for that.
+pub const BITS_UDP: u32 = 24;
 /// How long targets are counted together, in ticks of 2^30 ns (1.07 s): 64 s from the first.
 pub const WINDOW: u64 = 60;
 /// Ports from this one on are not counted. Services that open ports as they need them (passive FTP, remote procedure
 /// calls) take them from above, both in IANA's range (RFC 6335, section 6) and in Linux's.
 pub const PORTS_END: u16 = 32_768;
+/// Datagrams to ports below this one are counted. Client programs that need a privileged port take it from here on
+/// (`IPPORT_RESERVED / 2` of rresvport(3) and bindresvport(3)), so that no server's answers go to many ports below.
+pub const SERVICES_END: u16 = 512;
 
 const TICK_BITS: u32 = 30;
 const TIME_MASK: u64 = 0xffff;
@@ -48,6 +56,18 @@ pub struct Asked {
     pub of: u64,
     /// The address of the neighbour as one word, or the port.
     pub item: u64,
+    /// At how many of 64 bits it is a scan.
+    pub bits: u32,
+}
+
+/// Whether a datagram to a port counts as asking for it, `len` being UDP's length field. Others are left out, because flows
+/// between two hosts may use any number of ports: answers of a name server to a resolver, RTP, games, remote procedure
+/// calls.
+/// - Datagrams to the ports of well-known services, but for those that much traffic goes to: DNS, NTP, SNMP, QUIC.
+/// - Empty ones to any port: what a scanner sends where it does not know the protocol, and hardly anybody else.
+#[inline(always)]
+pub(crate) fn counts_datagram(port: u16, len: u16) -> bool {
+    len <= 8 || port < SERVICES_END && !matches!(port, 53 | 123 | 161 | 443)
 }
 
 /// What a frame asks for, as the classifier found it. `None` when nothing is counted.
@@ -56,9 +76,14 @@ pub fn asked<P: Packet>(packet: &P, found: &Found) -> Option<Asked> {
     if found.asks == 0 {
         return None;
     }
-    // Compared as numbers: LLVM would compare the enums of a `match` by a table, which BPF does not support.
-    let of = if found.class as u8 == Class::Syn as u8 { fold(found.destination(packet)?) } else { 0 };
-    Some(Asked { of, item: found.asks })
+    let bits = match found.protocol {
+        protocol::TCP => BITS_TCP,
+        protocol::UDP => BITS_UDP,
+        _ => return Some(Asked { of: 0, item: found.asks, bits: BITS_NEIGHBORS }),
+    };
+    // The protocol keeps the ports of TCP and UDP apart; no IPv4 address reaches these bits.
+    let of = fold(found.destination(packet)?) ^ u64::from(found.protocol);
+    Some(Asked { of, item: found.asks, bits })
 }
 
 /// An address as one word. Two addresses may give the same word; they are then counted as one target.
@@ -74,7 +99,7 @@ pub struct Mark {
     pub bucket: u32,
     fingerprint: u64,
     item: u64,
-    is_port: bool,
+    bits: u32,
 }
 
 impl Mark {
@@ -92,8 +117,8 @@ impl Mark {
 #[inline(always)]
 pub fn mark(keys: &Keys, place: u64, mac: u64, asked: &Asked) -> Mark {
     let key = presence::hash(keys, place, [asked.of, 0], mac);
-    let (item, is_port) = (asked.item ^ keys[3], asked.of != 0);
-    Mark { bucket: (key >> 48) as u32 & (BUCKETS as u32 - 1), fingerprint: key >> 16 | 1, item, is_port }
+    let (item, bits) = (asked.item ^ keys[3], asked.bits);
+    Mark { bucket: (key >> 48) as u32 & (BUCKETS as u32 - 1), fingerprint: key >> 16 | 1, item, bits }
 }
 
 /// Counts a target. Answers whether this one makes it a scan, which it does once a window. `now_ns` is in
@@ -117,7 +142,7 @@ pub fn is_scan(bucket: &mut Bucket, mark: &Mark, now_ns: u64) -> bool {
             if bits & bit != 0 {
                 return false;
             }
-            let is_scan = ones(bits | bit) >= if mark.is_port { BITS_PORTS } else { BITS_NEIGHBORS };
+            let is_scan = ones(bits | bit) >= mark.bits;
             bucket[at + 1] = if is_scan { DETECTED } else { bits | bit };
             return is_scan;
         }
@@ -163,7 +188,8 @@ mod tests {
         }
 
         fn ask(&mut self, mac: u64, of: u64, item: u64, now_ns: u64) -> bool {
-            let mark = mark(&self.1, 2 << 32, mac, &Asked { of, item });
+            let bits = if of == 0 { BITS_NEIGHBORS } else { BITS_TCP };
+            let mark = mark(&self.1, 2 << 32, mac, &Asked { of, item, bits });
             is_scan(&mut self.0[mark.bucket as usize], &mark, now_ns)
         }
 
@@ -246,12 +272,46 @@ mod tests {
         );
     }
 
+    /// How many scans are detected while `count` ports of one host are asked for by UDP.
+    fn by_datagrams(seed: u64, count: u64) -> usize {
+        let Table(mut buckets, keys) = Table::new(seed);
+        let asks = (1..=count).map(|port| Asked { of: 9, item: port, bits: BITS_UDP });
+        asks.filter(|asked| {
+            let mark = mark(&keys, 2 << 32, 7, asked);
+            is_scan(&mut buckets[mark.bucket as usize], &mark, NOW)
+        })
+        .count()
+    }
+
+    #[test]
+    fn fewer_ports_make_a_scan_of_udp() {
+        for seed in 10..210 {
+            assert_eq!((by_datagrams(seed, 23), by_datagrams(seed, 60)), (0, 1), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn datagrams_that_count() {
+        for (port, len, counts) in [
+            (69, 28, true),
+            (511, 9, true),
+            (512, 9, false),
+            (443, 1250, false),
+            (53, 40, false),
+            (53, 8, true),
+            (40_000, 8, true),
+            (33_434, 40, false),
+        ] {
+            assert_eq!(counts_datagram(port, len), counts, "{port} {len}");
+        }
+    }
+
     #[test]
     fn stations_and_segments_are_counted_apart() {
         let mut table = Table::new(5);
         assert!((0..254).all(|n| !table.ask(n, 0, address(n), NOW)));
         let keys = presence::keys(5);
-        let of = |place, mac| mark(&keys, place, mac, &Asked { of: 0, item: address(1) });
+        let of = |place, mac| mark(&keys, place, mac, &Asked { of: 0, item: address(1), bits: BITS_NEIGHBORS });
         assert_ne!(of(1 << 32, 7), of(2 << 32, 7));
         assert_ne!(of(1 << 32, 7), of(1 << 32, 8));
     }

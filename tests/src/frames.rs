@@ -112,6 +112,14 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
     short_total[17] = 27;
     let mut long_total = ipv4(a, b, 17, 0, &dns);
     long_total[17] += 1;
+    let of_length = |change| {
+        let mut datagram = dns.clone();
+        datagram[5] = datagram[5].wrapping_add_signed(change);
+        ipv4(a, b, 17, 0, &datagram)
+    };
+    let icmp_redirect = |code, about: &[u8]| {
+        ipv4(IP, OTHER, 1, 0, &[&[5, code, 0, 0, 10, 0, 0, 9][..], &about[14..], &[1; 40]].concat())
+    };
     let of_hardware = |hardware| {
         let mut arp = request.clone();
         arp[15] = hardware;
@@ -158,7 +166,12 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("router solicitation", ipv6(here, all, 58, 255, &ndp(133, 0, &[], &link_layer_option(1, mac(1))))),
         ("router advertisement", ipv6(here, all, 58, 255, &router)),
-        ("redirect", ipv6(here, there, 58, 255, &ndp(137, 0, &[there, all], &link_layer_option(2, mac(3))))),
+        ("redirect", ipv6(here, there, 58, 255, &ndp(137, 0, &[there, here], &link_layer_option(2, mac(3))))),
+        ("redirect of a group", ipv6(here, there, 58, 255, &ndp(137, 0, &[there, all], &[]))),
+        ("redirect with many options", ipv6(here, there, 58, 255, &ndp(137, 0, &[there; 2], &extension(4, 4)))),
+        ("redirect of icmp", icmp_redirect(1, &ipv4(a, b, 17, 0, &dns))),
+        ("redirect of icmp, of no known code", icmp_redirect(9, &ipv4(a, b, 17, 0, &dns))),
+        ("redirect of icmp, short", ipv4(IP, OTHER, 1, 0, &[5; 27])),
         (
             "neighbour message with a code",
             ipv6(here, there, 58, 255, &{
@@ -196,30 +209,9 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("mdns over IPv6", ipv6(here, all, 17, 255, &dns)),
         ("mdns, jumbo", ipv4(a, b, 17, 0, &udp(5353, 5353, &[7; 3000]))),
         ("mdns, 1472 bytes", ipv6(here, all, 17, 255, &udp(5353, 5353, &[7; 1432]))),
-        (
-            "udp length below its header",
-            ipv4(a, b, 17, 0, &{
-                let mut d = dns.clone();
-                d[5] = 7;
-                d
-            }),
-        ),
-        (
-            "udp length past the packet",
-            ipv4(a, b, 17, 0, &{
-                let mut d = dns.clone();
-                d[5] += 1;
-                d
-            }),
-        ),
-        (
-            "udp length short of the packet",
-            ipv4(a, b, 17, 0, &{
-                let mut d = dns.clone();
-                d[5] -= 4;
-                d
-            }),
-        ),
+        ("udp length below its header", of_length(-13)),
+        ("udp length past the packet", of_length(1)),
+        ("udp length short of the packet", of_length(-4)),
         ("total length below the headers", short_total),
         ("total length past the frame", long_total),
         ("fragment, first", ipv4(a, b, 17, 0x2000, &dns)),
@@ -275,6 +267,10 @@ pub fn hand_made() -> Vec<(&'static str, Vec<u8>)> {
         ("syn and ack", ipv4(IP, OTHER, 6, 0x4000, &tcp(443, 50_003, 0x12))),
         ("syn and fin", ipv4(IP, OTHER, 6, 0x4000, &tcp(443, 50_003, 0x03))),
         ("syn without its options", ipv4(IP, OTHER, 6, 0x4000, &tcp(443, 50_003, 0x02)[..22])),
+        ("no flags", ipv4(IP, OTHER, 6, 0x4000, &tcp(50_003, 443, 0))),
+        ("fin, psh and urg", ipv6(link_local(1), link_local(2), 6, 64, &tcp(50_003, 443, 0x29))),
+        ("tftp", ipv4(IP, OTHER, 17, 0, &udp(50_006, 69, &[0, 1]))),
+        ("an empty datagram", ipv6(link_local(1), link_local(2), 17, 64, &udp(50_006, 5000, &[]))),
         ("data", ipv4(IP, OTHER, 6, 0x4000, &tcp(443, 50_003, 0x18))),
         ("data of IPv6", ipv6(link_local(1), link_local(2), 6, 64, &tcp(443, 50_003, 0x18))),
         ("dns answer", ipv4(IP, OTHER, 17, 0, &udp(53, 50_004, &[0, 1, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0]))),

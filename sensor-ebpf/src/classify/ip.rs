@@ -1,16 +1,11 @@
 //! IPv4 and IPv6, up to the transport header.
 
+use super::protocol::{GRE, ICMP, ICMPV6, IGMP, TCP, UDP, VRRP};
 use super::{neighbor, transport, tunnel};
 use crate::abi::{Class, FLAG_IPV4, FLAG_IPV6};
 use crate::found::Found;
 use crate::packet::{Packet, u16_at, u32_at, u64_at};
 
-pub(super) const IGMP: u8 = 2;
-pub(super) const TCP: u8 = 6;
-pub(super) const UDP: u8 = 17;
-pub(super) const GRE: u8 = 47;
-pub(super) const ICMPV6: u8 = 58;
-pub(super) const VRRP: u8 = 112;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
@@ -91,7 +86,7 @@ pub(super) fn ipv6<P: Packet>(packet: &P, found: &mut Found, ip_at: usize) -> Re
 /// Whether the packet of an IP protocol, or with such a header, may be harvested for more than its sender.
 #[inline(always)]
 pub(super) fn may_say_something(protocol: u8) -> bool {
-    may_be_harvested(protocol) || is_extension(protocol)
+    may_be_harvested(protocol) || protocol == ICMP || is_extension(protocol)
 }
 
 /// Reads the protocol above IP, whose header starts at `at`, in a packet that ends at `end`.
@@ -102,6 +97,7 @@ fn above<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Res
         UDP => transport::udp(packet, found, at, end),
         GRE => tunnel::gre(packet, found, at),
         VRRP => transport::vrrp(packet, found, at, end),
+        ICMP if found.flags == FLAG_IPV4 => neighbor::icmp(packet, found, at, end),
         IGMP if found.flags == FLAG_IPV4 => neighbor::igmp(packet, found, at, end),
         _ => {
             found.class = Class::Traffic;

@@ -1,16 +1,18 @@
-//! ICMPv6 and IGMP: neighbour messages and group membership.
+//! ICMPv6, ICMP and IGMP: neighbour messages, redirects and group membership.
 
-use super::bounds::OPTIONS_MAX;
 use crate::abi::{Class, SMALL_BODY};
 use crate::found::{Claim, Found, kind};
-use crate::packet::{Packet, address_at, mac_word, slice};
+use crate::packet::{Packet, address_at, option, u32_at};
 use crate::scan;
 
 const ROUTER_SOLICITATION: u8 = 133;
 const ROUTER_ADVERTISEMENT: u8 = 134;
 const NEIGHBOR_SOLICITATION: u8 = 135;
-const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 const REDIRECT: u8 = 137;
+/// ICMP's redirect (RFC 792).
+const ICMP_REDIRECT: u8 = 5;
+/// The length of its head, with the IPv4 header of the packet that it is about, bytes.
+const ICMP_REDIRECT_LEN: usize = 8 + 20;
 /// MLD: query, report and done of version 1 (RFC 2710); report of version 2 (RFC 3810).
 const MLD: [u8; 4] = [130, 131, 132, 143];
 
@@ -46,6 +48,31 @@ pub(super) fn icmpv6<P: Packet>(
             Ok(())
         }
     }
+}
+
+/// An ICMP message that starts at `at`, in an IPv4 packet that ends at `end`. Redirects are harvested, without the end of the
+/// packet that they are about.
+#[inline(always)]
+pub(super) fn icmp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usize) -> Result<(), Class> {
+    found.class = Class::Traffic;
+    let Some(icmp) = packet.bytes::<8>(at) else { return Ok(()) };
+    if icmp[0] != ICMP_REDIRECT {
+        return Ok(());
+    }
+    if end < at + ICMP_REDIRECT_LEN || end > packet.wire_len() {
+        return Err(Class::Malformed);
+    }
+    found.class = Class::Redirect;
+    found.take_body(packet, at, end.min(at + SMALL_BODY));
+    let Some(about) = packet.bytes::<20>(at + 8) else { return Ok(()) };
+    // One that hosts discard claims nothing: codes are 0 to 3, and an IPv4 header starts with 0x45 or more.
+    if icmp[1] <= 3 && about[0] >> 4 == 4 && about[0] & 0xf >= 5 {
+        let (gateway, destination) = (u32_at(&icmp, 4), u32_at(&about, 16));
+        let kind = if gateway == destination { kind::REDIRECT_ON_LINK } else { kind::REDIRECT };
+        let address = [found.source[0] | u64::from(gateway) << 32, 0];
+        found.claim = Some(Claim { kind, address, mac: found.frame_mac, frame_mac: found.frame_mac });
+    }
+    Ok(())
 }
 
 /// An IGMP message that starts at `at`, in an IP packet that ends at `end`.
@@ -101,25 +128,22 @@ fn ndp<P: Packet>(
         return Err(Class::Malformed);
     }
     // Hosts read all options, in any order. A message with more of them than fit into a small record is harvested and
-    // compared as a whole, as a router advertisement is. What a redirect carries behind them tells nothing.
-    let is_whole = message == ROUTER_ADVERTISEMENT || message != REDIRECT && end > at + SMALL_BODY;
-    if is_whole {
-        found.take_body(packet, at, end);
-    } else {
-        found.take_body_until(packet, at, end, at + SMALL_BODY);
-    }
-    if message == ROUTER_ADVERTISEMENT || !is_valid {
+    // compared as a whole, as a router advertisement is. So is a redirect, which has the start of a packet in it.
+    let is_whole = matches!(message, ROUTER_ADVERTISEMENT | REDIRECT) || end > at + SMALL_BODY;
+    found.take_body(packet, at, end);
+    if matches!(message, ROUTER_ADVERTISEMENT | REDIRECT) || !is_valid {
         return Ok(());
     }
-    // Solicitations carry the link-layer address of their sender (option 1), other messages that of their target
+    // Solicitations carry the link-layer address of their sender (option 1), advertisements that of their target
     // (option 2).
     let wanted = if message == ROUTER_SOLICITATION || message == NEIGHBOR_SOLICITATION { 1 } else { 2 };
     let options_end = end.min(at + SMALL_BODY);
     let frame_mac = found.frame_mac;
-    let mac = match link_layer_option(packet, at + fixed_len, options_end, wanted)? {
-        LinkLayer::Absent => frame_mac,
-        LinkLayer::Is(mac) => mac,
-        LinkLayer::NotCaptured => return Ok(()),
+    let mac = match packet.link_layer_option(at + fixed_len, options_end, wanted) {
+        option::ABSENT => frame_mac,
+        option::NOT_CAPTURED => return Ok(()),
+        option::MALFORMED => return Err(Class::Malformed),
+        mac => mac ^ option::IS_MAC,
     };
     let source = found.source;
     let (kind, address) = if message == ROUTER_SOLICITATION {
@@ -132,42 +156,11 @@ fn ndp<P: Packet>(
         match message {
             NEIGHBOR_SOLICITATION if source == [0, 0] => (kind::DUPLICATE_ADDRESS_DETECTION, target),
             NEIGHBOR_SOLICITATION => (kind::NEIGHBOR_SOLICITATION, source),
-            NEIGHBOR_ADVERTISEMENT => (kind::NEIGHBOR_ADVERTISEMENT + (icmp[4] >> 7) + (icmp[4] >> 4 & 2), target),
-            _ => (kind::REDIRECT, [source[0] ^ target[0].rotate_left(32), source[1] ^ target[1].rotate_left(32)]),
+            _ => (kind::NEIGHBOR_ADVERTISEMENT + (icmp[4] >> 7) + (icmp[4] >> 4 & 2), target),
         }
     };
     if !is_whole {
         found.claim = Some(Claim { kind, address, mac, frame_mac });
     }
     Ok(())
-}
-
-/// The link-layer address in the options of a neighbour message.
-enum LinkLayer {
-    Absent,
-    Is(u64),
-    /// The options were not captured that far.
-    NotCaptured,
-}
-
-/// The first link-layer address of the `wanted` type among the options from `at` to `end`. All of them are looked at,
-/// because one of length zero makes the message invalid.
-#[inline(always)]
-fn link_layer_option<P: Packet>(packet: &P, mut at: usize, end: usize, wanted: u8) -> Result<LinkLayer, Class> {
-    let mut found = LinkLayer::Absent;
-    for _ in 0..OPTIONS_MAX {
-        if at + 8 > end {
-            break;
-        }
-        let Some(option) = packet.bytes::<8>(at) else { return Ok(LinkLayer::NotCaptured) };
-        // "Nodes MUST silently discard an ND packet that contains an option with length zero." (RFC 4861, 4.6)
-        if option[1] == 0 {
-            return Err(Class::Malformed);
-        }
-        if option[0] == wanted && option[1] == 1 && matches!(found, LinkLayer::Absent) {
-            found = LinkLayer::Is(mac_word(&slice(&option, 2)));
-        }
-        at += usize::from(option[1]) * 8;
-    }
-    Ok(found)
 }

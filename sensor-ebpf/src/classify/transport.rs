@@ -1,4 +1,5 @@
-//! UDP, whose ports tell the protocol; TCP, of which only SYN and SYN-ACK are harvested; and VRRP.
+//! UDP, whose ports tell the protocol; TCP, of which only SYN and SYN-ACK are harvested; and VRRP. Ports that are asked
+//! for are counted as well ([`crate::scan`]).
 
 use super::tunnel;
 use crate::abi::{Class, FLAG_IPV4, SERVED_BODY};
@@ -36,19 +37,36 @@ fn serves(port: u16) -> bool {
     matches!(port, 53 | 123 | 161)
 }
 
-/// Whether a datagram with these ports is neither of a harvested class nor part of a tunnel.
+/// Whether a datagram with these ports and this length is neither of a harvested class, nor part of a tunnel, nor counted
+/// as asking for a port.
 #[inline(always)]
-pub(super) fn is_plain(source: u16, destination: u16, is_ipv4: bool) -> bool {
+pub(super) fn is_plain(source: u16, destination: u16, len: u16, is_ipv4: bool) -> bool {
     class_of(source, is_ipv4) as u8 == Class::Traffic as u8
         && class_of(destination, is_ipv4) as u8 == Class::Traffic as u8
         && !serves(source)
         && !tunnel::is_port(destination)
+        && !scan::counts_datagram(destination, len)
+}
+
+/// Whether TCP flags are those of a segment within a connection: neither a SYN nor a SYN-ACK, and not one that no connection
+/// has.
+#[inline(always)]
+pub(super) fn is_of_connection(flags: u8) -> bool {
+    is_no_syn(flags) && !is_stray(flags)
 }
 
 /// Whether TCP flags are those of neither a SYN nor a SYN-ACK.
 #[inline(always)]
-pub(super) fn is_no_syn(flags: u8) -> bool {
+fn is_no_syn(flags: u8) -> bool {
     flags & (SYN | RST | FIN) != SYN
+}
+
+/// Whether TCP flags are those of a segment that no connection has: one that opens none, and lacks ACK, which "is always
+/// sent" once a connection is established (RFC 9293, section 3.1). A reset needs no ACK (section 3.10.7.1). Scanners send
+/// such segments with no flag at all, with FIN, with FIN, PSH and URG, and with SYN and FIN.
+#[inline(always)]
+fn is_stray(flags: u8) -> bool {
+    flags & (ACK | RST) == 0 && is_no_syn(flags)
 }
 
 /// A datagram whose UDP header starts at `at`, in an IP packet that ends at `end`.
@@ -71,6 +89,9 @@ pub(super) fn udp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usiz
             tunnel::over_udp(packet, found, at + 8, destination);
         }
         found.class = Class::Traffic;
+        if scan::counts_datagram(destination, u16_at(&udp, 4)) {
+            found.asks = u64::from(destination);
+        }
         if serves(source) {
             return served(packet, found, at, end, &udp);
         }
@@ -119,12 +140,16 @@ pub(super) fn tcp<P: Packet>(packet: &P, found: &mut Found, at: usize, end: usiz
     found.ports = [u16_at(&tcp, 0), u16_at(&tcp, 2)];
     let flags = tcp[13];
     let header_len = usize::from(tcp[12] >> 4) * 4;
+    let is_counted = found.ports[1] < scan::PORTS_END;
+    if is_stray(flags) && is_counted {
+        found.asks = u64::from(found.ports[1]);
+    }
     if is_no_syn(flags) || header_len < 20 || at + header_len > end || end > packet.wire_len() {
         return Ok(());
     }
     let kind = if flags & ACK == 0 {
         found.class = Class::Syn;
-        if found.ports[1] < scan::PORTS_END {
+        if is_counted {
             found.asks = u64::from(found.ports[1]);
         }
         kind::SYN

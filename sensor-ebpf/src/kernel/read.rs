@@ -5,7 +5,7 @@ use core::hint::black_box;
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes};
 use aya_ebpf::programs::XdpContext;
-use sensor_ebpf::packet::{Packet, READ_MAX};
+use sensor_ebpf::packet::{Packet, READ_MAX, option};
 
 use super::maps::{self, BODY_WORDS, GATHERED_LEN};
 
@@ -89,6 +89,11 @@ impl Packet for Linear {
         // SAFETY: `start + N` was compared with the end of the buffer, in the form in which the verifier wants it.
         Some(unsafe { (start as *const [u8; N]).read_unaligned() })
     }
+
+    #[inline(always)]
+    fn link_layer_option(&self, at: usize, end: usize, wanted: u8) -> u64 {
+        option_in_linear(self.ctx, at as u64, end as u64, wanted.into())
+    }
 }
 
 /// A carried frame in the first buffer. Its start is known only at run time, and the verifier forgets what a comparison
@@ -110,6 +115,11 @@ impl Packet for Inner {
     #[inline(always)]
     fn bytes<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         self.0.bytes(black_box(offset))
+    }
+
+    #[inline(always)]
+    fn link_layer_option(&self, at: usize, end: usize, wanted: u8) -> u64 {
+        self.0.link_layer_option(at, end, wanted)
     }
 }
 
@@ -153,6 +163,28 @@ impl Packet for Gathered {
         let offset = black_box(offset) & MASK;
         self.bytes[offset..].first_chunk().copied()
     }
+
+    #[inline(always)]
+    fn link_layer_option(&self, at: usize, end: usize, wanted: u8) -> u64 {
+        option_in_gathered(self.len as u64, at as u64, end as u64, wanted.into())
+    }
+}
+
+/// As [`Packet::link_layer_option`], in the first buffer.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn option_in_linear(ctx: *mut xdp_md, at: u64, end: u64, wanted: u64) -> u64 {
+    option::search(&Inner(Linear::new(ctx)), at as usize, end as usize, wanted as u8)
+}
+
+/// As [`Packet::link_layer_option`], in `len` bytes that were gathered.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn option_in_gathered(len: u64, at: u64, end: u64, wanted: u64) -> u64 {
+    let words = maps::scratch().map(|scratch| bytes_of(&mut scratch.words[BODY_WORDS..]));
+    let Some(bytes) = words.and_then(|bytes| bytes.first_chunk_mut()) else { return option::NOT_CAPTURED };
+    let packet = Gathered { bytes, len: len as usize, wire_len: len as usize };
+    option::search(&packet, at as usize, end as usize, wanted as u8)
 }
 
 const MASK: usize = READ_MAX.next_power_of_two() - 1;

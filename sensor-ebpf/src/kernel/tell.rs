@@ -54,20 +54,22 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, len: u64) {
         return;
     }
     counters.seen[class] += 1;
-    if presence == Presence::KNOWN && found.class as u8 == Class::Traffic as u8 {
+    // It says nothing but that its sender is there, and perhaps that its sender asks for a port.
+    let is_traffic = found.class as u8 == Class::Traffic as u8;
+    if presence == Presence::KNOWN && is_traffic && found.asks == 0 {
         counters.gated[class] += 1;
         return;
     }
     let Some(now_ns) = boot_time() else { return };
     // New to this CPU, and no other CPU has passed it through the gate.
     let is_new = is_watched && presence.is_new() && !is_repeat(place, counters, &found.presence(), now_ns);
-    if found.class as u8 == Class::Traffic as u8 && !is_new {
+    if is_traffic && !is_new && found.asks == 0 {
         counters.gated[class] += 1;
         return;
     }
     // The frame that makes a scan is reported even if its claim is a repeat and its sender exceeds its share.
     let scan = if is_scan(packet, place, found, now_ns) { FLAG_SCAN } else { 0 };
-    let is_repeat = found.claim.as_ref().is_some_and(|claim| is_repeat(place, counters, claim, now_ns));
+    let is_repeat = is_traffic || found.claim.as_ref().is_some_and(|claim| is_repeat(place, counters, claim, now_ns));
     if is_repeat && !is_new && scan == 0 {
         counters.gated[class] += 1;
         return;
@@ -75,7 +77,7 @@ fn tell<P: Packet>(ctx: *mut xdp_md, packet: &P, found: &Found, len: u64) {
     let outcome = match found.class {
         Class::Arp => tell_small::<P, 28>(ctx, packet, found, now_ns, scan),
         Class::Traffic => tell_small::<P, 0>(ctx, packet, found, now_ns, scan),
-        Class::Ndp | Class::Served if found.body_len as usize <= SMALL_BODY => {
+        Class::Ndp | Class::Redirect | Class::Served if found.body_len as usize <= SMALL_BODY => {
             tell_small::<P, SMALL_BODY>(ctx, packet, found, now_ns, scan)
         }
         _ => tell_long(ctx, place, now_ns, u32::from(scan)),

@@ -60,6 +60,7 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         learning_until: Some(saved.created_at.after(config.inventory.learning)),
         settle: SETTLE,
         own_macs: here.macs(),
+        own_ips: here.ips(),
         prefixes: local.homes(alias),
         allow: config.probing.networks.iter().map(Named::allow).collect(),
         explain: setup.is_some().then_some(EXPLAIN),

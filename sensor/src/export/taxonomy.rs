@@ -72,6 +72,7 @@ fn example(kind: Kind) -> EventRecord {
     let reason = match kind {
         Kind::ChangedMac => "replaced",
         Kind::IpConflict => "conflict",
+        Kind::Redirect => "spoofed",
         Kind::RogueDhcpServer | Kind::RogueRouter => "unlisted",
         Kind::ScanDetected => "arp-scan",
         _ => "",
@@ -93,9 +94,12 @@ fn detail(kind: Kind, name: &str) -> Option<Value> {
     Some(match name {
         "cause" => json!("no carrier"),
         "class" => json!("arp"),
+        "destination" => json!("198.51.100.7"),
         "evidence" => json!(["client-id"]),
         "frame_mac" => json!("00:00:5e:00:53:01"),
         "gone_s" | "previous_age_s" | "unheard_s" => json!(7200),
+        "hop" => json!("192.0.2.66"),
+        "hop_mac" => json!("00:00:5e:00:53:66"),
         "lost_*" => json!(12),
         "new_name" => json!("desk-7"),
         "old_name" => json!("desk-6"),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config;
@@ -14,7 +15,7 @@ use crate::store::batch::Saved;
 use crate::vendor::Vendors;
 use sensor_core::inventory::core::{Core, mark_asked};
 use sensor_core::inventory::correlator::settings::Settings;
-use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
+use sensor_core::inventory::event::{Detail, Event, Kind};
 use sensor_core::inventory::fingerprint::Fingerprints;
 use sensor_core::inventory::judge::fold::Fold;
 use sensor_core::inventory::judge::renotify::{AGAIN, Renotify};
@@ -23,8 +24,9 @@ use sensor_core::inventory::model::host::best_name;
 use sensor_core::inventory::model::rows::Limits;
 use sensor_core::inventory::planner::probe::Probe;
 use sensor_core::inventory::planner::state::{AnswerCounts, Planner};
+use sensor_core::inventory::sighting::scan::ScanTarget;
 use sensor_core::inventory::sighting::{Sighting, sightings};
-use sensor_core::types::{Class, Frame, Iface, Mac, Segment, Timestamp};
+use sensor_core::types::{Frame, Iface, Mac, Segment, Timestamp};
 use sensor_core::wire;
 
 /// Turns frames into events.
@@ -94,7 +96,10 @@ impl Intake {
             let (segment, mac, class) = (frame.segment, frame.source_mac, frame.class);
             self.core.correlator.flood(segment, mac, class, frame.at, &mut self.events);
         }
-        match wire::dissect(frame) {
+        let read = wire::dissect(frame);
+        // Before the message is interpreted.
+        let scanned = frame.scan.then(|| ScanTarget::of(frame, read.as_ref().ok().and_then(Option::as_ref)));
+        match read {
             Ok(Some(message)) => {
                 let mut found = std::mem::take(&mut self.sightings);
                 sightings(frame, &message, &mut found);
@@ -110,13 +115,8 @@ impl Intake {
             }
         }
         // After the frame's sightings, which may be the first of the station and show whether it is a router.
-        if frame.scan {
-            let (segment, mac) = (frame.segment, frame.source_mac);
-            let (reason, target) = match frame.class {
-                Class::Syn => (Reason::PortScan, frame.packet.map(|packet| packet.destination)),
-                _ => (Reason::ArpScan, None),
-            };
-            self.core.correlator.scan(segment, mac, reason, target, frame.at, &mut self.events);
+        if let Some(target) = scanned {
+            self.core.scan(frame.segment, frame.source_mac, target, frame.at, &mut self.events);
         }
     }
 
@@ -195,9 +195,9 @@ impl Intake {
         self.core.correlator.emit_of(segment, kind, at, details, &mut self.events);
     }
 
-    /// Replaces the MACs of the sensor's own stations.
-    pub fn set_own_macs(&mut self, macs: BTreeSet<Mac>) {
-        self.core.set_own_macs(macs);
+    /// Adds to the sensor's own stations and addresses.
+    pub fn add_own(&mut self, macs: BTreeSet<Mac>, ips: BTreeSet<IpAddr>) {
+        self.core.correlator.add_own(macs, ips);
     }
 
     /// The events since the last call, judged and prepared. Muted ones are among them.

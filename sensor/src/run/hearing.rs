@@ -1,6 +1,7 @@
 //! What limits or changes what the sensor hears: losses, ports that are down, questions that cannot be sent, addresses of
 //! this machine that come and go.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use crate::capture::iface::addresses::{Addresses, addresses};
@@ -67,6 +68,7 @@ impl Sensor {
         let here = addresses().ok();
         if let Some(here) = &here {
             local.renew(here);
+            intake.add_own(BTreeSet::new(), here.ips());
             intake.core.correlator.set_prefixes(local.homes(*alias));
         }
         self.look_at_speakers(here.as_ref(), now, is_failing);
@@ -80,7 +82,7 @@ impl Sensor {
         if is_changed {
             // Before the new station's first frame, which is the sensor's own.
             if let Some(here) = here {
-                intake.set_own_macs(here.macs());
+                intake.add_own(here.macs(), here.ips());
             }
             intake.core.set_policy(pipeline::speakers::policy(&speakers.all(), asking), now);
         }

@@ -30,7 +30,7 @@ pub(super) fn report(changes: Vec<PortChange>, intake: &mut Intake, now: Timesta
             PortChange::Renewed(_) => {
                 // An interface that was made anew mostly has another MAC, which is no new host but the sensor's own.
                 if let Ok(here) = iface::addresses::addresses() {
-                    intake.set_own_macs(here.macs());
+                    intake.add_own(here.macs(), here.ips());
                 }
             }
             PortChange::Warning(text) => notice::warning(&text),

@@ -7,10 +7,11 @@ use arbitrary::{Result, Unstructured};
 use sensor_core::inventory::correlator::answer::Missed;
 use sensor_core::inventory::correlator::settings::Settings;
 use sensor_core::inventory::correlator::state::Correlator;
-use sensor_core::inventory::event::{Event, Kind, Reason};
+use sensor_core::inventory::event::{Event, Kind};
 use sensor_core::inventory::model::host::HostId;
 use sensor_core::inventory::model::rows::{Presence, Rows};
 use sensor_core::inventory::planner::probe::Technique;
+use sensor_core::inventory::sighting::scan::{PortTechnique, ScanTarget};
 use sensor_core::types::{Class, Timestamp};
 
 use super::rows::{LIMITS, check_limits, check_relations, written};
@@ -44,6 +45,7 @@ fn settings(bytes: &mut Unstructured<'_>) -> Result<Settings> {
         learning_until: bytes.ratio(1, 2)?.then(|| Timestamp::from_secs(20)),
         settle: Duration::from_secs(bytes.int_in_range(0..=3)?),
         own_macs: [OWN].into(),
+        own_ips: BTreeSet::new(),
         prefixes: if bytes.ratio(1, 2)? { vec![(None, "10.0.0.0/30".parse().expect("a prefix"))] } else { Vec::new() },
         allow: Vec::new(),
         explain: bytes.ratio(1, 3)?.then_some(Duration::from_secs(3)),
@@ -106,12 +108,13 @@ impl Run {
 
     /// What the classifier counted of a station.
     fn count(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
-        let (segment, mac, target) = (segment(bytes)?, mac(bytes)?, Some(ip(bytes)?));
+        let (segment, mac, ip) = (segment(bytes)?, mac(bytes)?, ip(bytes)?);
+        let port = ScanTarget::Port { ip, port: 7, technique: PortTechnique::Syn };
         match bytes.int_in_range(0..=2)? {
-            0 => self.correlator.scan(segment, mac, Reason::ArpScan, None, self.now, &mut self.events),
-            1 => self.correlator.scan(segment, mac, Reason::PortScan, target, self.now, &mut self.events),
-            // The kernel does not police its own host.
+            // The core tells the correlator nothing of what the sensor asks for, and the kernel does not police its own host.
             _ if mac == OWN => {}
+            0 => self.correlator.scan(segment, mac, ScanTarget::Neighbour(Some(ip)), self.now, &mut self.events),
+            1 => self.correlator.scan(segment, mac, port, self.now, &mut self.events),
             _ => self.correlator.flood(segment, mac, Class::Arp, self.now, &mut self.events),
         }
         Ok(())

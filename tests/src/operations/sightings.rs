@@ -13,6 +13,7 @@ use sensor_core::inventory::sighting::heard::Heard;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
 use sensor_core::inventory::sighting::nbns::NbnsClaim;
 use sensor_core::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use sensor_core::inventory::sighting::redirect::Redirect;
 use sensor_core::inventory::sighting::traffic::{ServedClaim, TrafficClaim};
 use sensor_core::inventory::sighting::wsd::WsdClaim;
 use sensor_core::inventory::sighting::{Claim, Sighting};
@@ -136,14 +137,16 @@ fn claim(bytes: &mut Unstructured<'_>) -> Result<(Option<IpAddr>, Claim)> {
     if bytes.ratio(1, 3)? {
         return Ok((Some(ip), link(bytes, ip)?));
     }
-    match bytes.int_in_range(0..=27)? {
+    match bytes.int_in_range(0..=28)? {
         15 => Ok((Some(ip), Claim::Syn(Box::new(opening(bytes)?)))),
         16 => {
             let txt = vec![Text::new(bytes.choose(&[&b"model=A"[..], b"model=B", b"x"])?)];
             mdns(MdnsClaim::Txt { name: Text::new(b"a._device-info._tcp.local"), txt })
         }
         0 => ndp(NdpClaim::Dad),
-        1 => ndp(NdpClaim::Redirect { target, destination: target }),
+        1 => ndp(NdpClaim::Redirect(Redirect { hop: ip, hop_mac: None, destination: target })),
+        28 => Ok((Some(ip), Claim::Redirect(Redirect { hop: target, hop_mac: None, destination: ip }))),
+
         2 => {
             let lifetime_s = *bytes.choose(&[0, 9])?;
             let prefixes = vec![Prefix::new(std::net::Ipv6Addr::UNSPECIFIED, bytes.int_in_range(0..=255)?)];

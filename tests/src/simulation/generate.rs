@@ -63,6 +63,7 @@ pub fn lan(seed: u64) -> Lan {
         learning_until: None,
         settle: SETTLE,
         own_macs: [OWN].into(),
+        own_ips: BTreeSet::new(),
         prefixes: vec![(None, "10.0.0.0/8".parse().expect("a prefix"))],
         allow: Vec::new(),
         explain: None,

@@ -10,7 +10,7 @@ use sensor_ebpf::presence::{self, Look};
 use sensor_ebpf::scan;
 use sensor_ebpf::watched::{self, Watch};
 use sensor_tests::bpf::{IFINDEX, Kernel, Options, Record, require_root};
-use sensor_tests::frames::{Random, arp, captures, hand_made, ipv4, ipv6, link_local, mutant, ndp, read_capture};
+use sensor_tests::frames::{Random, arp, captures, hand_made, ipv4, ipv6, link_local, mutant, ndp, read_capture, udp};
 
 const MUTANTS: usize = 120_000;
 /// After so many frames a bucket of the presence table may be full: mutants are new stations with known addresses.
@@ -57,6 +57,8 @@ fn harvest(frame: &[u8], port: Port) -> Harvest {
 struct Model {
     table: watched::Table,
     presence: Vec<presence::Bucket>,
+    /// Bucket and slot of the sender that the last frame was the first of.
+    entered: Option<(u32, usize)>,
     keys: presence::Keys,
     gate: Vec<gate::Bucket>,
     scan: Vec<scan::Bucket>,
@@ -71,6 +73,7 @@ impl Model {
         Self {
             table: watched::table(&WATCHES, &[]),
             presence: vec![[0; _]; presence::BUCKETS],
+            entered: None,
             keys: presence::keys(options.seed),
             gate: vec![[0; _]; gate::BUCKETS],
             scan: vec![[0; _]; scan::BUCKETS],
@@ -97,7 +100,7 @@ impl Model {
             let frame_mac = found.frame_mac;
             self.passes(&found, &Claim { kind: kind::PRESENCE, address, mac: frame_mac, frame_mac })
         };
-        if found.class == Class::Traffic && !is_new {
+        if found.class == Class::Traffic && !is_new && found.asked.is_none() {
             self.gated += 1;
             return None;
         }
@@ -108,9 +111,14 @@ impl Model {
         self.scans += u64::from(is_scan);
         let body = &frame[found.body_at..][..usize::from(found.header.body_len)];
         let said = if is_scan { None } else { message::repeated(self.options.seed, &found, body) };
-        let passes = found.claim.or(said).is_none_or(|claim| self.passes(&found, &claim));
+        let is_said = found.claim.or(said).is_none_or(|claim| self.passes(&found, &claim));
+        let passes = is_said && found.class != Class::Traffic;
         if !passes && !is_new && !is_scan {
             self.gated += 1;
+            // A message that is held back does not show its sender, who is new again the next time.
+            if let Some((bucket, slot)) = self.entered.filter(|_| said.is_some()) {
+                presence::forget(&mut self.presence[bucket as usize], slot);
+            }
             return None;
         }
         Some(Record {
@@ -134,6 +142,7 @@ impl Model {
     }
 
     fn look(&mut self, found: &Harvest) -> Look {
+        self.entered = None;
         let Some(address) = found.sender else { return Look::Outside };
         let place = found.place(IFINDEX);
         let mark = presence::mark(&self.keys, place, address, found.frame_mac);
@@ -142,7 +151,8 @@ impl Model {
             Look::Absent => {
                 let inside = watched::is_watched(&self.table, place, address);
                 let entered = presence::enter(bucket, &mark, 1, self.options.interval, 1, inside);
-                if inside && entered.is_some() { Look::Absent } else { Look::Outside }
+                self.entered = entered.filter(|_| inside).map(|entered| (mark.bucket, entered.slot));
+                if self.entered.is_some() { Look::Absent } else { Look::Outside }
             }
             look => look,
         }
@@ -318,14 +328,29 @@ fn kernel_and_native_code_mark_scans_alike() {
     let solicitations: Vec<_> =
         (0..=255).map(|n| ipv6(link_local(1), link_local(n), 58, 255, &ndp(135, 0, &[link_local(n)], &[]))).collect();
     assert_eq!(scans_of(&solicitations, "a sweep by NDP"), 1);
-    let syn = |to, port: u16| {
-        let segment = [&[0xc3, 0x50][..], &port.to_be_bytes(), &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 4, 0, 0, 0, 0, 0]];
+    let tcp = |to, port: u16, flags| {
+        let segment =
+            [&[0xc3, 0x50][..], &port.to_be_bytes(), &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 4, 0, 0, 0, 0, 0]];
         ipv4([10, 0, 0, 1], to, 6, 0x4000, &segment.concat())
     };
+    let syn = |to, port| tcp(to, port, 2);
     let clients: Vec<_> = (0..=255).flat_map(|n| [syn([10, 1, 0, n], 80), syn([10, 1, 0, n], 443)]).collect();
     assert_eq!(scans_of(&clients, "a busy client"), 0);
     let high: Vec<_> = (33_000..34_000).map(|port| syn([10, 2, 0, 1], port)).collect();
     assert_eq!(scans_of(&high, "ports handed out by a service"), 0);
     let ports: Vec<_> = (1..1_000).map(|port| syn([10, 3, 0, 1], port)).collect();
     assert_eq!(scans_of(&ports, "a scan of ports"), 1);
+    for (n, flags) in [(4, 0), (5, 1), (6, 0x29)] {
+        let ports: Vec<_> = (1..200).map(|port| tcp([10, 3, 0, n], port, flags)).collect();
+        assert_eq!(scans_of(&ports, "a scan by segments of no connection"), 1, "{flags}");
+    }
+    let closing: Vec<_> = (1..1_000).map(|port| tcp([10, 3, 0, 7], port, 0x11)).collect();
+    assert_eq!(scans_of(&closing, "connections that end"), 0);
+    let datagram = |to, port, body: &[u8]| ipv4([10, 0, 0, 1], to, 17, 0x4000, &udp(40_000, port, body));
+    let known: Vec<_> = (1..200).map(|port| datagram([10, 4, 0, 1], port, &[1, 2, 3])).collect();
+    assert_eq!(scans_of(&known, "datagrams to well-known ports"), 1);
+    let empty: Vec<_> = (20_000..20_200).map(|port| datagram([10, 4, 0, 2], port, &[])).collect();
+    assert_eq!(scans_of(&empty, "empty datagrams"), 1);
+    let calls: Vec<_> = (10_000..12_000).map(|port| datagram([10, 4, 0, 3], port, &[0x80; 20])).collect();
+    assert_eq!(scans_of(&calls, "media of many calls"), 0);
 }

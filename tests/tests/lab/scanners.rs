@@ -20,6 +20,7 @@ const HOST: Mac = Mac([0, 0x0c, 0x29, 0x5c, 0, 2]);
 const SWEEPER: Mac = Mac([0, 0x0c, 0x29, 0x5c, 0, 7]);
 const PORTER: Mac = Mac([0, 0x0c, 0x29, 0x5c, 0, 8]);
 const BUSY: Mac = Mac([0, 0x0c, 0x29, 0x5c, 0, 9]);
+const UDP_PORTER: Mac = Mac([0, 0x0c, 0x29, 0x5c, 0, 6]);
 /// Sent last: once it is known, everything before it has been handled.
 const MARKER: Mac = Mac([0, 0x0c, 0x29, 0x5c, 0, 250]);
 
@@ -69,6 +70,37 @@ fn scanners_are_reported_once_each_and_no_other_host_is() {
 }
 
 #[test]
+fn scans_without_connections_are_reported_once_each() {
+    if !lab::has_scanners() {
+        return;
+    }
+    let (hub, folder) = (Hub::build().unwrap(), TempDir::new().unwrap());
+    let sensor = SensorProcess::start(&hub.listener, folder.path(), &FLAGS).unwrap();
+    let _host = hub.plug_in("host", HOST, &["10.92.0.2/24".parse().unwrap()]).unwrap();
+    let mut expected = Vec::new();
+    for (last, flag, technique) in [
+        (11, "-sF", "tcp-without-ack"),
+        (12, "-sN", "tcp-without-ack"),
+        (13, "-sX", "tcp-without-ack"),
+        (14, "-sU", "udp"),
+    ] {
+        let mac = Mac([0, 0x0c, 0x29, 0x5c, 0, last]);
+        let own = format!("10.92.0.{last}");
+        let scanner = hub.plug_in(&format!("scanner{last}"), mac, &[format!("{own}/24").parse().unwrap()]).unwrap();
+        // A closed UDP port is answered once a second, and nmap would wait for that.
+        let rest = ["-T4", "--min-rate", "200", "--max-retries", "0", "-p1-200", "10.92.0.2"];
+        run(&scanner, &[&["nmap", "-n", "-Pn", flag][..], &rest].concat());
+        expected.push(format!("port-scan {mac} {own} \"10.92.0.2\" warning {technique}"));
+    }
+    await_marker(&hub, &sensor, 4);
+    let with_technique =
+        |event: &Value| format!("{} {}", words(event), event["details"]["technique"].as_str().unwrap());
+    let told: Vec<String> = scans(&sensor.events().unwrap()).iter().map(with_technique).collect();
+    assert_eq!(told, expected);
+    assert!(sensor.stop().unwrap().success());
+}
+
+#[test]
 fn a_scan_in_a_capture_is_reported() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("scan.pcap");
@@ -76,7 +108,8 @@ fn a_scan_in_a_capture_is_reported() {
     // An ARP probe has no sender address; a scan may omit it too.
     let nameless = (1..=254).map(|n| arp_request(PORTER, Ipv4Addr::UNSPECIFIED, Ipv4Addr::new(10, 92, 0, n), &[]));
     let ports = (1..=200).map(|port| syn(HOST, [10, 92, 0, 2], [10, 92, 0, 9], port));
-    write_capture(&file, sweep.chain(nameless).chain(ports).chain(busy_client()));
+    let empty = (20_000..20_200).map(|port| datagram(UDP_PORTER, [10, 92, 0, 6], [10, 92, 0, 9], [40_000, port], 0));
+    write_capture(&file, sweep.chain(nameless).chain(ports).chain(empty).chain(busy_client()).chain(many_flows()));
     let output = Command::new(sensor_binary())
         .args(["replay", "--events", "-"])
         .arg(&file)
@@ -93,6 +126,7 @@ fn a_scan_in_a_capture_is_reported() {
             format!("arp-scan {SWEEPER} 10.92.0.7 null warning"),
             format!("arp-scan {PORTER} null null warning"),
             format!("port-scan {HOST} 10.92.0.2 \"10.92.0.9\" warning"),
+            format!("port-scan {UDP_PORTER} 10.92.0.6 \"10.92.0.9\" warning"),
         ],
         "{output:?}"
     );
@@ -107,6 +141,23 @@ fn busy_client() -> Vec<Vec<u8>> {
         syn(BUSY, own, [198, 51, 100, (n % 50) as u8], port)
     });
     neighbours.chain(connections).collect()
+}
+
+/// What flows between two hosts with very many ports and no scan: answers of a name server to a resolver, calls, a
+/// traceroute, and calls of a file server's clients from privileged ports.
+fn many_flows() -> Vec<Vec<u8>> {
+    let (own, other) = ([10, 92, 0, 9], [10, 92, 0, 2]);
+    let names = (1_024..2_024).map(|port| datagram(BUSY, own, other, [53, port], 60));
+    let calls = (10_000..10_200).map(|port| datagram(BUSY, own, other, [port + 1_000, port], 172));
+    let hops = (33_434..33_534).map(|port| datagram(BUSY, own, other, [40_000, port], 32));
+    let privileged = (600..1_023).map(|port| datagram(BUSY, own, other, [20_048, port], 28));
+    names.chain(calls).chain(hops).chain(privileged).collect()
+}
+
+fn datagram(from: Mac, source: [u8; 4], to: [u8; 4], ports: [u16; 2], len: usize) -> Vec<u8> {
+    let mut frame = frames::ipv4(source, to, 17, 0x4000, &frames::udp(ports[0], ports[1], &vec![7; len]));
+    frame[6..12].copy_from_slice(&from.0);
+    frame
 }
 
 /// The first segment of a connection.

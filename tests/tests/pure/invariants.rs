@@ -223,12 +223,13 @@ impl Gate {
         let is_question = match &sighting.claim {
             Claim::Answer(_) => false,
             Claim::Arp(claim) => claim.operation == ArpOperation::ConflictCheck,
-            Claim::Ndp(NdpClaim::RouterAdvert(_))
+            Claim::Ndp(NdpClaim::Redirect(_) | NdpClaim::RouterAdvert(_))
             | Claim::Dhcp(_)
             | Claim::Dhcpv6(_)
             | Claim::Llmnr(_)
             | Claim::Mdns(_)
             | Claim::Nbns(_)
+            | Claim::Redirect(_)
             | Claim::Ssdp(_)
             | Claim::Syn(_)
             | Claim::Wsd(_) => return true,

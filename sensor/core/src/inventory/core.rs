@@ -2,8 +2,6 @@
 //! probe is marked before the correlator weighs it; what the correlator wants to know, the planner asks; what stays
 //! unanswered, the correlator is told. `sensor run` and the simulation use the same core.
 
-use std::collections::BTreeSet;
-
 use crate::inventory::correlator::answer::Missed;
 use crate::inventory::correlator::settings::Settings;
 use crate::inventory::correlator::state::Correlator;
@@ -15,8 +13,9 @@ use crate::inventory::planner::probe::Probe;
 use crate::inventory::planner::state::{AnswerCounts, Planner};
 use crate::inventory::sighting::arp::ArpOperation;
 use crate::inventory::sighting::ndp::NdpClaim;
+use crate::inventory::sighting::scan::ScanTarget;
 use crate::inventory::sighting::{Claim, Sighting};
-use crate::types::{Mac, Timestamp};
+use crate::types::{Mac, Segment, Timestamp};
 
 /// The correlator and the planner, coupled.
 #[derive(Debug)]
@@ -25,15 +24,12 @@ pub struct Core {
     pub correlator: Correlator,
     /// Decides whom to ask; `None` while nobody may be asked.
     planner: Option<Planner>,
-    /// The sensor's own stations.
-    own_macs: BTreeSet<Mac>,
 }
 
 impl Core {
     /// Starts from what was saved, with the next event's id; nobody is asked yet.
     pub fn new(settings: Settings, limits: Limits, saved: Rows, next_event_id: u64) -> Self {
-        let own_macs = settings.own_macs.clone();
-        Self { correlator: Correlator::new(settings, limits, saved, next_event_id), planner: None, own_macs }
+        Self { correlator: Correlator::new(settings, limits, saved, next_event_id), planner: None }
     }
 
     /// Probes are planned from now on. What is known already is treated as if it was heard at `now`.
@@ -51,7 +47,9 @@ impl Core {
         if self.is_own(sighting) {
             return;
         }
-        if let Some(planner) = &mut self.planner {
+        // What somebody else sends with the sensor's MAC answers nothing.
+        let is_forged = self.correlator.bears_own_mac(sighting);
+        if let Some(planner) = self.planner.as_mut().filter(|_| !is_forged) {
             let answers = planner.observe(sighting, now);
             mark_asked(sighting, answers);
         }
@@ -61,7 +59,16 @@ impl Core {
 
     /// Whether a sighting is about a station of the sensor itself, or was sent by one.
     pub fn is_own(&self, sighting: &Sighting) -> bool {
-        self.own_macs.contains(&sighting.mac) || self.own_macs.contains(&sighting.frame_mac)
+        self.correlator.is_own(sighting)
+    }
+
+    /// The classifier says that a station scans; `target` is one of what it asks for. What the sensor's own stations ask for is
+    /// a scan where the planner did not ask for it: somebody else sends with their MAC, or another program of this machine.
+    pub fn scan(&mut self, segment: Segment, mac: Mac, target: ScanTarget, at: Timestamp, events: &mut Vec<Event>) {
+        let has_asked = || self.planner.as_ref().is_some_and(|planner| planner.has_asked(segment, target));
+        if !self.correlator.is_own_mac(mac) || !has_asked() {
+            self.correlator.scan(segment, mac, target, at, events);
+        }
     }
 
     /// Does what is due at `now`; appends the events that it causes.
@@ -94,12 +101,6 @@ impl Core {
     pub fn poll_timeout(&self, now: Timestamp) -> Option<Timestamp> {
         let planned = self.planner.as_ref().and_then(|planner| planner.poll_timeout(now));
         [self.correlator.poll_timeout(), planned].into_iter().flatten().min()
-    }
-
-    /// Adds to the sensor's own stations. Those that it had before stay its own: their frames may still arrive.
-    pub fn set_own_macs(&mut self, macs: BTreeSet<Mac>) {
-        self.correlator.set_own_macs(&macs);
-        self.own_macs.extend(macs);
     }
 
     /// Replaces what may be asked. Known addresses in networks that may be asked now are planned for.

@@ -29,6 +29,8 @@ pub mod membership;
 pub mod nbns;
 /// Neighbour discovery (RFC 4861).
 pub mod ndp;
+/// ICMP redirects.
+pub mod redirect;
 /// First-hop redundancy: VRRP, CARP, HSRP, GLBP.
 pub mod redundancy;
 /// Spanning tree (IEEE 802.1Q).
@@ -57,6 +59,8 @@ pub enum Message {
     Mdns(dns::Message),
     /// IGMP and MLD.
     Membership(membership::Message),
+    /// An ICMP redirect.
+    Redirect(redirect::Message),
     /// VRRP, CARP, HSRP, GLBP.
     Redundancy(redundancy::Message),
     /// Spanning tree.
@@ -90,6 +94,7 @@ pub fn dissect(frame: &Frame<'_>) -> Result<Option<Message>, WireError> {
         Class::Lldp => lldp::parse(frame.body)?.map(|message| Message::Lldp(Box::new(message))),
         Class::Mdns => mdns::parse(frame.body)?.map(Message::Mdns),
         Class::Membership => membership::parse(frame)?.map(Message::Membership),
+        Class::Redirect => redirect::parse(frame.body)?.map(Message::Redirect),
         Class::Redundancy => redundancy::parse(frame)?.map(Message::Redundancy),
         Class::Stp => stp::parse(frame.body)?.map(Message::Stp),
         Class::Dhcpv6 => dhcpv6::parse(frame.body)?.map(|message| Message::Dhcpv6(Box::new(message))),

@@ -29,6 +29,11 @@ impl Addresses {
         self.0.iter().filter_map(|interface| interface.mac).collect()
     }
 
+    /// The addresses of all interfaces.
+    pub fn ips(&self) -> BTreeSet<IpAddr> {
+        self.0.iter().flat_map(|interface| &interface.nets).map(IpNet::addr).collect()
+    }
+
     /// The names of all interfaces.
     pub fn ifaces(&self) -> BTreeSet<Iface> {
         self.0.iter().filter_map(|interface| Iface::new(&interface.name)).collect()

@@ -22,6 +22,7 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Llmnr(_) => "llmnr",
         Claim::Nbns(_) => "nbns",
         Claim::Ndp(_) => "ndp",
+        Claim::Redirect(_) => "redirect",
         Claim::Redundancy(message) => message.protocol.name(),
         Claim::Stp(_) => "stp",
         Claim::Served(_) => "served",
@@ -52,6 +53,7 @@ pub fn sighting_line(sighting: &Sighting) -> String {
         Claim::Llmnr(heard) => mdns::mdns(&mut line, &heard.said),
         Claim::Nbns(heard) => names::nbns(&mut line, &heard.said),
         Claim::Ndp(claim) => arp::ndp(&mut line, claim),
+        Claim::Redirect(redirect) => arp::redirect(&mut line, redirect),
         Claim::Redundancy(message) => link::redundancy(&mut line, message),
         Claim::Stp(message) => link::stp(&mut line, message),
         Claim::Served(claim) => {

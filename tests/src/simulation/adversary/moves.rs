@@ -7,6 +7,7 @@ use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::DhcpMessage;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
 use sensor_core::inventory::sighting::ndp::NdpClaim;
+use sensor_core::inventory::sighting::redirect::Redirect;
 use sensor_core::types::{Mac, Text};
 use sensor_core::wire::lldp;
 use sensor_core::wire::redundancy::Protocol;
@@ -68,7 +69,8 @@ fn ndp(cast: &Cast, rng: &mut Rng) -> Move {
         1 => NdpClaim::RouterSolicit,
         2 => NdpClaim::Solicit { target: RESIDENTS[GATEWAY].six.into() },
         3 => {
-            NdpClaim::Redirect { target: station.six.into(), destination: "2001:db8:9::1".parse().expect("an address") }
+            let destination = "2001:db8:9::1".parse().expect("an address");
+            NdpClaim::Redirect(Redirect { hop: station.six.into(), hop_mac: Some(station.mac), destination })
         }
         _ => NdpClaim::Advert { router: rng.one_in(2), solicited: rng.one_in(2), asked: false },
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sensor_core::inventory::core::Core;
 use sensor_core::inventory::correlator::settings::Settings;
-use sensor_core::inventory::event::Event;
+use sensor_core::inventory::event::{Event, Reason};
 use sensor_core::inventory::judge::{Judge, Verdict};
 use sensor_core::inventory::model::rows::{Limits, Rows};
 use sensor_core::inventory::planner::policy::{Network, Policy};
@@ -17,6 +17,7 @@ use sensor_core::inventory::sighting::Sighting;
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::DhcpMessage;
 use sensor_core::inventory::sighting::ndp::NdpClaim;
+use sensor_core::inventory::sighting::scan::{PortTechnique, ScanTarget};
 use sensor_core::types::{Mac, Timestamp};
 
 use super::cast::{DESKTOP, DUID, GATEWAY, NAME_SERVER, PREFIX, RESIDENTS, SERVER, UUID};
@@ -158,8 +159,12 @@ impl World {
                 }
             }
             Thing::Deed(Deed::Scan(mac, reason)) => {
-                let target = Some(RESIDENTS[SERVER].ip.into());
-                self.core.correlator.scan(segment(), mac, reason, target, self.now, &mut self.events);
+                let ip = RESIDENTS[SERVER].ip.into();
+                let target = match reason {
+                    Reason::PortScan => ScanTarget::Port { ip, port: 7, technique: PortTechnique::Syn },
+                    _ => ScanTarget::Neighbour(Some(ip)),
+                };
+                self.core.correlator.scan(segment(), mac, target, self.now, &mut self.events);
             }
             Thing::Deed(Deed::Flood(mac, class)) => {
                 self.core.correlator.flood(segment(), mac, class, self.now, &mut self.events);

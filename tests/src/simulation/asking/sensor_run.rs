@@ -15,7 +15,7 @@ use sensor_core::inventory::sighting::Sighting;
 use sensor_core::inventory::sighting::answer::{Answer, PortState};
 use sensor_core::types::{Mac, Timestamp};
 
-use super::common::{OWN_MAC, RUN, START, at};
+use super::common::{OWN_IP, OWN_MAC, RUN, START, at};
 use super::machine::{Machine, answer_of_prober, name_of};
 use super::rules;
 use super::script::{Happening, Script};
@@ -220,6 +220,7 @@ impl<'a> World<'a> {
             learning_until: None,
             settle: THREE_SECONDS,
             own_macs: [OWN_MAC].into(),
+            own_ips: [OWN_IP.into()].into(),
             prefixes: Vec::new(),
             allow: Vec::new(),
             explain: Some(THREE_SECONDS),

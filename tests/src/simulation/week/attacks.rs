@@ -7,9 +7,10 @@ use sensor_core::inventory::event::{Kind, Reason};
 use sensor_core::inventory::sighting::Sighting;
 use sensor_core::inventory::sighting::arp::ArpOperation;
 use sensor_core::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
+use sensor_core::inventory::sighting::scan::{PortTechnique, ScanTarget};
 
 use super::calendar::{HOUR, MINUTE, SECOND};
-use super::hosts::{GATEWAY, Machine, PREFIXES, SHARED_IP, Sort, random_mac};
+use super::hosts::{GATEWAY, Machine, OWN_MAC, PREFIXES, SHARED_IP, Sort, random_mac};
 use super::plot::{Plot, SOON, sign};
 use super::talk::{self, discover, interface_id, link_local};
 use super::words::{self, ClientWords, Server};
@@ -150,14 +151,17 @@ impl Plot<'_> {
     }
 
     pub(super) fn scans(&mut self) {
+        let by = |technique| ScanTarget::Port { ip: SHARED_IP.into(), port: 69, technique };
         for (name, target, reason) in [
-            ("ARP scan", None, Reason::ArpScan),
-            ("ARP scan", None, Reason::ArpScan),
-            ("port scan", Some(IpAddr::from(SHARED_IP)), Reason::PortScan),
+            ("ARP scan", ScanTarget::Neighbour(None), Reason::ArpScan),
+            ("ARP scan", ScanTarget::Neighbour(None), Reason::ArpScan),
+            ("port scan", by(PortTechnique::Syn), Reason::PortScan),
+            ("FIN scan", by(PortTechnique::Stray), Reason::PortScan),
+            ("UDP scan", by(PortTechnique::Udp), Reason::PortScan),
         ] {
             let (number, _) = self.victim();
             let (at, mac) = (self.moment(), self.world.machine(number).mac);
-            if target.is_none() {
+            if reason == Reason::ArpScan {
                 talk::scan(self.world, number, at - self.world.now_ms);
             }
             // The kernel reports it again as long as it goes on.
@@ -167,6 +171,27 @@ impl Plot<'_> {
             let must = vec![sign(Kind::ScanDetected, None, Some(mac), &[reason], at + SOON)];
             self.told(name, at, must, Vec::new());
         }
+    }
+
+    /// Traffic is led to somebody who has no business with it, and an address to the sensor, which does not know of it.
+    pub(super) fn redirects(&mut self) {
+        let (number, own) = self.victim();
+        let (at, liar) = (self.moment(), self.world.machine(number).mac);
+        self.lie(at, |_| words::redirect(liar, GATEWAY.into(), own, None));
+        let must = vec![sign(Kind::Redirect, Some(GATEWAY.into()), Some(liar), &[Reason::Spoofed], at + SOON)];
+        self.told("redirect in the gateway's name", at, must, Vec::new());
+        let router = link_local(self.world.machine(self.world.people.routers[0]).mac);
+        let (at, liar) = (self.moment(), self.liar());
+        self.lie(at, |_| words::redirect(liar, router.into(), link_local(liar).into(), Some(liar)));
+        let must = vec![sign(Kind::Redirect, Some(router.into()), Some(liar), &[Reason::Spoofed], at + SOON)];
+        self.told("ICMPv6 redirect in a router's name", at, must, Vec::new());
+        // In frames with the sensor's own MAC.
+        let (_, ip) = self.victim();
+        let IpAddr::V4(four) = ip else { return };
+        let at = self.moment();
+        self.lie(at, |_| words::announcement(OWN_MAC, four));
+        let must = vec![sign(Kind::ChangedMac, Some(ip), Some(OWN_MAC), &[Reason::SpoofSuspected], at + SOON)];
+        self.told("host spoofed with the sensor's MAC", at, must, Vec::new());
     }
 
     pub(super) fn oddities(&mut self) {

@@ -1,9 +1,11 @@
 //! What machines do by day and by night: when they come, go, rest and wake.
 
+use sensor_core::inventory::sighting::scan::ScanTarget;
+
 use super::calendar::{DAY, HOUR, MINUTE};
 use super::hosts::Sort;
-use super::talk;
 use super::world::{Act, Deed, Group, World};
+use super::{talk, words};
 
 /// Tuesday and Thursday night.
 const FAIL_OVERS: [(u64, Group); 8] = [
@@ -42,6 +44,7 @@ pub fn dawn(world: &mut World, day: u64) {
     if day > 0 {
         nightly_scan(world);
     }
+    redirects(world);
 }
 
 /// Machines that are always on join within the first twenty minutes.
@@ -131,10 +134,20 @@ fn printer(world: &mut World, day: u64, number: usize, is_weekend: bool) {
     }
 }
 
+/// A router tells hosts, several times a day, that the other one is nearer to some destination.
+fn redirects(world: &mut World) {
+    let [router, hop] = [0, 1].map(|place| world.machine(world.people.routers[place]).mac);
+    for _ in 0..4 {
+        let at = between(world, HOUR, 22 * HOUR);
+        let (from, to) = (talk::link_local(router).into(), talk::link_local(hop).into());
+        world.send(at, words::redirect(router, from, to, Some(hop)));
+    }
+}
+
 /// The scanner that the owner has listed asks for every address, at two in the morning.
 fn nightly_scan(world: &mut World) {
     let scanner = world.people.scanner;
     talk::scan(world, scanner, 2 * HOUR);
     let mac = world.machine(scanner).mac;
-    world.later(2 * HOUR + 5000, Act::Deed(Deed::Scan(mac, None)));
+    world.later(2 * HOUR + 5000, Act::Deed(Deed::Scan(mac, ScanTarget::Neighbour(None))));
 }

@@ -19,6 +19,7 @@ pub fn plant(world: &mut World) -> Vec<Incident> {
     plot.rogues();
     plot.dhcp_mischief();
     plot.scans();
+    plot.redirects();
     plot.oddities();
     plot.deaths();
     plot.changes();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use sensor_core::inventory::core::Core;
 use sensor_core::inventory::correlator::settings::{Allow, Members, Settings};
-use sensor_core::inventory::event::{Detail, Event, Kind, Reason};
+use sensor_core::inventory::event::{Detail, Event, Kind};
 use sensor_core::inventory::judge::policy::{Cluster, EventPolicy, Subjects};
 use sensor_core::inventory::judge::{Judge, Verdict as Judged};
 use sensor_core::inventory::model::rows::Limits;
@@ -172,8 +172,7 @@ impl Run {
                 desk.set_deaf(now);
             }
             Deed::Scan(mac, target) => {
-                let reason = if target.is_some() { Reason::PortScan } else { Reason::ArpScan };
-                desk.correlator.scan(segment(), *mac, reason, *target, now, &mut self.fresh);
+                desk.correlator.scan(segment(), *mac, *target, now, &mut self.fresh);
             }
             Deed::Restart(..) | Deed::Start => {}
         }
@@ -237,6 +236,7 @@ impl Run {
             learning_until: Some(at(LEARNING_MS)),
             settle: THREE_SECONDS,
             own_macs: [OWN_MAC].into(),
+            own_ips: [OWN_IP.into()].into(),
             prefixes: nets().into_iter().map(|net| (None, net)).collect(),
             allow: vec![allow],
             explain: Some(THREE_SECONDS),

@@ -8,6 +8,7 @@ use sensor_core::inventory::sighting::heard::Heard;
 use sensor_core::inventory::sighting::mdns::MdnsClaim;
 use sensor_core::inventory::sighting::nbns::NbnsClaim;
 use sensor_core::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
+use sensor_core::inventory::sighting::redirect::Redirect;
 use sensor_core::inventory::sighting::traffic::TrafficClaim;
 use sensor_core::inventory::sighting::{Claim, Sighting};
 use sensor_core::types::{Mac, Text};
@@ -60,6 +61,15 @@ pub fn router_advert(mac: Mac, ip: Ipv6Addr, lifetime_s: u16, prefixes: &[Ipv6Ad
         ..RouterAdvert::default()
     };
     ndp(mac, ip, NdpClaim::RouterAdvert(Box::new(advert)))
+}
+
+/// A redirect in a router's name.
+pub fn redirect(mac: Mac, router: IpAddr, hop: IpAddr, hop_mac: Option<Mac>) -> Sighting {
+    let far: IpAddr =
+        if router.is_ipv4() { [198, 51, 100, 7].into() } else { [0x2001, 0xdb8, 9, 0, 0, 0, 0, 7].into() };
+    let redirect = Redirect { hop, hop_mac, destination: far };
+    let claim = if router.is_ipv4() { Claim::Redirect(redirect) } else { Claim::Ndp(NdpClaim::Redirect(redirect)) };
+    word(mac, Some(router), claim)
 }
 
 /// Frames of a known station that the kernel counted.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sensor_core::inventory::sighting::Sighting;
+use sensor_core::inventory::sighting::scan::ScanTarget;
 use sensor_core::types::{Class, Mac};
 
 use super::calendar::{DAY, DAYS, MINUTE};
@@ -61,7 +62,7 @@ pub enum Deed {
     /// The kernel polices a station that sends too much.
     Flood(Mac, Class),
     /// The kernel counts a station that asks for very many addresses, or for very many ports of this address.
-    Scan(Mac, Option<IpAddr>),
+    Scan(Mac, ScanTarget),
 }
 
 /// Routers that share an address.

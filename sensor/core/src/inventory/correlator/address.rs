@@ -18,7 +18,7 @@ use crate::types::{Mac, Timestamp};
 impl Correlator {
     /// A station was heard.
     pub(super) fn hear(&mut self, s: &Sighting, mac: Mac, source: Source) {
-        if mac.is_station() {
+        if mac.is_station() && !self.is_own_mac(mac) {
             self.memory.hear(s.segment, mac, source, s.at);
         }
     }

@@ -42,6 +42,8 @@ mod names;
 mod link;
 /// DHCP servers and routers: new ones, and those that do not belong there.
 mod rogue;
+/// Redirects.
+mod redirect;
 /// Frames of any kind.
 mod traffic;
 /// Scans.
@@ -49,6 +51,8 @@ mod scan;
 /// Answers to probes, and answers that did not come.
 pub mod answer;
 
+/// What bears the sensor's own MACs.
+mod own;
 /// The way of a sighting, and what is due when time passes.
 mod observe;
 

@@ -31,13 +31,13 @@ impl Correlator {
         }
         let meaning = match claim {
             NdpClaim::Dad => Meaning::Question,
-            // A redirect whose link-layer address is not its sender's is about another station.
-            NdpClaim::Redirect { .. } if s.mac != s.frame_mac => {
+            // No host learns from it where the router is.
+            NdpClaim::Redirect(redirect) => {
                 self.hear(s, s.frame_mac, Source::Ndp);
+                self.observe_redirect(s, redirect, events);
                 return;
             }
             NdpClaim::Advert { .. }
-            | NdpClaim::Redirect { .. }
             | NdpClaim::RouterAdvert(_)
             | NdpClaim::RouterSolicit
             | NdpClaim::Solicit { .. } => Meaning::Claim,

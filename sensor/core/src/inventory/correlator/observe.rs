@@ -9,8 +9,10 @@ impl Correlator {
     /// Takes in one sighting; appends the events that it causes.
     pub fn observe(&mut self, sighting: &Sighting, now: Timestamp, events: &mut Vec<Event>) {
         self.handle_timeout(now, events);
-        let own = &self.settings.own_macs;
-        if own.contains(&sighting.mac) || own.contains(&sighting.frame_mac) {
+        if self.bears_own_mac(sighting) {
+            if !self.is_own(sighting) {
+                self.observe_forged(sighting, events);
+            }
             return;
         }
         match &sighting.claim {
@@ -26,6 +28,7 @@ impl Correlator {
             Claim::Llmnr(heard) => self.observe_llmnr(sighting, heard, events),
             Claim::Nbns(heard) => self.observe_nbns(sighting, heard, events),
             Claim::Ndp(claim) => self.observe_ndp(sighting, claim, events),
+            Claim::Redirect(redirect) => self.observe_redirect(sighting, redirect, events),
             Claim::Redundancy(message) => self.observe_redundancy(sighting, message, events),
             Claim::Stp(message) => self.observe_stp(sighting, message),
             Claim::Served(claim) => self.observe_served(sighting, claim, events),

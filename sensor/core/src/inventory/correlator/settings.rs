@@ -15,8 +15,10 @@ pub struct Settings {
     pub learning_until: Option<Timestamp>,
     /// How long a new host without an IPv4 address may wait for one before it is reported.
     pub settle: Duration,
-    /// The sensor's own stations: they make no host and no event.
+    /// The sensor's own stations: they make no host, and what they say makes no event.
     pub own_macs: BTreeSet<Mac>,
+    /// The sensor's own addresses: of others its stations say nothing. Empty: not known.
+    pub own_ips: BTreeSet<IpAddr>,
     /// Prefixes of an interface's untagged segment, or of every segment where no interface is named.
     pub prefixes: Vec<(Option<Iface>, IpNet)>,
     /// Which DHCP servers and routers are allowed, where the owner said so.

@@ -101,9 +101,11 @@ impl Correlator {
         self.settings.prefixes = prefixes;
     }
 
-    /// More stations that are the sensor's own.
-    pub fn set_own_macs(&mut self, macs: &BTreeSet<Mac>) {
+    /// More stations and addresses that are the sensor's own. Those that it had before stay its own: their frames may still
+    /// arrive.
+    pub fn add_own(&mut self, macs: BTreeSet<Mac>, ips: BTreeSet<IpAddr>) {
         self.settings.own_macs.extend(macs);
+        self.settings.own_ips.extend(ips);
     }
 
     /// Rows that changed in more than `last_seen` since the last call, each once. The `last_seen` of names, services, earlier

@@ -2,10 +2,11 @@
 //!
 //! # Rules common to all
 //!
-//! - Frames from or about the sensor's own stations (`Settings::own_macs`) are ignored. MACs that no station can own
-//!   (group addresses, zeros) make no station, and a claim by one is dropped.
+//! - Frames from or about the sensor's own stations (`Settings::own_macs`) are ignored, but for those that the sensor cannot
+//!   have sent: they speak for addresses that it does not have (`correlator/own.rs`). MACs that no station can own (group
+//!   addresses, zeros) make no station, and a claim by one is dropped.
 //! - *Claims* move addresses from one station to another: ARP requests, replies and announcements; NDP solicitations,
-//!   advertisements, router messages, and a redirect's sender. *Hints* only bind addresses that are free and refresh
+//!   advertisements and router messages. *Hints* only bind addresses that are free and refresh
 //!   bindings: the address of a DHCP ACK, `ciaddr` of a client's own message (not of RELEASE or DECLINE), the IP source
 //!   of mDNS. *Questions* (ARP conflict check, DAD) do neither, but make the station known.
 //! - A claim is checked in arpwatch's order, and the first check that makes an event is the last: `bogon`,
@@ -54,6 +55,7 @@ mod new_address;
 mod new_dhcp_server;
 mod new_host;
 mod new_router;
+mod redirect;
 mod reused_mac;
 mod rogue_dhcp_server;
 mod rogue_router;
@@ -178,6 +180,8 @@ kinds! {
     NewHost: "new-host", Notice, new_host;
     /// A router never seen before.
     NewRouter: "new-router", Notice, new_router;
+    /// A station tells hosts of another first hop.
+    Redirect: "redirect", Warning, redirect;
     /// An address passed back to a MAC that held it before the one before.
     ReusedMac: "reused-mac", Warning, reused_mac;
     /// A DHCP server that is not allowed.

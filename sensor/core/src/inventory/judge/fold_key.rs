@@ -46,6 +46,7 @@ fn is_part(kind: Kind, detail: &str) -> bool {
         Kind::Flood => detail == "class",
         Kind::MacMismatch => detail == "frame_mac",
         Kind::NameChanged => matches!(detail, "new_name" | "old_name" | "source"),
+        Kind::Redirect => detail == "hop",
         Kind::SensorBlind => matches!(detail, "port" | "cause"),
         _ => false,
     }

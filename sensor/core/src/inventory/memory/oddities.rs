@@ -30,6 +30,11 @@ impl Memory {
         self.tables.told.get(&told.key()).map(|known| known.last_seen)
     }
 
+    /// When an oddity that is remembered was first seen.
+    pub(crate) fn oddity_first_seen(&self, told: &ReportedOddity) -> Option<Timestamp> {
+        self.tables.told.get(&told.key()).map(|known| known.first_seen)
+    }
+
     /// Whether an oddity is remembered.
     pub(crate) fn has_oddity(&self, told: &ReportedOddity) -> bool {
         self.tables.told.get(&told.key()).is_some()

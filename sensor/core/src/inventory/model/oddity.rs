@@ -23,8 +23,13 @@ pub enum Oddity {
     MacMismatch,
     /// Not odd by itself: `ip` is a name server that a router announced. Both MACs are zeros.
     NameServer,
+    /// A station says that `ip`, which `frame_mac` holds, has the sensor's MAC `mac`.
+    OwnMac,
     /// A station tries very many ports. `ip` is 0.0.0.0.
     PortScan,
+    /// `mac` redirected hosts to the hop `ip`; `frame_mac` is the holder of the router's address in whose name it did, `mac`
+    /// where that is itself, zeros where the redirect was innocent.
+    Redirect,
     /// A DHCP server that does not belong there.
     RogueDhcpServer,
     /// A router that does not belong there.
@@ -37,7 +42,7 @@ pub enum Oddity {
 
 impl Oddity {
     /// Every oddity, in alphabetical order of its written name.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ArpScan,
         Self::Bogon,
         Self::Feud,
@@ -46,7 +51,9 @@ impl Oddity {
         Self::IpConflict,
         Self::MacMismatch,
         Self::NameServer,
+        Self::OwnMac,
         Self::PortScan,
+        Self::Redirect,
         Self::RogueDhcpServer,
         Self::RogueRouter,
         Self::SpoofedRouter,
@@ -64,7 +71,9 @@ impl Oddity {
             Self::IpConflict => "ip-conflict",
             Self::MacMismatch => "mac-mismatch",
             Self::NameServer => "name-server",
+            Self::OwnMac => "own-mac",
             Self::PortScan => "port-scan",
+            Self::Redirect => "redirect",
             Self::RogueDhcpServer => "rogue-dhcp-server",
             Self::RogueRouter => "rogue-router",
             Self::SpoofedRouter => "spoofed-router",

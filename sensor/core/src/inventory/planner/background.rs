@@ -177,6 +177,13 @@ impl Background {
         }
     }
 
+    /// Since when, at the earliest, the address has been asked.
+    pub fn asked_since(&self, ip: IpAddr) -> Option<Timestamp> {
+        let (SweepKind::V4(blocks), IpAddr::V4(ip)) = (&self.kind, ip) else { return None };
+        let asked_since = |sweep: &Sweep| sweep.asked_between(ip).map(|(earliest, _)| earliest);
+        asked_since(&blocks.sweep).or_else(|| blocks.last.as_ref().and_then(asked_since))
+    }
+
     /// How an answer of the address stands to what was asked.
     pub fn standing(&self, ip: IpAddr, now: Timestamp) -> Standing {
         match (&self.kind, ip) {

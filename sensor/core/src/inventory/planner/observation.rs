@@ -44,9 +44,7 @@ impl Observation {
                 Self { answers_by: is_ours.then_some(AnswerPath::Wire), ..usual }
             }
             Claim::Ndp(NdpClaim::Advert { .. }) => Self { answers_by: Some(AnswerPath::Wire), ..usual },
-            Claim::Ndp(NdpClaim::Redirect { .. } | NdpClaim::RouterAdvert(_) | NdpClaim::RouterSolicit) => {
-                Self { in_use: false, ..usual }
-            }
+            Claim::Ndp(NdpClaim::RouterAdvert(_) | NdpClaim::RouterSolicit) => Self { in_use: false, ..usual },
             Claim::Dhcp(claim) if !claim.client_is_here => Self { is_heard: false, in_use: false, ..usual },
             Claim::Dhcp(claim) if claim.from_server => {
                 let in_use = claim.message == DhcpMessage::Ack && claim.yiaddr.is_some();

@@ -14,12 +14,16 @@ use crate::inventory::planner::probe::{Probe, Technique};
 use crate::inventory::planner::state::Planner;
 use crate::inventory::planner::target::{Target, Wait};
 use crate::inventory::sighting::Sighting;
+use crate::inventory::sighting::scan::{PortTechnique, ScanTarget};
 use crate::types::{Mac, Segment, Timestamp};
 
 /// Conflict checks at a time, as many as the correlator has disputes.
 const CHECKS_MAX: usize = 1024;
 /// A port that was found closed is asked again after this.
 const DOUBT: Duration = Duration::from_secs(10);
+/// What makes a scan was asked within 64 seconds, by the classifier's window, and a sweep knows when it asked only by blocks of
+/// 64 addresses.
+const SCAN_WINDOW: Duration = Duration::from_secs(128);
 
 impl Planner {
     /// Makes targets of the addresses that were known before, those seen last first. Rounds and descriptions are spread
@@ -127,6 +131,23 @@ impl Planner {
     pub fn may_ask(&self, segment: Segment, ip: IpAddr, mac: Option<Mac>) -> bool {
         let address = SegmentAddress { segment, ip };
         self.permit.allows_address(address, mac, self.clock.now()).is_ok() && !self.permit.is_quiet(self.clock.wall())
+    }
+
+    /// Whether the sensor itself asked for what a scan with its MAC asks for, within the classifier's window: in a sweep of that
+    /// address, or of IPv6 any address that it looks after, or a port that it tries.
+    pub fn has_asked(&self, segment: Segment, target: ScanTarget) -> bool {
+        let is_recent = |since: Timestamp| self.clock.now().since(since) <= SCAN_WINDOW;
+        match target {
+            ScanTarget::Neighbour(Some(ip)) if ip.is_ipv4() => self.sweeps.iter().any(|sweep| {
+                self.permit.network(sweep.network).segment == segment && sweep.asked_since(ip).is_some_and(is_recent)
+            }),
+            ScanTarget::Neighbour(Some(ip)) => self.targets.contains(&SegmentAddress { segment, ip }),
+            ScanTarget::Port { ip, port, technique: PortTechnique::Syn } => {
+                let network = self.network_of(SegmentAddress { segment, ip });
+                network.is_some_and(|index| self.permit.ports(index).contains(&port))
+            }
+            ScanTarget::Neighbour(None) | ScanTarget::Port { .. } => false,
+        }
     }
 
     /// At most `room` probes that are due now, the most urgent first, appended to `out`.

@@ -22,6 +22,10 @@ pub mod wsd;
 pub mod traffic;
 /// Answers to probes that came through sockets.
 pub mod answer;
+/// What a redirect says.
+pub mod redirect;
+/// What a station asks for so often that it scans.
+pub mod scan;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -34,6 +38,7 @@ use crate::inventory::sighting::heard::{Heard, heard};
 use crate::inventory::sighting::mdns::MdnsClaim;
 use crate::inventory::sighting::nbns::NbnsClaim;
 use crate::inventory::sighting::ndp::NdpClaim;
+use crate::inventory::sighting::redirect::Redirect;
 use crate::inventory::sighting::traffic::{ServedClaim, TrafficClaim};
 use crate::inventory::sighting::wsd::WsdClaim;
 use crate::types::{Frame, Mac, Segment, Timestamp};
@@ -83,6 +88,8 @@ pub enum Claim {
     Nbns(Box<Heard<NbnsClaim>>),
     /// NDP.
     Ndp(NdpClaim),
+    /// An ICMP redirect; that of ICMPv6 is one of NDP's claims.
+    Redirect(Redirect),
     /// VRRP, CARP, HSRP or GLBP; `Sighting::ip` is the sender's own.
     Redundancy(Box<redundancy::Message>),
     /// Spanning tree.
@@ -132,7 +139,9 @@ impl Sighting {
             Claim::Mdns(_) | Claim::Served(_) => true,
             // A forwarded packet's sender is behind a router.
             Claim::Traffic(claim) => !claim.is_forwarded(),
-            Claim::Ndp(claim) => *claim != NdpClaim::Dad,
+            Claim::Ndp(claim) => !matches!(claim, NdpClaim::Dad | NdpClaim::Redirect(_)),
+            // Anybody can write a router's address into it.
+            Claim::Redirect(_) => false,
             // It may come from anywhere, through a router.
             Claim::Syn(_) => false,
             Claim::Dhcpv6(claim) => claim.is_near,
@@ -188,6 +197,14 @@ pub fn sightings(frame: &Frame<'_>, message: &Message, out: &mut Vec<Sighting>) 
             if let Some((mac, ip, claim)) = ndp::claim(frame, message) {
                 push(mac, Some(ip), Claim::Ndp(claim));
             }
+        }
+        Message::Redirect(message) => {
+            // First who is there, then what is said.
+            if let Some(packet) = frame.packet {
+                push(sender, Some(packet.source), Claim::Traffic(TrafficClaim::one_frame(packet.hop_limit)));
+            }
+            let (hop, destination) = (message.gateway.into(), message.destination.into());
+            push(sender, source, Claim::Redirect(Redirect { hop, hop_mac: None, destination }));
         }
         Message::Redundancy(message) => {
             push(sender, unicast_source, Claim::Redundancy(Box::new(message.clone())));

@@ -1,5 +1,6 @@
 //! What a neighbour discovery message claims (RFC 4861).
 
+use crate::inventory::sighting::redirect::Redirect;
 use crate::types::{Frame, Mac, Text};
 use crate::wire::ndp;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,13 +19,8 @@ pub enum NdpClaim {
     },
     /// Solicitation from `::`: "does anybody hold this address?" (RFC 4862, section 5.4). Binds nothing.
     Dad,
-    /// Redirect (RFC 4861, section 4.5); the sighting is about the router that sent it and binds nothing else.
-    Redirect {
-        /// The better first hop.
-        target: IpAddr,
-        /// The destination that it is for.
-        destination: IpAddr,
-    },
+    /// Redirect (RFC 4861, section 4.5); the sighting is about the router in whose name it is sent, and binds nothing.
+    Redirect(Redirect),
     /// Router advertisement. Boxed because it is rare.
     RouterAdvert(Box<RouterAdvert>),
     /// Router solicitation.
@@ -100,7 +96,11 @@ pub(super) fn claim(frame: &Frame<'_>, message: &ndp::Message) -> Option<(Mac, I
         ndp::MessageKind::Redirect { target, destination } => (
             Some(frame.source_mac),
             source,
-            NdpClaim::Redirect { target: target.into(), destination: destination.into() },
+            NdpClaim::Redirect(Redirect {
+                hop: target.into(),
+                hop_mac: message.target_mac,
+                destination: destination.into(),
+            }),
         ),
     };
     let mac = mac.filter(|_| holdable(ip))?;

@@ -17,7 +17,7 @@ use ipnet::Ipv6Net;
 use crate::inventory::correlator::answer::Missed;
 use crate::inventory::correlator::settings::{Allow, Members, Settings};
 use crate::inventory::correlator::state::Correlator;
-use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
+use crate::inventory::event::{Detail, Event, Kind, Severity};
 use crate::inventory::fingerprint::p0f::signature;
 use crate::inventory::model::rows::{Limits, Rows};
 use crate::inventory::planner::probe::Technique;
@@ -50,6 +50,10 @@ pub mod link;
 pub mod names;
 /// DHCP servers, routers and gateways.
 pub mod rogue;
+/// Redirects.
+pub mod redirect;
+/// Frames with the sensor's own MAC.
+pub mod own;
 /// DHCP starvation.
 pub mod starvation;
 /// Scans.
@@ -116,7 +120,7 @@ fn sighting(at: Timestamp, segment: Segment, verb: &str, words: &[&str]) -> Sigh
         "na" => (words[1], ip(0), Claim::Ndp(NdpClaim::Advert { router: false, solicited: true, asked: false })),
         "dad" => (words[1], ip(0), Claim::Ndp(NdpClaim::Dad)),
         "rs" => (words[0], None, Claim::Ndp(NdpClaim::RouterSolicit)),
-        "redirect" => (words[1], ip(0), Claim::Ndp(NdpClaim::Redirect { target, destination: target })),
+        "redirect" => redirect::said(words),
         "ra" => {
             let prefix = |word: &&str| {
                 let net: Ipv6Net = word.trim_end_matches('~').parse().unwrap();

@@ -32,7 +32,6 @@ fn ndp_moves_addresses_too() {
     let input = ["0 na 2001:db8::1 aa", "0.1 ns 2001:db8::1 bb", "1 ra 2001:db8::1 aa 0", "9 wait"];
     let moved = ["changed-mac 2001:db8::1 bb old aa unknown", "flip-flop 2001:db8::1 aa old bb"];
     check(&input, &[&moved[..], &["new-host 2001:db8::1 aa", "new-host bb"]].concat());
-    check(&["0 redirect fe80::1 aa", "1 redirect fe80::1 bb/cc", "2 finish"], &["new-host fe80::1 aa", "new-host cc"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! Scans: `scan MAC [TARGET]`, of ports where a target is named.
+//! Scans: `scan MAC [TARGET [TECHNIQUE]]`, of ports where a target is named.
 
 use crate::inventory::correlator::tests::*;
+use crate::inventory::sighting::scan::{PortTechnique, ScanTarget};
 use crate::inventory::sighting::traffic::TrafficClaim;
 
 pub(super) fn scan(
@@ -10,9 +11,16 @@ pub(super) fn scan(
     words: &[&str],
     events: &mut Vec<Event>,
 ) {
-    let target = words.get(1).map(|word| word.parse().unwrap());
-    let reason = if target.is_some() { Reason::PortScan } else { Reason::ArpScan };
-    correlator.scan(segment, mac(words[0]), reason, target, at, events);
+    let technique = match words.get(2) {
+        Some(&"udp") => PortTechnique::Udp,
+        Some(&"fin") => PortTechnique::Stray,
+        _ => PortTechnique::Syn,
+    };
+    let target = words.get(1).map_or(ScanTarget::Neighbour(None), |word| {
+        let ip = word.parse().unwrap();
+        ScanTarget::Port { ip, port: 7, technique }
+    });
+    correlator.scan(segment, mac(words[0]), target, at, events);
 }
 
 #[test]
@@ -38,9 +46,25 @@ fn scans_are_apart_by_kind_station_and_segment() {
 }
 
 #[test]
+fn a_scan_of_ports_names_its_technique() {
+    let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+    let mut told = |words: &str| {
+        let mut events = Vec::new();
+        step(&mut correlator, &settings(), Limits::default(), words, &mut events);
+        let text = |detail: &(&'static str, Detail)| matches!(detail, ("technique", Detail::Text(text)) if text != "");
+        let techniques = events.iter().flat_map(|event| event.details.iter().filter(|detail| text(detail)));
+        techniques.map(|(_, detail)| detail.clone()).collect::<Vec<_>>()
+    };
+    let by = |name: &str| [Detail::Text(name.to_owned())];
+    assert_eq!(told("0 scan aa 10.0.0.9"), by("tcp-syn"));
+    assert_eq!(told("1 scan bb 10.0.0.9 fin"), by("tcp-without-ack"));
+    assert_eq!(told("2 scan cc 10.0.0.9 udp"), by("udp"));
+    assert_eq!(told("3 scan dd"), []);
+}
+
+#[test]
 fn stations_that_ask_for_others_do_not_scan() {
-    let own = Settings { own_macs: [mac("ee")].into(), ..settings() };
-    check_with(own, Limits::default(), &["0 scan ee", "1 scan ee 10.0.0.9", "2 scan ff:ff:ff:ff:ff:ff"], &[]);
+    check(&["2 scan ff:ff:ff:ff:ff:ff"], &[]);
     let group = "0 vrrp 00:00:5e:00:01:07 7 10.0.0.3 10.0.0.1";
     check(&[group, "3 wait", "86400 scan 00:00:5e:00:01:07"], &["new-host 10.0.0.1 00:00:5e:00:01:07"]);
     check(
