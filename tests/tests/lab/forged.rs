@@ -20,7 +20,12 @@ const LIAR_IP: [u8; 4] = [10, 93, 0, 66];
 fn redirect() -> Vec<u8> {
     let about = frames::ipv4([10, 93, 0, 5], [198, 51, 100, 7], 1, 0, &[8, 0, 0, 0, 0, 1, 0, 1]);
     let message = [&[5, 1, 0, 0][..], &LIAR_IP, &about[14..]].concat();
-    from(LIAR, frames::ipv4(ROUTER_IP, [10, 93, 0, 5], 1, 0, &message))
+    let mut frame = from(LIAR, frames::ipv4(ROUTER_IP, [10, 93, 0, 5], 1, 0, &message));
+    // A bridge that filters drops packets without it (RFC 791, section 3.1).
+    let sum: u32 = frame[14..34].chunks(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    frame[24..26].copy_from_slice(&(!u16::try_from(folded).unwrap()).to_be_bytes());
+    frame
 }
 
 /// The same by ICMPv6.
