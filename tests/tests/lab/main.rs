@@ -8,6 +8,8 @@ mod alone;
 mod asking;
 /// The crowd that other tests ask, asked by ordinary programs.
 mod crowd;
+/// Redirects, and frames with the sensor's own MAC.
+mod forged;
 /// One machine with several MACs.
 mod identity;
 /// Events in a journal.

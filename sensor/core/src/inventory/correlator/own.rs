@@ -12,7 +12,7 @@ use crate::inventory::sighting::arp::ArpOperation;
 use crate::inventory::sighting::dhcp::DhcpClaim;
 use crate::inventory::sighting::ndp::{NdpClaim, RouterAdvert};
 use crate::inventory::sighting::{Claim, Sighting};
-use crate::types::Mac;
+use crate::types::{Mac, MacKind};
 
 impl Correlator {
     /// Whether a sighting is about a station of the sensor itself, or was sent by one, as far as anybody can tell.
@@ -44,6 +44,10 @@ impl Correlator {
     /// or asks a DHCP server in another client's name. Where the sensor's addresses are not known, nothing is.
     fn is_forged(&self, s: &Sighting) -> bool {
         let own_ips = &self.settings.own_ips;
+        // A group's other routers send with the group's MAC too.
+        if [s.mac, s.frame_mac].into_iter().any(|mac| self.is_own_mac(mac) && mac.kind() == MacKind::Virtual) {
+            return false;
+        }
         if let Claim::Dhcp(claim) = &s.claim
             && !claim.from_server
         {

@@ -12,7 +12,7 @@ use crate::inventory::model::prefix;
 use crate::inventory::model::role::Role;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::redirect::Redirect;
-use crate::types::Mac;
+use crate::types::{Mac, MacKind};
 
 impl Correlator {
     pub(super) fn observe_redirect(&mut self, s: &Sighting, redirect: &Redirect, events: &mut Vec<Event>) {
@@ -20,8 +20,10 @@ impl Correlator {
             return;
         };
         let holder_of = |ip| self.memory.holder(s.segment, ip).map(|holder| holder.mac);
-        // The station whose address the sender bears.
-        let victim = holder_of(router).filter(|mac| !self.are_one(s, *mac));
+        // The station whose address the sender bears. A router of a group speaks by the group's address with its own MAC.
+        let is_groups =
+            |mac: Mac| mac.kind() == MacKind::Virtual && self.routes_for_others(s.segment, s.frame_mac, s.at);
+        let victim = holder_of(router).filter(|mac| !self.are_one(s, *mac) && !is_groups(*mac));
         let hop_mac = redirect.hop_mac.or_else(|| holder_of(redirect.hop));
         let is_sender_known =
             self.memory.known_since(s.segment, s.frame_mac).is_some_and(|since| is_established(since, s.at));

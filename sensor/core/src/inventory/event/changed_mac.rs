@@ -19,7 +19,9 @@ pub(super) const TEXTS: Texts = Texts {
            `previous_age_s`: whole seconds since the holder before was last heard with it, 0 when time went back; \
            `dhcp_server`: with reason `dhcp`, where the ACK named it; where both were asked, `old_answered` and \
            `new_answered` (`yes` or `no`), and `new_addresses`: how many IPv4 addresses the new MAC holds. Not told \
-           where one of the stations was joined to the other's host (`mac-rotated`) and the old one is silent. Alert \
+           where one of the stations was joined to the other's host (`mac-rotated`) and the old one is silent. Where \
+           the new MAC is the sensor's own and the address is not, it is `spoof-suspected` at once, unasked, and moves \
+           nothing; told again when it was not seen for an hour. Alert \
            when the address is a gateway's (`role`) and the reason neither `dhcp` nor `failover`.",
     fields: &["ip", "mac", "old_mac", "reason", "confidence"],
     details: &["dhcp_server", "new_addresses", "new_answered", "old_answered", "previous_age_s", "role"],

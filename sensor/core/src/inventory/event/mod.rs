@@ -2,8 +2,9 @@
 //!
 //! # Rules common to all
 //!
-//! - Frames from or about the sensor's own stations (`Settings::own_macs`) are ignored. MACs that no station can own
-//!   (group addresses, zeros) make no station, and a claim by one is dropped.
+//! - Frames from or about the sensor's own stations (`Settings::own_macs`) are ignored, but for those that the sensor cannot
+//!   have sent: they speak for addresses that it does not have (`correlator/own.rs`). MACs that no station can own (group
+//!   addresses, zeros) make no station, and a claim by one is dropped.
 //! - *Claims* move addresses from one station to another: ARP requests, replies and announcements; NDP solicitations,
 //!   advertisements and router messages. *Hints* only bind addresses that are free and refresh
 //!   bindings: the address of a DHCP ACK, `ciaddr` of a client's own message (not of RELEASE or DECLINE), the IP source

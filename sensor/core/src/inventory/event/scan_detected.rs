@@ -17,7 +17,9 @@ pub(super) const TEXTS: Texts = Texts {
            Not of whoever \
            asks for others: a gateway by the word of a DHCP server that was there before it; what was a router by its \
            advertisements, a redundancy group's virtual station, or forwarded for 4 senders, since the learning period \
-           or for a day; a holder of addresses in 4 IPv4 networks. Once for (segment, MAC, reason) \
+           or for a day; a holder of addresses in 4 IPv4 networks. Of \
+           the sensor's own MAC only where the sensor itself did not ask: somebody else sends with it, or another \
+           program of this machine scans. Once for (segment, MAC, reason) \
            until ten minutes after the last, also across restarts. `ip` is the station's best address.",
     fields: &["ip", "mac", "reason"],
     details: &["target", "technique"],

@@ -100,6 +100,13 @@ fn a_routers_address_in_another_stations_redirect_is_an_alarm() {
             "redirect 10.0.0.2 cc old bb spoofed alert",
         ],
     );
+    // A group's router speaks by the group's address with its own MAC; a host does not.
+    let group = "91 vrrp 00:00:5e:00:01:07 7 10.0.0.4 10.0.0.5";
+    check_after(&[group, "200 redirect 10.0.0.5 aa 10.0.0.2"], &["redirect 10.0.0.5 aa info"]);
+    check_after(
+        &[group, "200 redirect 10.0.0.5 cc 10.0.0.2"],
+        &["redirect 10.0.0.5 cc old 00:00:5e:00:01:07 spoofed alert"],
+    );
     check_after(&["100 redirect 224.0.0.1 cc 10.0.0.1", "101 redirect 10.0.0.1 aa 0.0.0.0"], &[]);
 }
 

@@ -2,6 +2,7 @@
 
 use crate::inventory::planner::sweep::{Standing, Sweep};
 use crate::inventory::planner::tests::bench::*;
+use crate::inventory::sighting::scan::{PortTechnique, ScanTarget};
 
 fn all(prefix: &str, key: u64) -> Vec<Ipv4Addr> {
     let mut sweep = Sweep::new(prefix.parse().unwrap(), key);
@@ -140,6 +141,27 @@ fn an_answer_to_a_sweep_is_known() {
     let unasked = (10..).map(|n| format!("10.0.0.{n}")).find(|address| bench.sent_to(address).is_empty()).unwrap();
     assert!(!bench.hear(&arp(ArpOperation::Reply, &unasked, mac(5))));
     assert_eq!(bench.planner.answers(), AnswerCounts { in_time: 1, duplicate: 1, late: 0, unasked: 1 });
+}
+
+#[test]
+fn what_the_sensor_asked_is_known_while_a_scan_may_be_of_it() {
+    let has_asked = |bench: &Bench, target| bench.planner.has_asked(segment("eth0"), target);
+    let mut bench = Bench::new(policy(vec![swept("10.0.0.0/24", 4 * MINUTE)]));
+    bench.run(MINUTE);
+    let asked = bench.sent.last().unwrap().1.ip;
+    let unasked = (10..).map(|n| format!("10.0.0.{n}")).find(|address| bench.sent_to(address).is_empty()).unwrap();
+    assert!(has_asked(&bench, ScanTarget::Neighbour(Some(asked))));
+    assert!(!has_asked(&bench, ScanTarget::Neighbour(Some(ip(&unasked)))));
+    assert!(!bench.planner.has_asked(segment("eth1"), ScanTarget::Neighbour(Some(asked))));
+    assert!(!has_asked(&bench, ScanTarget::Neighbour(None)));
+    let port = |port, technique| ScanTarget::Port { ip: asked, port, technique };
+    assert!(has_asked(&bench, port(22, PortTechnique::Syn)));
+    assert!(!has_asked(&bench, port(23, PortTechnique::Syn)) && !has_asked(&bench, port(22, PortTechnique::Udp)));
+    // A sweep that takes a day makes no scan.
+    let mut bench = Bench::new(policy(vec![swept("10.0.0.0/24", DAY)]));
+    bench.run(3 * HOUR);
+    let asked = bench.sent.last().unwrap().1.ip;
+    assert!(!has_asked(&bench, ScanTarget::Neighbour(Some(asked))));
 }
 
 fn blocks(bench: &Bench) -> BTreeMap<u8, usize> {
