@@ -16,7 +16,7 @@ pub(super) fn said<'a>(words: &[&'a str]) -> (&'a str, Option<IpAddr>, Claim) {
     (words[1], Some(router), claim)
 }
 
-/// Two routers that a DHCP server at `fe` names, a host at `cc`, and a minute: 10.0.0.1 at `aa`, 10.0.0.2 at `bb`.
+/// Two routers that a DHCP server at `fe` names in the learning period, a host at `cc`, and half a minute: 10.0.0.1 at `aa`, 10.0.0.2 at `bb`.
 const ROUTERS: [&str; 7] = [
     "0 arp 10.0.0.253 fe",
     "1 arp 10.0.0.1 aa",
@@ -30,14 +30,15 @@ const ROUTERS: [&str; 7] = [
 /// The events of these lines after [`ROUTERS`], without those of the routers.
 #[track_caller]
 fn check_after(lines: &[&str], expected: &[&str]) {
-    let mut correlator = Correlator::new(settings(), Limits::default(), Rows::default(), 1);
+    let learning = Settings { learning_until: Some(time("60")), ..settings() };
+    let mut correlator = Correlator::new(learning.clone(), Limits::default(), Rows::default(), 1);
     let mut events = Vec::new();
     for line in ROUTERS {
-        step(&mut correlator, &settings(), Limits::default(), line, &mut events);
+        step(&mut correlator, &learning, Limits::default(), line, &mut events);
     }
     events.clear();
     for line in lines {
-        step(&mut correlator, &settings(), Limits::default(), line, &mut events);
+        step(&mut correlator, &learning, Limits::default(), line, &mut events);
     }
     let told = events.iter().map(written).filter(|line| !line.starts_with("new-"));
     assert_eq!(told.collect::<Vec<_>>(), expected, "{lines:#?}");
