@@ -184,6 +184,10 @@ impl Teller {
         for router in [one, two, one] {
             self.pause(1, 9_000);
             self.hello(group, router.ip, protocol, addresses.clone(), &[group]);
+            // The group's MAC hides who sent it; the address says it.
+            if protocol == Protocol::Carp {
+                self.is_for(router.mac, HostRole::Router);
+            }
             self.arp(group, ip, ArpOperation::Gratuitous);
             if protocol == Protocol::Vrrp {
                 self.send(group, router.mac, Some(ip), arp(ArpOperation::Reply));

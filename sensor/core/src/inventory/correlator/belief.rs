@@ -47,6 +47,10 @@ impl Correlator {
             if self.memory.lease(s.segment, ip, s.mac, s.at).is_some() {
                 return Some(Reason::Dhcp);
             }
+            // A newcomer's own word counts where the old station was asked and is gone.
+            if is_silent && self.requested_of(s, ip).is_some() {
+                return Some(Reason::Dhcp);
+            }
             if self.is_one_machine(s.segment, old, s.mac, s.at) {
                 return Some(Reason::Failover);
             }
@@ -58,7 +62,10 @@ impl Correlator {
     pub(super) fn of_excuse(&self, s: &Sighting, ip: IpAddr, reason: Reason) -> Option<(&'static str, Detail)> {
         let server = || self.memory.lease(s.segment, ip, s.mac, s.at).and_then(|lease| lease.server);
         match reason {
-            Reason::Dhcp => server().map(|server| ("dhcp_server", Detail::Text(server.to_string()))),
+            Reason::Dhcp => match server() {
+                Some(server) => Some(("dhcp_server", Detail::Text(server.to_string()))),
+                None => self.requested_of(s, ip).map(|server| ("requested_of", Detail::Text(server.to_string()))),
+            },
             _ => None,
         }
     }

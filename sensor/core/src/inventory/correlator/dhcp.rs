@@ -1,9 +1,9 @@
 //! DHCPv4: leases bind, clients name themselves, servers play their role.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::inventory::correlator::state::Correlator;
+use crate::inventory::correlator::state::{Correlator, Request};
 use crate::inventory::event::Event;
 use crate::inventory::fingerprint::clue;
 use crate::inventory::memory::host;
@@ -58,6 +58,9 @@ impl Correlator {
             let learned = host::learn_options(host, claim);
             (learned.max(host::learn_print(host, Evidence::DhcpOptions, options, prints_max)), ())
         });
+        if message == DhcpMessage::Request {
+            self.note_request(s, claim);
+        }
         if let Some(name) = host::dhcp_name(claim) {
             self.learn_name(s, id, name, Source::Dhcp, events);
         }
@@ -70,6 +73,34 @@ impl Correlator {
             }
             (_, Some(ip)) => self.hint(s, IpAddr::V4(ip), Source::Dhcp, events),
         }
+    }
+}
+
+/// Requests that are remembered; the oldest are forgotten.
+const REQUESTS_MAX: usize = 256;
+/// A request explains a claim for so long.
+const REQUESTED: Duration = Duration::from_secs(60);
+
+impl Correlator {
+    /// Notes a request that names the server and the address (RFC 2131, section 4.3.2): where the server's ACK goes to the client
+    /// alone, nothing else is heard of the lease.
+    fn note_request(&mut self, s: &Sighting, claim: &DhcpClaim) {
+        let is_own = claim.giaddr.is_none() && s.mac == s.frame_mac;
+        if let (true, Some(ip), Some(server)) = (is_own, claim.requested_ip, claim.server) {
+            if self.requests.len() >= REQUESTS_MAX {
+                self.requests.pop_front();
+            }
+            self.requests.push_back(Request { at: s.at, segment: s.segment, mac: s.mac, ip, server });
+        }
+    }
+
+    /// The server of which the sighting's station requested the address just now.
+    pub(super) fn requested_of(&self, s: &Sighting, ip: IpAddr) -> Option<Ipv4Addr> {
+        let is_it = |known: &&Request| {
+            (known.segment, known.mac, IpAddr::V4(known.ip)) == (s.segment, s.mac, ip)
+                && s.at.since(known.at) < REQUESTED
+        };
+        self.requests.iter().rev().find(is_it).map(|known| known.server)
     }
 }
 

@@ -25,9 +25,7 @@ impl Correlator {
             |mac: Mac| mac.kind() == MacKind::Virtual && self.routes_for_others(s.segment, s.frame_mac, s.at);
         let victim = holder_of(router).filter(|mac| !self.are_one(s, *mac) && !is_groups(*mac));
         let hop_mac = redirect.hop_mac.or_else(|| holder_of(redirect.hop));
-        let is_sender_known =
-            self.memory.known_since(s.segment, s.frame_mac).is_some_and(|since| is_established(since, s.at));
-        let is_innocent = victim.is_none() && is_sender_known && self.is_innocent_hop(s, redirect);
+        let is_innocent = victim.is_none() && self.is_innocent_hop(s, redirect);
         // What is innocent must not keep back what is not.
         let key = if is_innocent { Mac::ZERO } else { victim.unwrap_or(s.frame_mac) };
         let told = oddity_of(s, Oddity::Redirect, redirect.hop, s.frame_mac, key);
@@ -65,12 +63,14 @@ impl Correlator {
     }
 
     /// Whether traffic may be led to a hop: another station than the sender's, with the MAC that it has, which is a router for
-    /// others, or to whom the traffic goes anyway.
+    /// others, or to whom the traffic goes anyway, as a sender says that is no newcomer.
     fn is_innocent_hop(&self, s: &Sighting, redirect: &Redirect) -> bool {
         let hop = redirect.hop;
+        let since = self.memory.known_since(s.segment, s.frame_mac);
+        let is_direct = hop == redirect.destination && since.is_some_and(|since| is_established(since, s.at));
         let Some(holder) = self.memory.holder(s.segment, hop) else {
             // Nobody knows who that is, and no MAC is forced on hosts: they have to ask.
-            return redirect.hop_mac.is_none() && hop == redirect.destination && self.is_near(s.segment, hop);
+            return redirect.hop_mac.is_none() && is_direct && self.is_near(s.segment, hop);
         };
         let is_its_own = redirect.hop_mac.is_none_or(|mac| {
             let said = Sighting { mac, frame_mac: mac, ip: Some(hop), ..s.clone() };
@@ -80,7 +80,7 @@ impl Correlator {
             && holder.mac != s.frame_mac
             && !self.is_one_machine(s.segment, s.frame_mac, holder.mac, s.at)
             && is_established(holder.first_seen, s.at)
-            && (hop == redirect.destination || self.is_router_for_others(s, hop, holder.mac))
+            && (is_direct || self.is_router_for_others(s, hop, holder.mac))
     }
 
     /// Whether the owner lists the router, or it has been one for long enough.

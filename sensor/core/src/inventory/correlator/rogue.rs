@@ -32,7 +32,8 @@ impl Correlator {
     pub(super) fn observe_server(&mut self, s: &Sighting, claim: &DhcpClaim, events: &mut Vec<Event>) {
         let serves = matches!(claim.message, DhcpMessage::Ack | DhcpMessage::Nak | DhcpMessage::Offer);
         let server = claim.server.map(IpAddr::V4).or(claim.source).filter(|ip| prefix::is_holdable(*ip));
-        if let Some(ip) = server.filter(|_| serves && s.frame_mac.is_station()) {
+        // An answer to the sender itself serves nobody.
+        if let Some(ip) = server.filter(|_| serves && s.frame_mac.is_station() && s.frame_mac != s.mac) {
             let relay = claim.giaddr.map(|relay| relay.to_string());
             let is_relayed = claim.hop_limit.is_some_and(is_forwarded);
             let relay = relay.or_else(|| is_relayed.then(|| s.frame_mac.to_string()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::inventory::correlator::state::{Clients, Correlator, ReportedStarvation};
 use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
 use crate::inventory::model::host::HostId;
+use crate::inventory::model::role::{Role, RoleHolder};
 use crate::inventory::model::source::Source;
 use crate::inventory::sighting::Sighting;
 use crate::inventory::sighting::dhcp::{DhcpClaim, DhcpMessage};
@@ -82,6 +83,16 @@ impl Correlator {
             ..event
         };
         self.push(event, events);
+    }
+
+    /// Whether a station answers as a DHCP server while so many clients ask that its answers are as many.
+    pub(super) fn answers_a_crowd(&self, segment: Segment, mac: Mac, at: Timestamp) -> bool {
+        let serves = |known: &RoleHolder| known.mac == mac;
+        let senders = self.starvation.senders.iter();
+        let senders = senders.filter(|((on, by), _)| *on == segment && *by != mac).map(|(_, clients)| clients);
+        let asked = senders.chain(self.starvation.crowds.get(&segment)).flatten();
+        self.memory.find_role(segment, Role::DhcpServer, serves).is_some()
+            && asked.filter(|(asked_at, _)| at.since(*asked_at) < WINDOW).count() > CLIENTS
     }
 
     /// Whether a host is part of a starvation: first heard while it lasts, and by DHCP only.

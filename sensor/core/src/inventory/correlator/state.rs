@@ -2,7 +2,7 @@
 //! be answered, stations that forward. Nothing here is saved; what must outlive a restart is made of the tables' rows.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -47,6 +47,8 @@ pub struct Correlator {
     pub(super) floods: Vec<(Segment, Mac, Class, Timestamp)>,
     pub(super) conflicts: Conflicts,
     pub(super) clones: Clones,
+    /// What clients requested of DHCP servers lately, the oldest first.
+    pub(super) requests: VecDeque<Request>,
     pub(super) starvation: Starvation,
     pub(super) name_log: NameLog,
     /// The addresses that this box holds, and by which station.
@@ -88,6 +90,7 @@ impl Correlator {
             floods: Vec::new(),
             conflicts: Conflicts::default(),
             clones: Clones::default(),
+            requests: VecDeque::new(),
             starvation: Starvation::default(),
             name_log: NameLog::restored(restored_until),
             own_addresses: BTreeMap::new(),
@@ -337,6 +340,16 @@ pub(super) struct Starvation {
     pub(super) reported: Vec<ReportedStarvation>,
     /// Stations that were told as parts of one, as long as nothing but DHCP was heard of them.
     pub(super) parts: BTreeSet<(Segment, Mac)>,
+}
+
+/// A client asked a DHCP server for an address that the server had offered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub(super) at: Timestamp,
+    pub(super) segment: Segment,
+    pub(super) mac: Mac,
+    pub(super) ip: Ipv4Addr,
+    pub(super) server: Ipv4Addr,
 }
 
 /// A starvation that was reported.

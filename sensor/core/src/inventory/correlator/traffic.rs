@@ -41,6 +41,9 @@ impl Correlator {
 
     /// A station sends so many frames of a class that the kernel holds the surplus back.
     pub fn flood(&mut self, segment: Segment, mac: Mac, class: Class, at: Timestamp, events: &mut Vec<Event>) {
+        if class == Class::Dhcp && self.answers_a_crowd(segment, mac, at) {
+            return;
+        }
         let floods = &mut self.floods;
         floods.retain(|(.., last)| at.since(*last) < FLOOD_OVER);
         if let Some(known) = floods.iter_mut().find(|known| (known.0, known.1, known.2) == (segment, mac, class)) {
@@ -172,8 +175,8 @@ impl Correlator {
         }
     }
 
-    /// Whether a station asks, and answers, on behalf of others: since the learning period, or for a day, it is a router, has
-    /// addresses in many networks, or holds an address that DHCP hands out as the gateway's. What a newcomer says, what is said
+    /// Whether a station asks, and answers, on behalf of others: it is this machine's own gateway; or, since the learning period
+    /// or for a day, it is a router, has addresses in many networks, or holds an address that DHCP hands out as the gateway's. What a newcomer says, what is said
     /// of it and what it seems to forward make no router soon.
     pub(super) fn routes_for_others(&self, segment: Segment, mac: Mac, at: Timestamp) -> bool {
         let is_old = |since: Timestamp| self.is_of_old(since, at);
@@ -181,7 +184,8 @@ impl Correlator {
         let is_gateway = |known: &RoleHolder| is_old(known.first_seen) && holds(known.ip);
         let advertises = |known: &RoleHolder| is_old(known.first_seen) && known.mac == mac;
         let has_forwarded = |forwarder: &Forwarder| forwarder.senders.len() >= FORWARDED_MIN && is_old(forwarder.since);
-        self.memory.find_role(segment, Role::DhcpRouter, is_gateway).is_some()
+        self.settings.gateways.iter().any(|(on, ip)| *on == segment && holds(*ip))
+            || self.memory.find_role(segment, Role::DhcpRouter, is_gateway).is_some()
             || self.memory.find_role(segment, Role::Router, advertises).is_some()
             || self.memory.find_role(segment, Role::VirtualRouter, advertises).is_some()
             || self.paths.forwarders.get(&(segment, mac)).is_some_and(has_forwarded)

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::inventory::event::{Detail, Event, Kind};
+use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::types::Mac;
 
 /// The key as a text, the same for each repeat. `None` for kinds of which each is an event of its own: the sensor's
@@ -26,7 +26,10 @@ pub(super) fn fold_key(event: &Event) -> Option<String> {
     let [first, second] = stations(event);
     add(&mut text, first);
     add(&mut text, second);
-    add(&mut text, event.reason.map(|reason| reason.name()));
+    // Whether a station that an address goes back to was asked about it is not what makes it another event.
+    let is_plain =
+        |reason: &Reason| event.kind == Kind::FlipFlop && matches!(reason, Reason::Replaced | Reason::Unknown);
+    add(&mut text, event.reason.filter(|reason| !is_plain(reason)).map(|reason| reason.name()));
     for (name, value) in &event.details {
         match (event.kind, value) {
             // Another prefix or name server is another attack.
