@@ -162,7 +162,7 @@ fn a_station_that_takes_the_sensors_own_address_is_reported() {
     let claim = sender::arp_request(ATTACKER, Ipv4Addr::new(10, 77, 0, 30), lab::SERVER, &[]);
     let told = running
         .wait_for("the conflict", |events| {
-            sender::send(&lab.host("static").namespace, "eth0", &[claim.clone()]).unwrap();
+            sender::send(&lab.host("static").namespace, "eth0", std::slice::from_ref(&claim)).unwrap();
             !of_kind(events, "ip-conflict").is_empty()
         })
         .unwrap();

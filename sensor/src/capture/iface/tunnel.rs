@@ -81,7 +81,7 @@ mod tests {
         check("gretap", &[remote(7)], Some(("192.0.2.7/32", TunnelKind::Gre, None)));
         check("ip6erspan", &[six(7)], Some(("2001:db8::7/128", TunnelKind::Erspan, None)));
         // It learns its other ends, has a group of them, or is none.
-        check("vxlan", &[id.clone()], None);
+        check("vxlan", std::slice::from_ref(&id), None);
         check("vxlan", &[id, attribute_of(2, &[239, 1, 1, 1])], None);
         check("veth", &[remote(2)], None);
         assert_eq!(of_link(&[1, 2, 3]), None);

@@ -88,6 +88,10 @@ pub fn plan(incident: Incident, cast: &Cast, rng: &mut Rng) -> Plan {
         Incident::RogueDhcp => {
             let mut said = moves::any_offer(cast, rng);
             (said.frame_mac, said.relay) = (actor.mac, None);
+            // Who answers itself serves nobody.
+            if said.client == actor.mac {
+                said.client = RESIDENTS[DESKTOP].mac;
+            }
             plan.moves = vec![one(moves::offer_words(&said), frames::offer(&said))];
         }
         Incident::RogueAdvert => {

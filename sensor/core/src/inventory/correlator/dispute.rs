@@ -82,7 +82,7 @@ impl Correlator {
         // It may have waited behind other claims until now. After a step of the clock that says nothing.
         let waited_max = explain.saturating_mul(LATER_MAX as u32 + 1);
         let since = if self.verdict_at.since(s.at) <= waited_max { s.at.max(self.verdict_at) } else { s.at };
-        let [old_answered, new_answered, old_spoke] = [false; 3];
+        let [old_answered, new_answered, old_spoke, was_repeated, was_taken_back] = [false; 5];
         let (sighting, due, later, served) = (s.clone(), since.after(explain), Vec::new(), None);
         let dispute = Dispute {
             sighting,
@@ -94,7 +94,8 @@ impl Correlator {
             old_spoke,
             later,
             served,
-            was_repeated: false,
+            was_repeated,
+            was_taken_back,
         };
         self.disputes.insert((segment, ip), dispute);
         self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
@@ -138,7 +139,10 @@ impl Correlator {
             }
             return;
         }
-        dispute.old_spoke |= s.mac == dispute.old && s.at > dispute.sighting.at;
+        let is_old = s.mac == dispute.old;
+        dispute.was_taken_back |=
+            is_old && !dispute.old_answered && s.at.since(dispute.sighting.at) > CROSSING && dispute.new_answered;
+        dispute.old_spoke |= is_old && s.at > dispute.sighting.at;
         let last = dispute.later.last().map_or(dispute.sighting.mac, |(later, _)| later.mac);
         if last != s.mac && dispute.later.len() < LATER_MAX {
             dispute.later.push((s.clone(), source));
@@ -200,6 +204,8 @@ impl Correlator {
         self.verdict_at = self.verdict_at.max(dispute.due);
         let (segment, ip) = key;
         let Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later, served, .. } = dispute;
+        // The address was handed over within a group of routers, and back: it is where it was.
+        let is_back = dispute.was_taken_back && self.is_failover(&sighting, ip, old);
         if was_asked && !old_answered && !old_spoke {
             self.join_by_address(segment, ip, old, sighting.mac);
         }
@@ -234,7 +240,9 @@ impl Correlator {
                 ("new_addresses", Detail::Number(new_addresses as u64)),
             ];
         }
-        if is_there {
+        if is_back {
+            self.hear(&sighting, sighting.mac, source);
+        } else if is_there {
             // The address stays with the station that is there. The other one contends with it at every question.
             self.remember_feud(key, [old, sighting.mac], sighting.at);
             let is_conflict = matches!(reason, Reason::Conflict | Reason::Leased);

@@ -76,11 +76,11 @@ impl Correlator {
             let said = Sighting { mac, frame_mac: mac, ip: Some(hop), ..s.clone() };
             self.are_one(&said, holder.mac)
         });
+        // Who names itself leads nobody elsewhere, if it is the router already.
+        let is_self = holder.mac == s.frame_mac || self.is_one_machine(s.segment, s.frame_mac, holder.mac, s.at);
         is_its_own
-            && holder.mac != s.frame_mac
-            && !self.is_one_machine(s.segment, s.frame_mac, holder.mac, s.at)
             && is_established(holder.first_seen, s.at)
-            && (is_direct || self.is_router_for_others(s, hop, holder.mac))
+            && (is_direct && !is_self || self.is_router_for_others(s, hop, holder.mac))
     }
 
     /// Whether the owner lists the router, or it has been one for long enough.

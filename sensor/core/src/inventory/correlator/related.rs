@@ -98,7 +98,7 @@ impl Correlator {
         // What is known of a host is known of all its stations: of them it shows nothing.
         !self.is_one_host(s.segment, s.mac, other)
             && self.share_words(s, other, |words| words.starts_with("carp group "))
-            && since.is_some_and(|since| is_established(since, s.at))
+            && since.is_some_and(|since| is_established(since, s.at) || self.is_of_old(since, s.at))
     }
 
     /// Whether one of two stations is a sleep proxy, which answers for hosts that sleep: the host takes its address back when

@@ -234,6 +234,8 @@ pub(super) struct Dispute {
     pub(super) served: Option<(Sighting, Details)>,
     /// Whether the stations were asked a second time.
     pub(super) was_repeated: bool,
+    /// The old station did not answer, while the new one did, and claimed the address anew later.
+    pub(super) was_taken_back: bool,
 }
 
 /// What a dispute came to.
