@@ -1,7 +1,7 @@
 //! An address is claimed by another MAC. Both stations are asked whether they hold it, and for a few seconds their claims
 //! wait. A feud (two stations that both hold on to an address) is reported once, however long it goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use crate::inventory::event::{Detail, Event, Kind, Reason};
 use crate::inventory::memory::binding::{HolderClaim, Weight};
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::source::Source;
-use crate::inventory::sighting::Sighting;
+use crate::inventory::sighting::arp::ArpOperation;
+use crate::inventory::sighting::ndp::NdpClaim;
+use crate::inventory::sighting::{Claim, Sighting};
 use crate::types::{Class, Mac, Segment, Timestamp};
 
 /// Most claims that wait behind one that is being explained. More of them would be the two stations alternating.
@@ -140,6 +142,11 @@ impl Correlator {
             return;
         }
         let is_old = s.mac == dispute.old;
+        // An answer that comes twice, as a mirror port copies it, is no claim.
+        let answers_us = is_answer_to(&self.settings.own_macs, s);
+        if answers_us && (is_old || s.mac == dispute.sighting.mac) {
+            return;
+        }
         dispute.was_taken_back |=
             is_old && !dispute.old_answered && s.at.since(dispute.sighting.at) > CROSSING && dispute.new_answered;
         dispute.old_spoke |= is_old && s.at > dispute.sighting.at;
@@ -297,6 +304,15 @@ impl Correlator {
         event.reason = Some(reason);
         event.confidence = reason.confidence();
         event.severity = reason.severity();
+    }
+}
+
+/// Whether it is an answer that was sent to one of these stations alone.
+fn is_answer_to(own: &BTreeSet<Mac>, s: &Sighting) -> bool {
+    match &s.claim {
+        Claim::Arp(claim) => claim.operation == ArpOperation::Reply && own.contains(&claim.to),
+        Claim::Ndp(NdpClaim::Advert { solicited: true, to, .. }) => own.contains(to),
+        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::inventory::correlator::state::{Correlator, OwnClaim};
-use crate::inventory::event::{Event, Kind, Reason};
+use crate::inventory::event::{Event, Kind, Reason, Severity};
 use crate::inventory::memory::binding::Weight;
 use crate::inventory::sighting::Sighting;
 use crate::types::{Mac, Segment, Timestamp};
@@ -52,6 +52,10 @@ impl Correlator {
                 let mut event = self.about_host(Kind::IpConflict, at, segment, mac);
                 (event.ip, event.old_mac) = (Some(ip), Some(own));
                 self.give_reason(&mut event, Reason::Conflict);
+                // A conflict that the sensor finds when it comes is as old as anything there.
+                if self.is_learning(at) {
+                    event.severity = Severity::Info;
+                }
                 self.push(event, events);
             }
         }

@@ -63,14 +63,15 @@ impl Correlator {
     }
 
     /// Whether traffic may be led to a hop: another station than the sender's, with the MAC that it has, which is a router for
-    /// others, or to whom the traffic goes anyway, as a sender says that is no newcomer.
+    /// others, or to whom the traffic goes anyway.
     fn is_innocent_hop(&self, s: &Sighting, redirect: &Redirect) -> bool {
         let hop = redirect.hop;
-        let since = self.memory.known_since(s.segment, s.frame_mac);
-        let is_direct = hop == redirect.destination && since.is_some_and(|since| is_established(since, s.at));
+        let is_direct = hop == redirect.destination;
         let Some(holder) = self.memory.holder(s.segment, hop) else {
-            // Nobody knows who that is, and no MAC is forced on hosts: they have to ask.
-            return redirect.hop_mac.is_none() && is_direct && self.is_near(s.segment, hop);
+            // Nobody knows who that is, and no MAC is forced on hosts: they have to ask. A newcomer is not believed that.
+            let since = self.memory.known_since(s.segment, s.frame_mac);
+            let is_known = since.is_some_and(|since| is_established(since, s.at));
+            return is_known && redirect.hop_mac.is_none() && is_direct && self.is_near(s.segment, hop);
         };
         let is_its_own = redirect.hop_mac.is_none_or(|mac| {
             let said = Sighting { mac, frame_mac: mac, ip: Some(hop), ..s.clone() };
@@ -79,7 +80,7 @@ impl Correlator {
         // Who names itself leads nobody elsewhere, if it is the router already.
         let is_self = holder.mac == s.frame_mac || self.is_one_machine(s.segment, s.frame_mac, holder.mac, s.at);
         is_its_own
-            && is_established(holder.first_seen, s.at)
+            && (is_established(holder.first_seen, s.at) || self.is_of_old(holder.first_seen, s.at))
             && (is_direct && !is_self || self.is_router_for_others(s, hop, holder.mac))
     }
 

@@ -68,7 +68,9 @@ impl Correlator {
     /// Whether the sighting's station was known as early as a group: anybody may say that it belongs to one that is there. A
     /// router that is not active is silent, so that it may say so for the first time when it takes over.
     fn is_old_member(&self, s: &Sighting, group_since: Timestamp) -> bool {
-        let is_old = |since: Timestamp| since <= group_since.after(ESTABLISHED) || self.is_of_old(since, s.at);
+        // Without a learning period, who came with the group counts as its member.
+        let came_along = |since| self.settings.learning_until.is_none() && since <= group_since.after(ESTABLISHED);
+        let is_old = |since: Timestamp| came_along(since) || self.is_of_old(since, s.at);
         let is_groups = s.mac.kind() == MacKind::Virtual;
         is_groups || self.memory.known_since(s.segment, s.mac).is_some_and(is_old)
     }

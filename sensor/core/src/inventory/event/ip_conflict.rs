@@ -11,7 +11,7 @@ pub(super) const TEXTS: Texts = Texts {
            `conflict`: `mac` claimed the address, and both answered a conflict check (RFC 5227, section 2.1.1), or \
            `old_mac` spoke by it meanwhile. The address stays with `old_mac`, and their claims are not told again \
            until one is silent for ten minutes; details as of `changed-mac`. So it is where `old_mac` is this box \
-           itself and still has the address three seconds later: on host ports as well, and nobody is asked. `cloned`: \
+           itself and still has the address three seconds later: on host ports as well, and nobody is asked (info in the learning period). `cloned`: \
            both tell DHCP servers one client id, which names one interface of one machine (RFC 2131, section 4.2), and are \
            heard by turns, three times within ten minutes each, without asking for an address as a laptop does that is \
            docked; then they are two hosts, whatever joined them. `ip` is an address of `mac`. Once a day for a client id; \

@@ -157,10 +157,15 @@ impl Planner {
     pub fn has_asked(&self, segment: Segment, target: ScanTarget) -> bool {
         let is_recent = |since: Timestamp| self.clock.now().since(since) <= SCAN_WINDOW;
         match target {
-            ScanTarget::Neighbour(Some(ip)) if ip.is_ipv4() => self.sweeps.iter().any(|sweep| {
-                self.permit.network(sweep.network).segment == segment && sweep.asked_since(ip).is_some_and(is_recent)
-            }),
-            ScanTarget::Neighbour(Some(ip)) => self.targets.contains(&SegmentAddress { segment, ip }),
+            ScanTarget::Neighbour(Some(ip)) => {
+                let address = SegmentAddress { segment, ip };
+                let is_swept = self.sweeps.iter().any(|sweep| {
+                    self.permit.network(sweep.network).segment == segment
+                        && sweep.asked_since(ip).is_some_and(is_recent)
+                });
+                // The kernel asks, too, for whom a question of a higher layer goes to.
+                is_swept || self.targets.contains(&address) || self.checks.contains_key(&address)
+            }
             ScanTarget::Port { ip, port, technique: PortTechnique::Syn } => {
                 let network = self.network_of(SegmentAddress { segment, ip });
                 network.is_some_and(|index| self.permit.ports(index).contains(&port))

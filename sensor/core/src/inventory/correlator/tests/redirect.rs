@@ -84,8 +84,9 @@ fn a_routers_address_in_another_stations_redirect_is_an_alarm() {
     check_after(&["100 redirect 10.0.0.1 cc 10.0.0.2"], &["redirect 10.0.0.1 cc old aa spoofed alert"]);
     check_after(&["100 redirect 10.0.0.3 dd 10.0.0.2"], &["redirect 10.0.0.3 dd old cc spoofed alert"]);
     check_after(&["100 redirect 10.0.0.3 dd 10.0.0.253"], &["redirect 10.0.0.3 dd old cc spoofed"]);
-    // Whoever comes and redirects at once, but for who leads to a router of old: he leads nobody astray.
-    check_after(&["100 redirect 10.0.0.60 dd 10.0.0.3 to=10.0.0.3"], &["redirect 10.0.0.60 dd unknown"]);
+    // Whoever comes and redirects at once, but for who leads to a router of old, or to whom the traffic goes anyway: he leads nobody astray.
+    check_after(&["100 redirect 10.0.0.60 dd 10.0.0.77 to=10.0.0.77"], &["redirect 10.0.0.60 dd unknown"]);
+    check_after(&["100 redirect 10.0.0.60 dd 10.0.0.3 to=10.0.0.3"], &["redirect 10.0.0.60 dd info"]);
     check_after(&["100 redirect 10.0.0.60 dd 10.0.0.2"], &["redirect 10.0.0.60 dd info"]);
     // What was innocent before keeps nothing back, and it is told once until it was not seen for an hour.
     check_after(
