@@ -212,7 +212,10 @@ impl Correlator {
         let (segment, ip) = key;
         let Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later, served, .. } = dispute;
         // The address was handed over within a group of routers, and back: it is where it was.
-        let is_back = dispute.was_taken_back && self.is_failover(&sighting, ip, old);
+        let spoke_since = self.speakers.get(&(segment, sighting.mac));
+        let is_member = spoke_since.is_some_and(|since| self.is_of_old(*since, sighting.at));
+        let was_handed_back = dispute.was_taken_back || is_member && old_answered && !new_answered;
+        let is_back = was_handed_back && self.is_failover(&sighting, ip, old);
         if was_asked && !old_answered && !old_spoke {
             self.join_by_address(segment, ip, old, sighting.mac);
         }

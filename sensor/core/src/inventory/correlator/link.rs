@@ -26,6 +26,8 @@ use crate::wire::stp;
 
 /// Most addresses of one announcement that are taken.
 const MENTIONS_MAX: usize = 4;
+/// Most stations that are remembered to speak for groups.
+const SPEAKERS_MAX: usize = 256;
 
 impl Correlator {
     /// Notes that a host has a role, and on what evidence.
@@ -144,6 +146,9 @@ impl Correlator {
         };
         let sender = self.memory.hear(s.segment, s.mac, source, s.at);
         let evidence = format!("{} group {}", message.protocol.name(), message.group);
+        if self.speakers.len() < SPEAKERS_MAX {
+            self.speakers.entry((s.segment, s.mac)).or_insert(s.at);
+        }
         let is_groups = |mac: Mac| message.virtual_macs.contains(&mac);
         if s.mac.kind() != MacKind::Virtual || is_groups(s.mac) {
             self.add_role(sender, HostRole::Router, &evidence);

@@ -33,6 +33,8 @@ mod announce;
 mod rotation;
 /// Whether a host's earlier station is still there.
 mod joined;
+/// Stations of which one frame was heard.
+mod strangers;
 /// Two machines with one client id.
 mod clone;
 

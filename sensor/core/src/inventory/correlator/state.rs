@@ -12,6 +12,7 @@ use crate::inventory::correlator::settings::{Allow, Settings};
 use crate::inventory::event::{Detail, Reason};
 use crate::inventory::memory::clones::Clones;
 use crate::inventory::memory::state::Memory;
+use crate::inventory::memory::strangers::Strangers;
 use crate::inventory::model::oddity::{Oddity, ReportedOddity};
 use crate::inventory::model::role::{Role, RoleHolder};
 use crate::inventory::model::rows::{Changes, Limits, Presence, Rows, View};
@@ -50,6 +51,9 @@ pub struct Correlator {
     /// What clients requested of DHCP servers lately, the oldest first.
     pub(super) requests: VecDeque<Request>,
     pub(super) starvation: Starvation,
+    pub(super) strangers: Strangers,
+    /// Stations that were heard to speak for a group of routers since the start, and since when.
+    pub(super) speakers: BTreeMap<(Segment, Mac), Timestamp>,
     pub(super) name_log: NameLog,
     /// The addresses that this box holds, and by which station.
     pub(super) own_addresses: BTreeMap<(Segment, IpAddr), Mac>,
@@ -92,6 +96,8 @@ impl Correlator {
             clones: Clones::default(),
             requests: VecDeque::new(),
             starvation: Starvation::default(),
+            strangers: Strangers::default(),
+            speakers: BTreeMap::new(),
             name_log: NameLog::restored(restored_until),
             own_addresses: BTreeMap::new(),
             own_claims: Vec::new(),

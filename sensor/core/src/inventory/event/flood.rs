@@ -12,9 +12,12 @@ pub(super) const TEXTS: Texts = Texts {
            asked of DHCP servers (DISCOVER or REQUEST from 0.0.0.0, without `ciaddr` and `giaddr`) within 60 seconds \
            by one frame MAC for more than 32 `clients` besides itself, or by more than 100 stations that were never \
            heard before and of which nothing but DHCP was heard since (no `mac` then). Once for (segment, MAC) until \
-           ten minutes after the last; as long, hosts of which nothing but DHCP was heard are new at severity info.",
+           ten minutes after the last; as long, hosts of which nothing but DHCP was heard are new at severity info, until \
+           they say more. With `reason` `new-hosts`, frames of more than 64 unknown stations (`stations`), of which nothing \
+           else was heard, came within a minute; more than 4 of them are no hosts until they are heard again. Once for a \
+           segment until ten minutes after the last.",
     fields: &["ip", "mac", "reason"],
-    details: &["class", "clients"],
+    details: &["class", "clients", "stations"],
     catalog: Catalog {
         subject: "@SENSOR_MAC@ floods @SENSOR_SEGMENT@",
         text: "The station sends more new messages of one protocol than any honest one does. The
@@ -24,6 +27,8 @@ above names the protocol.
 
 Where the reason is dhcp-starvation, many clients that are none ask DHCP servers for
 addresses, until nobody else gets one; often a rogue DHCP server follows.
+
+Where it is new-hosts, somebody sends from made-up addresses.
 
 Find the station's port in the switch's forwarding table. A loop between two switch
 ports, a broken network card and somebody who fills tables on purpose look like this.",
@@ -37,6 +42,10 @@ fn sentence(facts: &Facts<'_>) -> String {
         let clients = facts.details.number("clients").unwrap_or(0);
         let by = facts.mac.map_or(String::new(), |_| format!(", all by {station}{named}"));
         return format!("DHCP servers are asked for addresses by {clients} clients within a minute{on}{by}");
+    }
+    if facts.reason == Some("new-hosts") {
+        let stations = facts.details.number("stations").unwrap_or(0);
+        return format!("{stations} stations that nobody knows sent a frame each within a minute{on}");
     }
     let class = facts.details.text("class").unwrap_or("some");
     format!("{station}{named} floods{on}: its {class} messages over the limit are held back")

@@ -356,6 +356,8 @@ pub enum Reason {
     ForeignPrefix,
     /// A DHCP server gave it to one station while another one uses it.
     Leased,
+    /// Very many stations come at once of which nothing is heard but one frame.
+    NewHosts,
     /// Very many ports of one address were tried.
     PortScan,
     /// The new station answers for many addresses.
@@ -376,7 +378,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in alphabetical order of its written name.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ArpScan,
         Self::Cloned,
         Self::Conflict,
@@ -388,6 +390,7 @@ impl Reason {
         Self::ForeignDns,
         Self::ForeignPrefix,
         Self::Leased,
+        Self::NewHosts,
         Self::PortScan,
         Self::ProxyArp,
         Self::Replaced,
@@ -412,6 +415,7 @@ impl Reason {
             Self::ForeignDns => "foreign-dns",
             Self::ForeignPrefix => "foreign-prefix",
             Self::Leased => "leased",
+            Self::NewHosts => "new-hosts",
             Self::PortScan => "port-scan",
             Self::ProxyArp => "proxy-arp",
             Self::Replaced => "replaced",

@@ -28,6 +28,8 @@ mod stations;
 mod pending;
 /// Stations that tell one client id.
 pub(super) mod clones;
+/// Stations of which one frame was heard.
+pub(super) mod strangers;
 /// Who holds which address: bindings, leases and their history.
 mod addresses;
 /// What addresses answered to probes.

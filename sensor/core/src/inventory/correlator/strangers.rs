@@ -1,0 +1,32 @@
+//! Whether a station of which a frame of traffic was heard, and nothing else, is taken for a host.
+
+use std::net::IpAddr;
+
+use crate::inventory::correlator::report::bare;
+use crate::inventory::correlator::state::Correlator;
+use crate::inventory::event::{Detail, Event, Kind, Reason, Severity};
+use crate::inventory::memory::strangers::Stranger;
+use crate::inventory::sighting::Sighting;
+
+impl Correlator {
+    /// Whether a station that sends from an address that nobody holds is taken for a host now. In the learning period, and
+    /// where there is none (a capture file), it always is.
+    pub(super) fn is_no_stranger(&mut self, s: &Sighting, ip: IpAddr, events: &mut Vec<Event>) -> bool {
+        let is_watched = self.settings.learning_until.is_some() && !self.is_learning(s.at);
+        if !is_watched || self.memory.known_since(s.segment, s.mac).is_some() {
+            return true;
+        }
+        let found = self.strangers.hear(s.segment, s.mac, ip, s.at);
+        if let Stranger::Floods(count) = found {
+            let event = Event {
+                segment: Some(s.segment),
+                severity: Severity::Warning,
+                reason: Some(Reason::NewHosts),
+                details: vec![("stations", Detail::Number(count as u64))],
+                ..bare(Kind::Flood, s.at)
+            };
+            self.push(event, events);
+        }
+        found == Stranger::Taken
+    }
+}
