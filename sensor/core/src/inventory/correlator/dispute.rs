@@ -90,6 +90,7 @@ impl Correlator {
             sighting,
             source,
             old,
+            asked_at: s.at,
             due,
             old_answered,
             new_answered,
@@ -149,7 +150,7 @@ impl Correlator {
         }
         dispute.was_taken_back |=
             is_old && !dispute.old_answered && s.at.since(dispute.sighting.at) > CROSSING && dispute.new_answered;
-        dispute.old_spoke |= is_old && s.at > dispute.sighting.at;
+        dispute.old_spoke |= is_old && s.at > dispute.asked_at;
         let last = dispute.later.last().map_or(dispute.sighting.mac, |(later, _)| later.mac);
         if last != s.mac && dispute.later.len() < LATER_MAX {
             dispute.later.push((s.clone(), source));
@@ -167,7 +168,7 @@ impl Correlator {
         }
         let Some(dispute) = self.disputes.get_mut(&key) else { return false };
         (dispute.old_answered, dispute.new_answered, dispute.old_spoke) = (false, false, false);
-        dispute.was_repeated = true;
+        (dispute.was_repeated, dispute.asked_at) = (true, dispute.due);
         dispute.due = dispute.due.after(explain);
         let holders = [dispute.old, dispute.sighting.mac];
         self.checks.push(HolderCheck { segment, ip, holders });
@@ -178,7 +179,7 @@ impl Correlator {
     pub(super) fn hear_speak(&mut self, s: &Sighting, ip: IpAddr) {
         if let Some(dispute) = self.disputes.get_mut(&(s.segment, ip)) {
             // Frames that were on their way say nothing.
-            dispute.old_spoke |= s.mac == dispute.old && s.at.since(dispute.sighting.at) > CROSSING;
+            dispute.old_spoke |= s.mac == dispute.old && s.at.since(dispute.asked_at) > CROSSING;
         }
     }
 
@@ -212,8 +213,7 @@ impl Correlator {
         let (segment, ip) = key;
         let Dispute { sighting, source, old, old_answered, new_answered, old_spoke, later, served, .. } = dispute;
         // The address was handed over within a group of routers, and back: it is where it was.
-        let spoke_since = self.speakers.get(&(segment, sighting.mac));
-        let is_member = spoke_since.is_some_and(|since| self.is_of_old(*since, sighting.at));
+        let is_member = self.spoke_of_old(segment, sighting.mac, sighting.at);
         let was_handed_back = dispute.was_taken_back || is_member && old_answered && !new_answered;
         let is_back = was_handed_back && self.is_failover(&sighting, ip, old);
         if was_asked && !old_answered && !old_spoke {

@@ -67,6 +67,15 @@ impl Correlator {
     fn is_innocent_hop(&self, s: &Sighting, redirect: &Redirect) -> bool {
         let hop = redirect.hop;
         let is_direct = hop == redirect.destination;
+        // Routers of a group lead to the address of their group, whoever holds it at the moment.
+        let is_of_group = |mac| self.spoke_of_old(s.segment, mac, s.at);
+        let holds = self.memory.holder(s.segment, hop).map(|holder| holder.mac);
+        if self.memory.has_role(s.segment, Role::VirtualRouter, hop)
+            && is_of_group(s.frame_mac)
+            && redirect.hop_mac.or(holds).is_none_or(|mac| mac.kind() == MacKind::Virtual || is_of_group(mac))
+        {
+            return true;
+        }
         let Some(holder) = self.memory.holder(s.segment, hop) else {
             // Nobody knows who that is, and no MAC is forced on hosts: they have to ask. A newcomer is not believed that.
             let since = self.memory.known_since(s.segment, s.frame_mac);

@@ -68,8 +68,8 @@ impl Correlator {
     /// Whether the sighting's station was known as early as a group: anybody may say that it belongs to one that is there. A
     /// router that is not active is silent, so that it may say so for the first time when it takes over.
     fn is_old_member(&self, s: &Sighting, group_since: Timestamp) -> bool {
-        // Without a learning period, who came with the group counts as its member.
-        let came_along = |since| self.settings.learning_until.is_none() && since <= group_since.after(ESTABLISHED);
+        // Who came with a group that is newer than the learning period counts as its member.
+        let came_along = |since| !self.is_learning(group_since) && since <= group_since.after(ESTABLISHED);
         let is_old = |since: Timestamp| came_along(since) || self.is_of_old(since, s.at);
         let is_groups = s.mac.kind() == MacKind::Virtual;
         is_groups || self.memory.known_since(s.segment, s.mac).is_some_and(is_old)
@@ -128,6 +128,11 @@ impl Correlator {
             return Some(Reason::Failover);
         }
         self.is_sleep_proxied(s, ip, old, is_silent).then_some(Reason::ProxyArp)
+    }
+
+    /// Whether a station speaks for a group of routers since the learning period or for a day.
+    pub(super) fn spoke_of_old(&self, segment: Segment, mac: Mac, at: Timestamp) -> bool {
+        self.speakers.get(&(segment, mac)).is_some_and(|since| self.is_of_old(*since, at))
     }
 
     /// Whether a station was heard to speak for the group that has this virtual MAC.

@@ -228,6 +228,8 @@ pub(super) struct Dispute {
     pub(super) source: Source,
     /// The station that holds the address.
     pub(super) old: Mac,
+    /// Since when both stations are asked.
+    pub(super) asked_at: Timestamp,
     /// When the verdict is due.
     pub(super) due: Timestamp,
     pub(super) old_answered: bool,

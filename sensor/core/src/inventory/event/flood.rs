@@ -13,9 +13,9 @@ pub(super) const TEXTS: Texts = Texts {
            by one frame MAC for more than 32 `clients` besides itself, or by more than 100 stations that were never \
            heard before and of which nothing but DHCP was heard since (no `mac` then). Once for (segment, MAC) until \
            ten minutes after the last; as long, hosts of which nothing but DHCP was heard are new at severity info, until \
-           they say more. With `reason` `new-hosts`, frames of more than 64 unknown stations (`stations`), of which nothing \
-           else was heard, came within a minute; more than 4 of them are no hosts until they are heard again. Once for a \
-           segment until ten minutes after the last.",
+           they say more. With `reason` `new-hosts`, frames of more than 1,024 unknown stations \
+           (`stations`), of which nothing else was heard, came within a minute; such stations are no hosts until they are \
+           heard again. Once for a segment until ten minutes after the last.",
     fields: &["ip", "mac", "reason"],
     details: &["class", "clients", "stations"],
     catalog: Catalog {

@@ -1,6 +1,5 @@
-//! Stations of which one frame of ordinary traffic was heard, and nothing else. A few within a minute are taken for hosts at
-//! once. When more come, as where somebody sends from made-up addresses to fill a switch's tables, each has to be heard again:
-//! who is there is, and who is made up is not. Not saved.
+//! Stations of which one frame of ordinary traffic was heard, and nothing else. Each has to be heard again before it is a host:
+//! who is there is, and who was made up to fill a switch's tables is not. Not saved.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -10,10 +9,8 @@ use crate::types::{Mac, Segment, Timestamp};
 
 /// Strangers within this time count together.
 const WINDOW: Duration = Duration::from_secs(60);
-/// So many within the window are taken at their first frame.
-const FEW: usize = 4;
-/// So many within the window that have to be heard again are a flood.
-const MANY: usize = 64;
+/// So many within the window are a flood.
+const MANY: usize = 1024;
 /// A second frame is one that comes so long after the first.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Most strangers that are remembered; the oldest are forgotten.
@@ -29,10 +26,8 @@ pub(crate) struct Strangers {
     first: HashMap<(Segment, Mac, IpAddr), Timestamp>,
     /// The same, the oldest first.
     order: VecDeque<(Segment, Mac, IpAddr)>,
-    /// When strangers were taken at their first frame.
-    taken: VecDeque<(Timestamp, Segment)>,
-    /// When others were not.
-    waiting: VecDeque<(Timestamp, Segment)>,
+    /// When strangers came lately, the oldest first.
+    came: VecDeque<(Timestamp, Segment)>,
     /// The floods, and when each was last seen.
     floods: Vec<(Segment, Timestamp)>,
 }
@@ -61,12 +56,6 @@ impl Strangers {
             return if at.since(*first) >= AGAIN { Stranger::Taken } else { Stranger::Waits };
         }
         let is_recent = |(then, _): &(Timestamp, Segment)| at.since(*then) < WINDOW;
-        let count = |times: &VecDeque<(Timestamp, Segment)>| times.iter().filter(|(_, on)| *on == segment).count();
-        self.taken.retain(is_recent);
-        if count(&self.taken) < FEW {
-            self.taken.push_back((at, segment));
-            return Stranger::Taken;
-        }
         if self.order.len() >= REMEMBERED_MAX
             && let Some(oldest) = self.order.pop_front()
         {
@@ -74,12 +63,15 @@ impl Strangers {
         }
         self.first.insert(key, at);
         self.order.push_back(key);
-        while self.waiting.len() > 4 * MANY || self.waiting.front().is_some_and(|oldest| !is_recent(oldest)) {
-            self.waiting.pop_front();
+        while self.came.len() > 4 * MANY || self.came.front().is_some_and(|oldest| !is_recent(oldest)) {
+            self.came.pop_front();
         }
-        self.waiting.push_back((at, segment));
-        let strangers = count(&self.waiting);
-        if strangers > MANY && self.is_new_flood(segment, at) { Stranger::Floods(strangers) } else { Stranger::Waits }
+        self.came.push_back((at, segment));
+        if self.came.len() <= MANY {
+            return Stranger::Waits;
+        }
+        let count = self.came.iter().filter(|(_, on)| *on == segment).count();
+        if count > MANY && self.is_new_flood(segment, at) { Stranger::Floods(count) } else { Stranger::Waits }
     }
 
     fn is_new_flood(&mut self, segment: Segment, at: Timestamp) -> bool {
@@ -102,20 +94,18 @@ mod tests {
     use crate::types::Iface;
 
     #[test]
-    fn a_few_are_taken_and_many_have_to_be_heard_again() {
+    fn who_is_heard_again_is_a_host() {
         let segment = Segment::untagged(Iface::new("eth1").expect("a name"));
         let mut strangers = Strangers::default();
-        let mut hear = |number: u8, ms: i64| {
-            let at = Timestamp::from_nanos(ms * 1_000_000);
-            strangers.hear(segment, Mac([2, 0, 0, 0, 0, number]), IpAddr::from([10, 0, 0, number]), at)
+        let mut hear = |number: u16, ms: i64| {
+            let ([high, low], at) = (number.to_be_bytes(), Timestamp::from_nanos(ms * 1_000_000));
+            strangers.hear(segment, Mac([2, 0, 0, 0, high, low]), IpAddr::from([10, 0, high, low]), at)
         };
-        let first: Vec<Stranger> = (0..200).map(|number| hear(number, i64::from(number))).collect();
-        assert_eq!(first[..FEW], [Stranger::Taken; FEW]);
-        assert_eq!(first[FEW + MANY], Stranger::Floods(MANY + 1));
+        let first: Vec<Stranger> = (0..2000).map(|number| hear(number, i64::from(number))).collect();
+        assert_eq!(first[MANY], Stranger::Floods(MANY + 1));
         let waits = |told: &&Stranger| **told == Stranger::Waits;
-        assert_eq!(first.iter().filter(waits).count(), 200 - FEW - 1, "a flood is told once");
-        assert_eq!(hear(150, 300), Stranger::Waits, "that was a moment ago");
-        assert_eq!(hear(150, 900), Stranger::Taken);
-        assert_eq!(hear(201, 61_000), Stranger::Taken, "a minute later it begins anew");
+        assert_eq!(first.iter().filter(waits).count(), 2000 - 1, "a flood is told once");
+        assert_eq!(hear(1900, 2000), Stranger::Waits, "that was a moment ago");
+        assert_eq!(hear(1900, 2900), Stranger::Taken);
     }
 }
