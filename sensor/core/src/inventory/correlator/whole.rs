@@ -10,8 +10,8 @@ use crate::types::{Mac, Timestamp};
 
 /// Addresses and MACs that an event keeps, of each.
 const KEPT_MAX: usize = 64;
-/// Addresses of a station that are looked at: those of a proxy for a whole /20.
-const LOOKED_AT_MAX: usize = 4096;
+/// Addresses of a station that are looked at, for each of its events: a proxy may answer for a whole network.
+const LOOKED_AT_MAX: usize = 256;
 
 impl Correlator {
     /// What an event's host has beside what the event names.
