@@ -67,6 +67,7 @@ fn open(config: Run, clock: Clock) -> Result<World, Failure> {
         gateways: local.gateways(default_gateways(), alias),
         allow: config.probing.networks.iter().map(Named::allow).collect(),
         explain: setup.is_some().then_some(EXPLAIN),
+        hear_again: true,
         history: false,
     };
     let (marks, published_to, newest) = (saved.marks.clone(), saved.published_to, saved.next_event_id - 1);

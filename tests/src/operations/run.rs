@@ -50,6 +50,7 @@ fn settings(bytes: &mut Unstructured<'_>) -> Result<Settings> {
         gateways: Vec::new(),
         allow: Vec::new(),
         explain: bytes.ratio(1, 3)?.then_some(Duration::from_secs(3)),
+        hear_again: false,
         history: bytes.ratio(1, 2)?,
     })
 }

@@ -68,6 +68,7 @@ pub fn lan(seed: u64) -> Lan {
         gateways: Vec::new(),
         allow: Vec::new(),
         explain: None,
+        hear_again: false,
         history: false,
     };
     Lan { settings, steps, told, known, redundant }

@@ -164,7 +164,12 @@ fn come(plan: &mut Plan, cast: &Cast, rng: &mut Rng) {
         4 => ("SSDP", vec![frames::ssdp(fresh.mac, fresh.ip, "upnp:rootdevice", "uuid:1")]),
         _ => ("an IPv6 address check", vec![words::ndp(fresh.mac, fresh.six, NdpClaim::Dad)]),
     };
-    plan.moves = vec![Move::of(Sort::Incident, format!("{} comes with {what}", named(fresh.mac)), frames)];
+    let mut comes = Move::of(Sort::Incident, format!("{} comes with {what}", named(fresh.mac)), frames);
+    // Who sends one frame of traffic is no host before the second one.
+    if what == "a frame" {
+        comes.deeds.push((600, Deed::Send(Box::new(words::frame(fresh.mac, fresh.ip.into())))));
+    }
+    plan.moves = vec![comes];
 }
 
 /// A station that was never heard comes with the identifiers of the desktop, which is there.

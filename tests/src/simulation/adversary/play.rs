@@ -96,6 +96,7 @@ impl World {
             settle: THREE_SECONDS,
             own_macs: [OWN_MAC].into(),
             explain: Some(THREE_SECONDS),
+            hear_again: true,
             ..Settings::default()
         };
         let mut core = Core::new(settings, Limits::default(), Rows::default(), 1);

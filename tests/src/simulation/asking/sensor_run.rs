@@ -225,6 +225,7 @@ impl<'a> World<'a> {
             gateways: Vec::new(),
             allow: Vec::new(),
             explain: Some(THREE_SECONDS),
+            hear_again: false,
             history: false,
         };
         let next_event_id = self.done.events.last().map_or(1, |event| event.id + 1);

@@ -251,6 +251,7 @@ impl Run {
             gateways: Vec::new(),
             allow: vec![allow],
             explain: Some(THREE_SECONDS),
+            hear_again: true,
             history: false,
         }
     }

@@ -27,6 +27,9 @@ pub struct Settings {
     pub allow: Vec<Allow>,
     /// How long a claim of an address by another MAC waits for the answers of both stations; `None`: nobody can be asked.
     pub explain: Option<Duration>,
+    /// A station of which one frame of ordinary traffic was heard is no host before it is heard again. Of what a capture file
+    /// holds there is no more to come.
+    pub hear_again: bool,
     /// Sightings may be older than what is known, as those of a capture file that is read again: what is known already causes
     /// no event.
     pub history: bool,

@@ -9,10 +9,10 @@ use crate::inventory::memory::strangers::Stranger;
 use crate::inventory::sighting::Sighting;
 
 impl Correlator {
-    /// Whether a station that sends from an address that nobody holds is taken for a host now. In the learning period, and
-    /// where there is none (a capture file), it always is.
+    /// Whether a station that sends from an address that nobody holds is taken for a host now. In the learning period it always
+    /// is.
     pub(super) fn is_no_stranger(&mut self, s: &Sighting, ip: IpAddr, events: &mut Vec<Event>) -> bool {
-        let is_watched = self.settings.learning_until.is_some() && !self.is_learning(s.at);
+        let is_watched = self.settings.hear_again && !self.is_learning(s.at);
         if !is_watched || self.memory.known_since(s.segment, s.mac).is_some() {
             return true;
         }

@@ -10,7 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
            seconds have passed since its first sighting, when the clock went back to more than one second before it, \
            or when the input ends. `ip` is its best address then: IPv4, global IPv6, link-local. Info when it was \
            first seen inside the learning period, and where its MAC is a changing one and hosts with other such MACs \
-           (`alike`: how many), which fell silent before, said the same of themselves, though not enough to tell \
+           (`alike`: how many), which were there for a day or since the learning period, and fell silent before, said the same of themselves, though not enough to tell \
            which it is (a maker's name). `again`, of who is present and not on the owner's list of known hosts: how \
            often it was told again (`renotify_h`).",
     fields: &["ip", "mac"],
