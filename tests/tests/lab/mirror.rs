@@ -97,8 +97,12 @@ fn check_presence(capture: &str) {
     sender::send(&namespace, CABLE, &words).unwrap();
     let answers = [udp(53, &[0, 1, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]), udp(123, &[0x24, 2, 0, 0])];
     sender::send(&namespace, CABLE, &answers).unwrap();
-
-    let seen = await_record(&sensor, "10.9.0.5");
+    // Who sent one frame, and nothing else, is a host when it goes on.
+    let found = wait::until("a station that goes on sending", || {
+        sender::send(&namespace, CABLE, std::slice::from_ref(&client))?;
+        Ok(record(&sensor.export()?, "10.9.0.5").cloned())
+    });
+    let seen = found.unwrap();
     assert_eq!((&seen["mac"], &seen["sources"]), (&json!(station(5).to_string()), &json!(["traffic"])), "{seen:#}");
     let served = |record: &Value| -> Vec<(u64, String)> {
         let services = record["services"].as_array().cloned().unwrap_or_default();

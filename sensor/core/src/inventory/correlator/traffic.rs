@@ -74,7 +74,7 @@ impl Correlator {
         let is_holder = match holder {
             Some(holder) => holder.mac == s.mac,
             // The kernel's count is of a sender that was not taken for a neighbour when its first frame came.
-            None if claim.hop_limit.is_none() => self.strangers.knows(s.segment, s.mac, ip) && claim.frames > 1,
+            None if claim.hop_limit.is_none() => self.strangers.is_back(s.segment, s.mac, ip, s.at),
             None => {
                 self.is_near(s.segment, ip) && !self.forwards(s.segment, s.mac) && self.is_no_stranger(s, ip, events)
             }

@@ -44,16 +44,16 @@ pub(crate) enum Stranger {
 }
 
 impl Strangers {
-    /// Whether a station was heard once before, with this address.
-    pub(crate) fn knows(&self, segment: Segment, mac: Mac, ip: IpAddr) -> bool {
-        self.first.contains_key(&(segment, mac, ip))
+    /// Whether a station was heard once before, with this address, and not just now.
+    pub(crate) fn is_back(&self, segment: Segment, mac: Mac, ip: IpAddr, at: Timestamp) -> bool {
+        self.first.get(&(segment, mac, ip)).is_some_and(|first| at.since(*first) >= AGAIN)
     }
 
     /// An unknown station sent a frame from an address that nobody holds.
     pub(crate) fn hear(&mut self, segment: Segment, mac: Mac, ip: IpAddr, at: Timestamp) -> Stranger {
         let key = (segment, mac, ip);
-        if let Some(first) = self.first.get(&key) {
-            return if at.since(*first) >= AGAIN { Stranger::Taken } else { Stranger::Waits };
+        if self.first.contains_key(&key) {
+            return if self.is_back(segment, mac, ip, at) { Stranger::Taken } else { Stranger::Waits };
         }
         let is_recent = |(then, _): &(Timestamp, Segment)| at.since(*then) < WINDOW;
         if self.order.len() >= REMEMBERED_MAX
