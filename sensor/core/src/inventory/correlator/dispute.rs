@@ -73,8 +73,7 @@ impl Correlator {
         }
         let is_dear = self.is_dear(segment, ip);
         // A router answers for its own address with either MAC, and asking would not show more.
-        let is_usual = !is_dear && self.is_router_and_its_group(s, old);
-        if is_usual {
+        if !is_dear && self.is_router_and_its_group(s, old) {
             return false;
         }
         // The holder keeps what cannot be asked about.
@@ -84,21 +83,19 @@ impl Correlator {
         // It may have waited behind other claims until now. After a step of the clock that says nothing.
         let waited_max = explain.saturating_mul(LATER_MAX as u32 + 1);
         let since = if self.verdict_at.since(s.at) <= waited_max { s.at.max(self.verdict_at) } else { s.at };
-        let [old_answered, new_answered, old_spoke, was_repeated, was_taken_back] = [false; 5];
-        let (sighting, due, later, served) = (s.clone(), since.after(explain), Vec::new(), None);
         let dispute = Dispute {
-            sighting,
+            sighting: s.clone(),
             source,
             old,
             asked_at: s.at,
-            due,
-            old_answered,
-            new_answered,
-            old_spoke,
-            later,
-            served,
-            was_repeated,
-            was_taken_back,
+            due: since.after(explain),
+            old_answered: false,
+            new_answered: false,
+            old_spoke: false,
+            later: Vec::new(),
+            served: None,
+            was_repeated: false,
+            was_taken_back: false,
         };
         self.disputes.insert((segment, ip), dispute);
         self.checks.push(HolderCheck { segment, ip, holders: [old, new] });
@@ -108,17 +105,17 @@ impl Correlator {
     /// Whether one more claim of a station can be asked about. Who claims so many at once that others would have to wait is
     /// reported, and waits itself.
     fn make_room_for(&mut self, s: &Sighting, events: &mut Vec<Event>) -> bool {
-        let mut by_station: BTreeMap<Mac, usize> = BTreeMap::new();
-        for dispute in self.disputes.values() {
-            *by_station.entry(dispute.sighting.mac).or_default() += 1;
-        }
-        let own = by_station.get(&s.mac).copied().unwrap_or(0);
+        let own = self.disputes.values().filter(|dispute| dispute.sighting.mac == s.mac).count();
         if own >= BY_STATION_MAX {
             self.flood(s.segment, s.mac, Class::Arp, s.at, events);
             return false;
         }
         if self.disputes.len() < self.limits.disputes_max {
             return true;
+        }
+        let mut by_station: BTreeMap<Mac, usize> = BTreeMap::new();
+        for dispute in self.disputes.values() {
+            *by_station.entry(dispute.sighting.mac).or_default() += 1;
         }
         let most = by_station.into_iter().max_by_key(|(_, count)| *count);
         let Some((greedy, _)) = most.filter(|(_, count)| *count > own + 1) else { return false };
@@ -134,10 +131,12 @@ impl Correlator {
         if matches!(source, Source::ArpProbe | Source::NdpProbe) {
             dispute.old_answered |= s.mac == dispute.old;
             dispute.new_answered |= s.mac == dispute.sighting.mac;
-            let both_answered = dispute.old_answered && dispute.new_answered;
+            if !(dispute.old_answered && dispute.new_answered) {
+                return;
+            }
             let (sighting, old) = (dispute.sighting.clone(), dispute.old);
             // Routers that change over may both answer for a moment.
-            if both_answered && !self.is_failover(&sighting, key.1, old) {
+            if !self.is_failover(&sighting, key.1, old) {
                 self.decide(key, true, events);
             }
             return;

@@ -63,16 +63,17 @@ impl Correlator {
     pub(super) fn observe_traffic(&mut self, s: &Sighting, claim: &TrafficClaim, events: &mut Vec<Event>) {
         let Some(ip) = s.ip.filter(|ip| prefix::is_holdable(*ip) && s.mac.is_station()) else { return };
         // Before the holder's time another station may have had the address.
-        let holder = self.memory.holder(s.segment, ip).filter(|holder| holder.first_seen <= s.at).cloned();
+        let holder = self.memory.holder(s.segment, ip).filter(|holder| holder.first_seen <= s.at);
+        let holder = holder.map(|holder| holder.mac);
         if claim.is_forwarded() {
             // A scanner may send with any hop limit from its own address.
-            if holder.as_ref().is_none_or(|holder| holder.mac != s.mac) {
+            if holder != Some(s.mac) {
                 self.note_forwarded(s, ip);
             }
             return;
         }
         let is_holder = match holder {
-            Some(holder) => holder.mac == s.mac,
+            Some(mac) => mac == s.mac,
             // The kernel's count is of a sender that was not taken for a neighbour when its first frame came.
             None if claim.hop_limit.is_none() => self.strangers.is_back(s.segment, s.mac, ip, s.at),
             None => {
